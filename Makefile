@@ -1,0 +1,71 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GROUPS := --group test --group check
+export HF_HUB_OFFLINE ?= 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: help setup demo demo-seeds test test-all check format bench smoke lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.stamp ## Make the virtual environment (again only when the project's files changed)
+
+# uv does not read pip's settings: where pip is told of a folder of wheels, uv is told of it too.
+$(VENV)/.stamp: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8,<1'
+	@links="$${PIP_FIND_LINKS:-$$($(BIN)/python -m pip config get global.find-links 2>/dev/null || true)}"; \
+	if [ -n "$$links" ]; then export UV_FIND_LINKS="$$links"; fi; \
+	set -x; $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[all]' $(GROUPS)
+	@if [ ! -e /dev/nvidia0 ] && ls -d $(VENV)/lib/python3*/site-packages/nvidia* >/dev/null 2>&1; then \
+	  echo 'An nvidia package was installed on a machine without a GPU: see constraints.txt' >&2; exit 1; fi
+	@touch $@
+
+demo: setup ## Distil a small agent on this machine's CPU, from teacher to report (about ten minutes)
+	$(BIN)/understudy run recipes/demo.yaml
+
+demo-seeds: setup ## The demo on three seeds, and their table
+	for seed in 0 1 2; do $(BIN)/understudy run recipes/demo.yaml seed=$$seed --run-dir runs/demo-seed$$seed || exit 1; done
+	$(BIN)/understudy compare runs/demo-seed0 runs/demo-seed1 runs/demo-seed2
+
+test: setup .browser ## Pass the tests
+	$(BIN)/python -m pytest
+
+test-all: setup .browser ## Pass the slow tests too
+	$(BIN)/python -m pytest -m 'not gpu and not network'
+
+check: setup ## Lint, types, import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: setup ## Measure speed against peers in the same run (minutes a room)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --group bench
+	for room in sandbox grading retrieval models train rollout; do $(BIN)/python -m benchmarks.bench_$$room || exit 1; done
+
+smoke: setup ## The whole walk in a minute: tiny numbers, every stage
+	$(BIN)/understudy run recipes/smoke.yaml --run-dir runs/smoke
+
+lock: setup ## Write the installed versions to constraints.txt
+	$(BIN)/python tools/lock.py > constraints.txt.new && mv constraints.txt.new constraints.txt
+
+# The page's tests want a Chromium. Root gets Debian's; anyone else is told.
+.PHONY: .browser
+.browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; \
+	else echo 'No Chromium: the tests of the page will be skipped (install the package chromium).'; fi
+
+clean: ## Remove the environment and caches; runs stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

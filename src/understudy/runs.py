@@ -1,0 +1,162 @@
+"""Files that survive: JSONL that is only appended to, atomic writes, digests, seeds.
+
+In: records and paths. Out: files under a run directory, records read back. Not here: what the
+stages of a run are (see ``understudy.recipe``) and how they are ordered (see ``understudy.cli``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+RecordT = TypeVar("RecordT", bound=BaseModel)
+
+
+class BadRecordError(Exception):
+    """A line of a file is not the record it should be; the message names file, line and field."""
+
+
+class RunLockedError(Exception):
+    """Another process is writing to this run directory."""
+
+
+class JsonlWriter:
+    """Appends records to a file, one a line, each flushed as it comes. Safe from many threads.
+
+    A torn last line, left by a kill, is cut off when the file is opened, so that what is appended
+    next starts on a line of its own.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _cut_torn_line(path)
+        self._file = path.open("ab", buffering=0)
+
+    def write(self, record: BaseModel) -> None:
+        """Append one record. A full disk raises ``OSError``, and the torn line does not stay."""
+        line = record.model_dump_json(exclude_defaults=True).encode() + b"\n"
+        with self._lock:
+            start = self._file.seek(0, os.SEEK_END)
+            try:
+                rest = memoryview(line)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+            except BaseException:
+                with contextlib.suppress(OSError):  # a device cannot be cut; the next open cuts a file
+                    self._file.truncate(start)
+                raise
+
+    def close(self) -> None:
+        """Make what was written durable and close. Closing twice is fine."""
+        with self._lock:
+            if self._file.closed:
+                return
+            with self._file:
+                os.fsync(self._file.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def append_jsonl(path: Path) -> JsonlWriter:
+    """Open ``path`` for appending records; it is made where it does not exist."""
+    return JsonlWriter(path)
+
+
+def read_jsonl(path: Path, record_type: type[RecordT]) -> Iterator[RecordT]:
+    """Yield the records of a file in order; a torn last line is passed over.
+
+    Raises ``BadRecordError`` for any other line that is not a ``record_type``, ``FileNotFoundError``
+    where there is no file.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield record_type.model_validate_json(line)
+            except ValidationError as error:
+                raise BadRecordError(f"{path}, line {number}: {explain(error, record_type.__name__)}") from error
+
+
+def write_jsonl(path: Path, records: Iterator[RecordT] | list[RecordT] | tuple[RecordT, ...]) -> int:
+    """Write a whole file of records at once and atomically; return how many there were."""
+    lines = [record.model_dump_json(exclude_defaults=True) for record in records]
+    write_atomic(path, "".join(line + "\n" for line in lines))
+    return len(lines)
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file beside its place, make it durable, rename it into its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def digest(value: object) -> str:
+    """Sixteen hex digits that name a record or a plain JSON value by its content."""
+    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def derive_seed(*parts: str | int) -> int:
+    """A seed in [0, 2**31) that depends on all parts, in order, and on nothing else."""
+    text = json.dumps(parts, ensure_ascii=False)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+
+def explain(error: ValidationError, what: str) -> str:
+    """Say in one line a problem which field was wrong, what came and what was expected."""
+    problems = []
+    for problem in error.errors(include_url=False):
+        where = ".".join(str(part) for part in problem["loc"]) or what
+        came = "" if problem["type"] in ("missing", "extra_forbidden") else f" (came: {_short(problem['input'])})"
+        problems.append(f"{where}: {problem['msg']}{came}")
+    return "; ".join(problems)
+
+
+def _short(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _cut_torn_line(path: Path) -> None:
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        end = position = file.seek(0, os.SEEK_END)
+        while position > 0:
+            step = min(1 << 16, position)
+            file.seek(position - step)
+            newline = file.read(step).rfind(b"\n")
+            if newline >= 0:
+                position = position - step + newline + 1
+                break
+            position -= step
+        if position < end:
+            file.truncate(position)
