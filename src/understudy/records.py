@@ -216,6 +216,8 @@ class Step(Record):
     tool_calls: tuple[ToolCall, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     """All N candidates, the chosen one too; empty without self-consistent actions."""
+    candidates_saved: int = 0
+    """Candidates that adaptive sampling did not ask for, since they could not change the vote."""
     usage: Usage = Usage()
     mean_logprob: float | None = None
     timing: Timing = Timing()

@@ -1,0 +1,12 @@
+"""The toy world: questions that a small model can only answer by looking up and computing.
+
+In: a seed. Out: tasks of three levels, the pages of an encyclopedia, and a teacher that is a program.
+No promise about the real world: it is a stage for the demo and for tests. Training, development and test
+questions are about disjoint sets of names, for every seed.
+"""
+
+from understudy.tasks.toy.encyclopedia import ToyPassage, toy_passages
+from understudy.tasks.toy.questions import toy_tasks
+from understudy.tasks.toy.teacher import ToyRequest, ToyTeacher, toy_teacher
+
+__all__ = ["ToyPassage", "ToyRequest", "ToyTeacher", "toy_passages", "toy_tasks", "toy_teacher"]

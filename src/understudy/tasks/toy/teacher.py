@@ -1,0 +1,204 @@
+"""The toy teacher: a program that plays a model. Wherever its figures stand, it is labelled a program.
+
+In: a request as a language model gets it. Out: the text of one reply. As an agent it works from what the messages show
+and nothing else: it parses the question, reads the observations and searches or computes. Asked for a chain of thought
+it may look into the world's facts, as a large model would into its memory.
+
+It slips at a stated rate, so that grading and curation have something to do. A *broken action* is seen as an error and
+mended in the next step. A *lost thread* (answering after the first of two hops, or with the wrong sign in a sum) ends
+in a wrong answer; it cannot happen when the first thought holds the plan, so first-thought prefixes have
+something to do as well. A *misread page* ends in a wrong answer with or without a plan.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from understudy.records import Message, Role
+from understudy.tasks.toy.arithmetic import Problem, parse_problem
+from understudy.tasks.toy.encyclopedia import world
+from understudy.tasks.toy.names import Partition
+from understudy.tasks.toy.questions import FactQuestion, parse_fact
+from understudy.tasks.toy.world import WORDS, Relation, relations_of
+
+_OBJECT = r"([A-Z][a-z]+(?: [A-Z][a-z]+)*|\d+)"
+_OPERATIONS = {"*": "multiply", "+": "add", "-": "subtract"}
+_SPOKEN = {"*": "times", "+": "plus", "-": "minus"}
+
+
+class ToyRequest(Protocol):
+    """What the teacher reads of a model request."""
+
+    @property
+    def messages(self) -> tuple[Message, ...]: ...
+    @property
+    def seed(self) -> int | None: ...
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def continue_final(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToyTeacher:
+    """The teacher of the world of one seed. Call it with a request; the same request gives the same reply."""
+
+    world_seed: int
+    error_rate: float = 0.0
+    """Chance of a slip at each step, in [0, 1]."""
+
+    def __call__(self, request: ToyRequest) -> str:
+        """One reply. A reply that continues a begun message holds only what comes after its beginning."""
+        messages = request.messages
+        given = messages[-1].content if request.continue_final else ""
+        question = _question(messages)
+        rng = Random(f"{self.world_seed} {request.seed} {request.temperature} {len(messages)} {question}")
+        if not _wants_code(messages):
+            return self._chain_of_thought(question)
+        slips = rng.random() < self.error_rate
+        return _Turn(messages, question, given, rng if slips else None).reply()
+
+    def _chain_of_thought(self, question: str) -> str:
+        if problem := parse_problem(question):
+            said = [f"{left} {_SPOKEN[op]} {right} is {outcome}." for left, op, right, outcome in problem.steps]
+            return _boxed(plan(problem), said, str(problem.answer))
+        fact = parse_fact(question)
+        if fact is None:
+            return "I do not know."
+        subject, said = fact.entity, []
+        for relation in fact.relations:
+            found = self._recall(subject, relation)
+            said.append(f"{subject} {WORDS[relation].predicate} {found}.")
+            subject = found
+        return _boxed(plan(fact), said, subject)
+
+    def _recall(self, subject: str, relation: Relation) -> str:
+        for partition in (Partition.TRAIN, Partition.DEV, Partition.TEST):
+            if entity := world(self.world_seed, partition).entities.get(subject):
+                return entity.object_of(relation)
+        raise ValueError(f"toy teacher: the world of seed {self.world_seed} has no page on {subject!r}")
+
+
+def plan(question: FactQuestion | Problem) -> str:
+    """The first paragraph of a chain of thought: what has to be done, in order."""
+    if isinstance(question, Problem):
+        wanted = [f"I {_OPERATIONS[op]}" for op in question.operators]
+    else:
+        wanted = [f"I need the {relation}" for relation in question.relations]
+    return " and then ".join(wanted) + "."
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One turn of the teacher as an agent. It has no memory: all it knows is in the messages."""
+
+    messages: tuple[Message, ...]
+    question: str
+    given: str
+    """The beginning of the reply that was put in its mouth."""
+    slip: Random | None
+    """Where this turn's slip is drawn from, None where it makes none."""
+
+    def reply(self) -> str:
+        if problem := parse_problem(self.question):
+            return self._compute(problem)
+        fact = parse_fact(self.question)
+        return self._look_up(fact) if fact else self._say("I do not know.", 'final_answer("unknown")')
+
+    def _compute(self, problem: Problem) -> str:
+        last = self._last_observation()
+        if last is not None and (found := re.search(r"^-?\d+$", last, re.MULTILINE)):
+            return self._say(f"The result is {found.group()}.", "final_answer(result)")
+        expression = problem.expression
+        if self.slip and self._is_planned(plan(problem)):
+            expression = f"({expression}"
+        elif self.slip:
+            expression = expression.replace("-", "+") if "-" in expression else f"({expression}"
+        return self._say(self._opening("I compute it.", plan(problem)), f"result = {expression}\nprint(result)")
+
+    def _look_up(self, fact: FactQuestion) -> str:
+        subject, told = fact.entity, ""
+        for hop, relation in enumerate(fact.relations, 1):
+            text = self._page_on(subject)
+            if text is None:
+                return self._search(fact, subject, told)
+            wanted = relation
+            if self.slip and hop == len(fact.relations):
+                wanted = self.slip.choice(relations_of(WORDS[relation].subject))
+            predicate = WORDS[wanted].predicate
+            found = re.search(f"{predicate} {_OBJECT}", text)
+            if found is None:
+                return self._say(f"The page says nothing of the {relation}.", 'final_answer("unknown")')
+            subject, told = found.group(1), f"The page says it {found.group()}."
+            if self.slip and hop < len(fact.relations) and self._page_on(subject) is None:
+                return self._lose_thread(fact, subject, told)
+        return self._say(told, f'final_answer("{subject}")')
+
+    def _lose_thread(self, fact: FactQuestion, subject: str, told: str) -> str:
+        if self._is_planned(plan(fact)):
+            return self._search(fact, subject, told)
+        return self._say(told, f'final_answer("{subject}")')
+
+    def _search(self, fact: FactQuestion, subject: str, told: str) -> str:
+        quoted = subject if self.slip else f'"{subject}"'
+        thought = f"{told} I look it up." if told else self._opening("I look it up.", plan(fact))
+        return self._say(thought, f"print(web_search({quoted}))")
+
+    def _opening(self, thought: str, planned: str) -> str:
+        """The first thought: a begun one is completed with what is done now."""
+        return f"{planned} {thought}" if planned in self.given else thought
+
+    def _say(self, thought: str, code: str) -> str:
+        text = f"Thought: {thought}\nCode:\n```py\n{code}\n```<end_code>"
+        if not self.given:
+            return text
+        return (
+            text.removeprefix(self.given) if text.startswith(self.given) else f" {thought}{text.partition(thought)[2]}"
+        )
+
+    def _is_planned(self, planned: str) -> bool:
+        return planned in self.given or any(planned in said for said in _contents(self.messages, Role.ASSISTANT))
+
+    def _observations(self) -> list[str]:
+        return _contents(self.messages, Role.USER)[1:]
+
+    def _last_observation(self) -> str | None:
+        observations = self._observations()
+        return observations[-1] if observations else None
+
+    def _page_on(self, subject: str) -> str | None:
+        """The sentence of an observed page that begins with the subject."""
+        for text in self._observations():
+            if found := re.search(rf"\b{re.escape(subject)} is a .*", text):
+                return found.group()
+        return None
+
+
+def _question(messages: Sequence[Message]) -> str:
+    """The last line of the first user message that is a question of the toy world, else its whole text."""
+    text = next(message.content for message in messages if message.role is Role.USER)
+    known = [line for line in text.splitlines() if parse_problem(line) or parse_fact(line)]
+    return known[-1] if known else text
+
+
+def _wants_code(messages: Sequence[Message]) -> bool:
+    """Whether the prompt asks for code actions rather than for a chain of thought."""
+    asked = " ".join(message.content for message in messages if message.role is Role.SYSTEM)
+    return "python" in asked.lower()
+
+
+def _contents(messages: Sequence[Message], role: Role) -> list[str]:
+    return [message.content for message in messages if message.role is role]
+
+
+def _boxed(planned: str, said: Sequence[str], answer: str) -> str:
+    return f"{planned}\n\n{' '.join(said)}\n\n\\boxed{{{answer}}}"
+
+
+def toy_teacher(request: ToyRequest, *, world_seed: int = 0, error_rate: float = 0.0) -> str:
+    """The toy teacher as a recipe names it: ``understudy.tasks.toy:toy_teacher``."""
+    return ToyTeacher(world_seed, error_rate)(request)
