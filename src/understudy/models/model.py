@@ -48,8 +48,11 @@ class Model(Protocol):
     """As records name it."""
     is_program: bool
     """A program that plays a model; said wherever its figures are shown."""
-    prefix_delivery: PrefixDelivery
-    """How this model can be made to begin a reply with given words."""
+
+    @property
+    def prefix_delivery(self) -> PrefixDelivery:
+        """How this model can be made to begin a reply with given words."""
+        ...
 
     def complete(self, request: Request) -> tuple[Completion, ...]:
         """Return exactly ``request.n`` completions. Raises ``ProviderError`` or ``ContextFullError``."""

@@ -1,0 +1,145 @@
+"""Which model: a server by URL, a checkpoint in this process, or a program.
+
+In: a ``ModelConfig``, as a recipe holds it. Out: an opened ``Model``. Libraries are imported when a
+model of their kind is opened, never before. Not here: sampling, which each request brings.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from enum import StrEnum
+from typing import Annotated, Literal, Self, assert_never
+
+from pydantic import Field, JsonValue, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from understudy.models.model import Model
+from understudy.models.scripted import Program, ScriptedModel
+from understudy.records import PrefixDelivery, Record
+
+
+class DType(StrEnum):
+    """Number format of the weights in memory."""
+
+    AUTO = "auto"
+    """As the checkpoint was saved; float32 on a CPU, where half precision is several times slower."""
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    FLOAT64 = "float64"
+    """Exact enough that replies do not depend on what they were batched with; slow."""
+
+
+class Device(StrEnum):
+    """Where a local model computes."""
+
+    AUTO = "auto"
+    """The first GPU, where there is one."""
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class OpenAIChatConfig(Record):
+    """A model behind one or more servers that speak OpenAI's chat protocol."""
+
+    kind: Literal["openai_chat"] = "openai_chat"
+    model: Annotated[str, Field(min_length=1)]
+    """As the server names it."""
+    base_urls: Annotated[tuple[str, ...], Field(min_length=1)] = ("https://api.openai.com/v1",)
+    """Requests go to them in turn; one that fails is passed over for a while."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key. None: the server asks for none."""
+    timeout_s: PositiveFloat = 600.0
+    """Of one attempt at one request."""
+    max_retries: Annotated[int, Field(ge=0)] = 8
+    max_retry_wait_s: PositiveFloat = 60.0
+    """Longest wait before an attempt; a longer Retry-After is cut to it."""
+    max_in_flight: PositiveInt = 64
+    """Requests under way at once, all endpoints together."""
+    prompt_price_usd: NonNegativeFloat | None = None
+    """For a million tokens read."""
+    completion_price_usd: NonNegativeFloat | None = None
+    """For a million tokens written."""
+    prefix_delivery: Literal["auto"] | PrefixDelivery = "auto"
+    """How the model is made to begin with given words. ``auto`` asks the server what it is: vLLM, SGLang
+    and our own continue a message, others are instructed."""
+    tokenizer: str | None = None
+    """Folder or Hub id, to render prompts for ``prefix_delivery: completion``."""
+    token_ids: bool = False
+    """Ask for the ids of sampled tokens (vLLM and our own server have them)."""
+    extra_body: dict[str, JsonValue] = Field(default_factory=dict)
+    """Added to the body of each request, such as ``{"chat_template_kwargs": {"enable_thinking": false}}``."""
+
+    @model_validator(mode="after")
+    def _completion_needs_a_tokenizer(self) -> Self:
+        if self.prefix_delivery == PrefixDelivery.COMPLETION and self.tokenizer is None:
+            raise ValueError(
+                "prefix_delivery: completion renders prompts itself and needs tokenizer: a folder or Hub id"
+            )
+        return self
+
+
+class LocalConfig(Record):
+    """A transformers checkpoint in this process."""
+
+    kind: Literal["local"] = "local"
+    path: Annotated[str, Field(min_length=1)]
+    """Folder or Hub id."""
+    adapter: str | None = None
+    """Folder or Hub id of a LoRA adapter; it is merged into the weights in memory."""
+    name: str | None = None
+    """As records name the model; the path (and adapter) where None."""
+    dtype: DType = DType.AUTO
+    device: Device = Device.AUTO
+    max_batch_size: PositiveInt = 128
+    """Completions decoded at once."""
+    max_batch_tokens: PositiveInt = 262_144
+    """Bound of completions times the longest of them, prompt and reply: it bounds the memory of the KV cache."""
+
+
+class ScriptedConfig(Record):
+    """A program that plays a model."""
+
+    kind: Literal["scripted"] = "scripted"
+    program: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
+    """``module:function``. The function takes a ``Request`` and returns the text of one reply."""
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    """Keyword arguments for the function."""
+    name: str | None = None
+    """As records name the model; the program where None."""
+
+
+ModelConfig = Annotated[OpenAIChatConfig | LocalConfig | ScriptedConfig, Field(discriminator="kind")]
+
+
+def open_model(config: OpenAIChatConfig | LocalConfig | ScriptedConfig) -> Model:
+    """Open the model; it is a context manager that closes itself.
+
+    Raises ``ValueError`` for a program or a key that is not there, ``OSError`` for a checkpoint that is not.
+    """
+    if isinstance(config, OpenAIChatConfig):
+        from understudy.models.openai_chat import OpenAIChatModel
+
+        return OpenAIChatModel(config)
+    if isinstance(config, LocalConfig):
+        from understudy.models.local import LocalModel
+
+        return LocalModel(config)
+    if isinstance(config, ScriptedConfig):
+        program = load_program(config.program)
+        bound = functools.partial(program, **config.options) if config.options else program
+        return ScriptedModel(bound, config.name or config.program)
+    assert_never(config)
+
+
+def load_program(path: str) -> Program:
+    """Import ``module:function``. Raises ``ValueError`` that says which half is missing."""
+    module_name, _, function_name = path.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"program {path!r}: no module {error.name!r}") from error
+    function: Program | None = getattr(module, function_name, None)
+    if not callable(function):
+        raise ValueError(f"program {path!r}: {module_name} has no function {function_name!r}")
+    return function

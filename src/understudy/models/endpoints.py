@@ -1,0 +1,139 @@
+"""The servers behind one model: which one is asked next, what counts as a passing failure, how long to wait.
+
+In: request bodies. Out: parsed replies, or the exception of one attempt. An endpoint that fails rests,
+longer each time, and the others take its share; when all rest, the one that wakes first is asked.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import random
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import openai
+from pydantic import JsonValue
+
+from understudy.models.wire import BadReplyError, WireReply, parse_models, parse_reply
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+RETRIED_STATUSES = frozenset({408, 409, 425, 429})
+"""Beside all of 500 and above."""
+LONGEST_REST_S = 30.0
+
+
+@dataclass(slots=True, eq=False)
+class Endpoint:
+    """One server."""
+
+    url: str
+    client: OpenAI
+    n_in_flight: int = 0
+    n_failures: int = 0
+    """In a row."""
+    rests_until: float = 0.0
+    """On the monotonic clock."""
+
+    def chat(self, model: str, body: Mapping[str, JsonValue]) -> WireReply:
+        """One attempt. ``body`` holds everything but the model's name."""
+        # The SDK's own parser differs between its versions and drops what vLLM adds: take the raw reply.
+        raw = self.client.chat.completions.with_raw_response.create(model=model, messages=[], extra_body=dict(body))
+        return parse_reply(raw.http_response.content)
+
+    def continue_text(self, model: str, body: Mapping[str, JsonValue]) -> WireReply:
+        """One attempt at the raw completion endpoint."""
+        raw = self.client.completions.with_raw_response.create(model=model, prompt=[], extra_body=dict(body))
+        return parse_reply(raw.http_response.content)
+
+    def owner_of(self, model: str) -> str:
+        """What the server says it is, for the model or else for the first of its list; empty where it says nothing."""
+        models = parse_models(self.client.models.with_raw_response.list().http_response.content).data
+        owners = [entry.owned_by for entry in models if entry.id == model] or [entry.owned_by for entry in models]
+        return owners[0] if owners else ""
+
+
+class Endpoints:
+    """All servers of a model. Safe to use from many threads."""
+
+    def __init__(self, urls: tuple[str, ...], api_key: str, timeout_s: float) -> None:
+        self._all = [
+            Endpoint(url, openai.OpenAI(base_url=url, api_key=api_key, timeout=timeout_s, max_retries=0))
+            for url in urls
+        ]
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def take(self) -> Iterator[Endpoint]:
+        """Lend the endpoint with the fewest requests among those that do not rest, and note how it does."""
+        with self._lock:
+            now = time.monotonic()
+            awake = [endpoint for endpoint in self._all if endpoint.rests_until <= now]
+            chosen = (
+                min(awake, key=lambda endpoint: endpoint.n_in_flight)
+                if awake
+                else min(self._all, key=lambda endpoint: endpoint.rests_until)
+            )
+            chosen.n_in_flight += 1
+        try:
+            yield chosen
+        except Exception as error:
+            self._note_failure(chosen, error)
+            raise
+        else:
+            chosen.n_failures = 0
+        finally:
+            with self._lock:
+                chosen.n_in_flight -= 1
+
+    def has_awake_other(self) -> bool:
+        """Whether the next attempt goes to another endpoint, which need not be waited for."""
+        now = time.monotonic()
+        return len(self._all) > 1 and any(endpoint.rests_until <= now for endpoint in self._all)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for endpoint in self._all:
+            endpoint.client.close()
+
+    def _note_failure(self, endpoint: Endpoint, error: Exception) -> None:
+        if len(self._all) == 1 or not is_passing(error):
+            return  # a lone server is never rested: one request's failure says little about the next
+        with self._lock:
+            endpoint.n_failures += 1
+            rest_s = min(LONGEST_REST_S, 0.5 * 2**endpoint.n_failures)
+            endpoint.rests_until = time.monotonic() + max(rest_s, retry_after_s(error) or 0.0)
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether another attempt may go well."""
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code in RETRIED_STATUSES or error.status_code >= 500
+    return isinstance(error, openai.APIConnectionError | BadReplyError)
+
+
+def retry_after_s(error: Exception) -> float | None:
+    """What the server asks for, in seconds from now; None where it asks for nothing that can be read."""
+    if not isinstance(error, openai.APIStatusError):
+        return None
+    value = str(error.response.headers.get("retry-after", "")).strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def with_jitter(wait_s: float) -> float:
+    """A little longer than asked for, so that those who were sent away together do not come back together."""
+    return wait_s * (1 + 0.25 * random.random())

@@ -1,0 +1,224 @@
+"""A transformers checkpoint in this process, which batches whatever waits.
+
+In: requests from any number of threads. Out: completions with token ids, exact token usage and, where
+asked for, log-probabilities of the model's own distribution (before temperature and top_p).
+
+One owner thread computes. A request joins the running batch between two tokens; a batch that starts
+waits a few milliseconds first, because callers tend to come together. The same request with the same
+seed gives the same tokens in whatever company (see ``decoding``).
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from understudy.models.config import LocalConfig
+from understudy.models.decoding import Decoder, Row
+from understudy.models.loading import Checkpoint, load_checkpoint
+from understudy.models.model import ContextFullError, ProviderError, Request
+from understudy.models.rendering import Renderer
+from understudy.records import Completion, FinishReason, PrefixDelivery, Usage
+from understudy.runs import derive_seed
+
+LINGER_S = 0.003
+"""How long a batch that starts waits for more requests."""
+JOIN_SHARE = 8
+"""Requests join when they are at least one in so many of the running rows: each joining costs a step."""
+JOIN_AFTER_STEPS = 4
+"""But none waits for longer than so many steps."""
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """One request under way."""
+
+    rows: list[Row]
+    future: Future[tuple[Completion, ...]]
+    n_admitted: int = 0
+
+
+class LocalModel:
+    """A model whose weights are in this process."""
+
+    is_program = False
+    prefix_delivery = PrefixDelivery.CONTINUED
+
+    def __init__(self, config: LocalConfig) -> None:
+        """Load the weights. Raises what ``load_checkpoint`` raises."""
+        self.name = config.name or " + ".join(filter(None, [config.path, config.adapter]))
+        self._config = config
+        checkpoint = load_checkpoint(config)
+        self.renderer = Renderer(checkpoint.tokenizer)
+        self.context_tokens = checkpoint.context_tokens
+        self._decoder = Decoder(checkpoint.model, checkpoint.tokenizer, _stop_ids(checkpoint, self.renderer))
+        self._waiting: deque[_Job] = deque()
+        self._running: list[_Job] = []
+        self._wake = threading.Condition()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="understudy-local-model", daemon=True)
+        self._thread.start()
+
+    def complete(self, request: Request) -> tuple[Completion, ...]:
+        """Raises ``ContextFullError`` where the prompt leaves no room for a token, ``ProviderError`` when closed."""
+        return self.complete_ids(self.renderer.prompt_ids(request.messages, request.continue_final), request)
+
+    def complete_ids(self, prompt_ids: Sequence[int], request: Request) -> tuple[Completion, ...]:
+        """The same after a prompt of token ids; the request's messages are not looked at."""
+        if not prompt_ids:
+            raise ValueError("expected a prompt of at least one token")
+        room = self.context_tokens - len(prompt_ids)
+        if room < 1:
+            raise ContextFullError(
+                f"{self.name}: the prompt has {len(prompt_ids)} tokens, the context window {self.context_tokens}"
+            )
+        job = _Job(_rows(request, prompt_ids, min(request.max_tokens, room)), Future())
+        with self._wake:
+            if self._is_closed:
+                raise ProviderError(f"{self.name} is closed")
+            self._waiting.append(job)
+            self._wake.notify()
+        return job.future.result()
+
+    def close(self) -> None:
+        """Stop computing; requests under way get a ``ProviderError``."""
+        with self._wake:
+            self._is_closed = True
+            self._wake.notify()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        steps_since_join = 0
+        while self._wait_for_work():
+            try:
+                if self._may_join(steps_since_join) and (groups := self._take_fitting()):
+                    self._decoder.admit(groups)
+                    steps_since_join = 0
+                self._decoder.step()
+                steps_since_join += 1
+                self._deliver()
+            except Exception as error:  # whatever torch raises, out of memory above all: the callers must hear of it
+                self._fail(f"{self.name}: {type(error).__name__}: {error}", waiting_too=False)
+        self._fail(f"{self.name} was closed", waiting_too=True)
+
+    def _wait_for_work(self) -> bool:
+        """Block until there is something to compute; False when closed."""
+        if self._decoder.rows:
+            return not self._is_closed
+        with self._wake:
+            while not self._waiting and not self._is_closed:
+                self._wake.wait()
+        if not self._is_closed:
+            time.sleep(LINGER_S)
+        return not self._is_closed
+
+    def _may_join(self, steps_since_join: int) -> bool:
+        n_running = len(self._decoder.rows)
+        if not n_running:
+            return True
+        with self._wake:
+            n_waiting = sum(len(job.rows) - job.n_admitted for job in self._waiting)
+        enough = n_waiting * JOIN_SHARE >= n_running or steps_since_join >= JOIN_AFTER_STEPS
+        return self._decoder.can_join and n_waiting > 0 and enough
+
+    def _take_fitting(self) -> list[list[Row]]:
+        """Take waiting rows, first come first served, as long as the batch stays within its bounds."""
+        rows = self._decoder.rows
+        n_rows = len(rows)
+        longest = max((_length(row) for row in rows), default=0)
+        groups: list[list[Row]] = []
+        with self._wake:
+            while self._waiting:
+                job = self._waiting[0]
+                longest = max(longest, _length(job.rows[0]))
+                bound = min(self._config.max_batch_size, self._config.max_batch_tokens // longest)
+                room = max(bound - n_rows, 0 if n_rows else 1)
+                group = job.rows[job.n_admitted : job.n_admitted + room]
+                if not group:
+                    break
+                if not job.n_admitted:
+                    self._running.append(job)
+                job.n_admitted += len(group)
+                n_rows += len(group)
+                groups.append(group)
+                if job.n_admitted == len(job.rows):
+                    self._waiting.popleft()
+        return groups
+
+    def _deliver(self) -> None:
+        done = [job for job in self._running if all(row.finish_reason is not None for row in job.rows)]
+        for job in done:
+            self._running.remove(job)
+            job.future.set_result(_completions(job))
+
+    def _fail(self, message: str, *, waiting_too: bool) -> None:
+        with self._wake:
+            untouched = [job for job in self._waiting if not job.n_admitted]
+            self._waiting = deque() if waiting_too else deque(untouched)
+        failed = self._running + (untouched if waiting_too else [])
+        self._running = []
+        self._decoder.clear()
+        for job in failed:
+            job.future.set_exception(ProviderError(message))
+
+
+def _rows(request: Request, prompt_ids: Sequence[int], max_tokens: int) -> list[Row]:
+    seed = secrets.randbits(31) if request.seed is None else request.seed
+    return [
+        Row(
+            prompt_ids=prompt_ids,
+            max_tokens=max_tokens,
+            temperature=request.temperature,
+            top_p=request.top_p,
+            stop=request.stop,
+            stream=np.random.Generator(np.random.Philox(key=derive_seed(seed, number))),
+            wants_logprobs=request.logprobs,
+        )
+        for number in range(request.n)
+    ]
+
+
+def _length(row: Row) -> int:
+    return len(row.prompt_ids) + row.max_tokens
+
+
+def _completions(job: _Job) -> tuple[Completion, ...]:
+    return tuple(
+        Completion(
+            text=row.text,
+            finish_reason=row.finish_reason or FinishReason.OTHER,
+            usage=Usage(
+                prompt_tokens=len(row.prompt_ids) if number == 0 else 0,
+                completion_tokens=len(row.ids),
+                requests=1 if number == 0 else 0,
+            ),
+            token_ids=tuple(row.ids),
+            logprobs=tuple(row.logprobs) if row.wants_logprobs else None,
+        )
+        for number, row in enumerate(job.rows)
+    )
+
+
+def _stop_ids(checkpoint: Checkpoint, renderer: Renderer) -> frozenset[int]:
+    """What ends a reply: the template's end of turn, and what the checkpoint and the tokenizer call the end."""
+    configured = checkpoint.model.generation_config.eos_token_id if checkpoint.model.generation_config else None
+    ids = {renderer.end_of_turn_ids[-1], checkpoint.tokenizer.eos_token_id}
+    ids.update(configured if isinstance(configured, list) else [configured])
+    return frozenset(int(i) for i in ids if i is not None)

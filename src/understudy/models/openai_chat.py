@@ -1,0 +1,234 @@
+"""A model behind servers that speak OpenAI's protocol: vLLM, SGLang, llama.cpp, Ollama, OpenAI, ours.
+
+In: requests from any number of threads. Out: exactly as many completions as asked for, or
+``ProviderError`` once the retries are used up. A time-out, a dropped connection, 408, 409, 429 and 5xx,
+broken JSON and replies without a choice are tried again, on another endpoint where there is one.
+A server that gives fewer completions than asked for is asked again for the rest.
+
+Not here: streaming, the protocol's tool calls (our agents write code instead).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import openai
+import stamina
+from pydantic import JsonValue
+
+from understudy.models.config import OpenAIChatConfig
+from understudy.models.endpoints import Endpoint, Endpoints, is_passing, retry_after_s, with_jitter
+from understudy.models.model import ContextFullError, ProviderError, Request
+from understudy.models.wire import BadReplyError, WireChoice, WireReply, room_in_context, says_context_is_full
+from understudy.records import Completion, FinishReason, PrefixDelivery, Usage
+
+if TYPE_CHECKING:
+    from understudy.models.rendering import Renderer
+
+CONTINUING_SERVERS = frozenset({"vllm", "sglang", "understudy"})
+"""``owned_by`` in the model lists of servers that continue an assistant message."""
+
+ResultT = TypeVar("ResultT")
+
+
+class OpenAIChatModel:
+    """A model by URL."""
+
+    is_program = False
+
+    def __init__(self, config: OpenAIChatConfig) -> None:
+        """Raises ``ValueError`` where the key's environment variable is not set. Connects to nothing yet."""
+        self.name = config.model
+        self._config = config
+        self._endpoints = Endpoints(config.base_urls, _api_key(config), config.timeout_s)
+        self._in_flight = threading.BoundedSemaphore(config.max_in_flight)
+        self._delivery = None if config.prefix_delivery == "auto" else PrefixDelivery(config.prefix_delivery)
+        self._delivery_lock = threading.Lock()
+        self._renderer = _renderer(config)
+        # OpenAI's own newer models refuse max_tokens; the other servers know nothing else.
+        is_openai = all("api.openai.com" in url for url in config.base_urls)
+        self._limit_name = "max_completion_tokens" if is_openai else "max_tokens"
+
+    @property
+    def prefix_delivery(self) -> PrefixDelivery:
+        """As configured; under ``auto`` the server is asked, once, what it is."""
+        with self._delivery_lock:
+            if self._delivery is None:
+                continues = self._owner() in CONTINUING_SERVERS
+                self._delivery = PrefixDelivery.CONTINUED if continues else PrefixDelivery.INSTRUCTED
+            return self._delivery
+
+    def complete(self, request: Request) -> tuple[Completion, ...]:
+        """Raises ``ProviderError``, ``ContextFullError``, and ``ValueError`` for what this server cannot do."""
+        if request.continue_final and self.prefix_delivery is PrefixDelivery.INSTRUCTED:
+            raise ValueError(f"{self.name} cannot continue a message: its prefix_delivery is instructed")
+        completions: list[Completion] = []
+        while len(completions) < request.n:
+            # Another seed, or a server that ignores n would say the same thing again.
+            seed = None if request.seed is None else (request.seed + len(completions)) % 2**31
+            rest = replace(request, n=request.n - len(completions), seed=seed)
+            completions.extend(self._ask(rest)[: rest.n])
+        return tuple(completions)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._endpoints.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _owner(self) -> str:
+        try:
+            return self._persist(lambda endpoint: endpoint.owner_of(self.name))
+        except openai.APIStatusError as error:
+            if error.status_code in (404, 405):
+                return ""  # no list of models
+            raise ProviderError(f"{self.name}: the server does not tell its models: {error}") from error
+
+    def _ask(self, request: Request) -> list[Completion]:
+        """One request that ended well: at least one completion."""
+        try:
+            if self._renderer is None:
+                body = self._chat_body(request)
+                reply = self._persist(lambda endpoint: endpoint.chat(self.name, body))
+            else:
+                body = self._raw_body(request, self._renderer)
+                reply = self._persist(lambda endpoint: endpoint.continue_text(self.name, body))
+        except openai.APIStatusError as error:
+            room = self._room_after(error)
+            if not 0 < room < request.max_tokens:
+                raise ContextFullError(f"{self.name}: {error}") from error
+            return self._ask(replace(request, max_tokens=room))  # the prompt fits, the reply's limit did not
+        return self._completions(reply)
+
+    def _room_after(self, error: openai.APIStatusError) -> int:
+        """Tokens that the refusal leaves for the reply. Raises ``ProviderError`` for any other refusal."""
+        if error.status_code not in (400, 413, 422) or not says_context_is_full(str(error)):
+            raise ProviderError(f"{self.name}: the server refuses the request: {error}") from error
+        return room_in_context(str(error)) or 0
+
+    def _persist(self, attempt_at: Callable[[Endpoint], ResultT]) -> ResultT:
+        """Try until it goes well. Raises ``ProviderError`` when the retries are used up, and refusals as they are."""
+        attempts = self._config.max_retries + 1
+        try:
+            for attempt in stamina.retry_context(
+                on=self._backoff,
+                attempts=attempts,
+                timeout=None,
+                wait_initial=0.5,
+                wait_max=self._config.max_retry_wait_s,
+                wait_jitter=0.5,
+            ):
+                with attempt, self._in_flight, self._endpoints.take() as endpoint:
+                    return attempt_at(endpoint)
+        except (openai.APIConnectionError, openai.APIStatusError, BadReplyError) as error:
+            if not is_passing(error):
+                raise
+            raise ProviderError(
+                f"{self.name} at {', '.join(self._config.base_urls)}: gave up after {attempts} attempts; "
+                f"the last one: {type(error).__name__}: {error}"
+            ) from error
+        raise AssertionError("unreachable: the last attempt raises")
+
+    def _backoff(self, error: Exception) -> bool | float:
+        """False: do not try again. True: wait as the schedule has it. A number: wait so many seconds."""
+        if not is_passing(error):
+            return False
+        if self._endpoints.has_awake_other():
+            return with_jitter(0.02)
+        asked = retry_after_s(error)
+        return True if asked is None else with_jitter(min(asked, self._config.max_retry_wait_s))
+
+    def _chat_body(self, request: Request) -> dict[str, JsonValue]:
+        body = self._sampling(request)
+        body["messages"] = [{"role": message.role.value, "content": message.content} for message in request.messages]
+        if request.logprobs:
+            body["logprobs"] = True
+        if request.continue_final:
+            body["continue_final_message"] = True
+            body["add_generation_prompt"] = False
+        return body | self._config.extra_body
+
+    def _raw_body(self, request: Request, renderer: Renderer) -> dict[str, JsonValue]:
+        """The prompt goes as token ids: no server can render it in another way."""
+        body = self._sampling(request)
+        body["prompt"] = list[JsonValue](renderer.prompt_ids(request.messages, request.continue_final))
+        if request.logprobs:
+            body["logprobs"] = 1
+        return body | self._config.extra_body
+
+    def _sampling(self, request: Request) -> dict[str, JsonValue]:
+        body: dict[str, JsonValue] = {
+            "n": request.n,
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            self._limit_name: request.max_tokens,
+        }
+        if request.stop:
+            body["stop"] = list(request.stop)
+        if request.seed is not None:
+            body["seed"] = request.seed
+        if self._config.token_ids:
+            body["return_token_ids"] = True
+        return body
+
+    def _completions(self, reply: WireReply) -> list[Completion]:
+        n_prompt = reply.usage.prompt_tokens if reply.usage else 0
+        shares = _token_shares(reply)
+        return [
+            Completion(
+                text=choice.said,
+                finish_reason=_finish_reason(choice),
+                usage=self._usage(n_prompt if number == 0 else 0, share, requests=int(number == 0)),
+                token_ids=choice.token_ids,
+                logprobs=choice.token_logprobs,
+            )
+            for number, (choice, share) in enumerate(zip(reply.choices, shares, strict=True))
+        ]
+
+    def _usage(self, n_prompt: int, n_completion: int, requests: int) -> Usage:
+        read, written = self._config.prompt_price_usd, self._config.completion_price_usd
+        cost = None if read is None or written is None else (n_prompt * read + n_completion * written) / 1e6
+        return Usage(prompt_tokens=n_prompt, completion_tokens=n_completion, requests=requests, cost_usd=cost)
+
+
+def _token_shares(reply: WireReply) -> list[int]:
+    """Completion tokens of each choice. Servers count them together: without ids the count is shared out evenly."""
+    known = [choice.token_ids or choice.token_logprobs for choice in reply.choices]
+    total = reply.usage.completion_tokens if reply.usage else 0
+    if all(known):
+        return [len(tokens or ()) for tokens in known]
+    share, left = divmod(total, len(known))
+    return [share + (number < left) for number in range(len(known))]
+
+
+def _finish_reason(choice: WireChoice) -> FinishReason:
+    known = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
+    return known.get(choice.finish_reason or "", FinishReason.OTHER)
+
+
+def _api_key(config: OpenAIChatConfig) -> str:
+    if config.api_key_env is None:
+        return "none"  # the SDK wants one; local servers do not look at it
+    key = os.environ.get(config.api_key_env, "")
+    if not key:
+        raise ValueError(f"{config.model}: the environment variable {config.api_key_env} holds no key")
+    return key
+
+
+def _renderer(config: OpenAIChatConfig) -> Renderer | None:
+    if config.prefix_delivery != PrefixDelivery.COMPLETION or config.tokenizer is None:
+        return None
+    from understudy.models.rendering import open_renderer
+
+    return open_renderer(config.tokenizer)

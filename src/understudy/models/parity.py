@@ -1,0 +1,178 @@
+"""Is the student that is served the student that was trained?
+
+In: the base weights, the adapter, the merged weights, a server, and prompts. Out: a ``ParityReport`` of
+log-probabilities and greedy tokens, or ``StudentMismatchError``.
+
+The reference is the base with the adapter beside it, as training left it. It writes a greedy reply to
+each prompt; the other systems say how probable they find these tokens and which they would have chosen.
+The server writes greedy replies of its own, and the reference says how probable it finds them. So each
+compared pair of log-probabilities is of the same token after the same tokens.
+
+An adapter without effect is refused (``AdapterWithoutEffectError``); so are merged weights and a server
+whose log-probabilities differ by more than the number format explains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from understudy.models.config import LocalConfig, OpenAIChatConfig
+from understudy.models.loading import load_adapter, load_base
+from understudy.models.model import Request
+from understudy.models.rendering import Renderer, open_renderer
+from understudy.models.scoring import Scored, score
+from understudy.records import Completion, Message, Record
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+MERGED_TOLERANCE_NAT = 0.02
+"""Largest allowed mean difference; merging in float32 gives about 1e-6, in bfloat16 a few thousandths."""
+SERVER_TOLERANCE_NAT = 0.1
+"""The same for a server, which computes in another format and with other kernels."""
+
+
+class StudentMismatchError(ValueError):
+    """Merged weights or a server do not behave as the student that was trained; the message has the figures."""
+
+
+class SystemParity(Record):
+    """One system beside the reference."""
+
+    system: str
+    n_tokens: int
+    """Compared pairs of log-probabilities; 0 where a server gives neither ids nor log-probabilities."""
+    mean_difference_nat: float | None = None
+    """Mean of the absolute differences of log-probabilities."""
+    max_difference_nat: float | None = None
+    greedy_agreement: float
+    """Share of places with the same greedy token; for a server the share of prompts with the same reply."""
+
+
+class ParityReport(Record):
+    """What was compared, and how it came out."""
+
+    reference: str
+    n_prompts: int
+    systems: tuple[SystemParity, ...]
+
+
+def check_student(
+    base: LocalConfig,
+    prompts: Sequence[Sequence[Message]],
+    *,
+    adapter: str | None = None,
+    merged: str | None = None,
+    server: OpenAIChatConfig | None = None,
+    max_tokens: int = 32,
+    merged_tolerance_nat: float = MERGED_TOLERANCE_NAT,
+    server_tolerance_nat: float = SERVER_TOLERANCE_NAT,
+) -> ParityReport:
+    """Compare all systems that are named; ``adapter`` None makes the base itself the reference.
+
+    Raises ``StudentMismatchError``, ``AdapterWithoutEffectError``, ``ValueError`` without prompts, and
+    what the server's model raises.
+    """
+    if not prompts:
+        raise ValueError("expected at least one prompt")
+    renderer = open_renderer(base.path)
+    prompt_ids = [renderer.prompt_ids(prompt) for prompt in prompts]
+    systems: list[SystemParity] = []
+
+    reference = load_base(base)
+    adapted = None if adapter is None else load_adapter(reference, adapter)  # puts the adapter into the reference
+    replies = [_greedy_reply(reference, ids, max_tokens, renderer) for ids in prompt_ids]
+    if adapted is not None:
+        with adapted.disable_adapter():
+            systems.append(_compare("base", replies, _score_all(reference, prompt_ids, replies)))
+    if server is not None:
+        own_replies = _ask_server(server, prompts, max_tokens)
+        systems.append(_compare_server(own_replies, replies, prompt_ids, reference, renderer))
+    if merged is not None:
+        del adapted, reference  # one set of weights in memory at a time
+        merged_model = load_base(base.model_copy(update={"path": merged}))
+        systems.append(_compare("merged", replies, _score_all(merged_model, prompt_ids, replies)))
+
+    name = base.path if adapter is None else f"{base.path} + {adapter}"
+    report = ParityReport(reference=name, n_prompts=len(prompts), systems=tuple(systems))
+    _refuse(report, {"merged": merged_tolerance_nat, "server": server_tolerance_nat})
+    return report
+
+
+def _greedy_reply(model: PreTrainedModel, prompt_ids: list[int], max_tokens: int, renderer: Renderer) -> Scored:
+    # Not generate(): it would take penalties from the checkpoint's generation_config.json.
+    from understudy.models.decoding import Decoder, greedy_row
+
+    decoder = Decoder(model, renderer.tokenizer, frozenset(renderer.end_of_turn_ids[-1:]))
+    row = greedy_row(prompt_ids, max_tokens)
+    decoder.admit([[row]])
+    while not decoder.step():
+        pass
+    return score(model, [*prompt_ids, *row.ids], len(prompt_ids))
+
+
+def _score_all(model: PreTrainedModel, prompt_ids: list[list[int]], replies: list[Scored]) -> list[Scored]:
+    return [score(model, [*ids, *reply.ids], len(ids)) for ids, reply in zip(prompt_ids, replies, strict=True)]
+
+
+def _compare(system: str, reference: list[Scored], other: list[Scored]) -> SystemParity:
+    pairs = [pair for a, b in zip(reference, other, strict=True) for pair in zip(a.logprobs, b.logprobs, strict=True)]
+    same = [x == y for a, b in zip(reference, other, strict=True) for x, y in zip(a.ids, b.greedy_ids, strict=True)]
+    return _parity(system, [abs(a - b) for a, b in pairs], same)
+
+
+def _parity(system: str, differences: list[float], same: list[bool]) -> SystemParity:
+    return SystemParity(
+        system=system,
+        n_tokens=len(differences),
+        mean_difference_nat=sum(differences) / len(differences) if differences else None,
+        max_difference_nat=max(differences) if differences else None,
+        greedy_agreement=sum(same) / len(same),
+    )
+
+
+def _ask_server(config: OpenAIChatConfig, prompts: Sequence[Sequence[Message]], max_tokens: int) -> list[Completion]:
+    from understudy.models.openai_chat import OpenAIChatModel
+
+    requests = [Request(messages=tuple(prompt), max_tokens=max_tokens, logprobs=True) for prompt in prompts]
+    with OpenAIChatModel(config.model_copy(update={"token_ids": True})) as model:
+        return [model.complete(request)[0] for request in requests]
+
+
+def _compare_server(
+    own: list[Completion],
+    replies: list[Scored],
+    prompt_ids: list[list[int]],
+    reference: PreTrainedModel,
+    renderer: Renderer,
+) -> SystemParity:
+    differences: list[float] = []
+    same: list[bool] = []
+    for said, reply, prompt in zip(own, replies, prompt_ids, strict=True):
+        if said.token_ids is None:
+            same.append(said.text == renderer.tokenizer.decode(reply.ids, skip_special_tokens=True))
+            continue
+        same.append(said.token_ids == reply.ids)
+        if said.logprobs:
+            scored = score(reference, [*prompt, *said.token_ids], len(prompt))
+            differences += [abs(a - b) for a, b in zip(scored.logprobs, said.logprobs, strict=True)]
+    return _parity("server", differences, same)
+
+
+def _refuse(report: ParityReport, tolerances: dict[str, float]) -> None:
+    for system in report.systems:
+        allowed = tolerances.get(system.system)
+        if allowed is None:
+            continue
+        came = system.mean_difference_nat
+        if came is None:  # a server that tells nothing but text
+            if system.greedy_agreement > 0:
+                continue
+            raise StudentMismatchError(f"{system.system}: no greedy reply equals that of {report.reference}")
+        if not came <= allowed:
+            raise StudentMismatchError(
+                f"{system.system} is not {report.reference}: over {system.n_tokens} tokens, log-probabilities differ "
+                f"by {came:.4f} nat on average (at most {system.max_difference_nat:.4f}), allowed {allowed:g}; "
+                f"greedy agreement {system.greedy_agreement:.0%}"
+            )

@@ -1,0 +1,116 @@
+"""One server process, held by its handle.
+
+In: a command and the URL that says the server is well. Out: a running server inside a ``with`` block,
+nothing outside of it. The process leads a group of its own; that group, and no process found by its
+name, is stopped at the end. Should this program be killed, the group ends as well (see ``watch``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+STOP_S = 15.0
+"""How long a server may take to end when asked, before it is killed."""
+LOG_TAIL_CHARS = 4000
+
+
+class ServerStartError(Exception):
+    """The server ended or did not get well in time; the message has the end of its log."""
+
+
+class ServerProcess:
+    """A context manager that starts a server, waits until it is well, and stops it."""
+
+    def __init__(
+        self, command: Sequence[str], health_url: str, *, deadline_s: float, pass_fds: tuple[int, ...] = ()
+    ) -> None:
+        """``deadline_s``: how long the server may take to answer ``health_url`` with 200."""
+        self._command = list(command)
+        self._health_url = health_url
+        self._deadline_s = deadline_s
+        self._pass_fds = pass_fds
+
+    def __enter__(self) -> Self:
+        """Raises ``ServerStartError``, and ``FileNotFoundError`` for a command that does not exist."""
+        self._log = tempfile.TemporaryFile(prefix="understudy-server-")
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "understudy.models.watch", *self._command],
+                stdin=subprocess.PIPE,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=self._pass_fds,
+            )
+        except BaseException:
+            self._log.close()
+            raise
+        try:
+            self._wait_until_well()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that leads the group."""
+        return self._process.pid
+
+    def _wait_until_well(self) -> None:
+        deadline = time.monotonic() + self._deadline_s
+        wait_s = 0.02
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise ServerStartError(
+                    self._explain(f"ended with status {self._process.returncode} before it was well")
+                )
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(self._health_url, timeout=5.0).status_code == 200:
+                    return
+            time.sleep(wait_s)
+            wait_s = min(1.0, wait_s * 1.5)
+        raise ServerStartError(self._explain(f"was not well at {self._health_url} after {self._deadline_s:g} s"))
+
+    def _explain(self, what: str) -> str:
+        size = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, size - LOG_TAIL_CHARS))
+        tail = self._log.read().decode(errors="replace").strip()
+        return f"{' '.join(self._command)}: {what}; its last words:\n{tail}"
+
+    def _stop(self) -> None:
+        """Ask the group to end, then kill what is left of it, then reap its leader and close what we hold."""
+        if self._process.returncode is None:
+            self._signal_group(signal.SIGTERM)
+            deadline = time.monotonic() + STOP_S
+            while not self._has_ended() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            # The leader is not reaped yet, so its number cannot have gone to anybody else.
+            self._signal_group(signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._log.close()
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+    def _has_ended(self) -> bool:
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

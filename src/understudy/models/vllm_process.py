@@ -1,0 +1,88 @@
+"""One ``vllm serve`` process, started and stopped by its handle.
+
+In: a ``VllmConfig``. Out: the base URL of a server that is well, inside a ``with`` block. Whatever other
+vLLM servers run on the machine are left alone. vLLM itself lives in an environment of its own choice:
+only its executable is needed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from understudy.models.process import ServerProcess
+from understudy.records import Record
+
+
+class VllmConfig(Record):
+    """What one vLLM server serves, and how."""
+
+    model: Annotated[str, Field(min_length=1)]
+    """Folder or Hub id of the base weights."""
+    adapter: str | None = None
+    """Folder or Hub id of a LoRA adapter, which is then served under ``served_name``."""
+    adapter_rank: PositiveInt = 64
+    """At least the adapter's rank."""
+    served_name: Annotated[str, Field(min_length=1)] = "student"
+    """What requests call the model."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, lt=2**16)] = 0
+    """0 takes a free one."""
+    max_context_tokens: PositiveInt | None = None
+    """None: what the model's config says."""
+    n_gpus: PositiveInt = 1
+    """Tensor parallel size."""
+    executable: str = "vllm"
+    """Name on the PATH, or path."""
+    extra_arguments: tuple[str, ...] = ()
+    """Passed on as they are, such as ``--dtype=float32`` ``--enforce-eager``."""
+    deadline_s: PositiveFloat = 1800.0
+    """How long the server may take to load."""
+
+
+@contextmanager
+def vllm_served(config: VllmConfig) -> Iterator[str]:
+    """Start vLLM, yield its base URL, stop it.
+
+    Raises ``FileNotFoundError`` without the executable, ``ServerStartError`` with the end of its log.
+    """
+    executable = shutil.which(config.executable)
+    if executable is None:
+        raise FileNotFoundError(f"no executable {config.executable!r}: install vLLM in an environment of its own")
+    port = config.port or _free_port(config.host)
+    address = f"http://{config.host}:{port}"
+    with ServerProcess([executable, *_arguments(config, port)], f"{address}/health", deadline_s=config.deadline_s):
+        yield f"{address}/v1"
+
+
+def _arguments(config: VllmConfig, port: int) -> list[str]:
+    arguments = ["serve", config.model, f"--host={config.host}", f"--port={port}"]
+    # Else vLLM adds top_k and penalties from the checkpoint's generation_config.json to what requests ask for.
+    arguments.append("--generation-config=vllm")
+    if config.adapter is None:
+        arguments.append(f"--served-model-name={config.served_name}")
+    else:
+        # The base keeps another name, so that nobody is served the base by mistake for the student.
+        arguments += [
+            f"--served-model-name={config.served_name}-base",
+            "--enable-lora",
+            f"--max-lora-rank={config.adapter_rank}",
+            "--lora-modules",
+            f"{config.served_name}={config.adapter}",
+        ]
+    if config.max_context_tokens is not None:
+        arguments.append(f"--max-model-len={config.max_context_tokens}")
+    if config.n_gpus > 1:
+        arguments.append(f"--tensor-parallel-size={config.n_gpus}")
+    return [*arguments, *config.extra_arguments]
+
+
+def _free_port(host: str) -> int:
+    """A port for vLLM, which cannot inherit a socket: should somebody take it first, the start fails."""
+    with socket.create_server((host, 0)) as probe:
+        return int(probe.getsockname()[1])

@@ -1,0 +1,41 @@
+"""Run a command for as long as standard input stays open: ``python -m understudy.models.watch command …``.
+
+A server must not outlive the program that started it, even when that program is killed. The program
+holds the other end of the pipe, and the kernel closes it. Then the command's process group is stopped:
+asked to end first, killed after ``GRACE_S``. The exit status is the command's.
+
+``process.ServerProcess`` starts this; nobody else needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+GRACE_S = 10.0
+
+
+def main(command: list[str]) -> int:
+    """Run the command; return its exit status, or 128 + the signal that ended it."""
+    signal.signal(signal.SIGTERM, lambda *_: None)  # sent to the whole group: wait for the command, then leave
+    # The child inherits the descriptors that were passed to us, such as a listening socket.
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, close_fds=False)
+    threading.Thread(target=_stop_when_input_ends, daemon=True).start()
+    status = child.wait()
+    return status if status >= 0 else 128 - status
+
+
+def _stop_when_input_ends() -> None:
+    while os.read(0, 1024):
+        pass
+    os.killpg(0, signal.SIGTERM)
+    time.sleep(GRACE_S)
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
