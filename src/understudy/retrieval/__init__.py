@@ -1,0 +1,75 @@
+"""Retrieval: queries in, ranked passages out.
+
+``open_retriever(config)`` opens any engine: words (tantivy), vectors (faiss codes and exact rescoring), both fused,
+shards, a Qdrant server, or a server of ours or of Search-R1's kind. All of them are ``Retriever``s and safe to call
+from many threads. ``build_index``, ``download_corpus``, ``serve_index`` and ``index_info`` are the verbs of
+``understudy index``.
+
+Not promised: that approximate search finds all that exact search finds (the index says how much), or that BM25
+scores can be compared between corpora.
+"""
+
+from understudy.retrieval.build import BuildConfig, IndexInfo, build_index, index_info
+from understudy.retrieval.config import (
+    DenseConfig,
+    HttpConfig,
+    HybridConfig,
+    LexicalConfig,
+    MemoryConfig,
+    QdrantConfig,
+    RetrievalConfig,
+    ShardsConfig,
+)
+from understudy.retrieval.corpus import BadCorpusError, read_passages
+from understudy.retrieval.download import DownloadConfig, DownloadError, download_corpus
+from understudy.retrieval.encoder import (
+    CallableEncoder,
+    Encoder,
+    EncoderConfig,
+    StaticEncoderConfig,
+    TransformerEncoderConfig,
+    open_encoder,
+)
+from understudy.retrieval.files import IndexMismatchError
+from understudy.retrieval.lexical import LexicalIndex, lexical_retriever
+from understudy.retrieval.opening import open_retriever
+from understudy.retrieval.retriever import Hit, Passage, RetrievalError, Retriever
+from understudy.retrieval.service import ServiceConfig
+from understudy.retrieval.serving import ServeConfig, serve_index
+
+__all__ = [
+    "BadCorpusError",
+    "BuildConfig",
+    "CallableEncoder",
+    "DenseConfig",
+    "DownloadConfig",
+    "DownloadError",
+    "Encoder",
+    "EncoderConfig",
+    "Hit",
+    "HttpConfig",
+    "HybridConfig",
+    "IndexInfo",
+    "IndexMismatchError",
+    "LexicalConfig",
+    "LexicalIndex",
+    "MemoryConfig",
+    "Passage",
+    "QdrantConfig",
+    "RetrievalConfig",
+    "RetrievalError",
+    "Retriever",
+    "ServeConfig",
+    "ServiceConfig",
+    "ShardsConfig",
+    "StaticEncoderConfig",
+    "TransformerEncoderConfig",
+    "build_index",
+    "download_corpus",
+    "index_info",
+    "lexical_retriever",
+    "open_encoder",
+    "open_retriever",
+    "read_passages",
+    "serve_index",
+]

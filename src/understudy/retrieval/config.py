@@ -1,0 +1,92 @@
+"""Which engine a recipe searches with: one typed config each, told apart by ``kind``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from understudy.records import Record
+from understudy.retrieval.encoder import EncoderConfig
+
+
+class MemoryConfig(Record):
+    """Search by words over a small corpus file, indexed in memory when it is opened."""
+
+    kind: Literal["memory"] = "memory"
+    corpus: Path
+
+
+class LexicalConfig(Record):
+    """Search by words in an index folder. The default engine: it needs no encoder."""
+
+    kind: Literal["lexical"] = "lexical"
+    folder: Path
+    corpus: Path | None = None
+    """Where the corpus is now, if it was moved."""
+
+
+class DenseConfig(Record):
+    """Search by vectors in an index folder."""
+
+    kind: Literal["dense"] = "dense"
+    folder: Path
+    corpus: Path | None = None
+    """Where the corpus is now, if it was moved."""
+    encoder: EncoderConfig | None = None
+    """None opens the one that the index names."""
+    exact: bool = False
+    """Compare every row: slow, and what the approximate search is measured against."""
+
+
+class HybridConfig(Record):
+    """Words and vectors of one index folder, fused by reciprocal ranks."""
+
+    kind: Literal["hybrid"] = "hybrid"
+    dense: DenseConfig
+    depth: Annotated[int, Field(ge=1)] = 50
+    """Hits of each engine that take part."""
+
+
+class HttpConfig(Record):
+    """A retrieval server."""
+
+    kind: Literal["http"] = "http"
+    url: str = "http://127.0.0.1:8000"
+    """Without ``/retrieve``."""
+    token_env: str | None = None
+    """Name of the environment variable that holds the bearer token."""
+    timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    """Of each attempt."""
+    attempts: Annotated[int, Field(ge=1)] = 5
+    max_pause_s: Annotated[float, Field(ge=0)] = 10.0
+    """Longest wait between two attempts, whatever the server asks for."""
+
+
+class ShardsConfig(Record):
+    """Disjoint parts of a corpus, merged by exact score: here, or each on a machine of its own."""
+
+    kind: Literal["shards"] = "shards"
+    shards: Annotated[tuple[DenseConfig | HttpConfig, ...], Field(min_length=1)]
+
+
+class QdrantConfig(Record):
+    """A collection of a Qdrant server, filled by ``understudy.retrieval.qdrant.upload``."""
+
+    kind: Literal["qdrant"] = "qdrant"
+    url: str
+    """Of the server; ``:memory:`` is the client's own engine, for tests."""
+    collection: str
+    encoder: EncoderConfig
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key."""
+    timeout_s: Annotated[int, Field(ge=1)] = 30
+    oversampling: Annotated[float, Field(ge=1)] = 8.0
+    """Candidates by binary codes for each hit, before the server rescores them exactly."""
+
+
+RetrievalConfig = Annotated[
+    MemoryConfig | LexicalConfig | DenseConfig | HybridConfig | HttpConfig | ShardsConfig | QdrantConfig,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,84 @@
+"""Rows of a corpus file → passages.
+
+In: JSONL, plain or gzipped, one passage a line, either ``{"id", "contents"}`` with the title on the first
+line of ``contents`` (Search-R1's corpora) or ``{"title", "text"}`` with an optional ``id``. Other keys are
+passed over; a row without an id is named by its number. Out: ``Passage`` records.
+
+Not covered: other formats. A line that is neither of the two raises ``BadCorpusError`` with file and line.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from understudy.retrieval.retriever import Passage
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class BadCorpusError(Exception):
+    """A corpus is not what it should be; the message says what came, what was expected and where."""
+
+
+def is_gzipped(path: Path) -> bool:
+    """Go by the first two bytes, not by the name."""
+    with path.open("rb") as file:
+        return file.read(2) == _GZIP_MAGIC
+
+
+def open_corpus(path: Path) -> BinaryIO:
+    """Open a corpus for reading its bytes, unpacked where it is gzipped."""
+    return cast(BinaryIO, gzip.open(path, "rb")) if is_gzipped(path) else path.open("rb")
+
+
+def read_passages(path: Path) -> Iterator[Passage]:
+    """Yield the passages of a corpus file in order. Raises ``BadCorpusError``."""
+    row = 0
+    with open_corpus(path) as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield parse_row(line, row, f"{path}, line {number}")
+                row += 1
+
+
+def parse_row(line: bytes, row: int, where: str) -> Passage:
+    """One line of a corpus as a passage. ``row`` (from 0) names it where it has no id of its own."""
+    try:
+        fields = json.loads(line)
+    except ValueError as error:
+        raise BadCorpusError(f"{where}: expected one JSON object a line, came {_shown(line)} ({error})") from None
+    if not isinstance(fields, dict):
+        raise BadCorpusError(f"{where}: expected a JSON object, came {_shown(line)}")
+    passage_id = fields.get("id", row)
+    if not isinstance(passage_id, str | int) or isinstance(passage_id, bool):
+        raise BadCorpusError(f'{where}: expected "id" to be text or a whole number, came {passage_id!r}')
+    match fields:
+        case {"contents": str(contents)}:
+            return passage_of_contents(str(passage_id), contents)
+        case {"title": str(title), "text": str(text)}:
+            return Passage(str(passage_id), title, text)
+    raise BadCorpusError(
+        f'{where}: expected "contents", or "title" and "text", as strings; came the keys {sorted(map(str, fields))}'
+    )
+
+
+def passage_of_contents(passage_id: str, contents: str) -> Passage:
+    """Take title and text apart; the inverse of ``Passage.contents``.
+
+    The first line is the title, with or without quotes around it. Text without a line break has no title.
+    """
+    title, line_break, text = contents.partition("\n")
+    if not line_break:
+        return Passage(passage_id, "", contents)
+    if len(title) >= 2 and title[0] == title[-1] == '"':
+        title = title[1:-1]
+    return Passage(passage_id, title, text)
+
+
+def _shown(line: bytes) -> str:
+    text = line.decode("utf-8", "replace").strip()
+    return repr(text if len(text) <= 60 else text[:60] + "…")

@@ -1,0 +1,196 @@
+"""Search by words: BM25 over title and text with tantivy.
+
+In: a ``PassageStore``. Out: a ``Retriever``. Words are lower-cased, freed of accents and stemmed (English).
+A query is a bag of words, never a query language: quotes, operators and brackets are separators. Stop words
+of a query are passed over unless there is nothing else ("The Who"). Equal scores are ordered by row, so the
+order depends on the corpus alone, not on threads or segments.
+
+Not covered: phrases, fields, languages that do not put spaces between words.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from understudy.records import Record
+from understudy.retrieval.files import IndexMismatchError
+from understudy.retrieval.passages import Advance, MemoryPassages, PassageStore, no_advance
+from understudy.retrieval.retriever import Hit, Passage, RetrievalError
+from understudy.runs import write_atomic
+
+if TYPE_CHECKING:
+    import tantivy
+
+FACTS_NAME = "lexical.json"
+_FOLDER_NAME = "lexical"
+_FORMAT = 1
+_WRITER_BYTES = 128_000_000
+_MAX_QUERY_WORDS = 256
+_MAX_TIES = 50_000
+"""So many equal scores are told apart by row; beyond, by the engine's own order."""
+_REPORT_EVERY = 10_000
+_STOP_WORDS = frozenset(
+    """
+    a an and are as at be but by did do does for from had has have how if in into is it its no not of on
+    or s such t that the their then there these they this to was were what when where which who whom
+    whose why will with
+    """.split()  # noqa: SIM905  one word a line would fill the page
+)
+
+
+class LexicalFacts(Record):
+    """What a lexical index says of itself: ``lexical.json``."""
+
+    format: int = _FORMAT
+    rows: int
+    corpus_sha256: str
+
+
+class LexicalIndex:
+    """A retriever over one tantivy index."""
+
+    def __init__(self, index: tantivy.Index, passages: PassageStore) -> None:
+        """Over an index that holds the rows of ``passages``; use ``build``, ``open`` or ``lexical_retriever``."""
+        index.register_tokenizer("words", _analyzer())
+        index.reload()
+        self._index = index
+        self._searcher = index.searcher()
+        self._analyzer = _analyzer()
+        self._passages = passages
+        if self._searcher.num_docs != len(passages):
+            raise IndexMismatchError(
+                f"the lexical index holds {self._searcher.num_docs} rows, its corpus {len(passages)}: build it again"
+            )
+
+    @classmethod
+    def build(cls, passages: PassageStore, folder: Path, advance: Advance = no_advance) -> Self:
+        """Index all passages into ``folder``. It is there whole or not at all; a rebuild replaces it."""
+        import tantivy
+
+        place, beside = folder / _FOLDER_NAME, folder / f"{_FOLDER_NAME}.part"
+        (folder / FACTS_NAME).unlink(missing_ok=True)
+        for old in (place, beside):
+            shutil.rmtree(old, ignore_errors=True)
+        beside.mkdir(parents=True)
+        _fill(tantivy.Index(_schema(), path=str(beside)), passages, advance)
+        beside.replace(place)
+        facts = LexicalFacts(rows=len(passages), corpus_sha256=passages.content_hash)
+        write_atomic(folder / FACTS_NAME, facts.model_dump_json(indent=1) + "\n")
+        return cls(tantivy.Index.open(str(place)), passages)
+
+    @classmethod
+    def open(cls, passages: PassageStore, folder: Path) -> Self:
+        """Open what ``build`` made. Raises ``IndexMismatchError`` where it is of another corpus or damaged."""
+        import tantivy
+
+        facts_path = folder / FACTS_NAME
+        if not facts_path.exists():
+            raise IndexMismatchError(f"{facts_path}: expected a finished lexical index, there is none")
+        facts = LexicalFacts.model_validate_json(facts_path.read_bytes())
+        if facts.format != _FORMAT or facts.corpus_sha256 != passages.content_hash:
+            raise IndexMismatchError(
+                f"{facts_path}: the index is of the corpus {facts.corpus_sha256[:16]}… (format {facts.format}), "
+                f"expected {passages.content_hash[:16]}… (format {_FORMAT}): build it again"
+            )
+        try:
+            return cls(tantivy.Index.open(str(folder / _FOLDER_NAME)), passages)
+        except (ValueError, OSError) as error:
+            raise IndexMismatchError(f"{folder / _FOLDER_NAME}: cannot be opened, build it again ({error})") from error
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        """See ``Retriever``. A query without a word that can be searched for has no hits."""
+        return [self._hits(rows) for rows in self.search_rows(queries, k)]
+
+    def search_rows(self, queries: Sequence[str], k: int) -> list[list[tuple[int, float]]]:
+        """For each query at most ``k`` pairs (row, BM25 score), best first, equal scores by row."""
+        return [self._rank(query, k) for query in queries]
+
+    def close(self) -> None:
+        """Close the passages. Closing twice is fine."""
+        self._passages.close()
+
+    def _hits(self, ranked: list[tuple[int, float]]) -> list[Hit]:
+        passages = self._passages.fetch([row for row, _ in ranked])
+        return [Hit(passage, score) for passage, (_, score) in zip(passages, ranked, strict=True)]
+
+    def _rank(self, query: str, k: int) -> list[tuple[int, float]]:
+        import tantivy
+
+        words = self._words(query)
+        if k < 1 or not words:
+            return []
+        clauses = [(tantivy.Occur.Should, tantivy.Query.term_query(self._index.schema, "body", w)) for w in words]
+        try:
+            return self._best(tantivy.Query.boolean_query(clauses), k)
+        except (ValueError, OSError) as error:
+            raise RetrievalError(f"the lexical index could not answer: {error}") from error
+
+    def _words(self, query: str) -> list[str]:
+        spoken = query.encode("utf-8", "replace").decode()
+        words = list(dict.fromkeys(self._analyzer.analyze(spoken)))[:_MAX_QUERY_WORDS]
+        return [word for word in words if word not in _STOP_WORDS] or words
+
+    def _best(self, query: tantivy.Query, k: int) -> list[tuple[int, float]]:
+        """The best ``k``, asking for more while the last score may be shared by rows that were cut off."""
+        limit = k + 8
+        while True:
+            found = self._searcher.search(query, limit, count=False).hits
+            if len(found) < limit or found[-1][0] < found[k - 1][0] or limit > _MAX_TIES:
+                break
+            limit *= 4
+        rows = self._searcher.fast_field_values("row", [address for _, address in found])
+        ranked = sorted(zip(rows, (score for score, _ in found), strict=True), key=lambda pair: (-pair[1], pair[0]))
+        return [(int(row), float(score)) for row, score in ranked[:k]]
+
+
+def lexical_retriever(passages: Sequence[Passage]) -> LexicalIndex:
+    """A lexical index in memory, for small corpora: seconds for a hundred thousand passages."""
+    import tantivy
+
+    store = MemoryPassages(passages)
+    index = tantivy.Index(_schema())
+    _fill(index, store, no_advance)
+    return LexicalIndex(index, store)
+
+
+def _fill(index: tantivy.Index, passages: PassageStore, advance: Advance) -> None:
+    import tantivy
+
+    index.register_tokenizer("words", _analyzer())
+    writer = index.writer(heap_size=_WRITER_BYTES, num_threads=1)
+    row = 0
+    for row, passage in enumerate(passages.scan(), 1):
+        document = tantivy.Document()
+        document.add_unsigned("row", row - 1)
+        document.add_text("body", f"{passage.title}\n{passage.text}".encode("utf-8", "replace").decode())
+        writer.add_document(document)
+        if row % _REPORT_EVERY == 0:
+            advance(_REPORT_EVERY)
+    advance(row % _REPORT_EVERY)
+    writer.commit()
+    writer.wait_merging_threads()
+
+
+def _schema() -> tantivy.Schema:
+    import tantivy
+
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("body", tokenizer_name="words", index_option="freq")
+    builder.add_unsigned_field("row", fast=True)
+    return builder.build()
+
+
+def _analyzer() -> tantivy.TextAnalyzer:
+    import tantivy
+
+    return (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+        .filter(tantivy.Filter.remove_long(64))
+        .filter(tantivy.Filter.lowercase())
+        .filter(tantivy.Filter.ascii_fold())
+        .filter(tantivy.Filter.stemmer("english"))
+        .build()
+    )

@@ -1,0 +1,233 @@
+"""Passages by row number, without loading the corpus.
+
+In: a corpus file and the byte offset of each of its rows, or a sequence of passages. Out: ``fetch(rows)``.
+A plain JSONL file is read in place, by offset; a gzipped one is unpacked into the index folder once.
+Offsets (``offsets.u64``: the start of every row and the end of the file, little endian) and what is known
+of the corpus (``passages.json``, written last) are made by ``index_passages``.
+
+At 21 M passages: 168 MB of offsets on disk, memory-mapped; nothing of the text stays in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from understudy.records import Record
+from understudy.retrieval.corpus import BadCorpusError, is_gzipped, open_corpus, parse_row
+from understudy.retrieval.files import sampled_hash
+from understudy.retrieval.retriever import Passage
+from understudy.runs import write_atomic
+
+OFFSETS_NAME = "offsets.u64"
+FACTS_NAME = "passages.json"
+_UNPACKED_NAME = "corpus.jsonl"
+_REPORT_EVERY = 50_000
+
+Advance = Callable[[int], None]
+"""Told how many rows were done since the last call."""
+
+Offsets = np.ndarray[tuple[int], np.dtype[np.uint64]]
+
+
+def no_advance(_count: int) -> None:
+    """Tell nobody."""
+
+
+class CorpusFacts(Record):
+    """What an index knows of its corpus: ``passages.json``."""
+
+    path: str
+    """Absolute, or relative to the index folder where the corpus was unpacked into it."""
+    rows: int
+    bytes: int
+    """Size of the file that is read by offset."""
+    sha256: str
+    """Of all its bytes: the name of this corpus in everything made from it."""
+    sampled_sha256: str
+    """Of bytes spread over it: what is checked whenever the index is opened."""
+
+
+class PassageStore(Protocol):
+    """Passages by row number. Safe to call from many threads at once."""
+
+    content_hash: str
+    """Changes with any passage."""
+
+    def __len__(self) -> int: ...
+
+    def fetch(self, rows: Sequence[int]) -> list[Passage]:
+        """The passages of these rows, in this order. Raises ``IndexError`` for a row that is not there."""
+        ...
+
+    def scan(self) -> Iterator[Passage]:
+        """All passages in order of their rows."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class MemoryPassages:
+    """Passages that are in memory already."""
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self._passages = tuple(passages)
+        hasher = hashlib.sha256()
+        for passage in self._passages:
+            hasher.update(repr((passage.id, passage.title, passage.text)).encode())
+        self.content_hash = hasher.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self._passages)
+
+    def fetch(self, rows: Sequence[int]) -> list[Passage]:
+        """See ``PassageStore``."""
+        _refuse_strangers(rows, len(self._passages))
+        return [self._passages[row] for row in rows]
+
+    def scan(self) -> Iterator[Passage]:
+        """See ``PassageStore``."""
+        return iter(self._passages)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class JsonlPassages:
+    """Passages read by offset from the JSONL file that ``index_passages`` looked through."""
+
+    def __init__(self, folder: Path, corpus: Path | None = None) -> None:
+        """Open the passages of an index folder; ``corpus`` says where the file is now, if it was moved.
+
+        Raises ``BadCorpusError`` where the file is not the one that was indexed.
+        """
+        self.facts = CorpusFacts.model_validate_json((folder / FACTS_NAME).read_bytes())
+        self.content_hash = self.facts.sha256
+        self._path = corpus if corpus is not None else folder / self.facts.path
+        _refuse_other_corpus(self._path, self.facts)
+        self._offsets = _open_offsets(folder / OFFSETS_NAME, self.facts)
+        self._fd = os.open(self._path, os.O_RDONLY)
+        os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_RANDOM)
+
+    def __len__(self) -> int:
+        return self.facts.rows
+
+    def fetch(self, rows: Sequence[int]) -> list[Passage]:
+        """See ``PassageStore``."""
+        _refuse_strangers(rows, self.facts.rows)
+        return [self._read(row) for row in rows]
+
+    def scan(self) -> Iterator[Passage]:
+        """See ``PassageStore``; read in sequence, for builds."""
+        row = 0
+        with self._path.open("rb") as file:
+            for line in file:
+                if line.strip():
+                    yield parse_row(line, row, f"{self._path}, row {row}")
+                    row += 1
+
+    def close(self) -> None:
+        """Close the corpus file. Closing twice is fine."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _read(self, row: int) -> Passage:
+        start, end = int(self._offsets[row]), int(self._offsets[row + 1])
+        return parse_row(os.pread(self._fd, end - start, start), row, f"{self._path}, row {row}")
+
+
+def index_passages(corpus: Path, folder: Path, advance: Advance = no_advance) -> CorpusFacts:
+    """Look through a corpus once: check every row, note where it starts, name the whole by its content.
+
+    Does nothing where ``folder`` holds the facts of this very corpus already. Raises ``BadCorpusError``.
+    """
+    if not corpus.is_file():
+        raise BadCorpusError(f"{corpus}: expected a corpus file, there is none")
+    folder.mkdir(parents=True, exist_ok=True)
+    known = _known_facts(corpus, folder)
+    if known is not None:
+        return known
+    (folder / FACTS_NAME).unlink(missing_ok=True)
+    path = _unpack(corpus, folder) if is_gzipped(corpus) else corpus.resolve()
+    offsets, sha256 = _look_through(path, corpus, advance)
+    write_atomic(folder / OFFSETS_NAME, offsets.tobytes())
+    facts = CorpusFacts(
+        path=path.name if path.parent == folder.resolve() else str(path),
+        rows=len(offsets) - 1,
+        bytes=path.stat().st_size,
+        sha256=sha256,
+        sampled_sha256=sampled_hash(path),
+    )
+    write_atomic(folder / FACTS_NAME, facts.model_dump_json(indent=1) + "\n")
+    return facts
+
+
+def _known_facts(corpus: Path, folder: Path) -> CorpusFacts | None:
+    facts_path = folder / FACTS_NAME
+    if not facts_path.exists() or is_gzipped(corpus):
+        return None
+    facts = CorpusFacts.model_validate_json(facts_path.read_bytes())
+    same = corpus.stat().st_size == facts.bytes and sampled_hash(corpus) == facts.sampled_sha256
+    return facts if same and (folder / facts.path) == corpus.resolve() else None
+
+
+def _unpack(corpus: Path, folder: Path) -> Path:
+    path = folder.resolve() / _UNPACKED_NAME
+    beside = path.with_suffix(".part")
+    with open_corpus(corpus) as packed, beside.open("wb") as plain:
+        shutil.copyfileobj(packed, plain, 1 << 20)
+    beside.replace(path)
+    return path
+
+
+def _look_through(path: Path, shown_path: Path, advance: Advance) -> tuple[Offsets, str]:
+    """Offsets (rows + 1,) and the SHA-256 of a plain JSONL file."""
+    starts = bytearray()
+    hasher = hashlib.sha256()
+    position = row = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                parse_row(line, row, f"{shown_path}, line {number}")
+                starts += position.to_bytes(8, "little")
+                row += 1
+                if row % _REPORT_EVERY == 0:
+                    advance(_REPORT_EVERY)
+            hasher.update(line)
+            position += len(line)
+    if row == 0:
+        raise BadCorpusError(f"{shown_path}: expected at least one passage, came none")
+    advance(row % _REPORT_EVERY)
+    starts += position.to_bytes(8, "little")
+    return np.frombuffer(bytes(starts), dtype="<u8"), hasher.hexdigest()
+
+
+def _open_offsets(path: Path, facts: CorpusFacts) -> Offsets:
+    size = path.stat().st_size if path.exists() else 0
+    if size != 8 * (facts.rows + 1):
+        raise BadCorpusError(f"{path}: expected {8 * (facts.rows + 1)} bytes for {facts.rows} rows, came {size}")
+    return np.memmap(path, dtype="<u8", mode="r")
+
+
+def _refuse_other_corpus(path: Path, facts: CorpusFacts) -> None:
+    if not path.is_file():
+        raise BadCorpusError(f"{path}: the corpus of this index is not there; say where it is with `corpus`")
+    size = path.stat().st_size
+    if size != facts.bytes or sampled_hash(path) != facts.sampled_sha256:
+        raise BadCorpusError(
+            f"{path}: not the corpus this index was made of ({facts.rows} rows, {facts.bytes} bytes, "
+            f"SHA-256 {facts.sha256[:16]}…); came {size} bytes. Build the index again or give the right file."
+        )
+
+
+def _refuse_strangers(rows: Sequence[int], n_rows: int) -> None:
+    for row in rows:
+        if not 0 <= row < n_rows:
+            raise IndexError(f"row {row} is not in a corpus of {n_rows} passages")

@@ -1,0 +1,92 @@
+"""``understudy index serve``: open an engine, serve it, close it.
+
+In: a ``ServeConfig``. Out: a running server until it is interrupted, or, with ``running_server``, for as long as a
+``with`` block lasts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from understudy.records import Record
+from understudy.retrieval.batching import BatchingRetriever
+from understudy.retrieval.config import RetrievalConfig
+from understudy.retrieval.opening import open_engine
+from understudy.retrieval.retriever import RetrievalError, Retriever
+from understudy.retrieval.service import RetrievalService, ServiceConfig
+from understudy.runs import digest
+
+if TYPE_CHECKING:
+    import uvicorn
+
+_START_DEADLINE_S = 30.0
+
+
+class ServeConfig(Record):
+    """What is served, and how."""
+
+    retrieval: RetrievalConfig
+    service: ServiceConfig = ServiceConfig()
+
+
+def serve_index(config: ServeConfig) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    import uvicorn
+
+    config.service.token()  # a missing token is said before anything is loaded
+    with closing(own(open_engine(config.retrieval), config.service)) as retriever:
+        about: dict[str, str | int] = {"kind": config.retrieval.kind, "config": digest(config.retrieval)}
+        uvicorn.Server(_settings(RetrievalService(retriever, config.service, about), config.service)).run()
+
+
+def own(engine: Retriever, config: ServiceConfig) -> BatchingRetriever:
+    """The engine behind the queue, the batches and the cache that the service has."""
+    return BatchingRetriever(
+        engine, max_batch=config.max_batch, max_waiting=config.max_waiting, cache_entries=config.cache_entries
+    )
+
+
+@contextmanager
+def running_server(retriever: BatchingRetriever, config: ServiceConfig) -> Iterator[str]:
+    """Serve a retriever from a thread of this process; yields the URL. The retriever stays open.
+
+    Raises ``RetrievalError`` where the server does not start, such as on a port that is taken.
+    """
+    import uvicorn
+
+    about: dict[str, str | int] = {"kind": "in process"}
+    server = uvicorn.Server(_settings(RetrievalService(retriever, config, about), config))
+    thread = threading.Thread(target=server.run, name="retrieval-server", daemon=True)
+    thread.start()
+    try:
+        yield f"http://{config.host}:{_port(server, thread, config)}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _settings(service: RetrievalService, config: ServiceConfig) -> uvicorn.Config:
+    import uvicorn
+
+    return uvicorn.Config(
+        service,
+        host=config.host,
+        port=config.port,
+        log_level="warning",
+        access_log=False,
+        backlog=4096,
+        timeout_graceful_shutdown=5,
+    )
+
+
+def _port(server: uvicorn.Server, thread: threading.Thread, config: ServiceConfig) -> int:
+    deadline = time.monotonic() + _START_DEADLINE_S
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RetrievalError(f"the server did not start on {config.host}:{config.port}")
+        time.sleep(0.01)
+    return int(server.servers[0].sockets[0].getsockname()[1])
