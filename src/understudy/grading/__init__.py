@@ -1,0 +1,29 @@
+"""Grading: a trajectory and its reference become a ``Score``.
+
+In: trajectories. Out: scores that carry the extracted answer, an explanation, the grader's name and version. An attempt
+without an answer is wrong, always; one that the program failed is not graded. Not promised: that a judge is right.
+"""
+
+from understudy.grading.again import Change, Regrading, grade_all, regrade
+from understudy.grading.config import GraderKind, GradingConfig, JudgeConfig, MathsConfig
+from understudy.grading.facts import exact_match, normalise_answer, token_f1
+from understudy.grading.grader import Grader
+from understudy.grading.opening import open_grader
+from understudy.grading.support import answer_in_text
+
+__all__ = [
+    "Change",
+    "Grader",
+    "GraderKind",
+    "GradingConfig",
+    "JudgeConfig",
+    "MathsConfig",
+    "Regrading",
+    "answer_in_text",
+    "exact_match",
+    "grade_all",
+    "normalise_answer",
+    "open_grader",
+    "regrade",
+    "token_f1",
+]

@@ -1,0 +1,82 @@
+"""What every grader is: a trajectory goes in, a ``Score`` comes out.
+
+In: ``Trajectory``. Out: ``Score``. Not here: any particular way of judging.
+
+Before any grader looks at an answer, two cases are settled here, the same for all: an attempt that the program failed
+is not graded, and an attempt without an answer is wrong, whatever the reference says. "None" never equals "None".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from understudy.grading.support import is_supported
+from understudy.records import Score, Task, Trajectory
+
+NO_ANSWER = frozenset({"", "none", "null", "nan", "undefined"})
+"""What a missing value looks like once it has become text; never right, not even for a reference of the same text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a grader found about one answer."""
+
+    correct: bool | None
+    """None: could not be judged, which is not the same as wrong."""
+    explanation: str
+    answer: str | None = None
+    """As extracted from what the attempt gave."""
+    value: float | None = None
+    """In [0, 1], where there is more than right and wrong."""
+
+
+class Grader(Protocol):
+    """Judges attempts. Safe to call from many threads at once."""
+
+    def grade(self, trajectory: Trajectory) -> Score:
+        """Judge one attempt. Never raises for what a model said."""
+        ...
+
+
+class AnswerGrader(Protocol):
+    """Judges one answer to one task; ``grade_answer`` makes a ``Score`` of it."""
+
+    name: str
+    version: str
+    """Changes whenever the same answer might be judged otherwise."""
+
+    def judge(self, task: Task, answer: str) -> Judgement:
+        """Judge an answer that is there."""
+        ...
+
+
+def grade_with(grader: AnswerGrader, trajectory: Trajectory) -> Score:
+    """The score that a grader gives an attempt."""
+    judgement = _settled(trajectory)
+    if judgement is None:
+        judgement = grader.judge(trajectory.task, trajectory.answer or "")
+    return Score(
+        trajectory_id=trajectory.id,
+        grader=grader.name,
+        grader_version=grader.version,
+        correct=judgement.correct,
+        value=judgement.value,
+        answer=judgement.answer,
+        explanation=judgement.explanation,
+        supported=is_supported(trajectory),
+    )
+
+
+def _settled(trajectory: Trajectory) -> Judgement | None:
+    """The judgement where there is no answer to look at, None where there is one."""
+    if trajectory.stop_reason.is_program_failure or trajectory.failure is not None:
+        return Judgement(None, f"not graded: the program failed ({trajectory.stop_reason.value})")
+    if trajectory.answer is None or is_no_answer(trajectory.answer):
+        return Judgement(False, f"no answer ({trajectory.stop_reason.value})", trajectory.answer, 0.0)
+    return None
+
+
+def is_no_answer(text: str) -> bool:
+    """Whether the text is what a missing value looks like."""
+    return text.strip().strip("'\"").casefold() in NO_ANSWER

@@ -1,0 +1,179 @@
+"""A few worker processes for symbolic comparison: started when first needed, killed when late, started anew.
+
+In: two LaTeX texts. Out: a reply, or that there is none. Not here: what is compared (``symbolic``), who asks
+(``maths``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import queue
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from understudy.grading.worker import LENGTH, MAX_MESSAGE_BYTES, read_message, write_message
+
+START_TIMEOUT_S = 120.0
+"""A cold import of sympy on a busy machine takes long; it happens once for each process."""
+
+GRACE_S = 5.0
+"""The worker itself ends what is late; only where it does not answer at all is it killed from here."""
+
+
+class WorkerStartError(Exception):
+    """A worker process did not start: the environment is broken, not an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a worker found."""
+
+    equal: bool
+    how: str
+    elapsed_s: float
+    """From the question to the reply; starting a process is not part of it."""
+
+
+class WorkerPool:
+    """At most ``n_workers`` processes. Safe from many threads. A context manager: on leaving it all are stopped."""
+
+    def __init__(self, n_workers: int, deadline_s: float, memory_bytes: int) -> None:
+        self._deadline_s = deadline_s
+        self._memory_bytes = memory_bytes
+        self._lock = threading.Lock()
+        self._workers: set[_Worker] = set()
+        self._closed = False
+        # A place is either an idle worker or None: leave to start one.
+        self._places: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
+        for _ in range(n_workers):
+            self._places.put(None)
+        self.n_killed = 0
+
+    def ask(self, reference: str, answer: str, timeout_s: float | None = None) -> Reply:
+        """Compare two formulas. What takes longer than the deadline is not equal."""
+        place = self._places.get()
+        worker: _Worker | None = None
+        try:
+            worker = place or self._start()
+            limit_s = min(self._deadline_s, self._deadline_s if timeout_s is None else timeout_s)
+            reply = worker.ask(reference, answer, limit_s)
+            if reply is None:
+                self._discard(worker)
+                worker = None
+                return Reply(False, "the process for symbolic comparison did not answer", limit_s)
+            return reply
+        except BaseException:
+            if worker is not None:
+                self._discard(worker, is_late=False)
+                worker = None
+            raise
+        finally:
+            self._places.put(worker)
+
+    def _start(self) -> _Worker:
+        worker = _Worker(self._deadline_s, self._memory_bytes)
+        with self._lock:
+            self._workers.add(worker)
+            if self._closed:
+                worker.kill()
+                raise WorkerStartError("the grader is closed")
+        worker.wait_until_ready()
+        return worker
+
+    def _discard(self, worker: _Worker, *, is_late: bool = True) -> None:
+        worker.kill()
+        with self._lock:
+            self._workers.discard(worker)
+            self.n_killed += is_late
+
+    def close(self) -> None:
+        """Stop all processes. Closing twice is fine."""
+        with self._lock:
+            self._closed = True
+            workers, self._workers = list(self._workers), set()
+        for worker in workers:
+            worker.kill()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Worker:
+    """One process and its two pipes."""
+
+    def __init__(self, deadline_s: float, memory_bytes: int) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "understudy.grading.worker", str(memory_bytes), str(deadline_s)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1"},
+        )
+        self._requests = _opened(self._process.stdin)
+        self._replies = _opened(self._process.stdout)
+
+    def wait_until_ready(self) -> None:
+        if _receive(self._replies, START_TIMEOUT_S) is None:
+            self.kill()
+            raise WorkerStartError(
+                f"the process for symbolic comparison did not start (exit code {self._process.returncode}); "
+                f"try: {sys.executable} -c 'import understudy.grading.symbolic'"
+            )
+
+    def ask(self, reference: str, answer: str, timeout_s: float) -> Reply | None:
+        started = time.monotonic()
+        try:
+            write_message(self._requests, {"reference": reference, "answer": answer, "limit_s": timeout_s})
+            reply = _receive(self._replies, timeout_s + GRACE_S)
+        except (BrokenPipeError, ValueError):
+            return None
+        if reply is None:
+            return None
+        return Reply(bool(reply["equal"]), str(reply["how"]), time.monotonic() - started)
+
+    def kill(self) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for pipe in (self._requests, self._replies):
+            # What was still to be sent has no reader any more.
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+
+def _opened(pipe: object) -> BinaryIO:
+    assert pipe is not None
+    return pipe  # type: ignore[return-value]
+
+
+def _receive(stream: BinaryIO, timeout_s: float) -> dict[str, object] | None:
+    """One message, or None when the time is over or the stream ended."""
+    deadline = time.monotonic() + timeout_s
+    content = bytearray()
+    wanted = LENGTH.size
+    while len(content) < wanted:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0 or not select.select([stream], [], [], left_s)[0]:
+            return None
+        chunk = os.read(stream.fileno(), wanted - len(content))
+        if not chunk:
+            return None
+        content += chunk
+        if len(content) == LENGTH.size == wanted:
+            wanted += min(LENGTH.unpack(content)[0], MAX_MESSAGE_BYTES)
+    return read_message(io.BytesIO(content))

@@ -1,0 +1,66 @@
+"""Support: did what the attempt looked up contain the answer?
+
+In: a trajectory. Out: yes, no, or that the question has no meaning. Not here: whether the answer is right.
+
+An observation counts only from the first tool call on: a guess that the code printed to itself is no evidence.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from understudy.records import Role, Task, TaskKind, Trajectory
+
+_TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|[^\W_]+")
+_ARTICLES = frozenset({"a", "an", "the"})
+_CLOSED = frozenset({"yes", "no", "true", "false"})
+"""Answers to closed questions: that a page holds the word says nothing."""
+FINAL_TOOL = "final_answer"
+
+
+def answer_in_text(answer: str, text: str) -> bool:
+    """Whether the answer's tokens stand in the text one after the other, as whole tokens, numbers as numbers."""
+    wanted, there = _tokens(answer), _tokens(text)
+    if not wanted:
+        return False
+    # Blanks on both sides make containment of strings containment of whole tokens, at the speed of ``str.find``.
+    return f" {' '.join(wanted)} " in f" {' '.join(there)} "
+
+
+def _tokens(text: str) -> list[str]:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    tokens = (_number_spelling(token) for token in _TOKEN.findall(folded))
+    return [token for token in tokens if token not in _ARTICLES]
+
+
+def _number_spelling(token: str) -> str:
+    if not token[0].isdigit():
+        return token
+    plain = token.replace(",", "")
+    return plain.rstrip("0").rstrip(".") if "." in plain else plain
+
+
+def has_meaning(task: Task) -> bool:
+    """Whether a page could contain the answer: a fact that is more than yes or no."""
+    return task.kind is TaskKind.FACT and task.answer.strip().casefold() not in _CLOSED
+
+
+def is_supported(trajectory: Trajectory) -> bool | None:
+    """Whether an observation contains the reference answer or an alias.
+
+    None for mathematical and closed questions, and for attempts that never ran code: there is nothing to look at.
+    """
+    if not has_meaning(trajectory.task) or all(step.execution_status is None for step in trajectory.steps):
+        return None
+    answers = (trajectory.task.answer, *trajectory.task.aliases)
+    return any(answer_in_text(answer, text) for text in _observations(trajectory) for answer in answers)
+
+
+def _observations(trajectory: Trajectory) -> list[str]:
+    """Texts of the user messages after the first step that called a tool."""
+    calls = (s for s in trajectory.steps if any(call.name != FINAL_TOOL for call in s.tool_calls))
+    first = next(calls, None)
+    if first is None:
+        return []
+    return [m.content for m in trajectory.messages[first.message_index + 1 :] if m.role is Role.USER]

@@ -1,0 +1,98 @@
+"""What a tool is: a function of the host that the agent's code may call by name, with limits of its own.
+
+In: a Python function. Out: a ``Tool``, which the prompt shows and the sandbox calls. Whatever goes wrong inside a
+tool (an exception, its time, the length of its answer) is told to the code as an error or a cut text, and so ends
+up in an observation. Not here: the search tool (``search.py``) and loading functions by name (``loading.py``).
+"""
+
+from __future__ import annotations
+
+import textwrap
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MAX_ANSWER_CHARS = 20_000
+"""Default limit of a tool's answer."""
+
+
+class ToolError(Exception):
+    """What the agent's code is told when a tool could not answer. The message is written for a model to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the agent's code may call."""
+
+    name: str
+    signature: str
+    """Parameters and return type as Python writes them: ``(query: str) -> str``."""
+    description: str
+    """What the prompt shows as the function's docstring."""
+    function: Callable[..., object]
+    pure: bool = False
+    """Same arguments, same answer, no effect: asked once for all candidates of a step."""
+    timeout_s: float = 60.0
+    max_chars: int = MAX_ANSWER_CHARS
+    """Longer texts are cut; other values whose text is longer are refused."""
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """Call the function within the tool's limits. Raises ``ToolError`` and nothing else."""
+        return self._cut(self._call_in_time(args, kwargs))
+
+    def _call_in_time(self, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+        # A thread of its own, because a time-out by signal works in the main thread only. A function that
+        # never returns keeps its daemon thread; the episode goes on.
+        answers: list[object] = []
+        errors: list[Exception] = []
+
+        def call() -> None:
+            try:
+                answers.append(self.function(*args, **kwargs))
+            except Exception as error:  # a tool is foreign code: whatever it raises is an observation
+                errors.append(error)
+
+        thread = threading.Thread(target=call, name=f"tool-{self.name}", daemon=True)
+        thread.start()
+        thread.join(self.timeout_s)
+        if answers:
+            return answers[0]
+        if not errors:
+            raise ToolError(f"{self.name} did not answer within {self.timeout_s:g} s")
+        if isinstance(errors[0], ToolError):
+            raise errors[0]
+        raise ToolError(f"{self.name} failed: {type(errors[0]).__name__}: {errors[0]}") from errors[0]
+
+    def _cut(self, answer: object) -> object:
+        if isinstance(answer, str):
+            if len(answer) <= self.max_chars:
+                return answer
+            return f"{answer[: self.max_chars]}\n… cut: {len(answer) - self.max_chars} more characters"
+        length = len(repr(answer))
+        if length > self.max_chars:
+            raise ToolError(f"{self.name} answered with {length} characters; at most {self.max_chars} are passed on")
+        return answer
+
+    def declaration(self) -> str:
+        """The tool as a Python function without a body, for the prompt."""
+        quotes = '"""'
+        document = textwrap.indent(f"{quotes}{self.description.strip()}{quotes}", "    ")
+        return f"def {self.name}{self.signature}:\n{document}"
+
+
+def _final_answer(answer: object) -> None:
+    raise ToolError(f"final_answer belongs to the sandbox and was called outside of it with {answer!r}")
+
+
+FINAL_ANSWER = Tool(
+    name="final_answer",
+    signature="(answer)",
+    description="Give the answer to the task. This ends the run.",
+    function=_final_answer,
+)
+"""Shown in prompts. The sandbox itself carries it out."""
+
+
+def describe_tools(tools: tuple[Tool, ...]) -> str:
+    """All tools as the prompt lists them, ``final_answer`` last."""
+    return "\n\n".join(tool.declaration() for tool in (*tools, FINAL_ANSWER))
