@@ -1,0 +1,169 @@
+r"""The rival: chain of thought in one reply, with or without retrieved passages, with or without a vote.
+
+In: a task, a retriever where passages are wanted. Out: a trajectory of one step. With self-consistency N replies are
+sampled and the answer that most of them give is kept, so that it may be compared with N candidates a step of an
+agent. The answer is what stands in the last ``\boxed{}``, else after "answer is" or "Answer:", else the last line.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+
+from understudy.agents.agent import AgentFacts
+from understudy.agents.config import ChainOfThoughtConfig
+from understudy.agents.history import AttemptFacts, History, total_usage
+from understudy.agents.prompts import cot_opening, prompts_hash
+from understudy.agents.self_consistency import Ballot, Election, elect, next_portion
+from understudy.models import ContextFullError, Model, ProviderError, Request
+from understudy.records import (
+    Candidate,
+    Completion,
+    FinishReason,
+    FirstThought,
+    Role,
+    Step,
+    StopReason,
+    Task,
+    Timing,
+    Trajectory,
+)
+from understudy.retrieval import RetrievalError, Retriever
+from understudy.runs import derive_seed
+from understudy.tools import write_hits
+
+_MARKER = re.compile(r"(?:\banswer\s+is\b\s*:?|\banswer\s*:)[ \t*]*([^\n]+)", re.IGNORECASE)
+
+
+class ChainOfThought:
+    """Answers by thinking aloud. Safe to call from many threads at once."""
+
+    def __init__(self, config: ChainOfThoughtConfig, model: Model, retriever: Retriever | None) -> None:
+        """Raises ``ValueError`` where passages are wanted and there is no retriever."""
+        if config.passages is not None and retriever is None:
+            raise ValueError("agent.passages needs a retriever; name one under retrieval, or set passages to null")
+        self._config = config
+        self._model = model
+        self._retriever = retriever
+        self.facts = AgentFacts(
+            agent=config,
+            model=model.name,
+            is_program=model.is_program,
+            prompt_hash=prompts_hash(config.prompts),
+        )
+
+    def solve(
+        self,
+        task: Task,
+        attempt: int = 0,
+        seed: int = 0,
+        first_thought: FirstThought | None = None,  # noqa: ARG002  a chain of thought has no use for one
+    ) -> Trajectory:
+        """One attempt at a task."""
+        facts = AttemptFacts(task, attempt, self._config.kind, self._model.name, seed, self.facts.prompt_hash)
+        history = History(facts, list(cot_opening(self._config.prompts, task)))
+        try:
+            history.messages = list(cot_opening(self._config.prompts, task, self._passages(task)))
+            return self._answer(history)
+        except ContextFullError:
+            return history.trajectory(StopReason.CONTEXT_FULL)
+        except (ProviderError, RetrievalError) as error:
+            return history.trajectory(StopReason.PROVIDER, error=error)
+
+    def _passages(self, task: Task) -> str | None:
+        config = self._config.passages
+        if config is None or self._retriever is None:
+            return None
+        return write_hits(self._retriever.search([task.question], config.k)[0], config.shape)
+
+    def _answer(self, history: History) -> Trajectory:
+        started = time.perf_counter()
+        completions = self._sample(history)
+        timing = Timing(model_s=time.perf_counter() - started)
+        usage = total_usage([each.usage for each in completions])
+        election = elect([_ballot(each) for each in completions], derive_seed(history.facts.seed, "all failed"))
+        kept = completions[election.winner]
+        answer = read_answer(kept)
+        history.spend(usage, timing)
+        step = Step(
+            message_index=history.say(Role.ASSISTANT, kept.text),
+            is_final=answer is not None,
+            candidates=_candidates(completions, election) if self._config.self_consistency else (),
+            candidates_saved=self._n_wanted() - len(completions),
+            usage=usage,
+            mean_logprob=kept.mean_logprob,
+            timing=timing,
+        )
+        history.steps.append(step)
+        return history.trajectory(StopReason.CUT_BY_LENGTH if answer is None else StopReason.ANSWERED, answer)
+
+    def _n_wanted(self) -> int:
+        return self._config.self_consistency.n_candidates if self._config.self_consistency else 1
+
+    def _sample(self, history: History) -> list[Completion]:
+        voting = self._config.self_consistency
+        completions: list[Completion] = []
+        seed = derive_seed(history.facts.seed, "step", 0)
+        while True:
+            portion = self._n_wanted() - len(completions)
+            if voting and voting.adaptive:
+                portion = next_portion([_ballot(each) for each in completions], voting.n_candidates)
+            if not portion:
+                return completions
+            request = Request(
+                messages=tuple(history.messages),
+                n=portion,
+                temperature=voting.temperature if voting else self._config.temperature,
+                top_p=voting.top_p if voting else self._config.top_p,
+                max_tokens=self._config.max_tokens,
+                seed=derive_seed(seed, "portion", len(completions)) if completions else seed,
+                logprobs=voting is not None,
+            )
+            completions += self._model.complete(request)
+
+
+def read_answer(completion: Completion) -> str | None:
+    """The answer of a chain of thought; None where it was cut before it gave one, or is empty."""
+    boxed = last_boxed(completion.text)
+    if boxed is not None:
+        return boxed
+    if completion.finish_reason is FinishReason.LENGTH:
+        return None
+    marked = _MARKER.findall(completion.text)
+    if marked:
+        return str(marked[-1]).strip().rstrip(".").strip("*").strip()
+    lines = completion.text.strip().splitlines()
+    return lines[-1].strip() if lines else None
+
+
+def last_boxed(text: str) -> str | None:
+    r"""What the braces of the last ``\boxed{}`` hold; None where there is none or its braces do not close."""
+    start = text.rfind(r"\boxed{")
+    if start < 0:
+        return None
+    begin = start + len(r"\boxed{")
+    depth = 1
+    for end in range(begin, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        if depth == 0:
+            return text[begin:end].strip()
+    return None
+
+
+def _ballot(completion: Completion) -> Ballot:
+    answer = read_answer(completion)
+    return Ballot(None if answer is None else " ".join(answer.split()), completion.mean_logprob)
+
+
+def _candidates(completions: list[Completion], election: Election) -> tuple[Candidate, ...]:
+    return tuple(
+        Candidate(
+            reply=completion.text,
+            observation=read_answer(completion) or "",
+            vote=group,
+            mean_logprob=completion.mean_logprob,
+            completion_tokens=completion.usage.completion_tokens,
+            chosen=index == election.winner,
+        )
+        for index, (completion, group) in enumerate(zip(completions, election.groups, strict=True))
+    )

@@ -1,0 +1,71 @@
+"""What a recipe may say about an agent. A default is written here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from understudy.agents.prompts import PromptRole, PromptSetName
+from understudy.records import PrefixMode, Record
+from understudy.tools import SearchShape
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Temperature = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class SelfConsistencyConfig(Record):
+    """Sample several replies, keep what most of them yield (paper section 4.2)."""
+
+    n_candidates: Count = 8
+    temperature: Temperature = 0.4
+    top_p: Share = 0.8
+    adaptive: bool = False
+    """Ask in portions, and stop as soon as the candidates that are missing cannot change the vote."""
+
+
+class CodeAgentConfig(Record):
+    """An agent that acts by writing Python."""
+
+    kind: Literal["code_agent"] = "code_agent"
+    prompts: PromptSetName = PromptSetName.PAPER
+    role: PromptRole = PromptRole.STUDENT
+    """Which opening: long for models that have to be told the format, short for models that were trained on it."""
+    max_steps: Count = 5
+    temperature: Temperature = 0.0
+    """Without self-consistent actions, which have their own."""
+    top_p: Share = 0.8
+    max_tokens: Count = 1024
+    """New tokens a step."""
+    token_budget: Count | None = None
+    """No step begins once the attempt has spent so many tokens, prompts included."""
+    ask_once_after_limit: bool = False
+    """Ask once for the answer where the last step gave none; the record says so."""
+    self_consistency: SelfConsistencyConfig | None = None
+    prefix_mode: PrefixMode = PrefixMode.NONE
+    """What the first step is given of a chain of thought (paper section 4.1)."""
+
+
+class PassagesConfig(Record):
+    """Retrieved passages in the prompt (RAG)."""
+
+    k: Count = 3
+    shape: SearchShape = SearchShape.FULL
+
+
+class ChainOfThoughtConfig(Record):
+    """The rival: one reply that thinks step by step, without tools."""
+
+    kind: Literal["chain_of_thought"] = "chain_of_thought"
+    prompts: PromptSetName = PromptSetName.PAPER
+    temperature: Temperature = 0.0
+    top_p: Share = 0.8
+    max_tokens: Count = 4096
+    passages: PassagesConfig | None = None
+    """Passages found with the question as the query; None for the question alone."""
+    self_consistency: SelfConsistencyConfig | None = None
+    """Vote over the answers of several samples."""
+
+
+AgentConfig = Annotated[CodeAgentConfig | ChainOfThoughtConfig, Field(discriminator="kind")]

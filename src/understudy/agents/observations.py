@@ -1,0 +1,37 @@
+"""What the model is told about the code it wrote.
+
+In: an ``Execution``, or why nothing was run. Out: the text of the observation (paper, appendix B): what was printed,
+then the value of the last expression; an error comes back as text with a nudge to try again.
+"""
+
+from __future__ import annotations
+
+from understudy.agents.parsing import ParsedReply
+from understudy.agents.prompts import ObservationTexts, fill
+from understudy.records import ExecutionStatus
+from understudy.sandbox.execution import Execution
+
+
+def observe_execution(execution: Execution, texts: ObservationTexts) -> str:
+    """The observation that follows a run of code."""
+    parts = []
+    if execution.printed.strip("\n"):
+        parts.append(texts.printed_header + execution.printed.strip("\n"))
+    if execution.status is not ExecutionStatus.OK:
+        error = execution.error or f"The code ended with: {execution.status}."
+        parts.append(_with_nudge(texts.error_header + error, texts))
+    elif execution.value is not None:
+        parts.append(texts.value_header + execution.value)
+    return texts.header + ("\n".join(parts) or texts.nothing)
+
+
+def observe_problem(reply: ParsedReply, texts: ObservationTexts) -> str:
+    """The observation that follows a reply of which nothing could be run."""
+    if reply.problem is None:
+        raise ValueError("the reply holds code: its observation is what the code gives")
+    text = fill(texts.problems[reply.problem], detail=reply.detail)
+    return _with_nudge(texts.error_header + text, texts)
+
+
+def _with_nudge(text: str, texts: ObservationTexts) -> str:
+    return f"{text}\n{texts.nudge}" if texts.nudge else text

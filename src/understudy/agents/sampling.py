@@ -1,0 +1,166 @@
+"""One step's reply: one sample that is run, or several of which the vote keeps one (paper section 4.2).
+
+In: the conversation, the live episode. Out: a ``Drawn`` step; the episode has gone on from the state that the kept
+reply left. Each candidate is run once, from the same state, in a branch of its own. Not here: what the model is told
+then.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from understudy.agents.config import CodeAgentConfig, SelfConsistencyConfig
+from understudy.agents.history import total_usage
+from understudy.agents.parsing import STOP_STRINGS, ParsedReply, completed, parse_reply
+from understudy.agents.self_consistency import Ballot, elect, next_portion, outcome_of
+from understudy.models import Model, Request
+from understudy.records import Candidate, Completion, Message, Role, Timing, Usage
+from understudy.runs import derive_seed
+from understudy.sandbox.execution import Execution
+
+if TYPE_CHECKING:
+    from understudy.sandbox import Episode
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A reply, what it holds, and what it gave."""
+
+    content: str
+    """The whole assistant message, with what was put in the model's mouth."""
+    reply: ParsedReply
+    execution: Execution | None
+    """None where nothing could be run."""
+    usage: Usage
+    timing: Timing
+    mean_logprob: float | None = None
+    candidates: tuple[Candidate, ...] = ()
+    n_saved: int = 0
+    """Candidates that were not asked for, as they could not change the vote."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One candidate after its code has run."""
+
+    content: str
+    reply: ParsedReply
+    execution: Execution | None
+    completion: Completion
+
+    @property
+    def ballot(self) -> Ballot:
+        if self.execution is None:
+            return Ballot(None, self.completion.mean_logprob)
+        outcome = outcome_of(self.execution)
+        if self.execution.waits_for is not None and outcome is not None:
+            # It stands before a call with effects. What it will yield is not known: only equal code agrees.
+            outcome = (outcome, self.reply.code)
+        return Ballot(outcome, self.completion.mean_logprob)
+
+    def candidate(self, group: int | None, *, chosen: bool) -> Candidate:
+        execution = self.execution
+        return Candidate(
+            reply=self.content,
+            parse_problem=self.reply.problem,
+            execution_status=execution.status if execution else None,
+            observation=_yielded(execution) if execution else "",
+            vote=group,
+            mean_logprob=self.completion.mean_logprob,
+            completion_tokens=self.completion.usage.completion_tokens,
+            chosen=chosen,
+        )
+
+
+class Sampler:
+    """Asks the model and runs what it wrote."""
+
+    def __init__(self, config: CodeAgentConfig, model: Model) -> None:
+        self._config = config
+        self._model = model
+
+    def draw(self, messages: tuple[Message, ...], episode: Episode, seed: int, given: str = "") -> Drawn:
+        """The step's reply, run. ``given``: the beginning of the reply, which the model continues.
+
+        Raises what the model and the sandbox raise.
+        """
+        if given:
+            messages = (*messages, Message(role=Role.ASSISTANT, content=given))
+        request = Request(
+            messages=messages,
+            temperature=self._config.temperature,
+            top_p=self._config.top_p,
+            max_tokens=self._config.max_tokens,
+            stop=STOP_STRINGS,
+            seed=seed,
+            continue_final=bool(given),
+        )
+        if self._config.self_consistency is None:
+            return self._draw_one(request, episode, given)
+        return self._draw_by_vote(request, episode, given, self._config.self_consistency)
+
+    def _draw_one(self, request: Request, episode: Episode, given: str) -> Drawn:
+        started = time.perf_counter()
+        (completion,) = self._model.complete(request)
+        answered = time.perf_counter()
+        content, reply = _read(given, completion)
+        execution = None if reply.code is None else episode.run(reply.code)
+        timing = Timing(model_s=answered - started, code_s=time.perf_counter() - answered)
+        return Drawn(content, reply, execution, completion.usage, timing, completion.mean_logprob)
+
+    def _draw_by_vote(self, request: Request, episode: Episode, given: str, config: SelfConsistencyConfig) -> Drawn:
+        request = replace(request, temperature=config.temperature, top_p=config.top_p, logprobs=True)
+        tries: list[_Try] = []
+        timing = Timing()
+        seed = request.seed or 0
+        while portion := self._portion(tries, config):
+            # The first portion has the step's own seed: asking for all at once is one portion.
+            own_seed = derive_seed(seed, "portion", len(tries)) if tries else seed
+            started = time.perf_counter()
+            completions = self._model.complete(replace(request, n=portion, seed=own_seed))
+            answered = time.perf_counter()
+            tries += _run_all(completions, episode, given)
+            timing += Timing(model_s=answered - started, code_s=time.perf_counter() - answered)
+        election = elect([each.ballot for each in tries], derive_seed(seed, "all failed"))
+        kept = tries[election.winner]
+        return Drawn(
+            content=kept.content,
+            reply=kept.reply,
+            # What waited before a call with effects is finished by the commit.
+            execution=None if kept.execution is None else episode.commit(kept.execution),
+            usage=total_usage([each.completion.usage for each in tries]),
+            timing=timing,
+            mean_logprob=kept.completion.mean_logprob,
+            candidates=tuple(
+                each.candidate(group, chosen=index == election.winner)
+                for index, (each, group) in enumerate(zip(tries, election.groups, strict=True))
+            ),
+            n_saved=config.n_candidates - len(tries),
+        )
+
+    def _portion(self, tries: list[_Try], config: SelfConsistencyConfig) -> int:
+        if config.adaptive:
+            return next_portion([each.ballot for each in tries], config.n_candidates)
+        return config.n_candidates - len(tries)
+
+
+def _read(given: str, completion: Completion) -> tuple[str, ParsedReply]:
+    content = completed(given + completion.text, completion.finish_reason)
+    return content, parse_reply(content, completion.finish_reason)
+
+
+def _run_all(completions: tuple[Completion, ...], episode: Episode, given: str) -> list[_Try]:
+    read = [_read(given, completion) for completion in completions]
+    codes = [reply.code for _, reply in read if reply.code is not None]
+    executions = iter(episode.branch(codes) if codes else [])
+    return [
+        _Try(content, reply, None if reply.code is None else next(executions), completion)
+        for (content, reply), completion in zip(read, completions, strict=True)
+    ]
+
+
+def _yielded(execution: Execution) -> str:
+    parts = (execution.printed.strip("\n"), execution.value or "", execution.error, execution.final_answer or "")
+    return "\n".join(part for part in parts if part)

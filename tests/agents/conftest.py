@@ -1,0 +1,17 @@
+"""One sandbox for all tests of agents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from understudy.sandbox import Sandbox, open_sandbox
+from understudy.sandbox.config import SandboxConfig
+from understudy.sandbox.execution import Limits
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    with open_sandbox(SandboxConfig(preload=(), limits=Limits(cpu_s=2.0, wall_s=10.0))) as opened:
+        yield opened

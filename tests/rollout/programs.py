@@ -1,0 +1,29 @@
+"""Programs that play models in the tests of this room."""
+
+from __future__ import annotations
+
+import time
+
+from understudy.models import ProviderError, Request
+from understudy.records import Role
+
+
+def think(request: Request, wait_s: float = 0.0) -> str:
+    """A chain of thought whose answer depends on the question and the seed alone."""
+    time.sleep(wait_s)
+    return f"I think about it.\n\nSo \\boxed{{{request.messages[1].content.split()[0]} {request.seed}}}"
+
+
+def act(request: Request, wait_s: float = 0.0) -> str:
+    """Print, then answer with the seed and what the observation said."""
+    time.sleep(wait_s)
+    if len([message for message in request.messages if message.role is Role.ASSISTANT]) == 0:
+        return f"Thought: I calculate.\nCode:\n```py\nx = {request.seed} % 1000\nprint(x)\n```<end_code>"
+    return "Thought: I know it.\nCode:\n```py\nfinal_answer(x + 1)\n```<end_code>"
+
+
+def fail_sometimes(request: Request, modulus: int) -> str:
+    """Fail as a server does for one seed in ``modulus``."""
+    if (request.seed or 0) % modulus == 0:
+        raise ProviderError("503 from the test")
+    return think(request)
