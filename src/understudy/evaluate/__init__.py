@@ -1,0 +1,32 @@
+"""Evaluate: graded trajectories go in, metrics with intervals and paired comparisons come out.
+
+Running an agent on test tasks is ``understudy.rollout``, judging it ``understudy.grading``. Not promised: that a
+difference within its interval means anything.
+"""
+
+from understudy.evaluate.metrics import (
+    AVERAGE,
+    Breakdown,
+    Graded,
+    GroupAccuracy,
+    accuracy_by,
+    compare,
+    compare_all,
+    measure,
+)
+from understudy.evaluate.statistics import mcnemar, paired_bootstrap, pass_at_k, wilson
+
+__all__ = [
+    "AVERAGE",
+    "Breakdown",
+    "Graded",
+    "GroupAccuracy",
+    "accuracy_by",
+    "compare",
+    "compare_all",
+    "mcnemar",
+    "measure",
+    "paired_bootstrap",
+    "pass_at_k",
+    "wilson",
+]

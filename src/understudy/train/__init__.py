@@ -1,0 +1,31 @@
+"""Train: examples come in, a student's checkpoint goes out.
+
+``checkpoint/`` holds an adapter or full weights, the tokenizer and ``student.json``. Not promised: that the student is
+any good; that is for ``understudy.evaluate`` to say. Importing this room loads no torch.
+"""
+
+from understudy.train.config import Attention, Dtype, LoraSettings, Method, OverLong, Probe, Schedule, TrainConfig
+from understudy.train.encoding import NothingToTrainError, TokenCounts, TrainSequence, encode
+from understudy.train.summary import LogLine, ProbeLine, StudentCard, TrainSummary
+from understudy.train.training import OtherTrainingError, train
+
+__all__ = [
+    "Attention",
+    "Dtype",
+    "LogLine",
+    "LoraSettings",
+    "Method",
+    "NothingToTrainError",
+    "OtherTrainingError",
+    "OverLong",
+    "Probe",
+    "ProbeLine",
+    "Schedule",
+    "StudentCard",
+    "TokenCounts",
+    "TrainConfig",
+    "TrainSequence",
+    "TrainSummary",
+    "encode",
+    "train",
+]

@@ -1,0 +1,126 @@
+"""What a training is told.
+
+In: a recipe's ``train`` section. Out: ``TrainConfig``. The defaults are the paper's protocol (appendix B): LoRA of
+rank 64, AdamW at 2e-4, linear decay without warm-up, two epochs, eight sequences a step. Not here: which examples.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from understudy.records import Record
+
+
+class Method(StrEnum):
+    """Which weights are trained."""
+
+    FULL = "full"
+    LORA = "lora"
+    QLORA = "qlora"
+    """LoRA on a base held in four bits. Needs a GPU and bitsandbytes."""
+
+
+class Schedule(StrEnum):
+    """How the learning rate goes after the warm-up."""
+
+    LINEAR = "linear"
+    """Down to 0."""
+    COSINE = "cosine"
+    CONSTANT = "constant"
+    STABLE_DECAY = "stable_decay"
+    """Constant, then linearly down to 0 over the last ``decay_share`` of the steps."""
+
+
+class OverLong(StrEnum):
+    """What happens to a sequence of more than ``max_length`` tokens. Either way it is counted."""
+
+    DROP = "drop"
+    CUT_AT_STEP = "cut_at_step"
+    """Keep the steps that fit whole, never a part of one."""
+
+
+class Dtype(StrEnum):
+    """Numbers that the base is held and computed in."""
+
+    AUTO = "auto"
+    """bfloat16 where a GPU has it, float32 elsewhere."""
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+class Attention(StrEnum):
+    """How attention is computed."""
+
+    SDPA = "sdpa"
+    FLASH = "flash_attention_2"
+    """Needs a GPU and flash-attn; rows then go through the model one at a time."""
+
+
+class LoraSettings(Record):
+    """The adapter: on all linear layers but the output head, without bias."""
+
+    r: Annotated[int, Field(gt=0)] = 64
+    alpha: Annotated[int, Field(gt=0)] = 128
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+
+
+class Probe(Record):
+    """Replies sampled from the student while it trains."""
+
+    every_steps: Annotated[int, Field(gt=0)]
+    n_prompts: Annotated[int, Field(gt=0)] = 16
+    """Prompts of first steps, taken from the examples."""
+    max_new_tokens: Annotated[int, Field(gt=0)] = 256
+
+
+class TrainConfig(Record):
+    """One training."""
+
+    method: Method = Method.LORA
+    lora: LoraSettings = LoraSettings()
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    schedule: Schedule = Schedule.LINEAR
+    warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of all steps in which the rate rises from 0."""
+    decay_share: Annotated[float, Field(gt=0, le=1)] = 0.3
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    epochs: Annotated[float, Field(gt=0)] | None = 2.0
+    max_steps: Annotated[int, Field(gt=0)] | None = None
+    """Optimiser steps. Exactly one of ``epochs`` and ``max_steps`` is set."""
+    batch_size: Annotated[int, Field(gt=0)] = 8
+    """Sequences an optimiser step, over all devices. Packing does not change it."""
+    packing: bool = True
+    """Lay the sequences of a step end to end in rows as long as the longest of them; off: one padded row each."""
+    group_by_length: bool = False
+    """Batches of sequences of similar length: less padding, less random order."""
+    max_length: Annotated[int, Field(gt=1)] = 10_240
+    """Tokens of a sequence."""
+    over_long: OverLong = OverLong.DROP
+    tokens_per_pass: Annotated[int, Field(gt=0)] | None = None
+    """Tokens, padding included, that go through the model at once; a step takes as many passes as it needs.
+    None: the whole step at once. One sequence always goes in one pass.
+    """
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass: less memory, about a third more time."""
+    dtype: Dtype = Dtype.AUTO
+    attention: Attention = Attention.SDPA
+    n_threads: Annotated[int, Field(gt=0)] | None = None
+    """Threads of torch on a CPU; None leaves torch's choice."""
+    seed: int = 42
+    log_every_steps: Annotated[int, Field(gt=0)] = 10
+    save_every_steps: Annotated[int, Field(gt=0)] | None = None
+    """Steps between checkpoints from which a killed training goes on; None: about ten a training."""
+    report_to: tuple[str, ...] = ()
+    """Trackers by their transformers name, such as ``tensorboard`` or ``wandb``."""
+    probe: Probe | None = None
+
+    @model_validator(mode="after")
+    def _one_length_of_training(self) -> Self:
+        if (self.epochs is None) == (self.max_steps is None):
+            raise ValueError(f"set one of epochs and max_steps: came epochs={self.epochs}, max_steps={self.max_steps}")
+        return self
