@@ -1,0 +1,26 @@
+"""Look at what was distilled: from a run's artifacts to a page that can be mailed, and to the terminal.
+
+In: a run directory. Out: ``report.html``, one file that works offline; tables, trajectories and masks for the terminal;
+a viewer on loopback that follows a run while it goes. Reads artifacts only, writes nothing but the page.
+Not promised: that figures are right that the stages measured wrong. Nothing is computed here that a stage measures.
+"""
+
+from understudy.report.collect import collect
+from understudy.report.config import PaperCell, ReportConfig
+from understudy.report.page import write_report
+from understudy.report.paper import PaperMethod
+from understudy.report.terminal import show_mask, show_run, show_trajectory, terminal_table
+from understudy.report.view import serve_view
+
+__all__ = [
+    "PaperCell",
+    "PaperMethod",
+    "ReportConfig",
+    "collect",
+    "serve_view",
+    "show_mask",
+    "show_run",
+    "show_trajectory",
+    "terminal_table",
+    "write_report",
+]

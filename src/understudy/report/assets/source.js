@@ -1,0 +1,65 @@
+// Where the data comes from: packed into this file, or asked of the viewer that served it.
+
+const IS_LIVE = document.documentElement.hasAttribute("data-live");
+const ROWS_IN_CHUNK = 50;
+const CHUNKS_HELD = 16;
+
+const source = { document: null, chunks: new Map() };
+
+async function loadDocument() {
+  if (!IS_LIVE) {
+    source.document = JSON.parse(await unpacked("document"));
+    return true;
+  }
+  const have = source.document ? `?have=${encodeURIComponent(source.document.version)}` : "";
+  const answer = await fetch(`document${have}`);
+  if (answer.status === 204) return false;
+  if (!answer.ok) throw new Error(await answer.text());
+  source.document = await answer.json();
+  source.chunks.clear();
+  return true;
+}
+
+// The bodies of one chunk, the ones used last being held.
+function loadChunk(collection, number) {
+  const place = source.document.collections.indexOf(collection);
+  const name = `${place}-${number}`;
+  const held = source.chunks.get(name) || readChunk(place, number);
+  source.chunks.delete(name);
+  source.chunks.set(name, held);
+  if (source.chunks.size > CHUNKS_HELD) source.chunks.delete(source.chunks.keys().next().value);
+  return held;
+}
+
+async function readChunk(place, number) {
+  const text = IS_LIVE ? await fetchedText(`chunk/${place}/${number}`) : await unpacked(`chunk-${place}-${number}`);
+  return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}
+
+async function loadBody(collection, row) {
+  const bodies = await loadChunk(collection, Math.floor(row.line / ROWS_IN_CHUNK));
+  return bodies[row.line % ROWS_IN_CHUNK];
+}
+
+async function fetchedText(path) {
+  const answer = await fetch(path);
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.text();
+}
+
+async function unpacked(id) {
+  const packed = document.getElementById(id).textContent;
+  const bytes = Uint8Array.fromBase64
+    ? Uint8Array.fromBase64(packed)
+    : Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
+}
+
+// Records leave out what has its default; these are the defaults that the page relies on.
+function withDefaults(found) {
+  const lists = ["systems", "comparisons", "collections", "curves", "curations", "stages", "manifest", "in_domain"];
+  for (const name of lists) found[name] = found[name] || [];
+  for (const collection of found.collections) collection.rows = collection.rows || [];
+  return found;
+}

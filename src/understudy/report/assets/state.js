@@ -1,0 +1,33 @@
+// The place in the report is written in the address, so that every view can be linked to, and Back works.
+
+const KEYS = ["view", "c", "set", "verdict", "error", "steps", "search", "fate", "q", "vs", "flip", "open", "raw"];
+
+function readState() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const state = {};
+  for (const key of KEYS) if (given.get(key)) state[key] = given.get(key);
+  state.view = state.view || "results";
+  return state;
+}
+
+function linkTo(state) {
+  const given = new URLSearchParams();
+  for (const key of KEYS) if (state[key] !== undefined && state[key] !== "") given.set(key, state[key]);
+  return `#${given}`;
+}
+
+function trajectoriesLink(key, filters = {}) {
+  return linkTo({ view: "trajectories", c: key, ...filters });
+}
+
+// Going to a place makes history; typing in a filter does not.
+function go(state, { quietly = false } = {}) {
+  const hash = linkTo(state);
+  if (hash === location.hash) return;
+  if (quietly) {
+    history.replaceState(null, "", hash);
+    window.dispatchEvent(new HashChangeEvent("hashchange"));
+  } else {
+    location.hash = hash;
+  }
+}

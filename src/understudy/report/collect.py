@@ -1,0 +1,139 @@
+"""From a run directory to the document of its report.
+
+In: the files that the stages wrote, whole or still growing. Out: ``Document``. Reads artifacts only and writes
+nothing. Not here: the texts of trajectories (``bodies``), the drawing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from understudy.records import Comparison, Metrics, StageKind, StageState, Task
+from understudy.report.attempts import Attempts, read_attempts
+from understudy.report.config import ReportConfig
+from understudy.report.curations import fates_of, read_curation, read_examples
+from understudy.report.data import Collection, Document, Stage
+from understudy.report.sentence import sentence_of
+from understudy.report.stage_files import read_curves, read_facts, read_stages
+from understudy.report.systems import systems_of
+from understudy.runs import digest
+
+_COMPARISONS = TypeAdapter(tuple[Comparison, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """What a report takes from the recipe in the manifest."""
+
+    config: ReportConfig
+    labels: Mapping[str, str]
+    """Name of an ``evaluate`` stage → label of its system, in the order of the recipe."""
+
+
+def collect(run_dir: Path, config: ReportConfig | None = None) -> Document:
+    """Read a run directory into a document.
+
+    ``config`` None: the ``report`` section of the recipe in the manifest, or the defaults.
+    Raises ``FileNotFoundError`` where there is no such directory, ``BadRecordError`` where a file holds something else
+    than its records.
+    """
+    if not run_dir.is_dir():
+        raise FileNotFoundError(f"{run_dir}: expected a run directory, there is none")
+    recipe = _read_recipe(run_dir)
+    recipe = recipe if config is None else replace(recipe, config=config)
+    stages = read_stages(run_dir)
+    metrics = _read_metrics(run_dir, stages, list(recipe.labels.values()))
+    attempts = {stage.key: one for stage, one in _read_attempts(run_dir, stages, metrics, recipe)}
+    comparisons = read_comparisons(run_dir)
+    candidates = {key: one.candidates for key, one in attempts.items()}
+    systems = systems_of(metrics, comparisons, candidates, recipe.config)
+    is_running = any(stage.state is StageState.RUNNING for stage in stages)
+    return Document(
+        title=recipe.config.title or run_dir.resolve().name,
+        run=run_dir.resolve().name,
+        state=StageState.RUNNING if is_running else StageState.DONE,
+        sentence=sentence_of(systems, comparisons),
+        in_domain=recipe.config.in_domain,
+        systems=systems,
+        comparisons=comparisons,
+        collections=_collections(run_dir, stages, attempts),
+        curves=read_curves(run_dir),
+        curations=tuple(read_curation(run_dir, stage.name) for stage in stages if stage.kind is StageKind.CURATE),
+        stages=stages,
+        manifest=(*read_facts(run_dir / "manifest.json"), ("report.understudy", installed_version("understudy"))),
+        version=run_version(run_dir),
+    )
+
+
+def read_comparisons(run_dir: Path) -> tuple[Comparison, ...]:
+    """The paired comparisons of a run, none where they were not made yet."""
+    path = run_dir / "comparisons.json"
+    return _COMPARISONS.validate_json(path.read_bytes()) if path.is_file() else ()
+
+
+def run_version(run_dir: Path) -> str:
+    """A text that changes when a file that the report shows changes."""
+    found = [*run_dir.glob("*.json"), *run_dir.glob("*/*/*.json"), *run_dir.glob("*/*/*.jsonl")]
+    return digest([[str(path.relative_to(run_dir)), path.stat().st_size, path.stat().st_mtime_ns] for path in found])
+
+
+def _read_recipe(run_dir: Path) -> _Recipe:
+    """Of the manifest; nothing where the run has none yet."""
+    path = run_dir / "manifest.json"
+    recipe = json.loads(path.read_text(encoding="utf-8"))["recipe"] if path.is_file() else {}
+    labels = {name: stage["label"] for name, stage in recipe.get("evaluate", {}).items()}
+    return _Recipe(ReportConfig.model_validate(recipe.get("report", {})), labels)
+
+
+def _read_metrics(run_dir: Path, stages: Sequence[Stage], labels: Sequence[str]) -> dict[str, Metrics]:
+    """Metrics by the key of their collection, in the order of the recipe, then of the stages."""
+    found: dict[str, Metrics] = {}
+    for stage in stages:
+        path = run_dir / stage.key / "metrics.json"
+        if stage.kind is StageKind.EVALUATE and path.is_file():
+            found[stage.key] = Metrics.model_validate_json(path.read_bytes())
+    place = {label: number for number, label in enumerate(labels)}
+    return dict(sorted(found.items(), key=lambda item: place.get(item[1].system, len(place))))
+
+
+def _read_attempts(
+    run_dir: Path, stages: Sequence[Stage], metrics: Mapping[str, Metrics], recipe: _Recipe
+) -> Iterator[tuple[Stage, Attempts]]:
+    programs = {one.model for one in metrics.values() if one.is_program}
+    for stage in stages:
+        if stage.kind in (StageKind.ROLLOUT, StageKind.EVALUATE):
+            measured = metrics.get(stage.key)
+            label = measured.system if measured else stage.name
+            if stage.kind is StageKind.EVALUATE and not measured:
+                label = recipe.labels.get(stage.name, stage.name)
+            yield stage, read_attempts(run_dir, stage, label, programs)
+
+
+def _collections(run_dir: Path, stages: Sequence[Stage], attempts: Mapping[str, Attempts]) -> tuple[Collection, ...]:
+    """Evaluations in the order of the table, then what was collected, then what was trained on."""
+    found = {key: one.collection for key, one in attempts.items()}
+    tasks: dict[str, Task] = {}
+    for one in attempts.values():
+        tasks |= one.tasks
+    examples = []
+    for stage in (stage for stage in stages if stage.kind is StageKind.CURATE):
+        one = read_examples(run_dir, stage, tasks)
+        examples.append(one)
+        fates = fates_of(run_dir, stage.name, one.rows)
+        for key in stage.inputs:
+            if key in found:
+                found[key] = _with_fates(found[key], fates)
+    evaluated = [one for key, one in found.items() if key.startswith(StageKind.EVALUATE)]
+    collected = [one for key, one in found.items() if key.startswith(StageKind.ROLLOUT)]
+    return (*evaluated, *collected, *examples)
+
+
+def _with_fates(collection: Collection, fates: Mapping[str, str]) -> Collection:
+    rows = tuple(row.model_copy(update={"fate": fates.get(row.id, row.fate)}) for row in collection.rows)
+    return collection.model_copy(update={"rows": rows})

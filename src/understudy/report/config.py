@@ -1,0 +1,49 @@
+"""What a report is told: its title, which systems its sentence is about, where the paper has a figure of the same cell.
+
+In: a recipe's ``report`` section. Out: ``ReportConfig``. Not here: anything that is measured.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import model_validator
+
+from understudy.records import Record
+from understudy.report.paper import PaperMethod, paper_figure
+
+
+class PaperCell(Record):
+    """One cell of the paper's table, named as the table names it."""
+
+    size: str
+    """Row of the table: ``0.5B`` … ``7B``, ``32B``."""
+    method: PaperMethod
+
+    @property
+    def figure(self) -> float:
+        """Average accuracy over the paper's eight benchmarks, in [0, 1]."""
+        return paper_figure(self.size, self.method)
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        paper_figure(self.size, self.method)
+        return self
+
+
+class ReportConfig(Record):
+    """How a run's report is titled and whom it compares. All of it may be left out."""
+
+    title: str = ""
+    """Empty: the name of the run directory."""
+    baseline: str = ""
+    """Label of the system that the others are compared with. Empty: the one that the comparisons name most often."""
+    student: str = ""
+    """Label of the system that the opening sentence is about. Empty: the most accurate one that is neither teacher
+    nor baseline."""
+    teacher: str = ""
+    """Label of the system whose accuracy is the mark to reach. Empty: none is singled out."""
+    in_domain: tuple[str, ...] = ()
+    """Task sets like those that were trained on; empty draws no line between in and out of domain."""
+    paper_cells: dict[str, PaperCell] = {}
+    """System label → the cell of the paper's table that it repeats."""

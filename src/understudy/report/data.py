@@ -1,0 +1,230 @@
+"""The document behind a report: everything that is shown, as typed records, before anything is drawn.
+
+In: nothing. Out: ``Document`` and its parts, which ``collect`` fills and page and terminal draw. Not here: reading
+files, drawing. The texts of trajectories are not in the document: they travel beside it in chunks (``Body``).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from understudy.records import (
+    Comparison,
+    Example,
+    Interval,
+    Metrics,
+    Record,
+    Score,
+    StageKind,
+    StageState,
+    StopReason,
+    Trajectory,
+)
+
+CHUNK_ROWS = 50
+"""Rows whose texts travel together: small enough to unpack in a few milliseconds."""
+
+
+class Verdict(StrEnum):
+    """How an attempt came out, as lists and filters say it."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    NOT_SCORED = "not_scored"
+    FAILURE = "failure"
+    """The program failed, not the model."""
+    EXAMPLE = "example"
+    """A training example: there is nothing to judge."""
+
+
+class Row(Record):
+    """What a list needs to know of one trajectory or example; its text is in a ``Body``."""
+
+    line: int
+    """Index of its record in the file, counted from 0: names the chunk that its text travels in."""
+    id: str
+    task_id: str
+    task_set: str
+    question: str
+    """Cut to 160 characters."""
+    answer: str = ""
+    """Cut to 80 characters, empty where none was given."""
+    reference: str = ""
+    verdict: Verdict
+    n_steps: int
+    errors: tuple[str, ...] = ()
+    """Kinds of the steps that failed, each named once."""
+    stop: StopReason | None = None
+    n_searches: int = 0
+    tokens: int = 0
+    """Prompt and completion tokens of all model calls."""
+    fate: str = ""
+    """What curation made of it: ``kept``, a drop reason, or nothing."""
+
+
+class CollectionKind(StrEnum):
+    """What stage wrote a collection."""
+
+    EVALUATE = "evaluate"
+    ROLLOUT = "rollout"
+    CURATE = "curate"
+    """Training examples."""
+
+
+class Collection(Record):
+    """The trajectories, or examples, of one stage: one file, in its order."""
+
+    key: str
+    """``evaluate/<system>``, ``rollout/<stage>``, ``curate/<stage>``."""
+    kind: CollectionKind
+    label: str
+    is_program: bool = False
+    rows: tuple[Row, ...] = ()
+
+
+class Unit(StrEnum):
+    """In what the amount of text is counted."""
+
+    TOKENS = "tokens"
+    CHARACTERS = "characters"
+
+
+class Mask(Record):
+    """One training sequence as the student reads it, and what is learnt of it."""
+
+    texts: tuple[str, ...]
+    """Tokens as text, or stretches of characters: joined, they are the sequence."""
+    weights: tuple[float, ...]
+    """Loss weight of each text; 0 is read, not learnt."""
+    unit: Unit
+
+
+class Body(Record):
+    """The text of one row: what the reading view shows."""
+
+    trajectory: Trajectory | None = None
+    scores: tuple[Score, ...] = ()
+    example: Example | None = None
+    masks: tuple[Mask, ...] = ()
+
+
+class SystemRole(StrEnum):
+    """What a system is in the sentence of the report."""
+
+    STUDENT = "student"
+    BASELINE = "baseline"
+    TEACHER = "teacher"
+    OTHER = "other"
+
+
+class CandidateErrors(Record):
+    """What self-consistent actions had to choose from, and what they chose: errors before and after the vote."""
+
+    n_steps: int = 0
+    """Steps with candidates."""
+    n_candidates: int = 0
+    failed: dict[str, int] = {}
+    """Candidates that failed, by kind."""
+    chosen_failed: dict[str, int] = {}
+    """Steps whose chosen candidate failed, by kind."""
+
+
+class System(Record):
+    """One row of the table of distillation."""
+
+    key: str
+    """Of its collection."""
+    role: SystemRole
+    metrics: Metrics
+    interval: Interval
+    """Of ``metrics.average``."""
+    n: int
+    tokens_per_question: float
+    cost_per_question_usd: float | None
+    seconds_per_question: float
+    paper: float | None = None
+    """The paper's figure for the same cell, in [0, 1]."""
+    candidates: CandidateErrors | None = None
+
+
+class CurvePoint(Record):
+    """One measured point of a training curve."""
+
+    step: float
+    value: float
+
+
+class Curve(Record):
+    """One quantity of one training over its steps."""
+
+    stage: str
+    quantity: str
+    """As the log names it, such as ``loss``."""
+    points: tuple[CurvePoint, ...]
+
+
+class TextAmount(Record):
+    """How much of the examples is what, and how much of it is learnt."""
+
+    part: str
+    """``system``, ``question``, ``observation``, ``thought``, ``code``."""
+    trained: int
+    read: int
+
+
+class Curation(Record):
+    """What one curation kept and dropped."""
+
+    stage: str
+    n_kept: int
+    dropped: dict[str, int]
+    """Trajectories by drop reason, most frequent first."""
+    unit: Unit
+    amounts: tuple[TextAmount, ...]
+
+
+class Stage(Record):
+    """Where one stage of the run stands."""
+
+    kind: StageKind
+    name: str
+    state: StageState
+    n: int
+    """Records written so far."""
+    inputs: tuple[str, ...] = ()
+    """The stages that it took from, as ``kind/name``."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What its ``stage.json`` says, flattened to text."""
+
+    @property
+    def key(self) -> str:
+        """Its folder in the run directory."""
+        return f"{self.kind}/{self.name}"
+
+
+class Sentence(Record):
+    """The opening sentence: what was learnt, and whether it is noise."""
+
+    text: str
+    doubt: str = ""
+    """A second sentence on chance, or on what these figures cannot say."""
+
+
+class Document(Record):
+    """One run, ready to be drawn."""
+
+    title: str
+    run: str
+    state: StageState
+    sentence: Sentence
+    in_domain: tuple[str, ...] = ()
+    systems: tuple[System, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    collections: tuple[Collection, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    curations: tuple[Curation, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    manifest: tuple[tuple[str, str], ...] = ()
+    """Recipe, versions, commit and seeds, flattened to ``path.to.key`` and text."""
+    version: str = ""
+    """Changes when any file of the run changes: what a page that follows a running run asks for."""

@@ -1,0 +1,164 @@
+"""What of an example is learnt, piece by piece: in the student's tokens, or in characters where there are none.
+
+In: an ``Example``; the tokenizer of the checkpoint that was trained on it, where it can be read. Out: ``Mask``,
+``TextAmount``. Tokens and weights come from the function that training itself goes by
+(``understudy.models.rendering``), so the colours are the loss. Not here: the drawing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from understudy.records import Example, Message, Role, StageKind, StageRecord
+from understudy.report.data import Mask, TextAmount, Unit
+
+if TYPE_CHECKING:
+    from understudy.models.rendering import Renderer
+
+PARTS = ("system", "question", "observation", "thought", "code")
+CODE_FENCE = "```"
+BROKEN = "\N{REPLACEMENT CHARACTER}"
+
+
+@dataclass(frozen=True, slots=True)
+class MaskMaker:
+    """How the examples of one curation are cut and counted."""
+
+    renderer: Renderer | None = None
+    """None: no trained checkpoint with a readable tokenizer, so characters it is."""
+
+    @property
+    def unit(self) -> Unit:
+        return Unit.TOKENS if self.renderer else Unit.CHARACTERS
+
+    def masks(self, example: Example) -> tuple[Mask, ...]:
+        """One mask a training sequence: several where the chat template rewrites former turns."""
+        if self.renderer is None:
+            return (character_mask(example),)
+        from understudy.models.rendering import RenderingError
+
+        try:
+            sequences = self.renderer.training_sequences(example.messages, example.spans)
+        except RenderingError:
+            return (character_mask(example),)
+        return tuple(_token_mask(self.renderer, one.ids, one.weights) for one in sequences)
+
+    def amounts(self, examples: Iterable[Example]) -> tuple[TextAmount, ...]:
+        """Add up how much of the examples is read and learnt, by what it is."""
+        return text_amounts(examples, self._count() if self.renderer else len)
+
+    def _count(self) -> Callable[[str], int]:
+        assert self.renderer is not None
+        tokenizer = self.renderer.tokenizer
+
+        @lru_cache(maxsize=1024)
+        def count(text: str) -> int:
+            return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+        return count
+
+
+def open_mask_maker(run_dir: Path, stage: str) -> MaskMaker:
+    """The mask maker of one curation: with the tokenizer of the first checkpoint trained on it, if there is one."""
+    for folder in sorted((run_dir / StageKind.TRAIN).glob("*/checkpoint")):
+        if (folder / "tokenizer.json").is_file() and _was_trained_on(folder.parent, f"{StageKind.CURATE}/{stage}"):
+            return MaskMaker(_open_renderer(folder))
+    return MaskMaker()
+
+
+def character_mask(example: Example) -> Mask:
+    """Cut an example where its spans begin and end, roles standing before the messages. Needs no tokenizer."""
+    pieces: list[tuple[str, float]] = []
+    for index, message in enumerate(example.messages):
+        pieces += [(f"{message.role.value}\n", 0.0), *_cut_at_spans(example, index, message), ("\n", 0.0)]
+    texts, weights = zip(*pieces, strict=True) if pieces else ((), ())
+    return Mask(texts=texts, weights=weights, unit=Unit.CHARACTERS)
+
+
+def text_amounts(examples: Iterable[Example], count: Callable[[str], int] = len) -> tuple[TextAmount, ...]:
+    """Add up how much of the examples is read and learnt, by what it is. ``count`` gives the length of a text."""
+    trained: Counter[str] = Counter()
+    read: Counter[str] = Counter()
+    for example in examples:
+        for index, message in enumerate(example.messages):
+            for text, weight in _cut_at_spans(example, index, message):
+                for part, piece in _parts(example, index, message, text):
+                    (trained if weight > 0 else read)[part] += count(piece)
+    return tuple(TextAmount(part=part, trained=trained[part], read=read[part]) for part in PARTS)
+
+
+def _was_trained_on(stage_dir: Path, curation: str) -> bool:
+    path = stage_dir / "stage.json"
+    return path.is_file() and curation in StageRecord.model_validate_json(path.read_bytes()).inputs
+
+
+@lru_cache(maxsize=4)
+def _open_renderer(checkpoint: Path) -> Renderer | None:
+    """None where transformers is not installed or cannot read this tokenizer: characters will do for a picture."""
+    try:
+        from understudy.models.rendering import open_renderer
+
+        return open_renderer(str(checkpoint))
+    except (ImportError, OSError, ValueError):
+        return None
+
+
+def _token_mask(renderer: Renderer, ids: tuple[int, ...], weights: tuple[float, ...]) -> Mask:
+    """Cut where tokens end; tokens that together make one character stay together and take the larger weight."""
+    texts: list[str] = []
+    kept: list[float] = []
+    waiting: list[int] = []
+    heaviest = 0.0
+    for token_id, weight in zip(ids, weights, strict=True):
+        waiting.append(token_id)
+        heaviest = max(heaviest, weight)
+        text = _decoded(renderer, tuple(waiting))
+        if BROKEN in text and len(waiting) < 4:  # a character of UTF-8 has four bytes at most
+            continue
+        texts.append(text)
+        kept.append(heaviest)
+        waiting, heaviest = [], 0.0
+    if waiting:
+        texts.append(_decoded(renderer, tuple(waiting)))
+        kept.append(heaviest)
+    return Mask(texts=tuple(texts), weights=tuple(kept), unit=Unit.TOKENS)
+
+
+@lru_cache(maxsize=100_000)
+def _decoded(renderer: Renderer, ids: tuple[int, ...]) -> str:
+    """Text of tokens in mid-sentence: decoded behind a word, because some tokenizers drop the first space."""
+    anchor, text = _anchor(renderer)
+    return str(renderer.tokenizer.decode([*anchor, *ids], clean_up_tokenization_spaces=False))[len(text) :]
+
+
+@lru_cache(maxsize=4)
+def _anchor(renderer: Renderer) -> tuple[list[int], str]:
+    ids = list(renderer.tokenizer("a", add_special_tokens=False)["input_ids"])
+    return ids, str(renderer.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+
+
+def _cut_at_spans(example: Example, index: int, message: Message) -> Iterator[tuple[str, float]]:
+    done = 0
+    for span in (span for span in example.spans if span.message_index == index):
+        if span.start > done:
+            yield message.content[done : span.start], 0.0
+        yield message.content[span.start : span.end], span.weight
+        done = span.end
+    if done < len(message.content):
+        yield message.content[done:], 0.0
+
+
+def _parts(example: Example, index: int, message: Message, text: str) -> Iterator[tuple[str, str]]:
+    if message.role is Role.ASSISTANT:
+        at = text.find(CODE_FENCE)
+        yield "thought", text[: at if at >= 0 else None]
+        if at >= 0:
+            yield "code", text[at:]
+        return
+    has_reply = any(one.role is Role.ASSISTANT for one in example.messages[:index])
+    yield ("system" if message.role is Role.SYSTEM else "observation" if has_reply else "question"), text

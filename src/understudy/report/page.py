@@ -1,0 +1,124 @@
+"""The page: one self-contained HTML file, or the same page empty for the viewer that feeds it over HTTP.
+
+In: a run directory. Out: ``report.html`` with style, script and all data inside. Its content security policy names the
+one script and the one style by their digests and allows no connection, so the page cannot call home, and a text that
+slipped through as markup could not run. Not here: what is shown (``collect``), how (``assets/``).
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+from understudy.report.bodies import chunks
+from understudy.report.collect import collect
+from understudy.report.config import ReportConfig
+from understudy.report.data import Document
+from understudy.report.sentence import named
+from understudy.runs import write_atomic
+
+SCRIPTS = (
+    "dom.js",
+    "source.js",
+    "state.js",
+    "format.js",
+    "python.js",
+    "charts.js",
+    "plots.js",
+    "results.js",
+    "figures.js",
+    "training.js",
+    "filters.js",
+    "list.js",
+    "steps.js",
+    "reading.js",
+    "trajectories.js",
+    "main.js",
+)
+"""In order: they are joined into one script, each using what stands before it."""
+STYLES = ("base.css", "results.css", "trajectories.css")
+
+
+def write_report(run_dir: Path, config: ReportConfig | None = None) -> Path:
+    """Write ``report.html`` into a run directory and return its path.
+
+    ``config`` None: as the run's recipe says. Raises as ``collect`` does.
+    """
+    document = collect(run_dir, config)
+    path = run_dir / "report.html"
+    write_atomic(path, page_of(document, "".join(_data(run_dir, document))))
+    return path
+
+
+def page_of(document: Document, data: str) -> str:
+    """The page with ``data`` in it: script elements that hold packed text and are never run."""
+    return _page(title=document.title, data=data, fallback=_fallback(document), connect="'none'", live="")
+
+
+def live_page(title: str) -> str:
+    """The page without data: it asks the server that it came from, and asks again while the run is going."""
+    return _page(title=title, data="", fallback="", connect="'self'", live=" data-live")
+
+
+def _page(*, title: str, data: str, fallback: str, connect: str, live: str) -> str:
+    style, script = _joined(STYLES), _joined(SCRIPTS)
+    policy = (
+        f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; img-src data:; "
+        f"connect-src {connect}; base-uri 'none'; form-action 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    parts = {
+        "POLICY": policy,
+        "TITLE": escape(title),
+        "LIVE": live,
+        "STYLE": style,
+        "FALLBACK": fallback,
+        "DATA": data,
+        "SCRIPT": script,
+    }
+    page = _asset("page.html")
+    pieces = page.split("%%")  # odd pieces are names: nothing that was put in is looked at again
+    return "".join(parts[piece] if number % 2 else piece for number, piece in enumerate(pieces))
+
+
+def _data(run_dir: Path, document: Document) -> Iterator[str]:
+    yield _element("document", document.model_dump_json(exclude_defaults=True).encode())
+    for place, collection in enumerate(document.collections):
+        for number, lines in enumerate(chunks(run_dir, collection.key)):
+            yield _element(f"chunk-{place}-{number}", lines)
+
+
+def _element(name: str, content: bytes) -> str:
+    packed = base64.b64encode(gzip.compress(content, compresslevel=6, mtime=0)).decode()
+    return f'<script type="text/plain" id="{name}">{packed}</script>\n'
+
+
+def _fallback(document: Document) -> str:
+    """What is read where no script runs, as in a mail's preview: the sentence and the bare table."""
+    rows = "".join(
+        f"<tr><th>{escape(named(one))}</th><td>{100 * one.metrics.average:.1f} %</td>"
+        f"<td>{100 * one.interval.low:.1f}–{100 * one.interval.high:.1f}</td></tr>"
+        for one in document.systems
+    )
+    table = f"<table><tr><th>System</th><th>Accuracy</th><th>95 % interval</th></tr>{rows}</table>" if rows else ""
+    sentence = f"{escape(document.sentence.text)} {escape(document.sentence.doubt)}"
+    return f"<h1>{escape(document.title)}</h1><p>{sentence}</p>{table}<p>Open this file in a browser for the rest.</p>"
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("understudy.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _joined(names: tuple[str, ...]) -> str:
+    return "\n" + "\n".join(_asset(name) for name in names)
+
+
+def _source(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,49 @@
+"""The paper's table of averages, so that a figure of ours can stand beside the one it repeats.
+
+Source: Kang et al., *Distilling LLM Agent into Small Models with Retrieval and Code Tools*, NeurIPS 2025
+(arXiv 2505.17612): unweighted average of eight accuracies, Qwen2.5-Instruct, single runs without intervals. The
+figures were taken from third-party reading notes that agree with one another.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+N_BENCHMARKS = 8
+"""How many accuracies each figure is the mean of."""
+
+
+class PaperMethod(StrEnum):
+    """A column of the table."""
+
+    COT_PROMPT = "cot_prompt"
+    COT_DISTIL = "cot_distil"
+    COT_DISTIL_RAG = "cot_distil_rag"
+    AGENT_PROMPT = "agent_prompt"
+    AGENT_DISTIL = "agent_distil"
+    AGENT_DISTIL_FTP = "agent_distil_ftp"
+    AGENT_DISTIL_SAG = "agent_distil_sag"
+    AGENT_DISTIL_FTP_SAG = "agent_distil_ftp_sag"
+
+
+_METHODS = tuple(PaperMethod)
+_PERCENT: dict[str, tuple[float | None, ...]] = {
+    "32B": (39.54, None, None, 46.00, None, None, None, None),
+    "7B": (33.19, 33.54, 32.16, 36.54, 39.85, 42.26, 41.86, 42.68),
+    "3B": (29.27, 27.72, 28.53, 21.20, 33.60, 34.49, 33.50, 36.60),
+    "1.5B": (20.33, 21.28, 24.64, 7.94, 28.06, 29.11, 30.29, 30.55),
+    "0.5B": (11.06, 13.64, 15.90, 1.80, 19.24, 19.99, 20.01, 21.90),
+}
+"""Size of the model → one figure a method, in the order of ``PaperMethod``."""
+
+
+def paper_figure(size: str, method: PaperMethod) -> float:
+    """Return the paper's average accuracy in [0, 1]. Raises ``ValueError`` where its table has no such cell."""
+    row = _PERCENT.get(size)
+    if row is None:
+        raise ValueError(f"size: expected one of {', '.join(_PERCENT)}, came {size!r}")
+    percent = row[_METHODS.index(method)]
+    if percent is None:
+        known = ", ".join(name for name, value in zip(_METHODS, row, strict=True) if value is not None)
+        raise ValueError(f"method: the paper's table has {known} at {size}, not {method}")
+    return percent / 100

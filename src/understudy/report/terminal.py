@@ -1,0 +1,137 @@
+"""What a run came to, in the terminal: the table of distillation and the list of stages.
+
+In: a run directory. Out: rich renderables. All text of others goes through ``visible``. Not here: reading single
+trajectories (``terminal_reading``), the page.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from understudy.records import Example, Interval, Trajectory
+from understudy.report.collect import collect
+from understudy.report.data import CollectionKind, Document, System, SystemRole
+from understudy.report.masks import MaskMaker, open_mask_maker
+from understudy.report.rows import read_if_there, read_scores
+from understudy.report.sentence import named, overall, p_text
+from understudy.report.terminal_reading import show_example, show_mask, show_trajectory
+from understudy.report.visible import plain
+
+__all__ = ["show_mask", "show_run", "show_trajectory", "terminal_table"]
+
+BAR_WIDTH = 24
+
+
+def terminal_table(run_dir: Path) -> RenderableType:
+    """The table of distillation of a run and the sentence about it. Raises as ``collect`` does."""
+    return _table_of(collect(run_dir))
+
+
+def show_run(run_dir: Path, what: str = "", which: str = "", *, mask: bool = False) -> RenderableType:
+    """Show what a run holds, or one thing of it.
+
+    ``what``: a stage, such as ``rollout/teacher`` or ``curate/agent``; empty for the whole run. ``which``: id of a
+    trajectory or example; empty for the first. ``mask``: show an example as the student's tokens.
+    Raises ``LookupError`` where there is no such stage or id.
+    """
+    if not what:
+        document = collect(run_dir)
+        return Group(_table_of(document), Text(), _stages(document))
+    folder = run_dir / what
+    if not folder.is_dir():
+        known = sorted(f"{path.parent.parent.name}/{path.parent.name}" for path in run_dir.glob("*/*/stage.json"))
+        raise LookupError(f"{run_dir}: expected one of {', '.join(known) or '(no stage yet)'}; came {what!r}")
+    if what.startswith(f"{CollectionKind.CURATE}/"):
+        example = _example(folder, which)
+        return show_example(example, open_mask_maker(run_dir, folder.name) if mask else MaskMaker())
+    trajectory = _trajectory(folder, which)
+    return show_trajectory(trajectory, *read_scores(folder / "scores.jsonl").get(trajectory.id, ()))
+
+
+def _trajectory(folder: Path, which: str) -> Trajectory:
+    found = None
+    for trajectory in read_if_there(folder / "trajectories.jsonl", Trajectory):
+        if not which or trajectory.id == which or trajectory.task.id == which:
+            found = trajectory  # of an attempt that was made again, the last record stands
+            if not which:
+                break
+    if found is None:
+        raise LookupError(f"{folder / 'trajectories.jsonl'}: no trajectory {which!r}")
+    return found
+
+
+def _example(folder: Path, which: str) -> Example:
+    for example in read_if_there(folder / "examples.jsonl", Example):
+        if not which or which in (example.id, example.trajectory_id, example.task_id):
+            return example
+    raise LookupError(f"{folder / 'examples.jsonl'}: no example {which!r}")
+
+
+def _table_of(document: Document) -> RenderableType:
+    if not document.systems:
+        return plain(document.sentence.text)
+    with_paper = any(one.paper is not None for one in document.systems)
+    with_cost = any(one.cost_per_question_usd is not None for one in document.systems)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("System", overflow="fold")
+    table.add_column("Accuracy", justify="right")
+    table.add_column("95 % interval")
+    table.add_column("0 %" + " " * (BAR_WIDTH - 8) + "100 %", no_wrap=True)
+    for name in (*(["Paper"] if with_paper else []), "Against baseline", "Tokens a question"):
+        table.add_column(name, justify="right")
+    if with_cost:
+        table.add_column("USD a question", justify="right")
+    for system in document.systems:
+        cells: list[Text] = [
+            plain(named(system), "bold" if system.role is SystemRole.STUDENT else ""),
+            Text(f"{100 * system.metrics.average:.1f}"),
+            Text(f"{100 * system.interval.low:.1f}–{100 * system.interval.high:.1f}", style="dim"),
+            _bar(system.metrics.average, system.interval),
+        ]
+        if with_paper:
+            cells.append(Text("" if system.paper is None else f"{100 * system.paper:.2f}"))
+        cells += [_difference(document, system), Text(f"{system.tokens_per_question:,.0f}")]
+        if with_cost:
+            cost = system.cost_per_question_usd
+            cells.append(Text("" if cost is None else f"{cost:.2g}"))
+        table.add_row(*cells)
+    sentence = Text.assemble(plain(document.sentence.text), " ", plain(document.sentence.doubt, "dim"))
+    return Group(sentence, Text(), table)
+
+
+def _bar(average: float, interval: Interval) -> Text:
+    """The interval as a line with the mean on it."""
+    low, high = (round(bound * (BAR_WIDTH - 1)) for bound in (interval.low, interval.high))
+    mean = round(average * (BAR_WIDTH - 1))
+    bar = Text()
+    for place in range(BAR_WIDTH):
+        if place == mean:
+            bar.append("●", style="bold blue")
+        elif low <= place <= high:
+            bar.append("━", style="blue")
+        else:
+            bar.append("┈", style="dim")
+    return bar
+
+
+def _difference(document: Document, system: System) -> Text:
+    baseline = next((one for one in document.systems if one.role is SystemRole.BASELINE), None)
+    if baseline is None or baseline is system:
+        return Text("baseline" if baseline else "", style="dim")
+    tested = overall(document.comparisons, system, baseline)
+    if tested is None:
+        return Text("")
+    return Text(f"{100 * tested.difference:+.1f} ({p_text(tested)})".replace("-", "−"))
+
+
+def _stages(document: Document) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("Stage", "State", "Records"):
+        table.add_column(name, justify="right" if name == "Records" else "left")
+    for stage in document.stages:
+        table.add_row(plain(stage.key), stage.state.value, f"{stage.n:,}")
+    return table

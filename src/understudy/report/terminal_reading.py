@@ -1,0 +1,134 @@
+"""One trajectory or example in the terminal.
+
+In: records. Out: rich renderables that show each word the model saw or said, control sequences stripped, invisible and
+direction-turning characters spelt out, no markup interpreted. Not here: finding the record (``terminal``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.text import Text
+
+from understudy.records import Candidate, Example, Score, Step, Trajectory
+from understudy.report.data import Mask, Unit, Verdict
+from understudy.report.masks import CODE_FENCE, MaskMaker
+from understudy.report.rows import step_error, verdict_of
+from understudy.report.visible import plain, visible
+
+_VERDICT_STYLES = {
+    Verdict.RIGHT: "bold green",
+    Verdict.WRONG: "bold red",
+    Verdict.NOT_SCORED: "bold yellow",
+    Verdict.FAILURE: "bold magenta",
+}
+_TRAINED_STYLES = ("black on bright_cyan", "black on bright_green")
+"""Neighbouring tokens take turns, so that one sees where each ends."""
+
+
+def show_trajectory(trajectory: Trajectory, *scores: Score) -> RenderableType:
+    """A trajectory to be read: question, steps with their candidates, answer, and what its graders say of it."""
+    steps = {step.message_index: (number, step) for number, step in enumerate(trajectory.steps, 1)}
+    parts: list[RenderableType] = [*_head(trajectory, scores)]
+    for index, message in enumerate(trajectory.messages):
+        if index in steps:
+            number, step = steps[index]
+            parts += [_rule(f"step {number} of {len(steps)}"), *_reply(message.content, step.given_chars)]
+            parts += [_facts_of(step), *_candidates(step)]
+        else:
+            parts += [_rule(message.role.value, "dim"), plain(message.content, "dim")]
+    return Group(*parts, _rule(""))
+
+
+def show_example(example: Example, maker: MaskMaker) -> RenderableType:
+    """A training example with what is learnt of it in colour."""
+    parts: list[RenderableType] = [_rule(f"example {visible(example.id)}")]
+    for mask in maker.masks(example):
+        parts.append(show_mask(mask))
+    return Group(*parts, _rule(""))
+
+
+def show_mask(mask: Mask) -> RenderableType:
+    """A training sequence: what is learnt is coloured, what is only read is dim."""
+    text = Text()
+    n_trained = sum(weight > 0 for weight in mask.weights)
+    for number, (piece, weight) in enumerate(zip(mask.texts, mask.weights, strict=True)):
+        style = _TRAINED_STYLES[number % 2] if weight > 0 else "dim"
+        text.append(visible(piece), style=f"{style} underline" if weight not in (0, 1) else style)
+    if mask.unit is Unit.TOKENS:
+        amount = f"{n_trained:,} of {len(mask.texts):,} tokens are learnt"
+    else:
+        learnt = sum(len(piece) for piece, weight in zip(mask.texts, mask.weights, strict=True) if weight > 0)
+        amount = f"{learnt:,} of {sum(map(len, mask.texts)):,} characters are learnt"
+    return Group(Text(f"{amount} (coloured); the rest is only read (dim)", style="italic"), Text(), text)
+
+
+def _head(trajectory: Trajectory, scores: tuple[Score, ...]) -> Iterator[RenderableType]:
+    verdict = verdict_of(trajectory, scores)
+    yield _rule(f"{visible(trajectory.task.source)} · {visible(trajectory.id)}")
+    yield plain(trajectory.task.question, "bold")
+    yield Text()
+    yield Text.assemble(
+        (verdict.value.replace("_", " ").upper(), _VERDICT_STYLES[verdict]),
+        "  answered: ",
+        plain(trajectory.answer if trajectory.answer is not None else "(nothing)", "bold"),
+        "  reference: ",
+        plain(trajectory.task.answer, "bold"),
+    )
+    for score in scores:
+        said = {True: "right", False: "wrong", None: "not judged"}[score.correct]
+        yield Text.assemble((f"{score.grader}: {said}. ", "dim"), plain(score.explanation, "dim"))
+    usage = trajectory.usage
+    yield plain(
+        f"{trajectory.model} · {trajectory.agent} · seed {trajectory.seed} · {trajectory.stop_reason.value} · "
+        f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens · "
+        f"{trajectory.timing.model_s + trajectory.timing.code_s:.1f} s",
+        "dim",
+    )
+    if trajectory.failure is not None:
+        yield plain(f"failure of the program: {trajectory.failure.message}", "magenta")
+
+
+def _reply(content: str, given_chars: int) -> Iterator[RenderableType]:
+    if given_chars:
+        yield Text.assemble(("given to it: ", "italic dim"), plain(content[:given_chars], "on grey23"))
+    rest = content[given_chars:]
+    before, fence, after = rest.partition(CODE_FENCE)
+    yield plain(before.rstrip("\n"))
+    if fence:
+        language, _, code = after.partition("\n")
+        code, closing, tail = code.rpartition(CODE_FENCE)
+        yield plain(f"{CODE_FENCE}{language}", "dim")
+        yield Syntax(visible(code or tail), "python", theme="ansi_dark", word_wrap=True, background_color="default")
+        if closing:
+            yield plain(f"{closing}{tail}", "dim")
+
+
+def _facts_of(step: Step) -> Text:
+    facts = [f"{step.usage.prompt_tokens:,} + {step.usage.completion_tokens:,} tokens"]
+    facts += [f"model {step.timing.model_s:.1f} s, code {step.timing.code_s:.1f} s"]
+    facts += [f"{call.name}({call.arguments}){' → ' + call.error if call.error else ''}" for call in step.tool_calls]
+    error = step_error(step)
+    style = "red" if error else "dim"
+    return plain(" · ".join([*([f"{error} {step.error_name}".strip()] if error else []), *facts]), style)
+
+
+def _candidates(step: Step) -> Iterator[RenderableType]:
+    """The groups of the vote, the largest first, each by what its first member yielded."""
+    groups: dict[str, list[Candidate]] = {}
+    for candidate in step.candidates:
+        key = f"failed: {step_error(candidate)}" if candidate.vote is None else f"outcome {candidate.vote + 1}"
+        groups.setdefault(key, []).append(candidate)
+    for key, members in sorted(groups.items(), key=lambda item: -len(item[1])):
+        chosen = any(one.chosen for one in members)
+        mark = "★" if chosen else " "
+        outcome = " ".join(members[0].observation.split())
+        line = f"  {mark} {len(members)} of {len(step.candidates)} · {key} · {outcome[:120]}"
+        yield plain(line, "cyan" if chosen else "dim")
+
+
+def _rule(title: str, style: str = "blue") -> Rule:
+    return Rule(Text(title), align="left", style=style)

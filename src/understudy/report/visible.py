@@ -1,0 +1,37 @@
+"""Text that others wrote, made safe to print: what you see is all there is.
+
+In: any text. Out: text without terminal control sequences, in which no character is invisible or turns the order of
+the others around. Rich markup needs no care here: text goes into ``rich.text.Text``, which does not read any.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from rich.text import Text
+
+_ANSI = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC: titles, links
+    r"|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"  # DCS and the like
+    r"|\x1b[ -/]*[0-~]?"
+)
+_JOINERS = "\u200c\u200d"
+"""Zero-width, but part of how words and emoji are written."""
+
+
+def visible(text: str) -> str:
+    """Strip terminal sequences and spell out the other control and format characters, as in ``<U+202E>``."""
+    return "".join(map(_spelt, _ANSI.sub("", text.replace("\r\n", "\n"))))
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Text of others for the terminal: visible, and no markup in it means anything."""
+    return Text(visible(text), style=style)
+
+
+def _spelt(char: str) -> str:
+    if char in "\n\t" or char in _JOINERS:
+        return char
+    return f"<U+{ord(char):04X}>" if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp", "Cs") else char
