@@ -1,0 +1,211 @@
+"""The command line: parsing only. Each verb hands typed values to a room and prints what comes back.
+
+Exit codes: 0 done, 1 the work failed, 2 the command or the recipe is wrong, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from understudy.cli.index import index_app
+from understudy.records import StageKind
+
+if TYPE_CHECKING:
+    from understudy.recipe import Recipe
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+app = typer.Typer(
+    name="understudy",
+    help="Turn an expensive, tool-using LLM agent into a small one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.add_typer(index_app, name="index")
+out = Console(soft_wrap=True, highlight=False)
+
+Target = Annotated[Path, typer.Argument(metavar="RECIPE|RUN", help="A recipe (YAML), or a run directory.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, such as seed=1 or train.agent.epochs=1."),
+]
+RunDir = Annotated[Path | None, typer.Option(help="Where the run goes; runs/NAME of the recipe without it.")]
+Anew = Annotated[bool, typer.Option("--anew", help="Set aside half-done stages that were begun with other settings.")]
+Stage = Annotated[str | None, typer.Option("--stage", help="Only the stage of this name.")]
+
+
+@app.command()
+def run(target: Target, overrides: Overrides = None, run_dir: RunDir = None, anew: Anew = False) -> None:
+    """Walk a whole recipe: roll out, grade, curate, train, evaluate, report. Run it again to go on."""
+    recipe, directory = _recipe_and_run(target, overrides, run_dir)
+    from understudy.report import terminal_table
+    from understudy.walk import walk
+
+    walk(recipe, directory, anew=anew, say=_say)
+    out.print()
+    out.print(terminal_table(directory))
+    out.print(f"\nReport: {directory / 'report.html'}", markup=False)
+
+
+def _stage_verb(kind: StageKind, about: str) -> None:
+    """Add a verb that does the stages of one kind."""
+
+    def verb(
+        target: Target, overrides: Overrides = None, stage: Stage = None, run_dir: RunDir = None, anew: Anew = False
+    ) -> None:
+        recipe, directory = _recipe_and_run(target, overrides, run_dir)
+        from understudy.walk import walk
+
+        refs = [ref for ref in recipe.stages() if ref.kind is kind and stage in (None, ref.name)]
+        if not refs:
+            named = ", ".join(getattr(recipe, kind.value)) or "none"
+            raise typer.BadParameter(f"the recipe has no {kind} stage of that name (it has: {named})")
+        walk(recipe, directory, only=refs, anew=anew, say=_say)
+
+    verb.__doc__ = about
+    app.command(name=kind.value)(verb)
+
+
+_stage_verb(StageKind.ROLLOUT, "Let agents attempt tasks; attempts are appended, a killed rollout goes on.")
+_stage_verb(StageKind.PREFIXES, "Take first thoughts from a chain-of-thought rollout.")
+_stage_verb(StageKind.CURATE, "Choose trajectories and make training examples of them.")
+_stage_verb(StageKind.TRAIN, "Tune a base model on curated examples; a killed training goes on.")
+_stage_verb(StageKind.EVALUATE, "Let systems attempt the test tasks and measure them.")
+
+
+@app.command()
+def grade(
+    target: Target,
+    overrides: Overrides = None,
+    run_dir: RunDir = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what was graded before; prints changed verdicts.")
+    ] = False,
+) -> None:
+    """Grade the attempts of a run and measure its evaluations."""
+    recipe, directory = _recipe_and_run(target, overrides, run_dir)
+    from understudy.walk import grade_run
+
+    for line in grade_run(recipe, directory, again=again):
+        _say(line)
+
+
+@app.command()
+def report(run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]) -> None:
+    """Write report.html from what a run holds, and print its table."""
+    from understudy.report import terminal_table, write_report
+
+    path = write_report(run_dir)
+    out.print(terminal_table(run_dir))
+    out.print(f"\nReport: {path}", markup=False)
+
+
+@app.command()
+def show(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    what: Annotated[str, typer.Argument(metavar="STAGE", help="Such as rollout/teacher-agent or curate/agent.")] = "",
+    which: Annotated[str, typer.Argument(metavar="ID", help="Of a trajectory; the first without it.")] = "",
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Of a curated example: what is trained, token by token.")
+    ] = False,
+) -> None:
+    """Read a trajectory, or what a run holds."""
+    from understudy.report import show_run
+
+    out.print(show_run(run_dir, what, which, mask=mask))
+
+
+@app.command()
+def compare(
+    run_dirs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs of one recipe under several seeds.")],
+) -> None:
+    """Put the accuracies of several runs side by side, with their medians."""
+    from understudy.walk import compare_runs
+
+    out.print(compare_runs(run_dirs))
+
+
+@app.command()
+def view(
+    runs_dir: Annotated[Path, typer.Argument(help="Folder of run directories.")] = Path("runs"),
+    host: str = "127.0.0.1",
+    port: int = 7788,
+) -> None:
+    """Serve all runs on loopback and follow those that are going on."""
+    from understudy.report import serve_view
+
+    serve_view(runs_dir, host, port)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has and what that allows."""
+    from understudy.walk import examine
+
+    out.print(examine())
+
+
+@app.command("serve-model")
+def serve_model(
+    model: Annotated[str, typer.Argument(help="Folder or Hub id.")],
+    local: Annotated[bool, typer.Option("--local", help="With this package's own server; else with vLLM.")] = False,
+    adapter: Annotated[str | None, typer.Option(help="LoRA adapter: folder or Hub id.")] = None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+) -> None:
+    """Serve a model over OpenAI's protocol until Ctrl-C."""
+    from understudy.models import serve_until_stopped
+
+    serve_until_stopped(model, local=local, adapter=adapter, host=host, port=port, say=_say)
+
+
+@app.command("check-student")
+def check_student(target: Target, overrides: Overrides = None, run_dir: RunDir = None, stage: Stage = None) -> None:
+    """Show that a trained student differs from its base and is the same however it is loaded or served."""
+    recipe, directory = _recipe_and_run(target, overrides, run_dir)
+    from understudy.walk import check_students
+
+    for line in check_students(recipe, directory, stage):
+        _say(line)
+
+
+def _recipe_and_run(target: Path, overrides: list[str] | None, run_dir: Path | None) -> tuple[Recipe, Path]:
+    from understudy.recipe import load_recipe, recipe_of_run
+
+    if target.is_dir():
+        return recipe_of_run(target, tuple(overrides or ())), run_dir or target
+    recipe = load_recipe(target, tuple(overrides or ()))
+    return recipe, run_dir or Path("runs") / recipe.name
+
+
+def _say(line: str) -> None:
+    out.print(line, markup=False)
+
+
+def main() -> None:
+    """Run the command line. What is wrong is said in a line; UNDERSTUDY_TRACEBACK=1 shows where it arose."""
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        app()
+    except KeyboardInterrupt:
+        errors.print("\nStopped. What was computed is kept; the same command goes on.", markup=False)
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get("UNDERSTUDY_TRACEBACK") or not _is_expected(error):
+            raise
+        errors.print(str(error) or type(error).__name__, markup=False, style="red")
+        sys.exit(2 if type(error).__name__ == "RecipeError" else 1)
+
+
+def _is_expected(error: Exception) -> bool:
+    """Whether the message is written for the user: this package's own errors, files, and refused values."""
+    return type(error).__module__.startswith("understudy.") or isinstance(error, OSError | ValueError)

@@ -1,0 +1,96 @@
+"""``understudy index``: parsing only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+index_app = typer.Typer(help="Build, serve and search an index of passages.", no_args_is_help=True)
+out = Console(soft_wrap=True, highlight=False)
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the index.")]
+EncoderName = Annotated[str | None, typer.Option(help="Encoder: folder or Hub id, such as intfloat/e5-base-v2.")]
+QueryPrefix = Annotated[str, typer.Option(help="What the encoder wants before a query.")]
+PassagePrefix = Annotated[str, typer.Option(help="What the encoder wants before a passage.")]
+
+
+@index_app.command()
+def build(
+    corpus: Annotated[Path, typer.Argument(help="JSONL, plain or gzipped: id, contents (or title, text).")],
+    folder: Folder,
+    encoder: EncoderName = None,
+    query_prefix: QueryPrefix = "query: ",
+    passage_prefix: PassagePrefix = "passage: ",
+    recall: Annotated[float, typer.Option(help="Share of the exact best ten that dense search has to find.")] = 0.99,
+) -> None:
+    """Build an index by words and, with an encoder, by vectors. A killed build goes on."""
+    from understudy.retrieval import BuildConfig, TransformerEncoderConfig, build_index
+
+    settings = None
+    if encoder is not None:
+        settings = TransformerEncoderConfig(model=encoder, query_prefix=query_prefix, passage_prefix=passage_prefix)
+    made = build_index(BuildConfig(corpus=corpus, folder=folder, encoder=settings, recall=recall))
+    out.print_json(made.model_dump_json())
+
+
+@index_app.command()
+def download(
+    folder: Folder,
+    name: Annotated[str, typer.Option(help="Published corpus.")] = "wiki-18",
+    vectors: Annotated[bool, typer.Option("--vectors", help="The published e5 vectors too (60 GB).")] = False,
+) -> None:
+    """Fetch a published corpus, resumably, and build an index of it."""
+    from understudy.retrieval import DownloadConfig, download_corpus
+
+    out.print_json(
+        download_corpus(
+            DownloadConfig.model_validate({"name": name, "folder": folder, "vectors": vectors})
+        ).model_dump_json()
+    )
+
+
+@index_app.command()
+def info(
+    folder: Folder,
+    verify: Annotated[bool, typer.Option("--verify", help="Read every byte and refuse damaged files.")] = False,
+) -> None:
+    """Say what an index holds and how it was tuned."""
+    from understudy.retrieval import index_info
+
+    out.print_json(index_info(folder, verify=verify).model_dump_json())
+
+
+@index_app.command()
+def search(
+    folder: Folder,
+    query: str,
+    k: Annotated[int, typer.Option(help="Passages.")] = 3,
+    dense: Annotated[bool, typer.Option("--dense", help="By vectors instead of by words.")] = False,
+) -> None:
+    """Ask an index and print what an agent would read."""
+    from contextlib import closing
+
+    from understudy.retrieval import DenseConfig, LexicalConfig, open_retriever
+    from understudy.tools import SearchShape, write_hits
+
+    config = DenseConfig(folder=folder) if dense else LexicalConfig(folder=folder)
+    with closing(open_retriever(config)) as retriever:
+        out.print(write_hits(retriever.search([query], k)[0], SearchShape.FULL), markup=False)
+
+
+@index_app.command()
+def serve(
+    folder: Folder,
+    dense: Annotated[bool, typer.Option("--dense", help="By vectors instead of by words.")] = False,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token_env: Annotated[str | None, typer.Option(help="Variable with the token that clients must send.")] = None,
+) -> None:
+    """Serve an index over HTTP (POST /retrieve, as Search-R1's clients expect) until Ctrl-C."""
+    from understudy.retrieval import DenseConfig, LexicalConfig, ServeConfig, ServiceConfig, serve_index
+
+    config = DenseConfig(folder=folder) if dense else LexicalConfig(folder=folder)
+    serve_index(ServeConfig(retrieval=config, service=ServiceConfig(host=host, port=port, token_env=token_env)))

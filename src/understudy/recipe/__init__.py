@@ -1,0 +1,9 @@
+"""Recipes: in goes a YAML file with ``key=value`` overrides, out comes a typed ``Recipe`` or a clear error.
+
+Config stops at this door: rooms get their own configs, never the recipe.
+"""
+
+from understudy.recipe.errors import RecipeError
+from understudy.recipe.schema import EvaluateStage, Recipe, StageRef, load_recipe, recipe_of_run, trained
+
+__all__ = ["EvaluateStage", "Recipe", "RecipeError", "StageRef", "load_recipe", "recipe_of_run", "trained"]

@@ -1,0 +1,147 @@
+"""What is wrong with a recipe, in the words of the person who wrote it.
+
+In: pydantic's errors. Out: one line a problem: where it was written, the key as written, what was
+expected, what came, and for an unknown key the known ones that look like it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+if TYPE_CHECKING:
+    from understudy.recipe.text import RecipeText
+
+Key = tuple[str, ...]
+
+
+class RecipeError(Exception):
+    """A recipe that cannot be run. ``problems`` has one line a problem."""
+
+    def __init__(self, path: Path, problems: list[str]) -> None:
+        self.path = path
+        self.problems = problems
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([f"{path}: {count}", *(f"  {problem}" for problem in problems)]))
+
+
+def describe(error: ValidationError, text: RecipeText, model: type[BaseModel]) -> list[str]:
+    """One line a problem, without repetition."""
+    lines: dict[str, None] = {}
+    for problem in error.errors(include_url=False):
+        if problem["type"] == "value_error" and not problem["loc"]:
+            for line in str(problem["ctx"]["error"]).splitlines():
+                lines[_with_origin(line, text)] = None
+            continue
+        key = _as_written(problem["loc"], text.data)
+        lines[f"{_origin(key, text)}{'.'.join(key)}: {_say(problem, key, text, model)}"] = None
+    return list(lines)
+
+
+def _say(problem: ErrorDetails, key: Key, text: RecipeText, model: type[BaseModel]) -> str:
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"unknown key{_suggest(key, text, model)}"
+        case "missing":
+            return "is missing"
+        case "union_tag_not_found":
+            return f"`kind` is missing: expected one of {_tags(problem)}"
+        case "union_tag_invalid":
+            return f"kind: expected one of {_tags(problem)}; came {problem['ctx']['tag']!r}"
+        case "value_error":
+            return str(problem["ctx"]["error"])
+        case _:
+            said = problem["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+            return f"expected {said}; came {_short(problem['input'])}"
+
+
+def _tags(problem: ErrorDetails) -> str:
+    ctx = problem.get("ctx", {})
+    return str(ctx.get("expected_tags") or "the kinds in the documentation")
+
+
+def _suggest(key: Key, text: RecipeText, model: type[BaseModel]) -> str:
+    owner = _model_at(key[:-1], text.data, model)
+    if owner is None:
+        return ""
+    known = list(owner.model_fields)
+    close = difflib.get_close_matches(key[-1], known, n=1, cutoff=0.5)
+    hint = f": did you mean `{close[0]}`?" if close else ""
+    return f"{hint} (known here: {', '.join(known)})"
+
+
+def _as_written(loc: tuple[int | str, ...], data: object) -> Key:
+    """The path of a problem without the tags of unions, which pydantic puts in and nobody wrote."""
+    key: list[str] = []
+    place = data
+    for number, part in enumerate(loc):
+        is_last = number == len(loc) - 1
+        if isinstance(place, dict) and part in place:
+            place = place[part]
+        elif isinstance(place, list) and isinstance(part, int) and part < len(place):
+            place = place[part]
+        elif not is_last or not isinstance(place, dict) or place.get("kind") == part or part == "[key]":
+            continue
+        key.append(str(part))
+    return tuple(key)
+
+
+def _model_at(key: Key, data: object, model: type[BaseModel]) -> type[BaseModel] | None:
+    """The config class that describes the mapping at ``key``."""
+    kind: object = model
+    place = data
+    for part in key:
+        if isinstance(place, dict):
+            place = place.get(part)
+        elif isinstance(place, list) and part.isdecimal():
+            place = place[int(part)]
+        kind = _choose(_type_below(kind, part), place)
+        if kind is None:
+            return None
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _type_below(kind: object, part: str) -> object:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        field = kind.model_fields.get(part)
+        return None if field is None else field.annotation
+    if get_origin(kind) is dict:
+        return get_args(kind)[1]
+    if get_origin(kind) in (list, tuple):
+        return get_args(kind)[0]
+    return None
+
+
+def _choose(kind: object, place: object) -> object:
+    """Take annotations off, and of a union the member that the mapping's ``kind`` names."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) in (Union, UnionType):
+        members = [_choose(member, place) for member in get_args(kind) if member is not type(None)]
+        models = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]
+        tag = place.get("kind") if isinstance(place, dict) else None
+        named = [m for m in models if "kind" in m.model_fields and m.model_fields["kind"].default == tag]
+        return (named or models or members or [None])[0]
+    return kind
+
+
+def _origin(key: Key, text: RecipeText) -> str:
+    for length in range(len(key), 0, -1):
+        if origin := text.origins.get(key[:length]):
+            return f"{origin}: "
+    return ""
+
+
+def _with_origin(line: str, text: RecipeText) -> str:
+    key = tuple(line.partition(":")[0].split("."))
+    return f"{_origin(key, text)}{line}"
+
+
+def _short(value: object, limit: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,251 @@
+"""A recipe: one YAML file that is one experiment, as a typed value.
+
+In: a YAML file and ``key=value`` overrides. Out: a frozen ``Recipe``, or one ``RecipeError`` that lists
+every problem with its line, its key, what came and what was expected, before any work starts.
+Not here: running it (``understudy.walk``).
+
+Things have names and stages refer to them: ``tasks``, ``models`` and ``agents`` are named once; a
+``train`` stage's student is the model ``train/<name>``. Each stage's other keys are the config of its
+room, so a recipe holds nothing that a room does not define.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from understudy.agents import AgentConfig, FirstThoughtConfig
+from understudy.curate import CurateConfig
+from understudy.grading import GraderKind, GradingConfig
+from understudy.models import LocalConfig, ModelConfig
+from understudy.records import Manifest, Record, StageKind
+from understudy.recipe.errors import RecipeError, describe
+from understudy.recipe.text import RecipeText, read_recipe_text, with_overrides
+from understudy.report import ReportConfig
+from understudy.retrieval import RetrievalConfig
+from understudy.rollout import RolloutConfig
+from understudy.runs import BadRecordError, explain
+from understudy.sandbox import SandboxConfig
+from understudy.tasks import TaskSetConfig
+from understudy.tools import ToolsConfig
+from understudy.train import TrainConfig
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+"""A name that is also a folder: lower-case letters, digits, dot, dash, underscore."""
+
+
+class StageRef(Record):
+    """One stage of a recipe: ``rollout/teacher-agent``."""
+
+    kind: StageKind
+    name: Name
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+class RolloutStage(RolloutConfig):
+    """An agent attempts all tasks of a set; the attempts are graded."""
+
+    tasks: str
+    model: str
+    agent: str
+    first_thoughts: str | None = None
+    """The ``prefixes`` stage whose first thoughts the agent is given."""
+
+
+class PrefixStage(FirstThoughtConfig):
+    """First thoughts are taken from a chain-of-thought rollout."""
+
+    rollout: str
+
+
+class CurateStage(CurateConfig):
+    """Graded trajectories become training examples for the prompts of one agent."""
+
+    rollouts: tuple[str, ...] = Field(min_length=1)
+    agent: str
+    """The agent as the student will run it: examples carry its prompts."""
+    against: tuple[str, ...] = ()
+    """Task sets that no example may come near."""
+
+
+class TrainStage(TrainConfig):
+    """A base model is tuned on the examples of one curation."""
+
+    examples: str
+    base: str
+
+
+class EvaluateStage(RolloutConfig):
+    """A system, that is a model and an agent, attempts the test tasks."""
+
+    label: str
+    """How tables and figures name the system."""
+    model: str
+    agent: str
+    tasks: tuple[str, ...] = Field(min_length=1)
+
+
+class Recipe(Record):
+    """One experiment."""
+
+    name: Name
+    description: str = ""
+    seed: int = 0
+    """All other seeds derive from it: of attempts, of training, of sampling."""
+    failures_allowed: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """Share of a stage's attempts that may fail for no fault of the model before the walk stops there."""
+    tasks: dict[Name, TaskSetConfig]
+    models: dict[Name, ModelConfig]
+    agents: dict[Name, AgentConfig]
+    retrieval: RetrievalConfig | None = None
+    """The engine behind ``web_search``; None: the agent has no search."""
+    tools: ToolsConfig = ToolsConfig()
+    sandbox: SandboxConfig = SandboxConfig()
+    grading: GradingConfig = GradingConfig()
+    judge: str | None = None
+    """The model that judges, where ``grading.kind`` is ``judge``."""
+    rollout: dict[Name, RolloutStage] = {}
+    prefixes: dict[Name, PrefixStage] = {}
+    curate: dict[Name, CurateStage] = {}
+    train: dict[Name, TrainStage] = {}
+    evaluate: dict[Name, EvaluateStage] = {}
+    report: ReportConfig = ReportConfig()
+
+    def stages(self) -> list[StageRef]:
+        """All stages, each after those it takes from."""
+        ordered: dict[str, StageRef] = {}
+        for ref in self._named_stages():
+            self._place(ref, ordered, ())
+        return list(ordered.values())
+
+    def inputs(self, ref: StageRef) -> list[StageRef]:
+        """The stages that a stage takes from."""
+        match ref.kind:
+            case StageKind.ROLLOUT:
+                rollout = self.rollout[ref.name]
+                given = (
+                    [StageRef(kind=StageKind.PREFIXES, name=rollout.first_thoughts)] if rollout.first_thoughts else []
+                )
+                return given + trained(rollout.model)
+            case StageKind.PREFIXES:
+                return [StageRef(kind=StageKind.ROLLOUT, name=self.prefixes[ref.name].rollout)]
+            case StageKind.CURATE:
+                return [StageRef(kind=StageKind.ROLLOUT, name=name) for name in self.curate[ref.name].rollouts]
+            case StageKind.TRAIN:
+                stage = self.train[ref.name]
+                return [StageRef(kind=StageKind.CURATE, name=stage.examples), *trained(stage.base)]
+            case StageKind.EVALUATE:
+                return trained(self.evaluate[ref.name].model)
+
+    def _named_stages(self) -> Iterator[StageRef]:
+        for kind in StageKind:
+            for name in getattr(self, kind.value):
+                yield StageRef(kind=kind, name=name)
+
+    def _place(self, ref: StageRef, ordered: dict[str, StageRef], above: tuple[str, ...]) -> None:
+        key = str(ref)
+        if key in above:
+            raise ValueError(f"{ref.kind}.{ref.name}: takes from itself: {' → '.join([*above, key])}")
+        for taken in self.inputs(ref):
+            self._place(taken, ordered, (*above, key))
+        ordered.setdefault(key, ref)
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        problems = list(self._dangling_names())
+        if problems:
+            raise ValueError("\n".join(problems))
+        self.stages()
+        return self
+
+    def _dangling_names(self) -> Iterator[str]:
+        models = [*self.models, *(f"train/{name}" for name in self.train)]
+        for name, rollout in self.rollout.items():
+            yield from _unknown(f"rollout.{name}.tasks", rollout.tasks, self.tasks)
+            yield from _unknown(f"rollout.{name}.model", rollout.model, models)
+            yield from _unknown(f"rollout.{name}.agent", rollout.agent, self.agents)
+            if rollout.first_thoughts is not None:
+                yield from _unknown(f"rollout.{name}.first_thoughts", rollout.first_thoughts, self.prefixes)
+        for name, prefixes in self.prefixes.items():
+            yield from _unknown(f"prefixes.{name}.rollout", prefixes.rollout, self.rollout)
+        for name, curate in self.curate.items():
+            yield from _unknown(f"curate.{name}.agent", curate.agent, self.agents)
+            for number, rollout_name in enumerate(curate.rollouts):
+                yield from _unknown(f"curate.{name}.rollouts.{number}", rollout_name, self.rollout)
+            for number, tasks in enumerate(curate.against):
+                yield from _unknown(f"curate.{name}.against.{number}", tasks, self.tasks)
+        for name, train in self.train.items():
+            yield from _unknown(f"train.{name}.examples", train.examples, self.curate)
+            yield from self._bad_base(f"train.{name}.base", train.base, models)
+        for name, evaluate in self.evaluate.items():
+            yield from _unknown(f"evaluate.{name}.model", evaluate.model, models)
+            yield from _unknown(f"evaluate.{name}.agent", evaluate.agent, self.agents)
+            for number, tasks in enumerate(evaluate.tasks):
+                yield from _unknown(f"evaluate.{name}.tasks.{number}", tasks, self.tasks)
+        labels = [stage.label for stage in self.evaluate.values()]
+        for name, evaluate in self.evaluate.items():
+            if labels.count(evaluate.label) > 1:
+                yield f"evaluate.{name}.label: expected a label of its own, came {evaluate.label!r} again"
+        for key in ("baseline", "student", "teacher"):
+            if label := getattr(self.report, key):
+                yield from _unknown(f"report.{key}", label, labels)
+        for label in self.report.paper_cells:
+            yield from _unknown("report.paper_cells", label, labels)
+        if self.judge is not None:
+            yield from _unknown("judge", self.judge, self.models)
+        if (self.judge is not None) != (self.grading.kind is GraderKind.JUDGE):
+            yield f"judge: goes together with grading.kind 'judge'; came {self.judge!r} and {self.grading.kind.value!r}"
+        if self.retrieval is None and self.tools.search not in (None, ToolsConfig().search):
+            yield "tools.search: is set, but the recipe names no retrieval to search with"
+
+    def _bad_base(self, key: str, base: str, models: list[str]) -> Iterator[str]:
+        yield from _unknown(key, base, models)
+        if base in self.models and not isinstance(self.models[base], LocalConfig):
+            yield f"{key}: only a local model can be trained, {base!r} is of kind {self.models[base].kind!r}"
+
+
+def trained(model: str) -> list[StageRef]:
+    """The train stage that a model's name refers to: none for a model that the recipe only names."""
+    kind, slash, name = model.partition("/")
+    return [StageRef(kind=StageKind.TRAIN, name=name)] if slash and kind == StageKind.TRAIN else []
+
+
+def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Read a recipe and apply ``key=value`` overrides (``train.agent.lr=1e-4``).
+
+    Raises ``RecipeError`` with all problems at once.
+    """
+    return parse_recipe(with_overrides(read_recipe_text(path), overrides))
+
+
+def recipe_of_run(run_dir: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """The recipe that a run's manifest holds, with overrides. Raises ``RecipeError``, ``BadRecordError``."""
+    path = run_dir / "manifest.json"
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise RecipeError(run_dir, ["expected a recipe or a run directory, there is no manifest.json in it"]) from None
+    except ValidationError as error:
+        raise BadRecordError(f"{path}: {explain(error, 'manifest')}") from None
+    data = json.loads(json.dumps(manifest.recipe))
+    return parse_recipe(with_overrides(RecipeText(path, data, {}), overrides))
+
+
+def parse_recipe(text: RecipeText) -> Recipe:
+    """Make a recipe of what a file says. Raises ``RecipeError``."""
+    try:
+        return Recipe.model_validate(text.data)
+    except ValidationError as error:
+        raise RecipeError(text.path, describe(error, text, Recipe)) from None
+
+
+def _unknown(key: str, name: str, known: Iterable[str]) -> Iterator[str]:
+    names = list(known)
+    if name not in names:
+        yield f"{key}: expected one of {', '.join(names) or '(none is defined)'}; came {name!r}"

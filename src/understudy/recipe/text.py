@@ -1,0 +1,104 @@
+"""The text of a recipe: YAML plus overrides, with the line that each key came from.
+
+In: a path and ``key=value`` strings. Out: ``RecipeText``, plain data with origins. Not here: what the keys mean.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from understudy.recipe.errors import Key, RecipeError
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeText:
+    """What a recipe file says, after overrides."""
+
+    path: Path
+    data: object
+    origins: dict[Key, str]
+    """Where each key was written: ``line 12``, or the override itself."""
+
+
+def read_recipe_text(path: Path) -> RecipeText:
+    """Read YAML. Raises ``RecipeError``."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(path, [f"cannot be read: {error}"]) from None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(path, [f"is not YAML: {' '.join(str(error).split())}"]) from None
+    if root is None or not isinstance(data, dict):
+        raise RecipeError(path, [f"expected a mapping of keys at the top, came {type(data).__name__}"])
+    origins: dict[Key, str] = {}
+    repeated = _note_lines(root, (), origins)
+    if repeated:
+        raise RecipeError(path, repeated)
+    return RecipeText(path, data, origins)
+
+
+def with_overrides(text: RecipeText, overrides: tuple[str, ...]) -> RecipeText:
+    """Put ``key=value`` into a recipe's text. Raises ``RecipeError`` where the key leads nowhere."""
+    data, origins = copy.deepcopy(text.data), dict(text.origins)
+    for override in overrides:
+        _apply(text.path, data, override, origins)
+    return RecipeText(text.path, data, origins)
+
+
+def _note_lines(node: yaml.Node, key: Key, origins: dict[Key, str]) -> list[str]:
+    """Note the line of each key; return the keys that stand twice, which YAML would swallow."""
+    problems: list[str] = []
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for name_node, value in node.value:
+            name = str(name_node.value)
+            line = f"line {name_node.start_mark.line + 1}"
+            if name in seen:
+                problems.append(f"{line}: {'.'.join([*key, name])}: the key stands here a second time")
+            seen.add(name)
+            origins[(*key, name)] = line
+            problems += _note_lines(value, (*key, name), origins)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            origins[(*key, str(number))] = f"line {value.start_mark.line + 1}"
+            problems += _note_lines(value, (*key, str(number)), origins)
+    return problems
+
+
+def _apply(path: Path, data: object, override: str, origins: dict[Key, str]) -> None:
+    name, equals, text = override.partition("=")
+    if not equals or not name:
+        raise RecipeError(path, [f"override {override!r}: expected key=value, such as seed=1 or train.agent.lr=1e-4"])
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise RecipeError(path, [f"override {override!r}: {text!r} is not a YAML value"]) from None
+    *parents, last = name.split(".")
+    place = data
+    for depth, parent in enumerate(parents, 1):
+        place = _go_down(place, parent)
+        if not isinstance(place, dict | list):
+            where = ".".join(parents[:depth])
+            raise RecipeError(path, [f"override {override!r}: {where} holds no keys (it is {place!r})"])
+    if isinstance(place, list):
+        if not last.isdecimal() or int(last) >= len(place):
+            raise RecipeError(path, [f"override {override!r}: expected a number below {len(place)}, came {last!r}"])
+        place[int(last)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    origins[(*parents, last)] = f"override {override}"
+
+
+def _go_down(place: object, name: str) -> object:
+    if isinstance(place, dict):
+        return place.setdefault(name, {})
+    if isinstance(place, list) and name.isdecimal() and int(name) < len(place):
+        return place[int(name)]
+    return None

@@ -1,0 +1,25 @@
+"""The walk: a recipe goes in, a run directory comes out, filled stage by stage.
+
+A stage that is done and unchanged is passed over; a killed one goes on. Not here: what a stage does inside its rooms.
+"""
+
+from understudy.walk.compare import compare_runs, evaluations_of
+from understudy.walk.doctor import examine
+from understudy.walk.regrade import grade_run
+from understudy.walk.run_directory import RunDirectory, StageChangedError, list_stages
+from understudy.walk.stages import StageFailedError
+from understudy.walk.walk import MissingInputError, Visit, walk
+
+__all__ = [
+    "MissingInputError",
+    "RunDirectory",
+    "StageChangedError",
+    "StageFailedError",
+    "Visit",
+    "compare_runs",
+    "evaluations_of",
+    "examine",
+    "grade_run",
+    "list_stages",
+    "walk",
+]

@@ -1,0 +1,145 @@
+"""A run directory: its manifest, its stages' folders, and the lock that keeps two walks apart.
+
+In: a path. Out: folders and records. What a stage computed is never deleted: where its settings have
+changed, its folder is set aside under ``superseded/`` and comes back if the settings do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import JsonValue, ValidationError
+
+from understudy.recipe import StageRef
+from understudy.records import Manifest, StageKind, StageRecord, StageState
+from understudy.runs import BadRecordError, RunLockedError, explain, write_atomic
+
+
+class StageChangedError(Exception):
+    """A stage that was begun with other settings is not gone on with."""
+
+
+class RunDirectory:
+    """The folder of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def manifest_path(self) -> Path:
+        return self.path / "manifest.json"
+
+    def folder(self, ref: StageRef) -> Path:
+        """Where a stage's files are."""
+        return self.path / ref.kind / ref.name
+
+    def read_manifest(self) -> Manifest:
+        """Raises ``FileNotFoundError`` where the folder is no run, ``BadRecordError`` where it is a broken one."""
+        try:
+            return Manifest.model_validate_json(self.manifest_path.read_bytes())
+        except ValidationError as error:
+            raise BadRecordError(f"{self.manifest_path}: {explain(error, 'manifest')}") from None
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        write_atomic(self.manifest_path, manifest.model_dump_json(indent=1) + "\n")
+
+    def read_stage(self, ref: StageRef) -> StageRecord | None:
+        """None where the stage was never begun."""
+        path = self.folder(ref) / "stage.json"
+        try:
+            return StageRecord.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValidationError as error:
+            raise BadRecordError(f"{path}: {explain(error, 'stage')}") from None
+
+    def write_stage(self, record: StageRecord) -> None:
+        folder = self.folder(StageRef(kind=record.kind, name=record.name))
+        write_atomic(folder / "stage.json", record.model_dump_json(indent=1) + "\n")
+
+    def set_aside(self, ref: StageRef, record: StageRecord) -> Path:
+        """Move a stage's folder out of the way and return where it is now."""
+        aside = self._aside(ref, record.fingerprint)
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while aside.exists():
+            number += 1
+            aside = aside.with_name(f"{ref.name}-{record.fingerprint}.{number}")
+        self.folder(ref).rename(aside)
+        return aside
+
+    def bring_back(self, ref: StageRef, fingerprint: str) -> bool:
+        """Bring a stage's folder back that was set aside under other settings; whether there was one."""
+        aside = self._aside(ref, fingerprint)
+        if self.folder(ref).exists() or not aside.exists():
+            return False
+        self.folder(ref).parent.mkdir(parents=True, exist_ok=True)
+        aside.rename(self.folder(ref))
+        return True
+
+    def _aside(self, ref: StageRef, fingerprint: str) -> Path:
+        return self.path / "superseded" / ref.kind / f"{ref.name}-{fingerprint}"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for writing. Raises ``RunLockedError`` where another process holds it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                holder = lock.read().strip() or "another process"
+                raise RunLockedError(f"{self.path}: is being written to by {holder}") from None
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()}")
+            lock.flush()
+            yield
+
+
+def list_stages(path: Path) -> list[StageRecord]:
+    """All stages that a run has begun, by kind and name."""
+    directory = RunDirectory(path)
+    refs = [
+        StageRef(kind=kind, name=folder.name)
+        for kind in StageKind
+        if (path / kind).is_dir()
+        for folder in sorted((path / kind).iterdir())
+        if (folder / "stage.json").exists()
+    ]
+    return [record for ref in refs if (record := directory.read_stage(ref)) is not None]
+
+
+def changed_settings(old: dict[str, JsonValue], new: dict[str, JsonValue], prefix: str = "") -> list[str]:
+    """One line for each setting that differs: ``agent.max_steps: was 5, is 6``."""
+    lines: list[str] = []
+    for key in sorted(old.keys() | new.keys()):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            lines += changed_settings(before, after, f"{prefix}{key}.")
+        elif before != after:
+            lines.append(f"{prefix}{key}: was {before!r}, is {after!r}")
+    return lines
+
+
+def now() -> str:
+    """UTC, ISO 8601, whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0).isoformat()
+
+
+def begun(ref: StageRef, fingerprint: str, settings: dict[str, JsonValue], inputs: dict[str, str]) -> StageRecord:
+    """The record of a stage that starts now."""
+    return StageRecord(
+        kind=ref.kind,
+        name=ref.name,
+        state=StageState.RUNNING,
+        fingerprint=fingerprint,
+        settings=settings,
+        inputs=inputs,
+        started=now(),
+    )

@@ -1,0 +1,205 @@
+"""What each kind of stage does, from its inputs' files to its own.
+
+In: props and a stage. Out: files in the stage's folder, and counts. Each of these can be killed at any moment and
+called again: rollouts append and go on, trainings go on from a checkpoint, the others write whole files at their end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from understudy.agents import make_first_thoughts
+from understudy.curate import curate, write_curated
+from understudy.evaluate import measure
+from understudy.grading import grade_all
+from understudy.parallel import Progress
+from understudy.recipe import StageRef
+from understudy.records import FirstThought, Score, StageKind, Task, Trajectory
+from understudy.rollout import RolloutConfig, RolloutSummary, read_trajectories, rollout
+from understudy.runs import derive_seed, read_jsonl, write_atomic, write_jsonl
+from understudy.train import TrainConfig, train
+from understudy.walk.props import Props
+
+Counts = dict[str, float]
+
+
+class StageFailedError(Exception):
+    """A stage could not be brought to its end; what it computed is kept, and running it again goes on."""
+
+
+def run_stage(props: Props, ref: StageRef) -> Counts:
+    """Do one stage and return what came out, by name."""
+    match ref.kind:
+        case StageKind.ROLLOUT:
+            return _run_rollout(props, ref)
+        case StageKind.PREFIXES:
+            return _run_prefixes(props, ref)
+        case StageKind.CURATE:
+            return _run_curate(props, ref)
+        case StageKind.TRAIN:
+            return _run_train(props, ref)
+        case StageKind.EVALUATE:
+            return _run_evaluate(props, ref)
+
+
+def _run_rollout(props: Props, ref: StageRef) -> Counts:
+    stage = props.recipe.rollout[ref.name]
+    thoughts = () if stage.first_thoughts is None else _first_thoughts(props, stage.first_thoughts)
+    return _attempt(props, ref, stage, stage.model, stage.agent, props.tasks(stage.tasks), thoughts)
+
+
+def _run_evaluate(props: Props, ref: StageRef) -> Counts:
+    stage = props.recipe.evaluate[ref.name]
+    tasks = [task for name in stage.tasks for task in props.tasks(name)]
+    counts = _attempt(props, ref, stage, stage.model, stage.agent, tasks, ())
+    write_metrics(props, ref)
+    return counts
+
+
+def _attempt(
+    props: Props,
+    ref: StageRef,
+    config: RolloutConfig,
+    model: str,
+    agent: str,
+    tasks: Sequence[Task],
+    thoughts: Sequence[FirstThought],
+) -> Counts:
+    """Let an agent attempt tasks, then grade the attempts."""
+    config = config.model_copy(update={"seed": derive_seed(props.recipe.seed, config.seed)})
+    with props.cast(model, agent, config.engine) as played:
+        summary = rollout(
+            tasks,
+            played,
+            trajectories_path(props, ref),
+            config,
+            first_thoughts=thoughts,
+            progress=None if props.quiet else str(ref),
+        )
+    scores = grade_stage(props, ref)
+    if summary.n_failed > props.recipe.failures_allowed * summary.n_wanted:
+        raise StageFailedError(_failures(props, ref, summary))
+    return {
+        "attempts": summary.n_wanted,
+        "correct": sum(score.correct is True for score in scores),
+        "failed": summary.n_failed,
+        "completion_tokens": summary.usage.completion_tokens,
+    }
+
+
+def _failures(props: Props, ref: StageRef, summary: RolloutSummary) -> str:
+    failures = (one.failure for one in read_trajectories(trajectories_path(props, ref)) if one.failure is not None)
+    first = next(failures, None)
+    return (
+        f"{ref}: {summary.n_failed} of {summary.n_wanted} attempts failed for no fault of the model"
+        f"{f', such as: {first.kind}: {first.message}' if first else ''}\n"
+        "What was done is kept; the same command tries these again."
+    )
+
+
+def grade_stage(props: Props, ref: StageRef) -> list[Score]:
+    """Grade all attempts of a stage and write ``scores.jsonl`` whole."""
+    trajectories = list(read_trajectories(trajectories_path(props, ref)))
+    scores = []
+    with Progress(f"{ref} grading", len(trajectories), quiet=props.quiet) as progress:
+        for score in grade_all(props.grader(), trajectories):
+            scores.append(score)
+            progress.advance()
+    write_jsonl(scores_path(props, ref), scores)
+    return scores
+
+
+def write_metrics(props: Props, ref: StageRef) -> None:
+    """Measure an evaluation from its files."""
+    stage = props.recipe.evaluate[ref.name]
+    trajectories, scores = read_graded(props, ref)
+    config = props.model_config(stage.model)
+    metrics = measure(
+        system=stage.label,
+        model=trajectories[0].model,
+        agent=trajectories[0].agent,
+        trajectories=trajectories,
+        scores=scores,
+        is_program=config.kind == "scripted",
+    )
+    write_atomic(props.directory.folder(ref) / "metrics.json", metrics.model_dump_json(indent=1) + "\n")
+
+
+def _run_prefixes(props: Props, ref: StageRef) -> Counts:
+    stage = props.recipe.prefixes[ref.name]
+    trajectories, scores = read_graded(props, StageRef(kind=StageKind.ROLLOUT, name=stage.rollout))
+    made = make_first_thoughts(trajectories, {score.trajectory_id: score for score in scores}, stage)
+    write_jsonl(_prefixes_path(props, ref.name), made.thoughts)
+    return {"kept": len(made.thoughts), **{f"dropped_{reason}": count for reason, count in made.left_out.items()}}
+
+
+def _first_thoughts(props: Props, name: str) -> list[FirstThought]:
+    return list(read_jsonl(_prefixes_path(props, name), FirstThought))
+
+
+def _prefixes_path(props: Props, name: str) -> Path:
+    return props.directory.folder(StageRef(kind=StageKind.PREFIXES, name=name)) / "prefixes.jsonl"
+
+
+def _run_curate(props: Props, ref: StageRef) -> Counts:
+    stage = props.recipe.curate[ref.name]
+    pairs: list[tuple[Trajectory, Score | None]] = []
+    for name in stage.rollouts:
+        trajectories, scores = read_graded(props, StageRef(kind=StageKind.ROLLOUT, name=name))
+        by_id = {score.trajectory_id: score for score in scores}
+        pairs += [(trajectory, by_id.get(trajectory.id)) for trajectory in trajectories]
+    curated = curate(
+        pairs,
+        stage,
+        opening=lambda trajectory: props.opening(stage.agent, trajectory.task),
+        contaminated=_contaminated(props, stage.against, [trajectory.task for trajectory, _ in pairs]),
+    )
+    write_curated(curated, props.directory.folder(ref))
+    if not curated.examples:
+        raise StageFailedError(f"{ref}: nothing is left to train on; dropped: {dict(curated.counts) or 'no attempts'}")
+    dropped = {f"dropped_{reason}": float(count) for reason, count in curated.counts.items()}
+    return {"trajectories": len(pairs), "kept": len(curated.examples), **dropped}
+
+
+def _contaminated(props: Props, against: Sequence[str], tasks: Sequence[Task]) -> dict[str, str]:
+    """Task id → the test question it is too much like."""
+    if not against:
+        return {}
+    from understudy.tasks import find_contamination
+
+    unique = list({task.id: task for task in tasks}.values())
+    found: dict[str, str] = {}
+    for name in against:
+        for one in find_contamination(unique, props.tasks(name)):
+            found.setdefault(one.train_id, f"{name}: {one.test_id}")
+    return found
+
+
+def _run_train(props: Props, ref: StageRef) -> Counts:
+    stage = props.recipe.train[ref.name]
+    config = TrainConfig.model_validate(stage.model_dump(exclude={"examples", "base"}))
+    config = config.model_copy(update={"seed": config.seed + props.recipe.seed})
+    examples = props.directory.folder(StageRef(kind=StageKind.CURATE, name=stage.examples)) / "examples.jsonl"
+    summary = train(examples, config, props.base_path(stage.base), props.directory.folder(ref), quiet=props.quiet)
+    return {
+        "steps": summary.n_steps,
+        "trained_tokens": summary.n_trained_seen,
+        "seen_tokens": summary.n_tokens_seen,
+        "last_loss": round(summary.last_loss or 0.0, 4),
+    }
+
+
+def trajectories_path(props: Props, ref: StageRef) -> Path:
+    """Where the attempts of a stage are."""
+    return props.directory.folder(ref) / "trajectories.jsonl"
+
+
+def scores_path(props: Props, ref: StageRef) -> Path:
+    """Where their scores are."""
+    return props.directory.folder(ref) / "scores.jsonl"
+
+
+def read_graded(props: Props, ref: StageRef) -> tuple[list[Trajectory], list[Score]]:
+    """The attempts of a stage and their scores."""
+    return list(read_trajectories(trajectories_path(props, ref))), list(read_jsonl(scores_path(props, ref), Score))

@@ -1,0 +1,188 @@
+"""The walk: all stages of a recipe, each after those it takes from, none of them twice.
+
+In: a recipe and a run directory. Out: the run directory, filled. A stage whose settings and inputs are as they were is
+passed over; one that was killed goes on; one whose settings have changed is set aside and done anew.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from understudy.agents import PromptSetName, prompts_hash
+from understudy.evaluate import Graded, compare_all
+from understudy.recipe import EvaluateStage, Recipe, StageRef
+from understudy.records import Comparison, Manifest, StageKind, StageRecord, StageState
+from understudy.report import write_report
+from understudy.runs import digest, write_atomic
+from understudy.walk.machine import commit_of, describe_machine, installed_versions
+from understudy.walk.props import Props
+from understudy.walk.run_directory import RunDirectory, StageChangedError, begun, changed_settings, now
+from understudy.walk.stage_settings import fingerprint_of, settings_of
+from understudy.walk.stages import read_graded, run_stage, write_metrics
+
+Say = Callable[[str], None]
+
+
+class Visit(StrEnum):
+    """What the walk did at a stage."""
+
+    DONE = "done"
+    PASSED_OVER = "passed over"
+    """As it was: nothing to do."""
+
+
+class MissingInputError(Exception):
+    """A stage was asked for alone whose inputs are not there."""
+
+
+def walk(
+    recipe: Recipe,
+    run_dir: Path,
+    *,
+    only: Iterable[StageRef] | None = None,
+    anew: bool = False,
+    say: Say = print,
+    quiet: bool = False,
+) -> dict[str, Visit]:
+    """Do the stages of a recipe, or ``only`` some of them, then compare systems and write the report.
+
+    ``anew``: a stage that was begun with other settings is set aside instead of refused.
+    Raises ``RunLockedError``, ``StageChangedError``, ``MissingInputError``, ``StageFailedError`` and what stages raise.
+    """
+    directory = RunDirectory(run_dir)
+    chosen = None if only is None else set(map(str, only))
+    visits: dict[str, Visit] = {}
+    with directory.locked(), Props(recipe, directory, quiet=quiet) as props:
+        _write_manifest(recipe, directory)
+        fingerprints: dict[str, str] = {}
+        for ref in recipe.stages():
+            settings = settings_of(recipe, ref)
+            inputs = {str(taken): fingerprints[str(taken)] for taken in recipe.inputs(ref)}
+            fingerprints[str(ref)] = fingerprint_of(settings, inputs)
+            record = begun(ref, fingerprints[str(ref)], settings, inputs)
+            if chosen is None or str(ref) in chosen:
+                visits[str(ref)] = _visit(props, record, anew=anew, say=say)
+        finish(props)
+    return visits
+
+
+def finish(props: Props) -> None:
+    """Compare the systems that were evaluated and write the report."""
+    write_comparisons(props)
+    write_report(props.directory.path)
+
+
+def _visit(props: Props, record: StageRecord, *, anew: bool, say: Say) -> Visit:
+    directory = props.directory
+    ref = StageRef(kind=record.kind, name=record.name)
+    old = directory.read_stage(ref)
+    if old is not None and old.fingerprint != record.fingerprint:
+        _make_way(directory, ref, old, record, anew=anew, say=say)
+        old = None
+    if old is None and directory.bring_back(ref, record.fingerprint):
+        say(f"{ref}: brought back from an earlier run with these settings")
+        old = directory.read_stage(ref)
+    if old is not None and old.state is StageState.DONE:
+        if ref.kind is StageKind.EVALUATE:
+            write_metrics(props, ref)  # its label may have changed, which changes no attempt
+        say(f"{ref}: done before, nothing has changed")
+        return Visit.PASSED_OVER
+    _require_inputs(directory, record)
+    if old is not None:
+        record = record.model_copy(update={"started": old.started, "seconds": old.seconds})
+    directory.write_stage(record)
+    before = time.monotonic()
+
+    def spent() -> float:
+        return round(record.seconds + time.monotonic() - before, 3)
+
+    try:
+        counts = run_stage(props, ref)
+    except BaseException:
+        directory.write_stage(record.model_copy(update={"seconds": spent()}))
+        raise
+    directory.write_stage(record.model_copy(update={"state": StageState.DONE, "seconds": spent(), "counts": counts}))
+    said = ", ".join(f"{name.replace('_', ' ')} {count:g}" for name, count in counts.items())
+    say(f"{ref}: {said}  ({time.monotonic() - before:.0f} s)")
+    return Visit.DONE
+
+
+def _make_way(
+    directory: RunDirectory, ref: StageRef, old: StageRecord, new: StageRecord, *, anew: bool, say: Say
+) -> None:
+    """Set a stage aside that was made with other settings; refuse while it is half done, unless told to."""
+    changes = changed_settings(old.settings, new.settings)
+    changes += [f"{name}: has changed" for name, given in new.inputs.items() if old.inputs.get(name) != given]
+    if old.state is StageState.RUNNING and not anew:
+        listed = "\n".join(f"  {change}" for change in changes)
+        raise StageChangedError(
+            f"{directory.folder(ref)}: was begun with other settings and is not finished:\n{listed}\n"
+            "Take the old settings, another --run-dir, or --anew to set aside what is there and begin again."
+        )
+    aside = directory.set_aside(ref, old)
+    say(f"{ref}: settings have changed ({'; '.join(changes[:3])}); the old one is kept in {aside}")
+
+
+def _require_inputs(directory: RunDirectory, record: StageRecord) -> None:
+    for name, fingerprint in record.inputs.items():
+        kind, _, stage = name.partition("/")
+        taken = directory.read_stage(StageRef(kind=StageKind(kind), name=stage))
+        if taken is None or taken.state is not StageState.DONE:
+            raise MissingInputError(f"{record.kind}/{record.name}: takes from {name}, which is not done yet")
+        if taken.fingerprint != fingerprint:
+            raise MissingInputError(
+                f"{record.kind}/{record.name}: takes from {name}, which was done with other settings; do it again first"
+            )
+
+
+def write_comparisons(props: Props) -> None:
+    """Paired tests of every evaluated system against the baseline, and against the student where one is named."""
+    graded = {stage.label: Graded(stage.label, *read_graded(props, ref)) for ref, stage in evaluated(props)}
+    report = props.recipe.report
+    first = next(iter(graded), "")
+    comparisons: list[Comparison] = []
+    for baseline in dict.fromkeys(label for label in (report.baseline or first, report.student) if label in graded):
+        compared = {frozenset((one.system, one.baseline)) for one in comparisons}
+        for label, system in graded.items():
+            if label != baseline and frozenset((label, baseline)) not in compared:
+                comparisons += compare_all(system, graded[baseline], seed=props.recipe.seed)
+    text = TypeAdapter(list[Comparison]).dump_json(comparisons, indent=1).decode()
+    write_atomic(props.directory.path / "comparisons.json", text + "\n")
+
+
+def evaluated(props: Props) -> list[tuple[StageRef, EvaluateStage]]:
+    """The evaluations that are done, in the recipe's order."""
+    found = []
+    for name, stage in props.recipe.evaluate.items():
+        ref = StageRef(kind=StageKind.EVALUATE, name=name)
+        record = props.directory.read_stage(ref)
+        if record is not None and record.state is StageState.DONE:
+            found.append((ref, stage))
+    return found
+
+
+def _write_manifest(recipe: Recipe, directory: RunDirectory) -> None:
+    """Say what is run before the first record is written; an earlier manifest keeps its date."""
+    try:
+        created = directory.read_manifest().created
+    except FileNotFoundError:
+        created = now()
+    sets = sorted({PromptSetName(agent.prompts) for agent in recipe.agents.values()})
+    directory.write_manifest(
+        Manifest(
+            name=recipe.name,
+            recipe=json.loads(recipe.model_dump_json()),
+            seed=recipe.seed,
+            prompts_hash=digest([prompts_hash(name) for name in sets]),
+            created=created,
+            commit=commit_of(Path(__file__).parent),
+            versions=installed_versions(),
+            machine=describe_machine(),
+        )
+    )

@@ -1,0 +1,155 @@
+"""A wrong recipe is refused before any work, with the line, the key, what came and what was expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from understudy.recipe import RecipeError, load_recipe
+
+GOOD = """\
+name: small
+seed: 3
+tasks:
+  train: {name: toy, split: train, limit: 4}
+  test: {name: toy, split: test, limit: 4}
+retrieval: {kind: memory, corpus: toy}
+models:
+  teacher: {kind: scripted, program: "understudy.tasks.toy:toy_teacher"}
+  student: {kind: local, path: somewhere}
+agents:
+  agent: {kind: code_agent, prompts: minimal}
+  cot: {kind: chain_of_thought}
+rollout:
+  taught: {tasks: train, model: teacher, agent: agent}
+curate:
+  taught: {rollouts: [taught], agent: agent}
+train:
+  taught: {examples: taught, base: student}
+evaluate:
+  taught: {label: taught student, model: train/taught, agent: agent, tasks: [test]}
+report:
+  baseline: taught student
+"""
+
+# What is written instead of what, and what the message must name.
+WRONG = [
+    ("seed: 3", "sed: 3", ["line 2", "sed", "unknown key", "did you mean `seed`"]),
+    ("seed: 3", "seed: three", ["line 2", "seed", "integer", "'three'"]),
+    ("name: small", "name: Two Words", ["line 1", "name", "Two Words"]),
+    ("name: small", "description: none", ["name", "is missing"]),
+    ("name: small", "name: small\nname: large", ["line 2", "name", "second time"]),
+    ("limit: 4}\n  test", "limit: -1}\n  test", ["line 4", "tasks.train.limit", "greater than or equal to 1", "-1"]),
+    ("limit: 4}\n  test", "limit: many}\n  test", ["tasks.train.limit", "integer", "'many'"]),
+    ("{name: toy, split: train, limit: 4}", "{name: hotpot_qa}", ["line 4", "tasks.train", "hotpot_qa", "hotpotqa"]),
+    ("kind: memory", "kind: google", ["line 6", "retrieval", "kind", "memory", "'google'"]),
+    ("corpus: toy}", "corpus: toy, corpse: toy}", ["retrieval.corpse", "unknown key", "did you mean `corpus`"]),
+    ("kind: scripted, ", "", ["line 8", "models.teacher", "kind", "is missing"]),
+    ("kind: scripted", "kind: openai", ["models.teacher", "kind", "openai_chat", "'openai'"]),
+    ("understudy.tasks.toy:toy_teacher", "toy_teacher", ["models.teacher.program", "toy_teacher"]),
+    ("path: somewhere", "path: somewhere, dtype: int8", ["line 9", "models.student.dtype", "float32", "'int8'"]),
+    ("path: somewhere", "path: ''", ["models.student.path", "at least 1"]),
+    ("prompts: minimal", "prompts: brief", ["line 11", "agents.agent.prompts", "minimal", "'brief'"]),
+    ("prompts: minimal", "promts: minimal", ["agents.agent.promts", "unknown key", "did you mean `prompts`"]),
+    ("prompts: minimal", "max_steps: 0", ["agents.agent.max_steps", "greater than or equal to 1", "0"]),
+    ("prompts: minimal", "temperature: -1", ["agents.agent.temperature", "greater than or equal to 0", "-1"]),
+    ("prompts: minimal", "self_consistency: {n: 8}", ["agents.agent.self_consistency.n", "n_candidates"]),
+    (
+        "{tasks: train, model",
+        "{tasks: training, model",
+        ["line 14", "rollout.taught.tasks", "train, test", "'training'"],
+    ),
+    ("model: teacher,", "model: teecher,", ["rollout.taught.model", "teacher", "'teecher'"]),
+    ("agent: agent}\ncurate", "agent: actor}\ncurate", ["rollout.taught.agent", "agent, cot", "'actor'"]),
+    ("rollouts: [taught]", "rollouts: [tought]", ["line 16", "curate.taught.rollouts.0", "taught", "'tought'"]),
+    ("rollouts: [taught]", "rollouts: []", ["curate.taught.rollouts", "at least 1"]),
+    ("rollouts: [taught]", "rollouts: [taught], filters: [right]", ["curate.taught.filters.0", "correct", "'right'"]),
+    ("base: student", "base: teacher", ["line 18", "train.taught.base", "local", "scripted"]),
+    ("base: student", "base: train/taught", ["train.taught", "takes from itself"]),
+    ("base: student", "base: student, lr: 1", ["train.taught.lr", "unknown key"]),
+    ("base: student", "base: student, learning_rate: 0", ["train.taught.learning_rate", "greater than 0", "0"]),
+    ("base: student", "base: student, epochs: null", ["train.taught", "epochs", "max_steps", "None"]),
+    (
+        "train/taught, agent",
+        "train/tought, agent",
+        ["line 20", "evaluate.taught.model", "train/taught", "'train/tought'"],
+    ),
+    ("label: taught student, ", "", ["evaluate.taught.label", "is missing"]),
+    ("tasks: [test]", "tasks: [test, exam]", ["evaluate.taught.tasks.1", "'exam'"]),
+    ("baseline: taught student", "baseline: the rival", ["report.baseline", "taught student", "'the rival'"]),
+    ("baseline: taught student", "baseline: taught student\ngrading: {kind: judge}", ["judge", "goes together"]),
+    ("retrieval: {kind: memory, corpus: toy}", "tools: {search: {k: 1}}", ["tools.search", "no retrieval"]),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), WRONG, ids=[str(n) for n in range(len(WRONG))])
+def test_the_message_names_key_value_and_expectation(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
+    assert GOOD.count(old) == 1, "the case must change exactly one place"
+    path = tmp_path / "small.yaml"
+    path.write_text(GOOD.replace(old, new))
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: 1 problem"), message
+    for words in said:
+        assert words in message, message
+
+
+def test_the_recipe_that_the_cases_spoil_is_good(tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(GOOD)
+    recipe = load_recipe(path)
+    assert [str(ref) for ref in recipe.stages()] == [
+        "rollout/taught",
+        "curate/taught",
+        "train/taught",
+        "evaluate/taught",
+    ]
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(GOOD.replace("seed: 3", "seed: x").replace("limit: 4", "limit: 0"))
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert len(caught.value.problems) == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("seed", "expected key=value"),
+        ("sed=1", "sed: unknown key: did you mean `seed`"),
+        ("seed=[1", "not a YAML value"),
+        ("seed.deep=1", "seed holds no keys"),
+        ("curate.taught.rollouts.4=x", "expected a number below 1"),
+        ("train.taught.learning_rate=fast", "override train.taught.learning_rate=fast: train.taught.learning_rate"),
+    ],
+)
+def test_a_wrong_override_is_named(tmp_path: Path, override: str, said: str) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(GOOD)
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path, (override,))
+    assert said in str(caught.value)
+
+
+def test_overrides_reach_deep_and_make_keys(tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(GOOD)
+    recipe = load_recipe(path, ("seed=9", "train.taught.lora.r=4", "evaluate.taught.tasks.0=train"))
+    assert (recipe.seed, recipe.train["taught"].lora.r, recipe.evaluate["taught"].tasks) == (9, 4, ("train",))
+
+
+@pytest.mark.parametrize(("text", "said"), [("a: [", "not YAML"), ("", "mapping"), ("- a", "mapping")])
+def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=said):
+        load_recipe(path)
+
+
+def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="cannot be read"):
+        load_recipe(tmp_path / "none.yaml")
