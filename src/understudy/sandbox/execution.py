@@ -4,37 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
-from understudy.records import ExecutionStatus, ToolCall
+from pydantic import Field
+
+from understudy.records import ExecutionStatus, Record, ToolCall
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Record):
     """What one action may use. An action that exceeds a limit ends with a status that says which."""
 
-    cpu_s: float = 10.0
-    wall_s: float = 30.0
+    cpu_s: Annotated[float, Field(gt=0)] = 10.0
+    wall_s: Annotated[float, Field(gt=0)] = 30.0
     """Wall seconds of the code itself: the clock pauses during tool calls."""
-    memory_bytes: int = 1 << 30
+    memory_bytes: Annotated[int, Field(ge=1 << 24)] = 1 << 30
     """Address space that an episode may add to what the preloaded libraries take."""
-    output_chars: int = 20_000
-    """Printed text that is kept; what comes after is counted and dropped."""
-    tool_calls: int = 32
+    output_chars: Annotated[int, Field(ge=0)] = 20_000
+    """Printed text that is kept; what comes after is counted and dropped. Value and answer are cut at the same
+    length.
+    """
+    tool_calls: Annotated[int, Field(ge=0)] = 32
     """Calls into the host that one action may make."""
+    grace_s: Annotated[float, Field(ge=0)] = 0.5
+    """Seconds that an action is given to stop by itself once its time is up, which keeps its state."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostFunction:
-    """A function of the host that sandboxed code may call by name."""
+    """A function of the host that sandboxed code may call by name.
+
+    Arguments arrive as plain data: None, bool, int, float, str, bytes, list, tuple, set, dict. What it raises is told
+    to the code as a ``ToolError``, except a ``SandboxError``, which ends the run in the host.
+    """
 
     call: Callable[..., object]
     pure: bool = True
-    """Same arguments, same answer, no effect: asked once for all branches of a state."""
+    """Same arguments, same answer, no effect: asked once for all branches of a state. Must be safe to call from
+    several threads. One that is not pure makes a branch wait until it is committed.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one run of code used."""
+    """What one run of code used, measured by the host."""
 
     cpu_s: float = 0.0
     wall_s: float = 0.0
@@ -62,7 +74,19 @@ class Execution:
     usage: Usage = Usage()
     branch: int | None = None
     """Which branch of ``Episode.branch`` this is; None for ``Episode.run``."""
+    dropped_chars: int = 0
+    """Printed characters beyond the limit."""
+    waits_for: str | None = None
+    """The branch stands before a call of this function, which has effects: ``Episode.commit`` makes the call and goes
+    on.
+    """
+    state_kept: bool = True
+    """What the code did to the variables holds. Without it they are as they were before this code."""
 
 
 class SandboxError(Exception):
     """The sandbox itself failed. A failure of the program, never of the code in it."""
+
+
+class IsolationError(SandboxError):
+    """This machine cannot give the isolation that was demanded. The message says what is missing."""

@@ -1,0 +1,309 @@
+"""One run of code in one process, from the host's side: a state machine that is fed frames and looks at the clock.
+
+In: frames of a hostile process. Out: an ``Execution``. The host alone decides when time is up: first a soft alarm,
+which code may answer by giving way with its state intact, then SIGKILL. What was printed before a kill is kept.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Protocol
+
+from understudy.records import ExecutionStatus, ToolCall
+from understudy.sandbox.broker import ImportBroker
+from understudy.sandbox.calls import Answer, Call, clean, refusal
+from understudy.sandbox.channel import Channel
+from understudy.sandbox.execution import Execution, Limits, SandboxError, Usage
+from understudy.sandbox.inside.frames import Frame, FrameError
+from understudy.sandbox.process import Process
+
+_MAX_BYTES = 64 << 20
+_MAX_IMPORTS = 4_000
+_BIRTH_S = 30.0
+_STATUSES = frozenset(("ok", "error", "timeout", "memory", "violation"))
+_OUT_OF_MEMORY_KILL = signal.SIGKILL
+
+
+class CallTable(Protocol):
+    """What an action needs of the functions it may call."""
+
+    def parse(self, frame: Frame) -> Call:
+        """Raises ``FrameError``."""
+        ...
+
+    def is_pure(self, call: Call) -> bool:
+        """Whether the call may be made before the branch is committed."""
+        ...
+
+
+class Phase(Enum):
+    """Where an action stands."""
+
+    UNBORN = auto()
+    """Its process has been asked for and has not said hello."""
+    RUNNING = auto()
+    CALLING = auto()
+    """A function of the host is being asked; the wall clock stands."""
+    WAITING = auto()
+    """Stands before a call with effects until its branch is committed."""
+    ENDED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all actions of a sandbox have in common."""
+
+    limits: Limits
+    broker: ImportBroker
+    executor: Executor
+    """Runs functions of the host for branches."""
+    is_gated: bool
+    """A fork needs the host's leave. Without it (level ``rlimits``) nobody asks."""
+
+
+@dataclass(slots=True)
+class Printed:
+    """Text that has come so far, within the limit."""
+
+    limit: int
+    parts: list[str] = field(default_factory=list)
+    n_chars: int = 0
+    dropped: int = 0
+
+    def add(self, text: str) -> None:
+        """Keep what fits, count the rest."""
+        kept = text[: max(0, self.limit - self.n_chars)]
+        self.n_chars += len(kept)
+        self.dropped += len(text) - len(kept)
+        if kept:
+            self.parts.append(kept)
+
+
+class Action:
+    """One run of code. ``call`` is set while a call waits for its answer."""
+
+    def __init__(self, code: str, terms: Terms, calls: CallTable, channel: Channel, branch: int | None = None) -> None:
+        self.code = code
+        self.branch = branch
+        self.channel = channel
+        self.process: Process | None = None
+        self.phase = Phase.UNBORN
+        self.call: Call | None = None
+        self.is_asking = False
+        self.answers: list[tuple[str, Answer]] = []
+        self.execution: Execution | None = None
+        self.may_have_effects = branch is None
+        self._terms, self._calls = terms, calls
+        self._printed = Printed(terms.limits.output_chars)
+        self._records: list[ToolCall] = []
+        self._n_imports = 0
+        self._killed: Execution | None = None
+        self._soft_since: float | None = None
+        self._started = time.monotonic()
+        self._paused_since: float | None = None
+        self._paused_s = self._cpu_before_s = 0.0
+        self._bytes_before = 0
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def begin(self, process: Process) -> None:
+        """Send the code to ``process``, which is idle."""
+        self.process = process
+        self.phase = Phase.RUNNING
+        self._started = time.monotonic()
+        self._cpu_before_s = process.cpu_s()
+        self._bytes_before = self.channel.n_bytes
+        self.channel.send({"t": "run", "code": self.code, "output_chars": self._terms.limits.output_chars})
+
+    def read(self) -> None:
+        """Take what has come."""
+        try:
+            for frame in self.channel.receive():
+                if self.phase is Phase.ENDED:
+                    break
+                self._take(frame)
+            if self.channel.n_bytes - self._bytes_before > _MAX_BYTES:
+                raise FrameError(f"more than {_MAX_BYTES} bytes in one action")
+        except FrameError as error:
+            self._kill(ExecutionStatus.VIOLATION, f"the code broke the sandbox's protocol ({error})")
+        if self.channel.is_closed and self.phase is not Phase.ENDED:
+            self._died()
+
+    def _take(self, frame: Frame) -> None:
+        kind = frame["t"]
+        if kind == "out" and isinstance(frame.get("text"), str):
+            self._printed.add(clean(str(frame["text"])))
+        elif kind == "done" and self.phase is Phase.RUNNING:
+            self._finish(frame)
+        elif kind == "call" and self.phase is Phase.RUNNING:
+            self._called(self._calls.parse(frame))
+        elif kind == "import" and self.phase is Phase.RUNNING and self._n_imports < _MAX_IMPORTS:
+            self._n_imports += 1
+            self.channel.send(self._terms.broker.answer(frame.get("name")))
+        else:
+            raise FrameError(f"frame {kind!r:.40} is out of place")
+
+    # --- calls --------------------------------------------------------------------------------
+
+    def _called(self, call: Call) -> None:
+        if len(self._records) >= self._terms.limits.tool_calls:
+            self.channel.send(refusal(call, self._terms.limits.tool_calls).frame)
+            return
+        self.call = call
+        self._paused_since = time.monotonic()
+        if self.may_have_effects or self._calls.is_pure(call):
+            self.phase = Phase.CALLING
+        else:
+            self.phase = Phase.WAITING
+            self.execution = self._execution(ExecutionStatus.OK, waits_for=call.name)
+
+    def resume(self) -> None:
+        """The branch has been committed: the call it waits for may be made, and all that follow."""
+        self.may_have_effects = True
+        self.execution = None
+        self.phase = Phase.CALLING
+
+    def answered(self, answer: Answer) -> None:
+        """Hand the answer of ``call`` to the code."""
+        if self.phase is not Phase.CALLING or self.call is None:
+            return
+        self.answers.append((self.call.key, answer))
+        self._records.append(answer.record)
+        self.phase, self.call, self.is_asking = Phase.RUNNING, None, False
+        self._paused_s += time.monotonic() - (self._paused_since or 0.0)
+        self._paused_since = None
+        self.channel.send(answer.frame)
+
+    # --- the clock ----------------------------------------------------------------------------
+
+    def _wall_s(self) -> float:
+        now = self._paused_since or time.monotonic()
+        return now - self._started - self._paused_s
+
+    def _cpu_s(self) -> float:
+        return self.process.cpu_s() - self._cpu_before_s if self.process else 0.0
+
+    def look(self) -> float:
+        """Keep the limits. Returns the seconds after which to look again."""
+        limits = self._terms.limits
+        if self.phase is Phase.UNBORN:
+            if self._wall_s() > _BIRTH_S:
+                self.stillborn(f"was not born within {_BIRTH_S:g} s")
+            return 1.0
+        if self._killed is not None or self.phase in (Phase.ENDED, Phase.WAITING):
+            return 1.0
+        if self._soft_since is not None:
+            left = self._soft_since + limits.grace_s - time.monotonic()
+            if left <= 0:
+                self._kill(ExecutionStatus.TIMEOUT, self._time_text())
+            return max(left, 0.001)
+        cpu_left = limits.cpu_s - self._cpu_s()
+        wall_left = limits.wall_s - self._wall_s() if self._paused_since is None else 1.0
+        left = min(cpu_left, wall_left)
+        if left <= 0 and self.process is not None:
+            self._soft_since = time.monotonic()
+            self.process.signal(signal.SIGXCPU)
+            return max(limits.grace_s, 0.001)
+        return max(left, 0.001)
+
+    def _time_text(self) -> str:
+        limits = self._terms.limits
+        if self._cpu_s() >= limits.cpu_s:
+            return f"the code used its {limits.cpu_s:g} CPU seconds and was stopped"
+        return f"the code ran for its {limits.wall_s:g} seconds and was stopped"
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def _finish(self, frame: Frame) -> None:
+        status, dropped = frame.get("status"), frame.get("dropped")
+        if status not in _STATUSES:
+            raise FrameError(f"status {status!r:.40} is unknown")
+        if isinstance(dropped, int) and 0 <= dropped < 1 << 62:
+            self._printed.dropped += dropped
+        error = _text(frame, "error") or ""
+        if status == "timeout":
+            error = f"Timeout: {self._time_text()}" + error[error.find("\n") :] if "\n" in error else self._time_text()
+        execution = self._execution(
+            ExecutionStatus(str(status)),
+            value=_text(frame, "value"),
+            final=_text(frame, "final"),
+            name="Timeout" if status == "timeout" else _text(frame, "name") or "",
+            error=error,
+            state_kept=status != "memory",
+        )
+        if status == "memory" and self.process is not None:
+            self.process.kill()  # what filled the memory may still be in a variable
+        self._end(execution)
+
+    def _kill(self, status: ExecutionStatus, text: str) -> None:
+        if self.process is None or self.phase is Phase.ENDED:
+            raise SandboxError(f"a process that had no code yet misbehaved: {text}")
+        self.process.kill()
+        name = "Timeout" if status is ExecutionStatus.TIMEOUT else "Violation"
+        self._end(self._execution(status, name=name, error=f"{name}: {text}", state_kept=False))
+
+    def stillborn(self, why: str) -> None:
+        """The process that was to run this never came to it."""
+        error = f"Crash: the branch {why}"
+        self._end(self._execution(ExecutionStatus.CRASHED, name="Crash", error=error, state_kept=False))
+
+    def _died(self) -> None:
+        if self.process is None:
+            raise SandboxError("an action was read that had no process")
+        number = self.process.death_signal()
+        self.process.kill()  # it may have closed its line and live on
+        status, name, text = _explain(number)
+        self._end(self._execution(status, name=name, error=f"{name}: {text}", state_kept=False))
+
+    def _end(self, execution: Execution) -> None:
+        self.execution = execution
+        self.phase = Phase.ENDED
+
+    def _execution(
+        self,
+        status: ExecutionStatus,
+        *,
+        value: str | None = None,
+        final: str | None = None,
+        name: str = "",
+        error: str = "",
+        state_kept: bool = True,
+        waits_for: str | None = None,
+    ) -> Execution:
+        cut = self._terms.limits.output_chars
+        return Execution(
+            status=status,
+            printed="".join(self._printed.parts),
+            value=None if value is None else value[:cut],
+            is_final=final is not None,
+            final_answer=None if final is None else final[:cut],
+            error_name=name[:200],
+            error=error[:cut],
+            tool_calls=tuple(self._records),
+            usage=Usage(cpu_s=self._cpu_s(), wall_s=self._wall_s()),
+            branch=self.branch,
+            dropped_chars=self._printed.dropped,
+            waits_for=waits_for,
+            state_kept=state_kept,
+        )
+
+
+def _text(frame: Frame, key: str) -> str | None:
+    value = frame.get(key)
+    return clean(value) if isinstance(value, str) else None
+
+
+def _explain(number: int | None) -> tuple[ExecutionStatus, str, str]:
+    """Status, name and message for a process that ended by signal ``number``, 0 being an exit of its own."""
+    if number == signal.SIGSYS:
+        return ExecutionStatus.VIOLATION, "Violation", "the code made a system call that nothing honest makes"
+    if number == _OUT_OF_MEMORY_KILL:
+        return ExecutionStatus.MEMORY, "MemoryError", "the machine ran out of memory and the code was stopped"
+    if number == signal.SIGXCPU:
+        return ExecutionStatus.TIMEOUT, "Timeout", "the code ran out of time and was stopped"
+    how = "ended by itself" if not number else f"died of {signal.Signals(number).name}" if number < 32 else "died"
+    return ExecutionStatus.CRASHED, "Crash", f"the Python process {how}"

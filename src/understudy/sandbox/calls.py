@@ -1,0 +1,149 @@
+"""Calls from sandboxed code into the host's functions.
+
+In: hostile ``call`` frames. Out: ``Answer`` frames and their ``ToolCall`` records. A pure function is asked once for
+the same arguments within an episode, also when several branches ask at the same moment. Functions with effects are
+never cached.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from understudy.records import ToolCall
+from understudy.sandbox.execution import HostFunction, SandboxError
+from understudy.sandbox.inside.frames import Frame, FrameError, decode_value, encode_value
+
+_ARGUMENT_CHARS = 2_000
+_MAX_ANSWER_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, checked and decoded."""
+
+    name: str
+    args: tuple[object, ...]
+    kwargs: dict[str, object]
+    key: str
+    """The same for the same function and arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call gave: the frame for the code and the record for the trajectory."""
+
+    frame: Frame
+    record: ToolCall
+
+
+class Calls:
+    """The functions of one episode and what they have answered."""
+
+    def __init__(self, functions: Mapping[str, HostFunction]) -> None:
+        self._functions = dict(functions)
+        self._known: dict[str, Future[Frame]] = {}
+        self._lock = threading.Lock()
+
+    def parse(self, frame: Frame) -> Call:
+        """Raises ``FrameError`` where the frame names no function of this episode or carries no values."""
+        name, args, kwargs = frame.get("name"), frame.get("args"), frame.get("kwargs")
+        if not isinstance(name, str) or name not in self._functions:
+            raise FrameError(f"no function of this episode is called {name!r:.60}")
+        if not isinstance(args, list) or not isinstance(kwargs, list):
+            raise FrameError("a call has a list of arguments and a list of keyword arguments")
+        named: dict[str, object] = {}
+        for pair in kwargs:
+            if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)):
+                raise FrameError("keyword arguments are pairs of a name and a value")
+            named[pair[0]] = decode_value(pair[1])
+        key = json.dumps([name, args, sorted(kwargs, key=lambda pair: str(pair[0]))])
+        return Call(name, tuple(decode_value(a) for a in args), named, key)
+
+    def is_pure(self, call: Call) -> bool:
+        """Whether this function may be asked on behalf of an uncommitted branch."""
+        return self._functions[call.name].pure
+
+    def answer(self, call: Call, then: Callable[[Answer], None]) -> None:
+        """Find the answer and hand it to ``then``, in this thread or in the one that is finding it already.
+
+        A ``SandboxError`` of the function is raised here.
+        """
+        if not self.is_pure(call):
+            frame = self._ask(call)
+            then(self._answer(call, frame, cached=False))
+            return
+        with self._lock:
+            known = self._known.get(call.key)
+            mine = known is None
+            future: Future[Frame] = Future() if known is None else known
+            self._known[call.key] = future
+        if mine:
+            self._fill(call, future)
+        future.add_done_callback(lambda done: then(self._from_future(call, done, cached=not mine)))
+
+    def _fill(self, call: Call, future: Future[Frame]) -> None:
+        try:
+            frame = self._ask(call)
+        except BaseException as error:
+            self._forget(call)
+            future.set_exception(error)
+            raise
+        if frame["t"] == "raise":
+            self._forget(call)  # a failure now is no failure for ever
+        future.set_result(frame)
+
+    def _forget(self, call: Call) -> None:
+        with self._lock:
+            self._known.pop(call.key, None)
+
+    def _from_future(self, call: Call, done: Future[Frame], cached: bool) -> Answer:
+        error = done.exception()
+        frame = done.result() if error is None else _failure(f"{type(error).__name__}: {error}")
+        return self._answer(call, frame, cached)
+
+    def _answer(self, call: Call, frame: Frame, cached: bool) -> Answer:
+        error = str(frame["message"]) if frame["t"] == "raise" else None
+        return Answer(frame, ToolCall(name=call.name, arguments=self._arguments(call), error=error, cached=cached))
+
+    def _ask(self, call: Call) -> Frame:
+        try:
+            value = self._functions[call.name].call(*call.args, **call.kwargs)
+        except SandboxError:
+            raise
+        except Exception as error:  # whatever a tool raises is an observation for the code that called it
+            return _failure(f"{type(error).__name__}: {error}")
+        try:
+            form = encode_value(value)
+        except TypeError:
+            form = str(value)
+        if len(json.dumps(form)) > _MAX_ANSWER_BYTES:
+            return _failure(f"{call.name} answered with more than {_MAX_ANSWER_BYTES} bytes")
+        return {"t": "return", "value": form}
+
+    def _arguments(self, call: Call) -> str:
+        try:
+            bound = inspect.signature(self._functions[call.name].call).bind(*call.args, **call.kwargs)
+            named: object = bound.arguments
+        except (TypeError, ValueError):
+            named = {"args": call.args, "kwargs": call.kwargs}
+        return clean(json.dumps(named, ensure_ascii=False, default=str))[:_ARGUMENT_CHARS]
+
+
+def refusal(call: Call, limit: int) -> Answer:
+    """The answer to a call beyond the limit."""
+    message = f"this action has made its {limit} calls, no more are answered"
+    return Answer(_failure(message), ToolCall(name=call.name, arguments="", error=message))
+
+
+def _failure(message: str) -> Frame:
+    return {"t": "raise", "message": message}
+
+
+def clean(text: str) -> str:
+    """Text that can be written as UTF-8: lone surrogates become ``?``."""
+    return text.encode("utf-8", "replace").decode("utf-8")

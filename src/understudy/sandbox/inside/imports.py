@@ -1,0 +1,114 @@
+"""Imports without a file system: what is not in memory yet is asked of the host by its dotted name.
+
+In: names. Out: modules made of source text that the host chose to send. Two questions are kept apart. *May the code's
+author name this module?* is answered here, from the allowlist, and is a courtesy: it says early and clearly what
+there is. *May this text enter the process?* is answered by the host. Neither guards anything by itself; the kernel's
+filters do.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import linecache
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import CodeType, ModuleType
+
+from .frames import Frame
+
+
+class ForbiddenImportError(ImportError):
+    """The allowlist does not have this module."""
+
+
+class _SourceLoader(importlib.abc.InspectLoader):
+    def __init__(self, source: str, is_package: bool) -> None:
+        self._source, self._is_package = source, is_package
+
+    def get_source(self, fullname: str) -> str:  # noqa: ARG002
+        return self._source
+
+    def is_package(self, fullname: str) -> bool:  # noqa: ARG002
+        return self._is_package
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self._source, _file_name(fullname, self._is_package), "exec", dont_inherit=True)
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self.get_code(module.__name__), module.__dict__)
+
+
+def _file_name(name: str, is_package: bool) -> str:
+    return f"/sandbox/{name.replace('.', '/')}{'/__init__' if is_package else ''}.py"
+
+
+class Broker(importlib.abc.MetaPathFinder):
+    """Finds modules by asking the host."""
+
+    def __init__(self, ask: Callable[[Frame], Frame]) -> None:
+        self._ask = ask
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> importlib.machinery.ModuleSpec | None:
+        """A spec with the source in its loader, None where the host has none or will not give it."""
+        answer = self._ask({"t": "import", "name": fullname})
+        source = answer.get("source")
+        if not isinstance(source, str):
+            return None
+        is_package = bool(answer.get("package"))
+        spec = importlib.machinery.ModuleSpec(fullname, _SourceLoader(source, is_package), is_package=is_package)
+        spec.origin = _file_name(fullname, is_package)
+        spec.has_location = True
+        if is_package:
+            spec.submodule_search_locations = ["/sandbox/" + fullname.replace(".", "/")]
+        return spec
+
+
+def cut_off_from_files() -> None:
+    """From here on nothing is looked for on disk."""
+    sys.path.clear()
+    sys.path_hooks.clear()
+    sys.path_importer_cache.clear()
+    sys.meta_path[:] = [
+        f for f in sys.meta_path if f in (importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter)
+    ]
+    linecache.updatecache = lambda *_: []
+
+
+_real_import = builtins.__import__
+
+
+def guard_imports(allowed: frozenset[str]) -> None:
+    """Let code whose ``__name__`` is ``__main__`` import only what ``allowed`` names, or what lies below it."""
+
+    def guarded_import(
+        name: str,
+        globals: Mapping[str, object] | None = None,  # noqa: A002
+        locals: Mapping[str, object] | None = None,  # noqa: A002
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        if (
+            level == 0
+            and globals is not None
+            and globals.get("__name__") == "__main__"
+            and not _is_allowed(name, allowed)
+        ):
+            raise ForbiddenImportError(
+                f"import of {name!r} is not allowed here; what can be imported: {', '.join(sorted(allowed))}", name=name
+            )
+        return _real_import(name, globals, locals, fromlist or (), level)
+
+    builtins.__import__ = guarded_import
+
+
+def _is_allowed(name: str, allowed: frozenset[str]) -> bool:
+    parts = name.split(".")
+    return any(".".join(parts[:end]) in allowed for end in range(1, len(parts) + 1)) or name == "__future__"

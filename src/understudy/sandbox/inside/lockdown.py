@@ -1,0 +1,118 @@
+"""What the zygote gives up before its first fork, and an episode before its first line of foreign code.
+
+In: nothing but the calling process. Out: names of the protections that took hold. Each of these is one-way. Whether
+they hold is found out later by trying (``probes``); this module only says what the kernel answered.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import struct
+
+from .seccomp import ARCHITECTURES
+
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 36, 38
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+_CAPABILITY_VERSION_3 = 0x20080522
+_CAPSET = {"x86_64": 126, "aarch64": 91}
+_CPU_BACKSTOP_S = 3600
+"""Dies of this whatever happens to its host. The limit of an action is kept by the host, which can tell actions
+apart.
+"""
+_MAX_DESCRIPTORS = 280
+"""A branch of 250 hands over as many sockets."""
+# First Landlock ABI with the rights, and the mask of all file system rights there are at it.
+_FILE_RIGHTS = ((1, (1 << 13) - 1), (2, (1 << 14) - 1), (3, (1 << 15) - 1), (5, (1 << 16) - 1))
+_NETWORK_RIGHTS, _SCOPES = 0b11, 0b11
+
+
+def _prctl(*arguments: int) -> bool:
+    libc = ctypes.CDLL(None, use_errno=True)
+    padded = [ctypes.c_ulong(argument) for argument in (*arguments, 0, 0, 0, 0)[:5]]
+    return bool(libc.prctl(*padded) == 0)
+
+
+def become_zygote() -> None:
+    """Adopt orphans of one's own descendants, and be no target for debuggers."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def give_up_privileges() -> list[str]:
+    """No new privileges through exec, no capabilities. Returns what took hold."""
+    done = ["no_new_privs"] if _prctl(_PR_SET_NO_NEW_PRIVS, 1) else []
+    for capability in range(64):
+        if not _prctl(_PR_CAPBSET_DROP, capability):
+            break
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    if libc.syscall(_CAPSET[os.uname().machine], header, bytes(24)) == 0:
+        done.append("capabilities")
+    return done
+
+
+def restrict_files_and_network() -> int:
+    """Landlock without a single rule: no file, no TCP, no abstract socket, no signal to the outside.
+
+    Returns the ABI that took hold, 0 where the kernel has no Landlock.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    create = ARCHITECTURES[os.uname().machine].landlock
+    abi: int = libc.syscall(create, None, ctypes.c_size_t(0), 1)
+    if abi < 1:
+        return 0
+    files = max(mask for first, mask in _FILE_RIGHTS if first <= abi)
+    attributes = struct.pack("=QQQ", files, _NETWORK_RIGHTS if abi >= 4 else 0, _SCOPES if abi >= 6 else 0)
+    size = 8 if abi < 4 else 16 if abi < 6 else 24
+    ruleset: int = libc.syscall(create, attributes, ctypes.c_size_t(size), 0)
+    if ruleset < 0:
+        return 0
+    taken = libc.syscall(create + 2, ruleset, 0) == 0
+    os.close(ruleset)
+    return abi if taken else 0
+
+
+def die_with_parent() -> None:
+    """SIGKILL when the parent dies. A fork does not inherit this."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def first_to_go_when_memory_is_short() -> None:
+    """Offer this process and its descendants to the kernel's out-of-memory killer before anybody else."""
+    try:
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(fd, b"1000")
+        os.close(fd)
+    except OSError:
+        pass  # no /proc, or a container that forbids it: the address space limit stands
+
+
+def address_space_bytes() -> int:
+    """Virtual memory of this process, 0 where there is no /proc."""
+    try:
+        fd = os.open("/proc/self/statm", os.O_RDONLY)
+        pages = int(os.read(fd, 100).split()[0])
+        os.close(fd)
+    except OSError:
+        return 0
+    return pages * resource.getpagesize()
+
+
+def limit_resources(address_space: int) -> None:
+    """Hard limits of one episode process. ``address_space``: bytes in all."""
+    for kind, value in (
+        (resource.RLIMIT_AS, address_space),
+        (resource.RLIMIT_CPU, _CPU_BACKSTOP_S),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+    ):
+        _, hard = resource.getrlimit(kind)
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (bound, bound))

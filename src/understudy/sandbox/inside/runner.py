@@ -1,0 +1,220 @@
+"""Runs actions in an episode's process: one namespace, one after another, and its forks at the host's word.
+
+In: ``run`` and ``branch`` frames. Out: ``out``, ``call``, ``import``, ``done`` and ``branched`` frames. Everything in
+this process may be tampered with by the code it runs, so nothing here is a defence: it is courtesy (clear errors,
+state kept where possible).
+
+An action is stopped (``final_answer``, the soft alarm) by an exception that ``except Exception`` does not catch; code
+that catches everything meets it again at its next line, until the runner has it.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import linecache
+import os
+import random
+import signal
+import sys
+import types
+from collections.abc import Callable
+
+from . import lockdown
+from .errors import describe, text_of
+from .frames import Frame, decode_value, encode_value
+from .imports import ForbiddenImportError
+from .pipe import Pipe
+from .printed import Printed
+from .stop import FinalAnswer, SoftTimeout, Stop
+
+FunctionType = Callable[..., object]
+
+
+class ToolError(RuntimeError):
+    """A function of the host raised instead of answering."""
+
+
+class Runner:
+    """The loop of one episode process and the state of its code."""
+
+    def __init__(self, pipe: Pipe, functions: list[str], seed: int) -> None:
+        self._pipe = pipe
+        self._printed = Printed(pipe)
+        self._running = False
+        self._stop = Stop()
+        self._answer: str | None = None
+        self._n_actions = 0
+        main = types.ModuleType("__main__")
+        main.__dict__.update(__builtins__=builtins, final_answer=self._make_final_answer())
+        main.__dict__.update({name: self._make_function(name) for name in functions})
+        sys.modules["__main__"] = main
+        self._namespace = main.__dict__
+        sys.stdout = sys.stderr = self._printed
+        signal.signal(signal.SIGXCPU, self._on_alarm)
+        _seed_everything(seed)
+
+    def serve(self) -> None:
+        """Answer the host until it hangs up."""
+        while True:
+            frame, descriptors = self._pipe.receive()
+            if frame["t"] == "run":
+                self._run(frame)
+            elif frame["t"] == "branch":
+                self._branch(descriptors)
+
+    # --- branching ----------------------------------------------------------------------------
+
+    def _branch(self, descriptors: list[int]) -> None:
+        """Fork once for each descriptor. Only the parent gets to the end of this function."""
+        state = random.getstate()  # a fork reseeds it from the kernel; every branch must go on from here
+        _reap_children()
+        n_forked = 0
+        for index, descriptor in enumerate(descriptors):
+            try:
+                pid = os.fork()
+            except OSError:
+                break
+            if pid == 0:
+                lockdown.die_with_parent()
+                self._become_branch(descriptor, descriptors[index + 1 :], state)
+                return
+            os.close(descriptor)
+            n_forked += 1
+        for descriptor in descriptors[n_forked:]:
+            os.close(descriptor)
+        self._pipe.send({"t": "branched", "n": n_forked})
+
+    def _become_branch(self, descriptor: int, others: list[int], state: tuple[object, ...]) -> None:
+        self._pipe.close()
+        for other in others:
+            os.close(other)
+        random.setstate(state)
+        self._pipe = self._printed.pipe = Pipe(descriptor)
+        self._pipe.send({"t": "hello"})
+
+    def ask(self, question: Frame) -> Frame:
+        """Ask the host on this process's own line, which a branch has exchanged for the one it was born with."""
+        return self._pipe.ask(question)
+
+    # --- one action ---------------------------------------------------------------------------
+
+    def _run(self, frame: Frame) -> None:
+        self._n_actions += 1
+        name = f"<action {self._n_actions}>"
+        source = str(frame["code"])
+        limit = frame["output_chars"]
+        self._printed.begin(limit if isinstance(limit, int) else 0)
+        self._stop = Stop()
+        self._answer = None
+        result: Frame = {"status": "ok"}
+        try:
+            self._running = True
+            value = self._execute(source, name)
+            if value is not None:
+                result["value"] = text_of(value)
+            self._running = False
+        except BaseException as error:
+            self._running = False
+            sys.settrace(None)
+            result = self._failure(error, name)
+        sys.settrace(None)
+        final: str | None = self._answer
+        if final is not None:
+            result = {"status": "ok", "final": final}
+        elif isinstance(self._stop.reason, SoftTimeout) and result["status"] == "ok":
+            result = {"status": "timeout"}
+        self._printed.flush()
+        self._pipe.send({"t": "done", "dropped": self._printed.dropped, **result})
+
+    def _execute(self, source: str, name: str) -> object:
+        """Run the statements, and give the value of the last one where that is an expression."""
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        tree = ast.parse(source, name)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, name, "exec", dont_inherit=True), self._namespace)
+        if not isinstance(last, ast.Expr):
+            return None
+        expression = ast.Expression(last.value)
+        return eval(compile(expression, name, "eval", dont_inherit=True), self._namespace)
+
+    def _failure(self, error: BaseException, name: str) -> Frame:
+        if isinstance(error, FinalAnswer):
+            return {"status": "ok"}
+        if isinstance(error, SystemExit) and error.code in (None, 0):
+            return {"status": "ok"}
+        if isinstance(error, SoftTimeout):
+            return {"status": "timeout", "error": describe(error, name)}
+        status = "error"
+        if isinstance(error, MemoryError):
+            status = "memory"
+        elif isinstance(error, (PermissionError, ForbiddenImportError)):
+            status = "violation"
+        return {"status": status, "name": type(error).__name__, "error": describe(error, name)}
+
+    # --- stopping -----------------------------------------------------------------------------
+
+    def _on_alarm(self, number: int, frame: types.FrameType | None) -> None:  # noqa: ARG002
+        if not self._running:
+            return
+        reason = self._stop.reason or SoftTimeout("time is up")
+        self._printed.mute()
+        self._stop.insist(reason, Runner._execute.__code__)
+        if self._pipe.busy:
+            self._pipe.deferred = reason
+        else:
+            raise reason
+
+    def _make_final_answer(self) -> FunctionType:
+        def final_answer(answer: object) -> None:
+            """Give ``answer`` as the result. Nothing after this call is run."""
+            reason = self._stop.reason
+            if reason is None:
+                self._answer = text_of(answer, is_answer=True)
+                reason = FinalAnswer("final_answer")
+                self._printed.mute()
+            self._stop.insist(reason, Runner._execute.__code__)
+            raise reason
+
+        return final_answer
+
+    # --- functions of the host ----------------------------------------------------------------
+
+    def _make_function(self, name: str) -> FunctionType:
+        def function(*args: object, **kwargs: object) -> object:
+            if self._stop.reason is not None:
+                raise self._stop.reason
+            self._printed.flush()
+            frame: Frame = {
+                "t": "call",
+                "name": name,
+                "args": [encode_value(a) for a in args],
+                "kwargs": [[k, encode_value(v)] for k, v in kwargs.items()],
+            }
+            answer = self._pipe.ask(frame)
+            if answer["t"] == "return":
+                return decode_value(answer["value"])
+            raise ToolError(str(answer["message"]))
+
+        function.__name__ = function.__qualname__ = name
+        return function
+
+
+def _reap_children() -> None:
+    """Take leave of branches that were dead before this one: the host has read how they died."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _seed_everything(seed: int) -> None:
+    """Whatever has a seed starts from ``seed``; ``os.urandom``, which has none, becomes a stream of its own."""
+    random.seed(seed)
+    unseeded = random.Random(seed ^ 0x5EED)
+    os.urandom = unseeded.randbytes
+    random._urandom = unseeded.randbytes  # type: ignore[attr-defined]
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed(seed % (1 << 32))

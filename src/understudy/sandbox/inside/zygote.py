@@ -1,0 +1,242 @@
+"""The zygote: a bare interpreter that loads libraries once, gives up its rights, and forks an episode at the host's
+word.
+
+In: a control socket (argument: its descriptor) with one ``open`` frame, then ``episode``, ``reap`` and ``end``
+frames. Out: one ``ready`` frame. It never runs foreign code. When the host hangs up, for whatever reason, every
+descendant is killed.
+
+A family is one episode with its branches: one process group, which they cannot leave. Its founder stays a zombie
+until the family ends, so that the group's number cannot pass to strangers while it may still be killed by it.
+"""
+
+from __future__ import annotations
+
+import _sitebuiltins
+import builtins
+import contextlib
+import errno
+import gc
+import importlib
+import os
+import select
+import signal
+import sys
+
+from . import imports, lockdown, seccomp
+from .frames import Frame
+from .pipe import Pipe
+from .runner import Runner
+
+_REAP_EVERY_MS = 20
+_REAP_TRIES = 50
+_ISOLATED = ("kernel", "docker")
+
+
+def _strings(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def _integer(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+class Zygote:
+    """The loop that forks, reaps and, in the end, kills."""
+
+    def __init__(self, control: Pipe, descriptor: int, opening: Frame) -> None:
+        self._control = control
+        self._descriptor = descriptor
+        self._is_isolated = opening["level"] in _ISOLATED
+        self._allowed = frozenset(_strings(opening["imports"]))
+        self._address_space = 0
+        self._families: set[int] = set()
+        self._dying: dict[int, int] = {}
+        self._ending: set[int] = set()
+
+    def prepare(self, preload: list[str]) -> Frame:
+        """Load, lock down, and say what came of it."""
+        for name in preload:
+            importlib.import_module(name)
+        builtins.exit = _sitebuiltins.Quitter("exit", "")
+        builtins.quit = _sitebuiltins.Quitter("quit", "")
+        n_threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1  # noqa: PTH208, PTH112
+        lockdown.become_zygote()
+        lockdown.first_to_go_when_memory_is_short()
+        imports.cut_off_from_files()
+        imports.guard_imports(self._allowed)
+        self._address_space = lockdown.address_space_bytes()
+        protections: list[str] = []
+        landlock_abi = 0
+        if self._is_isolated:
+            protections = lockdown.give_up_privileges()
+            landlock_abi = lockdown.restrict_files_and_network()
+        gc.collect()
+        gc.freeze()
+        return {
+            "t": "ready",
+            "version": list(sys.version_info[:2]),
+            "modules": sorted({name.partition(".")[0] for name in sys.modules}),
+            "libraries": [[n, str(getattr(sys.modules[n], "__version__", ""))] for n in preload if n in sys.modules],
+            "threads": n_threads,
+            "protections": protections,
+            "landlock_abi": landlock_abi,
+            "landlock": _try_files(),
+        }
+
+    def serve(self) -> None:
+        """Until the host hangs up."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        while True:
+            waiting = bool(self._dying or self._ending)
+            if poll.poll(_REAP_EVERY_MS if waiting else None):
+                frame, descriptors = self._control.receive()
+                self._obey(frame, descriptors)
+            self._reap()
+
+    def _obey(self, frame: Frame, descriptors: list[int]) -> None:
+        if frame["t"] == "episode":
+            self._fork(frame, descriptors[0])
+        elif frame["t"] == "reap":
+            self._dying[_integer(frame["pid"])] = _REAP_TRIES
+        elif frame["t"] == "end":
+            self._end(_integer(frame["pid"]))
+
+    # --- birth --------------------------------------------------------------------------------
+
+    def _fork(self, frame: Frame, descriptor: int) -> None:
+        me = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError:  # no memory, no process numbers: the host sees its socket close
+            os.close(descriptor)
+            return
+        if pid == 0:
+            _live(self._make_episode, frame, descriptor, me)
+        os.close(descriptor)
+        self._families.add(pid)
+        with contextlib.suppress(OSError):  # the child may have been quicker
+            os.setpgid(pid, pid)
+
+    def _make_episode(self, frame: Frame, descriptor: int, parent: int) -> Runner:
+        """Everything between the fork and the first frame, in the child."""
+        os.setpgid(0, 0)
+        lockdown.die_with_parent()
+        if os.getppid() != parent:
+            raise EOFError("the zygote died first")
+        self._control.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        pipe = Pipe(descriptor)
+        if self._address_space:
+            lockdown.limit_resources(self._address_space + _integer(frame["memory_bytes"]))
+        runner = Runner(pipe, _strings(frame["functions"]), _integer(frame["seed"]))
+        sys.meta_path.append(imports.Broker(runner.ask))
+        if self._is_isolated:
+            _enter_filters(pipe)
+        else:
+            pipe.send({"t": "hello"})
+        gc.enable()
+        return runner
+
+    # --- death --------------------------------------------------------------------------------
+
+    def _end(self, founder: int) -> None:
+        if founder in self._families:
+            self._families.discard(founder)
+            self._ending.add(founder)
+            _kill_group(founder)
+
+    def _reap(self) -> None:
+        for pid, tries in tuple(self._dying.items()):
+            if tries == 0 or pid in self._families or pid in self._ending or _is_gone(pid):
+                del self._dying[pid]  # what is left of it goes when its family ends
+            else:
+                self._dying[pid] = tries - 1
+        for founder in tuple(self._ending):
+            while True:
+                _kill_group(founder)
+                try:
+                    dead = os.waitid(os.P_PGID, founder, os.WEXITED | os.WNOHANG)
+                except ChildProcessError:
+                    self._ending.discard(founder)
+                    break
+                if dead is None:
+                    break
+
+    def kill_all(self) -> None:
+        """Nothing outlives the run."""
+        for founder in self._families | self._ending:
+            _kill_group(founder)
+        while True:
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                return
+
+
+def _enter_filters(pipe: Pipe) -> None:
+    machine = os.uname().machine
+    try:
+        listener = seccomp.install(seccomp.fork_gate(machine), listener=True)
+    except OSError:  # EBUSY: a container's filter already has a listener. No forks, then: the host replays instead.
+        pipe.send({"t": "hello"})
+        seccomp.install(seccomp.allowlist(machine, fork=False))
+        return
+    pipe.send({"t": "hello"}, listener)
+    os.close(listener)
+    seccomp.install(seccomp.allowlist(machine, fork=True))
+
+
+def _live(make: object, frame: Frame, descriptor: int, parent: int) -> None:
+    """Be an episode until it ends. Does not return; no clean-up of the interpreter may run foreign code."""
+    try:
+        assert callable(make)
+        make(frame, descriptor, parent).serve()
+    except (EOFError, OSError):
+        os._exit(0)
+    except BaseException:
+        os._exit(70)
+    os._exit(0)
+
+
+def _try_files() -> str:
+    """What the kernel says to reading the root directory, before any filter is on."""
+    try:
+        os.close(os.open("/", os.O_RDONLY))
+    except OSError as error:
+        return errno.errorcode.get(error.errno or 0, "?")
+    return "it worked"
+
+
+def _kill_group(founder: int) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(founder, signal.SIGKILL)
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG) is not None
+    except ChildProcessError:
+        return False  # still the child of a process that is dying itself
+
+
+def main(descriptor: int) -> None:
+    """Serve the host on ``descriptor``. The process ends with this call."""
+    gc.disable()
+    os.setsid()
+    control = Pipe(descriptor)
+    opening, _ = control.receive()
+    sys.path[:] = _strings(opening["path"]) or sys.path
+    zygote = Zygote(control, descriptor, opening)
+    try:
+        ready = zygote.prepare(_strings(opening["preload"]))
+    except Exception as error:
+        ready = {"t": "failed", "error": f"{type(error).__name__}: {error}"}
+    control.send(ready)
+    try:
+        zygote.serve()
+    except (EOFError, OSError):
+        pass
+    finally:
+        zygote.kill_all()
+        os._exit(0)

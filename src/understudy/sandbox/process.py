@@ -1,0 +1,81 @@
+"""One sandboxed process as the host holds it: its line, its pid and pidfd from the kernel, its clock, its end.
+
+In: a socket pair's host end. Out: signals, CPU seconds, exit status. Nothing here believes what the process says of
+itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+from understudy.sandbox.channel import Channel
+from understudy.sandbox.execution import SandboxError
+
+_PROCESS_CPU_CLOCK = 2
+
+
+class Process:
+    """A process that has said hello. ``close`` gives back what the host holds of it."""
+
+    def __init__(self, channel: Channel, group: int | None = None) -> None:
+        self.channel = channel
+        self.pid = channel.pid
+        self.group = group or self.pid
+        """Process group of its episode: the pid of the episode's first process."""
+        self._pidfd = os.pidfd_open(self.pid)
+        # A process that died since its hello could have left its number to a stranger, but not its group.
+        if os.getpgid(self.pid) != self.group:
+            os.close(self._pidfd)
+            raise SandboxError(f"process {self.pid} is not in the group {self.group} of its episode")
+        self.inner_pid = _innermost(self.pid)
+        """Its number where the zygote lives, which is another one inside a container."""
+        self._last_cpu_s = 0.0
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to exactly this process, or nobody."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, number)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.signal(signal.SIGKILL)
+
+    def cpu_s(self) -> float:
+        """CPU seconds of this process since its birth, by the kernel's count; the last one read once it is gone."""
+        with contextlib.suppress(OSError):
+            self._last_cpu_s = time.clock_gettime((~self.pid << 3) | _PROCESS_CPU_CLOCK)
+        return self._last_cpu_s
+
+    def death_signal(self) -> int | None:
+        """Signal that ended it, 0 for an exit, None where nobody can say. Waits up to half a second for its end."""
+        deadline = time.monotonic() + 0.5
+        while time.monotonic() < deadline:
+            try:
+                fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                return None
+            if fields[0] in ("Z", "X"):
+                return int(fields[49]) & 0x7F
+            time.sleep(0.002)
+        return None
+
+    def close(self) -> None:
+        """Kill it and forget it."""
+        if self._pidfd >= 0:
+            self.kill()
+            os.close(self._pidfd)
+            self._pidfd = -1
+            self.channel.close()
+
+
+def _innermost(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return pid
+    line = next((line for line in status.splitlines() if line.startswith("NSpid:")), "")
+    return int(line.split()[-1]) if line else pid

@@ -1,0 +1,158 @@
+"""The sandbox: a place where model-written Python runs as ordinary CPython and nothing gets out.
+
+In: a ``SandboxConfig``. Out: episodes. One sandbox serves many threads at once, one episode a thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from understudy.sandbox.action import Terms
+from understudy.sandbox.broker import ImportBroker
+from understudy.sandbox.calls import Calls
+from understudy.sandbox.config import PROTOCOL_IMPORTS, Level, Rollback, SandboxConfig
+from understudy.sandbox.episode import Episode
+from understudy.sandbox.execution import HostFunction, IsolationError, Limits, SandboxError
+from understudy.sandbox.launcher import Birth, Zygote
+from understudy.sandbox.report import IsolationReport, probe
+
+_MAX_CALL_THREADS = 64
+_CHEAP_FORK_S = 0.002
+"""Under this a fork for every action is worth what it saves after a death."""
+_RESERVED = frozenset(("final_answer",))
+
+
+class Sandbox:
+    """A context manager. Opening starts the zygote and tries the isolation; closing kills every process of every
+    episode.
+
+    Raises ``IsolationError`` when this machine cannot give ``level``, ``SandboxError`` when the zygote cannot start.
+    """
+
+    def __init__(
+        self,
+        *,
+        preload: tuple[str, ...] = ("numpy", "sympy"),
+        imports: tuple[str, ...] = PROTOCOL_IMPORTS,
+        limits: Limits | None = None,
+        level: Level = Level.KERNEL,
+        rollback: Rollback = Rollback.AUTO,
+        docker_image: str = "",
+    ) -> None:
+        self.config = SandboxConfig(
+            level=level,
+            preload=preload,
+            imports=imports,
+            limits=limits or Limits(),
+            rollback=rollback,
+            docker_image=docker_image,
+        )
+        self._lock = threading.Lock()
+        self._executor = ThreadPoolExecutor(_MAX_CALL_THREADS, thread_name_prefix="sandbox-call")
+        self._is_closed = False
+        self._living: Zygote | None = Zygote(self.config)
+        try:
+            self._terms = Terms(
+                self.config.limits, ImportBroker(self._packages()), self._executor, is_gated=level is not Level.RLIMITS
+            )
+            self._forks = False
+            self._report = self._check()
+            self._forks = self._decide(rollback)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def episode(self, functions: Mapping[str, HostFunction] | None = None, seed: int = 0) -> Episode:
+        """A new state. ``functions`` are callable by name; ``final_answer`` is there without being asked for."""
+        functions = functions or {}
+        for name in functions:
+            if not name.isidentifier() or name in _RESERVED:
+                raise ValueError(f"{name!r} cannot be the name of a function for sandboxed code")
+        birth = Birth(tuple(functions), seed, self.config.limits.memory_bytes)
+        return Episode(self._zygote, birth, self._terms, Calls(functions), forks=self._forks)
+
+    def report(self) -> IsolationReport:
+        """What is really active, found by trying when the sandbox was opened."""
+        return self._report
+
+    def _zygote(self) -> Zygote:
+        """The living zygote; a new one where the old one has died."""
+        with self._lock:
+            if self._is_closed or self._living is None:
+                raise SandboxError("the sandbox is closed")
+            if not self._living.is_alive:
+                self._living.close()
+                self._living = Zygote(self.config)
+            return self._living
+
+    def _packages(self) -> frozenset[str]:
+        """Top-level names whose source may be served: what is allowed, and what preloading brought along."""
+        loaded = self._zygote().ready.get("modules")
+        names = [str(name) for name in loaded] if isinstance(loaded, list) else []
+        return frozenset(names) | {name.partition(".")[0] for name in self.config.imports}
+
+    def _check(self) -> IsolationReport:
+        with self.episode() as episode:
+            report = probe(self.config.level, self._zygote().ready, episode)
+        if self.config.level is not Level.RLIMITS and report.missing:
+            raise IsolationError(
+                f"isolation level {self.config.level.value!r} was demanded, but this machine does not give: "
+                + "; ".join(f"{p.name} ({p.tried})" for p in report.missing)
+            )
+        return report
+
+    def _decide(self, rollback: Rollback) -> bool:
+        """Whether every action is to run in a fork."""
+        if rollback is not Rollback.AUTO:
+            return rollback is Rollback.FORK
+        with self.episode() as episode:
+            return min(_branch_s(episode) for _ in range(3)) < _CHEAP_FORK_S
+
+    def close(self) -> None:
+        """End the zygote and with it every episode. Closing twice is fine."""
+        with self._lock:
+            self._is_closed = True
+            zygote, self._living = self._living, None
+        if zygote is not None:
+            zygote.close()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _branch_s(episode: Episode) -> float:
+    start = time.monotonic()
+    episode.branch(["0"])
+    return time.monotonic() - start
+
+
+def open_sandbox(config: SandboxConfig) -> Sandbox:
+    """The sandbox that ``config`` describes."""
+    return Sandbox(
+        preload=config.preload,
+        imports=config.imports,
+        limits=config.limits,
+        level=config.level,
+        rollback=config.rollback,
+        docker_image=config.docker_image,
+    )
+
+
+def sandbox_report(level: Level = Level.KERNEL) -> IsolationReport:
+    """What level ``level`` gives on this machine, by trying. Never raises: a refusal is part of the report."""
+    try:
+        with Sandbox(preload=(), level=level, rollback=Rollback.REPLAY) as sandbox:
+            return sandbox.report()
+    except SandboxError as error:
+        return IsolationReport(level=level, available=False, refusal=str(error))
