@@ -80,15 +80,22 @@ def _as_written(loc: tuple[int | str, ...], data: object) -> Key:
     key: list[str] = []
     place = data
     for number, part in enumerate(loc):
-        is_last = number == len(loc) - 1
-        if isinstance(place, dict) and part in place:
-            place = place[part]
-        elif isinstance(place, list) and isinstance(part, int) and part < len(place):
-            place = place[part]
-        elif not is_last or not isinstance(place, dict) or place.get("kind") == part or part == "[key]":
+        below = _below(place, part)
+        is_wanted = number == len(loc) - 1 and isinstance(place, dict) and part not in (place.get("kind"), "[key]")
+        if below is None and not is_wanted:
             continue
+        place = place if below is None else below[0]
         key.append(str(part))
     return tuple(key)
+
+
+def _below(place: object, part: int | str) -> tuple[object] | None:
+    """What stands under a key or a number, wrapped; None where nothing does."""
+    if isinstance(place, dict) and part in place:
+        return (place[part],)
+    if isinstance(place, list) and isinstance(part, int) and part < len(place):
+        return (place[part],)
+    return None
 
 
 def _model_at(key: Key, data: object, model: type[BaseModel]) -> type[BaseModel] | None:

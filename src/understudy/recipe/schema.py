@@ -12,7 +12,7 @@ room, so a recipe holds nothing that a room does not define.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -20,11 +20,12 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from understudy.agents import AgentConfig, FirstThoughtConfig
 from understudy.curate import CurateConfig
-from understudy.grading import GraderKind, GradingConfig
-from understudy.models import LocalConfig, ModelConfig
-from understudy.records import Manifest, Record, StageKind
+from understudy.grading import GradingConfig
+from understudy.models import ModelConfig
 from understudy.recipe.errors import RecipeError, describe
+from understudy.recipe.names import dangling_names
 from understudy.recipe.text import RecipeText, read_recipe_text, with_overrides
+from understudy.records import Manifest, Record, StageKind
 from understudy.report import ReportConfig
 from understudy.retrieval import RetrievalConfig
 from understudy.rollout import RolloutConfig
@@ -157,57 +158,12 @@ class Recipe(Record):
         ordered.setdefault(key, ref)
 
     @model_validator(mode="after")
-    def _names_exist(self) -> Self:
-        problems = list(self._dangling_names())
+    def _is_whole(self) -> Self:
+        problems = list(dangling_names(self))
         if problems:
             raise ValueError("\n".join(problems))
         self.stages()
         return self
-
-    def _dangling_names(self) -> Iterator[str]:
-        models = [*self.models, *(f"train/{name}" for name in self.train)]
-        for name, rollout in self.rollout.items():
-            yield from _unknown(f"rollout.{name}.tasks", rollout.tasks, self.tasks)
-            yield from _unknown(f"rollout.{name}.model", rollout.model, models)
-            yield from _unknown(f"rollout.{name}.agent", rollout.agent, self.agents)
-            if rollout.first_thoughts is not None:
-                yield from _unknown(f"rollout.{name}.first_thoughts", rollout.first_thoughts, self.prefixes)
-        for name, prefixes in self.prefixes.items():
-            yield from _unknown(f"prefixes.{name}.rollout", prefixes.rollout, self.rollout)
-        for name, curate in self.curate.items():
-            yield from _unknown(f"curate.{name}.agent", curate.agent, self.agents)
-            for number, rollout_name in enumerate(curate.rollouts):
-                yield from _unknown(f"curate.{name}.rollouts.{number}", rollout_name, self.rollout)
-            for number, tasks in enumerate(curate.against):
-                yield from _unknown(f"curate.{name}.against.{number}", tasks, self.tasks)
-        for name, train in self.train.items():
-            yield from _unknown(f"train.{name}.examples", train.examples, self.curate)
-            yield from self._bad_base(f"train.{name}.base", train.base, models)
-        for name, evaluate in self.evaluate.items():
-            yield from _unknown(f"evaluate.{name}.model", evaluate.model, models)
-            yield from _unknown(f"evaluate.{name}.agent", evaluate.agent, self.agents)
-            for number, tasks in enumerate(evaluate.tasks):
-                yield from _unknown(f"evaluate.{name}.tasks.{number}", tasks, self.tasks)
-        labels = [stage.label for stage in self.evaluate.values()]
-        for name, evaluate in self.evaluate.items():
-            if labels.count(evaluate.label) > 1:
-                yield f"evaluate.{name}.label: expected a label of its own, came {evaluate.label!r} again"
-        for key in ("baseline", "student", "teacher"):
-            if label := getattr(self.report, key):
-                yield from _unknown(f"report.{key}", label, labels)
-        for label in self.report.paper_cells:
-            yield from _unknown("report.paper_cells", label, labels)
-        if self.judge is not None:
-            yield from _unknown("judge", self.judge, self.models)
-        if (self.judge is not None) != (self.grading.kind is GraderKind.JUDGE):
-            yield f"judge: goes together with grading.kind 'judge'; came {self.judge!r} and {self.grading.kind.value!r}"
-        if self.retrieval is None and self.tools.search not in (None, ToolsConfig().search):
-            yield "tools.search: is set, but the recipe names no retrieval to search with"
-
-    def _bad_base(self, key: str, base: str, models: list[str]) -> Iterator[str]:
-        yield from _unknown(key, base, models)
-        if base in self.models and not isinstance(self.models[base], LocalConfig):
-            yield f"{key}: only a local model can be trained, {base!r} is of kind {self.models[base].kind!r}"
 
 
 def trained(model: str) -> list[StageRef]:
@@ -243,9 +199,3 @@ def parse_recipe(text: RecipeText) -> Recipe:
         return Recipe.model_validate(text.data)
     except ValidationError as error:
         raise RecipeError(text.path, describe(error, text, Recipe)) from None
-
-
-def _unknown(key: str, name: str, known: Iterable[str]) -> Iterator[str]:
-    names = list(known)
-    if name not in names:
-        yield f"{key}: expected one of {', '.join(names) or '(none is defined)'}; came {name!r}"

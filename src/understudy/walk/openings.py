@@ -1,6 +1,6 @@
 """What an agent shows its model first, without a model: how the student will be prompted.
 
-In: an agent's config, a task, the tools. Out: the opening messages. Not here: the prompts' words (``understudy.agents``).
+In: an agent's config, a task, the tools. Out: the opening messages. Not here: the words (``understudy.agents``).
 """
 
 from __future__ import annotations
