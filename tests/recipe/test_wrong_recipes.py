@@ -22,7 +22,7 @@ agents:
   agent: {kind: code_agent, prompts: minimal}
   cot: {kind: chain_of_thought}
 rollout:
-  taught: {tasks: train, model: teacher, agent: agent}
+  taught: {tasks: [train], model: teacher, agent: agent}
 curate:
   taught: {rollouts: [taught], agent: agent}
 train:
@@ -55,11 +55,8 @@ WRONG = [
     ("prompts: minimal", "max_steps: 0", ["agents.agent.max_steps", "greater than or equal to 1", "0"]),
     ("prompts: minimal", "temperature: -1", ["agents.agent.temperature", "greater than or equal to 0", "-1"]),
     ("prompts: minimal", "self_consistency: {n: 8}", ["agents.agent.self_consistency.n", "n_candidates"]),
-    (
-        "{tasks: train, model",
-        "{tasks: training, model",
-        ["line 14", "rollout.taught.tasks", "train, test", "'training'"],
-    ),
+    ("[train], model", "[training], model", ["line 14", "rollout.taught.tasks.0", "train, test", "'training'"]),
+    ("[train], model", "train, model", ["line 14", "rollout.taught.tasks", "expected a list", "'train'"]),
     ("model: teacher,", "model: teecher,", ["rollout.taught.model", "teacher", "'teecher'"]),
     ("agent: agent}\ncurate", "agent: actor}\ncurate", ["rollout.taught.agent", "agent, cot", "'actor'"]),
     ("rollouts: [taught]", "rollouts: [tought]", ["line 16", "curate.taught.rollouts.0", "taught", "'tought'"]),
@@ -153,3 +150,31 @@ def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str, said: str) -> 
 def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="cannot be read"):
         load_recipe(tmp_path / "none.yaml")
+
+
+def test_a_recipe_extends_another_and_errors_name_the_file_of_the_key(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(GOOD)
+    larger = tmp_path / "larger.yaml"
+    larger.write_text("extends: small.yaml\nname: larger\ntasks: {train: {limit: 9}}\n")
+    recipe = load_recipe(larger)
+    assert (recipe.name, recipe.tasks["train"].limit, recipe.tasks["train"].split) == ("larger", 9, "train")
+
+    (tmp_path / "small.yaml").write_text(GOOD.replace("base: student", "base: student, lr: 1"))
+    larger.write_text("extends: small.yaml\nname: larger\ntasks: {train: {limit: 0}}\n")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(larger)
+    assert "line 3: tasks.train.limit" in str(caught.value)
+    assert "small.yaml line 18: train.taught.lr" in str(caught.value)
+
+
+def test_recipes_that_extend_one_another_are_refused(tmp_path: Path) -> None:
+    for name, other in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{name}.yaml").write_text(f"extends: {other}.yaml\n")
+    with pytest.raises(RecipeError, match="extends this recipe itself"):
+        load_recipe(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize("path", sorted(Path("recipes").rglob("*.yaml")), ids=str)
+def test_every_recipe_that_ships_is_a_recipe(path: Path) -> None:
+    if "accelerate" not in path.parts:
+        assert load_recipe(path).stages()

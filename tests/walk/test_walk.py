@@ -34,8 +34,8 @@ agents:
   cot: {kind: chain_of_thought, prompts: minimal}
   led: {kind: code_agent, prompts: minimal, prefix_mode: prefix}
 rollout:
-  thought: {tasks: train, model: teacher, agent: cot}
-  taught: {tasks: train, model: teacher, agent: led, first_thoughts: thought}
+  thought: {tasks: [train], model: teacher, agent: cot}
+  taught: {tasks: [train], model: teacher, agent: led, first_thoughts: thought}
 prefixes:
   thought: {rollout: thought}
 curate:

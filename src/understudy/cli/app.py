@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the work failed, 2 the command or the recipe is wrong, 130
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -159,22 +160,36 @@ def serve_model(
     model: Annotated[str, typer.Argument(help="Folder or Hub id.")],
     local: Annotated[bool, typer.Option("--local", help="With this package's own server; else with vLLM.")] = False,
     adapter: Annotated[str | None, typer.Option(help="LoRA adapter: folder or Hub id.")] = None,
+    name: Annotated[str, typer.Option(help="What requests call the model.")] = "student",
     host: str = "127.0.0.1",
     port: int = 8000,
 ) -> None:
     """Serve a model over OpenAI's protocol until Ctrl-C."""
-    from understudy.models import serve_until_stopped
+    from understudy.models import LocalConfig
+    from understudy.models.serving import serve_model as serve_here
+    from understudy.models.vllm_process import VllmConfig, vllm_served
 
-    serve_until_stopped(model, local=local, adapter=adapter, host=host, port=port, say=_say)
+    if local:
+        serve_here(LocalConfig(path=model, adapter=adapter, name=name), host=host, port=port)
+        return
+    with vllm_served(VllmConfig(model=model, adapter=adapter, served_name=name, host=host, port=port)) as url:
+        _say(f"{name} is served at {url}; Ctrl-C stops it")
+        signal.pause()
 
 
 @app.command("check-student")
-def check_student(target: Target, overrides: Overrides = None, run_dir: RunDir = None, stage: Stage = None) -> None:
-    """Show that a trained student differs from its base and is the same however it is loaded or served."""
+def check_student(
+    target: Target,
+    overrides: Overrides = None,
+    run_dir: RunDir = None,
+    stage: Stage = None,
+    url: Annotated[str | None, typer.Option(help="Server to compare with; else our own is started.")] = None,
+) -> None:
+    """Show that a trained student differs from its base and is the same merged and served."""
     recipe, directory = _recipe_and_run(target, overrides, run_dir)
     from understudy.walk import check_students
 
-    for line in check_students(recipe, directory, stage):
+    for line in check_students(recipe, directory, stage, url):
         _say(line)
 
 

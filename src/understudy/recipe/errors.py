@@ -53,6 +53,8 @@ def _say(problem: ErrorDetails, key: Key, text: RecipeText, model: type[BaseMode
             return f"`kind` is missing: expected one of {_tags(problem)}"
         case "union_tag_invalid":
             return f"kind: expected one of {_tags(problem)}; came {problem['ctx']['tag']!r}"
+        case "tuple_type":
+            return f"expected a list; came {_short(problem['input'])}"
         case "value_error":
             return str(problem["ctx"]["error"])
         case _:

@@ -30,7 +30,8 @@ def dangling_names(recipe: Recipe) -> Iterator[str]:
 
 def _in_rollouts(recipe: Recipe, models: list[str]) -> Iterator[str]:
     for name, stage in recipe.rollout.items():
-        yield from _unknown(f"rollout.{name}.tasks", stage.tasks, recipe.tasks)
+        for number, tasks in enumerate(stage.tasks):
+            yield from _unknown(f"rollout.{name}.tasks.{number}", tasks, recipe.tasks)
         yield from _unknown(f"rollout.{name}.model", stage.model, models)
         yield from _unknown(f"rollout.{name}.agent", stage.agent, recipe.agents)
         if stage.first_thoughts is not None:

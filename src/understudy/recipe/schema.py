@@ -50,9 +50,9 @@ class StageRef(Record):
 
 
 class RolloutStage(RolloutConfig):
-    """An agent attempts all tasks of a set; the attempts are graded."""
+    """An agent attempts all tasks of some sets; the attempts are graded."""
 
-    tasks: str
+    tasks: tuple[str, ...] = Field(min_length=1)
     model: str
     agent: str
     first_thoughts: str | None = None
@@ -80,6 +80,8 @@ class TrainStage(TrainConfig):
 
     examples: str
     base: str
+    launcher: tuple[str, ...] = ()
+    """Words before ``-m understudy.train``: ``[accelerate, launch, --config_file, fsdp.yaml]``; empty: this Python."""
 
 
 class EvaluateStage(RolloutConfig):
@@ -101,6 +103,8 @@ class Recipe(Record):
     """All other seeds derive from it: of attempts, of training, of sampling."""
     failures_allowed: Annotated[float, Field(ge=0, lt=1)] = 0.01
     """Share of a stage's attempts that may fail for no fault of the model before the walk stops there."""
+    trainings_at_once: Annotated[int, Field(ge=1)] = 1
+    """Trainings side by side, each in a process of its own."""
     tasks: dict[Name, TaskSetConfig]
     models: dict[Name, ModelConfig]
     agents: dict[Name, AgentConfig]

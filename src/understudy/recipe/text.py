@@ -13,6 +13,8 @@ import yaml
 
 from understudy.recipe.errors import Key, RecipeError
 
+EXTENDS = "extends"
+
 
 @dataclass(frozen=True, slots=True)
 class RecipeText:
@@ -24,8 +26,11 @@ class RecipeText:
     """Where each key was written: ``line 12``, or the override itself."""
 
 
-def read_recipe_text(path: Path) -> RecipeText:
-    """Read YAML. Raises ``RecipeError``."""
+def read_recipe_text(path: Path, above: tuple[Path, ...] = ()) -> RecipeText:
+    """Read YAML; ``extends: other.yaml`` takes over what this file does not say itself. Raises ``RecipeError``.
+
+    ``above``: the files that this one is extended by.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -41,7 +46,29 @@ def read_recipe_text(path: Path) -> RecipeText:
     repeated = _note_lines(root, (), origins)
     if repeated:
         raise RecipeError(path, repeated)
-    return RecipeText(path, data, origins)
+    own = RecipeText(path, data, origins)
+    return own if EXTENDS not in data else _extended(own, data, (*above, path))
+
+
+def _extended(own: RecipeText, data: dict[str, object], above: tuple[Path, ...]) -> RecipeText:
+    name = data.pop(EXTENDS)
+    if not isinstance(name, str):
+        raise RecipeError(own.path, [f"{EXTENDS}: expected a file beside this one, came {name!r}"])
+    parent_path = own.path.parent / name
+    if parent_path in above:
+        raise RecipeError(own.path, [f"{EXTENDS}: {name} extends this recipe itself"])
+    parent = read_recipe_text(parent_path, above)
+    origins = {
+        key: f"{name} {origin}" if origin.startswith("line") else origin for key, origin in parent.origins.items()
+    }
+    return RecipeText(own.path, _merged(parent.data, data), origins | own.origins)
+
+
+def _merged(below: object, above: object) -> object:
+    """Mappings are merged key by key; anything else is replaced whole."""
+    if isinstance(below, dict) and isinstance(above, dict):
+        return below | {key: _merged(below.get(key), value) for key, value in above.items()}
+    return above
 
 
 def with_overrides(text: RecipeText, overrides: tuple[str, ...]) -> RecipeText:

@@ -4,18 +4,32 @@
 any good; that is for ``understudy.evaluate`` to say. Importing this room loads no torch.
 """
 
-from understudy.train.config import Attention, Dtype, LoraSettings, Method, OverLong, Probe, Schedule, TrainConfig
+from understudy.train.checkpoint import merge, read_card
+from understudy.train.config import (
+    Attention,
+    Dtype,
+    LoraSettings,
+    Method,
+    OverLong,
+    Probe,
+    Schedule,
+    TrainConfig,
+    TrainingOrder,
+)
 from understudy.train.encoding import NothingToTrainError, TokenCounts, TrainSequence, encode
+from understudy.train.on_policy import Divergence, OnPolicyConfig, TokenizersDifferError, distil_on_policy
 from understudy.train.summary import LogLine, ProbeLine, StudentCard, TrainSummary
 from understudy.train.training import OtherTrainingError, train
 
 __all__ = [
     "Attention",
+    "Divergence",
     "Dtype",
     "LogLine",
     "LoraSettings",
     "Method",
     "NothingToTrainError",
+    "OnPolicyConfig",
     "OtherTrainingError",
     "OverLong",
     "Probe",
@@ -23,9 +37,14 @@ __all__ = [
     "Schedule",
     "StudentCard",
     "TokenCounts",
+    "TokenizersDifferError",
     "TrainConfig",
     "TrainSequence",
     "TrainSummary",
+    "TrainingOrder",
+    "distil_on_policy",
     "encode",
+    "merge",
+    "read_card",
     "train",
 ]

@@ -1,13 +1,14 @@
 """The base that is trained, and its adapter.
 
-In: a folder or Hub id, the config. Out: a model in the right numbers, its tokenizer, PEFT's settings. Not here: training.
+In: a folder or Hub id, the config. Out: a model in the right numbers, its tokenizer, PEFT's settings.
+Not here: training.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from understudy.train.config import Dtype, Method, TrainConfig
+from understudy.train.config import Dtype, LoraSettings, Method, TrainConfig
 
 
 def load_base(base: str, config: TrainConfig) -> tuple[Any, Any]:
@@ -33,20 +34,23 @@ def computes_in_bfloat16(config: TrainConfig) -> bool:
     import torch
 
     if config.dtype is Dtype.AUTO:
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
     return config.dtype is Dtype.BFLOAT16
 
 
 def adapter_settings(config: TrainConfig) -> Any:
     """PEFT's settings, or None where all weights are trained."""
-    if config.method is Method.FULL:
-        return None
+    return None if config.method is Method.FULL else lora_settings(config.lora)
+
+
+def lora_settings(lora: LoraSettings) -> Any:
+    """Our adapter in PEFT's words."""
     from peft import LoraConfig
 
     return LoraConfig(
-        r=config.lora.r,
-        lora_alpha=config.lora.alpha,
-        lora_dropout=config.lora.dropout,
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
         target_modules="all-linear",  # all but the output head
         bias="none",
         task_type="CAUSAL_LM",

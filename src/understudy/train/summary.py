@@ -65,7 +65,7 @@ class TrainSummary(Record):
     """Means over the first and the last line of the log."""
     peak_memory_bytes: int | None = None
     """Of the GPU; None on a CPU."""
-    train_s: float
+    train_s: float = 0.0
     """Wall seconds of the training loop of the process that finished."""
     resumed_from: int = 0
     """Step that the finishing process began at."""

@@ -39,9 +39,9 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Steps in order. Each device lays out its own share, so accelerate has nothing to divide."""
-        return DataLoader(range(self.n_steps), batch_size=1, shuffle=False, collate_fn=_first)  # type: ignore[arg-type]
+        return DataLoader(range(self.n_steps), batch_size=1, shuffle=False, collate_fn=_first)
 
-    def get_batch_samples(self, epoch_iterator: Iterator[int], num_batches: int, device: object) -> Any:
+    def get_batch_samples(self, epoch_iterator: Iterator[int], num_batches: int, device: object) -> Any:  # noqa: ARG002
         """Numbers of steps; tokens are counted in ``training_step``."""
         return [next(epoch_iterator) for _ in range(num_batches)], None
 
@@ -80,7 +80,7 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
                 return -(output.log_probs * weights).sum()
             targets, chosen = one.targets[wanted].to(device), weights[wanted.to(device)]  # (N,), (N,)
             with _head_sees_only(model, wanted.to(device)):
-                logits = model(**inputs, use_cache=False).logits.view(len(targets), -1)  # (N, V)
+                logits = model(**inputs, use_cache=False).logits[0]  # (N, V); N may be 0 on one of several devices
             return (functional.cross_entropy(logits.float(), targets, reduction="none") * chosen).sum()
 
     def _over_all_devices(self, weight: torch.Tensor, n_passes: int) -> tuple[torch.Tensor, int]:

@@ -57,7 +57,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers' classes hav
         self._started = time.monotonic()
         self.probe: Callable[[int], None] | None = None
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         """Forget what a killed process logged after its last checkpoint: it will be trained again."""
         self._started = time.monotonic()
         self._from_step = state.global_step
@@ -67,7 +67,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers' classes hav
         write_jsonl(self._log_path, kept)
         self._writer = append_jsonl(self._log_path)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         step = state.global_step
         self._loss = self._loss + self._trainer.last_loss
         is_last = step == len(self._tokens_of_step)
@@ -76,16 +76,17 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers' classes hav
         if self.probe is not None and self._config.probe and (step % self._config.probe.every_steps == 0 or is_last):
             self.probe(step)
 
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         if state.is_world_process_zero:
             write_atomic(Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE_MARK, "")
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         if self._writer is not None:
             self._writer.close()
 
     def _write_line(self, step: int) -> None:
-        loss = float(self._loss) / (step - self._from_step)
+        # Each device knows the loss of its own share, scaled so that their mean is the loss of the step.
+        loss = float(self._trainer.accelerator.reduce(self._loss, reduction="mean")) / (step - self._from_step)
         tokens = self._tokens_of_step[self._from_step : step]
         line = LogLine(
             step=step,

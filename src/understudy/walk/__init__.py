@@ -8,6 +8,7 @@ from understudy.walk.doctor import examine
 from understudy.walk.regrade import grade_run
 from understudy.walk.run_directory import RunDirectory, StageChangedError, list_stages
 from understudy.walk.stages import StageFailedError
+from understudy.walk.students import check_students
 from understudy.walk.walk import MissingInputError, Visit, walk
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "StageChangedError",
     "StageFailedError",
     "Visit",
+    "check_students",
     "compare_runs",
     "evaluations_of",
     "examine",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -57,6 +57,10 @@ class Props:
         if name not in self._tasks:
             self._tasks[name] = load_tasks(self.recipe.tasks[name]).tasks
         return self._tasks[name]
+
+    def all_tasks(self, names: Sequence[str]) -> list[Task]:
+        """The tasks of several sets, one set after the other."""
+        return [task for name in names for task in self.tasks(name)]
 
     @contextlib.contextmanager
     def cast(self, model: str, agent: str, engine: Engine) -> Iterator[Agent | AgentSpec]:

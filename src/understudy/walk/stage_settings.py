@@ -32,6 +32,7 @@ SPEED_ONLY = frozenset(
         "base_urls",
         "api_key_env",
         "n_threads",
+        "launcher",
         "report_to",
         "cache_dir",
         "cache_size",
@@ -50,7 +51,7 @@ def settings_of(recipe: Recipe, ref: StageRef) -> dict[str, JsonValue]:
     match ref.kind:
         case StageKind.ROLLOUT:
             rollout = recipe.rollout[ref.name]
-            settings |= _stage_props(recipe, rollout.model, rollout.agent, (rollout.tasks,))
+            settings |= _stage_props(recipe, rollout.model, rollout.agent, rollout.tasks)
         case StageKind.EVALUATE:
             evaluate = recipe.evaluate[ref.name]
             settings |= _stage_props(recipe, evaluate.model, evaluate.agent, evaluate.tasks)

@@ -18,7 +18,6 @@ from understudy.recipe import StageRef
 from understudy.records import FirstThought, Score, StageKind, Task, Trajectory
 from understudy.rollout import RolloutConfig, RolloutSummary, read_trajectories, rollout
 from understudy.runs import derive_seed, read_jsonl, write_atomic, write_jsonl
-from understudy.train import TrainConfig, train
 from understudy.walk.props import Props
 
 Counts = dict[str, float]
@@ -38,7 +37,7 @@ def run_stage(props: Props, ref: StageRef) -> Counts:
         case StageKind.CURATE:
             return _run_curate(props, ref)
         case StageKind.TRAIN:
-            return _run_train(props, ref)
+            raise ValueError(f"{ref}: trainings run in processes of their own, see trainings.py")
         case StageKind.EVALUATE:
             return _run_evaluate(props, ref)
 
@@ -46,13 +45,12 @@ def run_stage(props: Props, ref: StageRef) -> Counts:
 def _run_rollout(props: Props, ref: StageRef) -> Counts:
     stage = props.recipe.rollout[ref.name]
     thoughts = () if stage.first_thoughts is None else _first_thoughts(props, stage.first_thoughts)
-    return _attempt(props, ref, stage, stage.model, stage.agent, props.tasks(stage.tasks), thoughts)
+    return _attempt(props, ref, stage, stage.model, stage.agent, props.all_tasks(stage.tasks), thoughts)
 
 
 def _run_evaluate(props: Props, ref: StageRef) -> Counts:
     stage = props.recipe.evaluate[ref.name]
-    tasks = [task for name in stage.tasks for task in props.tasks(name)]
-    counts = _attempt(props, ref, stage, stage.model, stage.agent, tasks, ())
+    counts = _attempt(props, ref, stage, stage.model, stage.agent, props.all_tasks(stage.tasks), ())
     write_metrics(props, ref)
     return counts
 
@@ -174,20 +172,6 @@ def _contaminated(props: Props, against: Sequence[str], tasks: Sequence[Task]) -
         for one in find_contamination(unique, props.tasks(name)):
             found.setdefault(one.train_id, f"{name}: {one.test_id}")
     return found
-
-
-def _run_train(props: Props, ref: StageRef) -> Counts:
-    stage = props.recipe.train[ref.name]
-    config = TrainConfig.model_validate(stage.model_dump(exclude={"examples", "base"}))
-    config = config.model_copy(update={"seed": config.seed + props.recipe.seed})
-    examples = props.directory.folder(StageRef(kind=StageKind.CURATE, name=stage.examples)) / "examples.jsonl"
-    summary = train(examples, config, props.base_path(stage.base), props.directory.folder(ref), quiet=props.quiet)
-    return {
-        "steps": summary.n_steps,
-        "trained_tokens": summary.n_trained_seen,
-        "seen_tokens": summary.n_tokens_seen,
-        "last_loss": round(summary.last_loss or 0.0, 4),
-    }
 
 
 def trajectories_path(props: Props, ref: StageRef) -> Path:

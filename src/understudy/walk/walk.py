@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from understudy.walk.machine import commit_of, describe_machine, installed_versi
 from understudy.walk.props import Props
 from understudy.walk.run_directory import RunDirectory, StageChangedError, begun, changed_settings, now
 from understudy.walk.stage_settings import fingerprint_of, settings_of
-from understudy.walk.stages import read_graded, run_stage, write_metrics
+from understudy.walk.stages import Counts, read_graded, run_stage, write_metrics
+from understudy.walk.trainings import run_trainings
 
 Say = Callable[[str], None]
 
@@ -60,16 +61,36 @@ def walk(
     visits: dict[str, Visit] = {}
     with directory.locked(), Props(recipe, directory, quiet=quiet) as props:
         _write_manifest(recipe, directory)
-        fingerprints: dict[str, str] = {}
-        for ref in recipe.stages():
-            settings = settings_of(recipe, ref)
-            inputs = {str(taken): fingerprints[str(taken)] for taken in recipe.inputs(ref)}
-            fingerprints[str(ref)] = fingerprint_of(settings, inputs)
-            record = begun(ref, fingerprints[str(ref)], settings, inputs)
-            if chosen is None or str(ref) in chosen:
-                visits[str(ref)] = _visit(props, record, anew=anew, say=say)
+        for batch in _batches(_records(recipe)):
+            visited = [record for record in batch if chosen is None or f"{record.kind}/{record.name}" in chosen]
+            visits |= _visit(props, visited, anew=anew, say=say)
         finish(props)
     return visits
+
+
+def _records(recipe: Recipe) -> list[StageRecord]:
+    """Every stage as it would begin now, each after those it takes from."""
+    fingerprints: dict[str, str] = {}
+    records = []
+    for ref in recipe.stages():
+        settings = settings_of(recipe, ref)
+        inputs = {str(taken): fingerprints[str(taken)] for taken in recipe.inputs(ref)}
+        fingerprints[str(ref)] = fingerprint_of(settings, inputs)
+        records.append(begun(ref, fingerprints[str(ref)], settings, inputs))
+    return records
+
+
+def _batches(records: list[StageRecord]) -> list[list[StageRecord]]:
+    """Stages one by one, but trainings that follow one another and do not take from one another together."""
+    batches: list[list[StageRecord]] = []
+    for record in records:
+        before = batches[-1] if batches else []
+        is_free = not {f"{other.kind}/{other.name}" for other in before} & record.inputs.keys()
+        if before and record.kind is before[0].kind is StageKind.TRAIN and is_free:
+            before.append(record)
+        else:
+            batches.append([record])
+    return batches
 
 
 def finish(props: Props) -> None:
@@ -78,9 +99,45 @@ def finish(props: Props) -> None:
     write_report(props.directory.path)
 
 
-def _visit(props: Props, record: StageRecord, *, anew: bool, say: Say) -> Visit:
+def _visit(props: Props, records: list[StageRecord], *, anew: bool, say: Say) -> dict[str, Visit]:
+    """Bring stages to their end that can be worked on together."""
+    todo = {}
+    for record in records:
+        ref = StageRef(kind=record.kind, name=record.name)
+        started = _begin(props, ref, record, anew=anew, say=say)
+        if started is not None:
+            todo[str(ref)] = started
+    visits = {f"{one.kind}/{one.name}": Visit.PASSED_OVER for one in records} | dict.fromkeys(todo, Visit.DONE)
+    before = time.monotonic()
+
+    def spent(record: StageRecord) -> float:
+        return round(record.seconds + time.monotonic() - before, 3)
+
+    try:
+        for ref, counts in _perform(props, list(todo.values())):
+            record = todo.pop(str(ref))
+            done = {"state": StageState.DONE, "seconds": spent(record), "counts": counts}
+            props.directory.write_stage(record.model_copy(update=done))
+            said = ", ".join(f"{name.replace('_', ' ')} {count:g}" for name, count in counts.items())
+            say(f"{ref}: {said}  ({time.monotonic() - before:.0f} s)")
+    finally:
+        for record in todo.values():
+            props.directory.write_stage(record.model_copy(update={"seconds": spent(record)}))
+    return visits
+
+
+def _perform(props: Props, records: list[StageRecord]) -> Iterator[tuple[StageRef, Counts]]:
+    refs = [StageRef(kind=record.kind, name=record.name) for record in records]
+    if refs and refs[0].kind is StageKind.TRAIN:
+        yield from run_trainings(props, refs)
+        return
+    for ref in refs:
+        yield ref, run_stage(props, ref)
+
+
+def _begin(props: Props, ref: StageRef, record: StageRecord, *, anew: bool, say: Say) -> StageRecord | None:
+    """Write down that a stage is begun, or gone on with; None where it is done and nothing has changed."""
     directory = props.directory
-    ref = StageRef(kind=record.kind, name=record.name)
     old = directory.read_stage(ref)
     if old is not None and old.fingerprint != record.fingerprint:
         _make_way(directory, ref, old, record, anew=anew, say=say)
@@ -92,25 +149,12 @@ def _visit(props: Props, record: StageRecord, *, anew: bool, say: Say) -> Visit:
         if ref.kind is StageKind.EVALUATE:
             write_metrics(props, ref)  # its label may have changed, which changes no attempt
         say(f"{ref}: done before, nothing has changed")
-        return Visit.PASSED_OVER
+        return None
     _require_inputs(directory, record)
     if old is not None:
         record = record.model_copy(update={"started": old.started, "seconds": old.seconds})
     directory.write_stage(record)
-    before = time.monotonic()
-
-    def spent() -> float:
-        return round(record.seconds + time.monotonic() - before, 3)
-
-    try:
-        counts = run_stage(props, ref)
-    except BaseException:
-        directory.write_stage(record.model_copy(update={"seconds": spent()}))
-        raise
-    directory.write_stage(record.model_copy(update={"state": StageState.DONE, "seconds": spent(), "counts": counts}))
-    said = ", ".join(f"{name.replace('_', ' ')} {count:g}" for name, count in counts.items())
-    say(f"{ref}: {said}  ({time.monotonic() - before:.0f} s)")
-    return Visit.DONE
+    return record
 
 
 def _make_way(

@@ -1,0 +1,34 @@
+"""``python -m understudy.train FOLDER``: one training as a process of its own.
+
+In: ``FOLDER/order.json``. Out: what ``train`` writes into the folder. The process ends when its standard input does, so
+a walk that is killed leaves no training behind; ``accelerate launch -m understudy.train FOLDER`` trains on several
+GPUs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from understudy.train.config import TrainingOrder
+from understudy.train.training import train
+
+
+def main(folder: Path) -> None:
+    """Do the training that was ordered. Raises what ``train`` raises."""
+    if not sys.stdin.isatty():
+        threading.Thread(target=_end_with_input, daemon=True).start()
+    order = TrainingOrder.model_validate_json((folder / "order.json").read_bytes())
+    train(order.examples, order.config, order.base, folder, quiet=True)
+
+
+def _end_with_input() -> None:
+    while os.read(0, 4096):  # not sys.stdin, whose lock this thread would hold when the interpreter ends
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
