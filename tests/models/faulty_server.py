@@ -107,7 +107,7 @@ def running(faulty: Faulty) -> Iterator[Faulty]:
             except OSError:
                 self.close_connection = True
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002, the base class's name
             pass
 
     class Server(ThreadingHTTPServer):

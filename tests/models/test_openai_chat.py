@@ -85,10 +85,7 @@ def test_retry_after_is_honoured() -> None:
 def _refused(retry_after: str) -> openai.APIStatusError:
     """An exception as the SDK raises it, made by a request to a server that refuses."""
 
-    class WithHeader(Faulty):
-        pass
-
-    with running(WithHeader(echo, lambda number: "429")) as faulty:
+    with running(Faulty(echo, lambda number: "429")) as faulty:
         client = openai.OpenAI(base_url=faulty.url, api_key="none", max_retries=0)
         with client, pytest.raises(openai.RateLimitError) as caught:
             client.chat.completions.create(model="m", messages=[])
@@ -179,8 +176,8 @@ def test_a_full_context_is_told_from_other_refusals(message: str) -> None:
 
 def test_a_prompt_that_fits_gets_the_room_that_is_left() -> None:
     message = (
-        "'max_tokens' or 'max_completion_tokens' is too large: 1024. This model's maximum context length is 2048 tokens "
-        "and your request has 1500 input tokens (1024 > 2048 - 1500)."
+        "'max_tokens' or 'max_completion_tokens' is too large: 1024. This model's maximum context length is 2048 "
+        "tokens and your request has 1500 input tokens (1024 > 2048 - 1500)."
     )
     assert room_in_context(message) == 548
 

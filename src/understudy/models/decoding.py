@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
 
+from understudy.models.growing_cache import growing_cache
 from understudy.models.stopping import StopStrings
 from understudy.records import FinishReason
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 Stream = np.random.Generator
 """Where a row's uniform numbers come from."""
@@ -70,9 +69,8 @@ class Decoder:
         self._takes_positions = "position_ids" in accepted
         self._keeps_last_only = "logits_to_keep" in accepted
         self.rows: list[Row] = []
-        self._cache = self._new_cache()
-        self.can_join = all(type(layer) is DynamicLayer for layer in self._cache.layers)
-        """Whether rows may join while others are in mid-reply; sliding windows cannot be padded afterwards."""
+        self._cache, self.can_join = growing_cache(model)
+        """Whether rows may join while others are in mid-reply."""
         self._logits = torch.empty(0)  # (rows, vocabulary), of the next token
         self._mask = torch.empty(0)  # (rows, time), 0 on padding
         self._positions = torch.empty(0)  # (rows, 1), of the next token
@@ -124,7 +122,7 @@ class Decoder:
         return finished
 
     def _new_cache(self) -> DynamicCache:
-        return DynamicCache(config=self._model.config)
+        return growing_cache(self._model)[0]
 
     def _read(self, prompts: list[Sequence[int]]) -> tuple[DynamicCache, torch.Tensor, torch.Tensor]:
         """Prefill. Returns cache, mask (prompts, time) and next logits (prompts, vocabulary)."""
@@ -165,8 +163,10 @@ class Decoder:
         old, new = self._mask.shape[1], mask.shape[1]
         longest = max(old, new)
         for ours, theirs in zip(self._cache.layers, cache.layers, strict=True):
-            ours.keys = torch.cat([_pad_time(ours.keys, longest), _pad_time(theirs.keys, longest)])
-            ours.values = torch.cat([_pad_time(ours.values, longest), _pad_time(theirs.values, longest)])
+            ours.replace(
+                torch.cat([_pad_time(ours.keys, longest), _pad_time(theirs.keys, longest)]),
+                torch.cat([_pad_time(ours.values, longest), _pad_time(theirs.values, longest)]),
+            )
         pad = torch.nn.functional.pad
         return torch.cat([pad(self._mask, (longest - old, 0)), pad(mask, (longest - new, 0))])
 
@@ -183,7 +183,7 @@ class Decoder:
             if unused:
                 self._mask = self._mask[:, unused:]
                 for layer in self._cache.layers:
-                    layer.keys, layer.values = layer.keys[:, :, unused:], layer.values[:, :, unused:]
+                    layer.replace(layer.keys[:, :, unused:], layer.values[:, :, unused:])
         self._is_padded = not bool(self._mask.all())
 
     def _choose(self) -> torch.Tensor:

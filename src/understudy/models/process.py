@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +24,8 @@ import httpx
 STOP_S = 15.0
 """How long a server may take to end when asked, before it is killed."""
 LOG_TAIL_CHARS = 4000
+_WATCH = Path(__file__).with_name("watch.py")
+"""Run by its path: importing the package would cost more than the watching."""
 
 
 class ServerStartError(Exception):
@@ -46,7 +49,7 @@ class ServerProcess:
         self._log = tempfile.TemporaryFile(prefix="understudy-server-")
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "understudy.models.watch", *self._command],
+                [sys.executable, "-I", str(_WATCH), *self._command],
                 stdin=subprocess.PIPE,
                 stdout=self._log,
                 stderr=subprocess.STDOUT,

@@ -1,10 +1,10 @@
-"""Run a command for as long as standard input stays open: ``python -m understudy.models.watch command …``.
+"""Run a command for as long as standard input stays open: ``python watch.py command …``.
 
 A server must not outlive the program that started it, even when that program is killed. The program
 holds the other end of the pipe, and the kernel closes it. Then the command's process group is stopped:
 asked to end first, killed after ``GRACE_S``. The exit status is the command's.
 
-``process.ServerProcess`` starts this; nobody else needs it.
+``process.ServerProcess`` starts this file by its path, so it imports nothing of the package.
 """
 
 from __future__ import annotations

@@ -1,0 +1,76 @@
+"""A KV cache that grows in blocks.
+
+transformers' dynamic cache copies all keys and values at each token. For a small model and a wide batch
+that is a third of the time. This one writes in place and copies once in ``BLOCK_TOKENS`` tokens.
+
+Only for layers that attend to everything: see ``growing_cache``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+BLOCK_TOKENS = 64
+
+
+class GrowingLayer(DynamicLayer):  # type: ignore[misc]
+    """Keys and values are views of the used part of larger buffers: (rows, heads, time, width)."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+    _key_buffer: torch.Tensor | None = None
+    _value_buffer: torch.Tensor | None = None
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: object, **__: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append; return all keys and all values."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        used = self.get_seq_length()
+        needed = used + key_states.shape[2]
+        self._key_buffer = _with_room(self._key_buffer, self.keys, key_states, used, needed)
+        self._value_buffer = _with_room(self._value_buffer, self.values, value_states, used, needed)
+        self._key_buffer[:, :, used:needed] = key_states
+        self._value_buffer[:, :, used:needed] = value_states
+        self.keys, self.values = self._key_buffer[:, :, :needed], self._value_buffer[:, :, :needed]
+        return self.keys, self.values
+
+    def replace(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """Set other contents, such as fewer rows."""
+        self.keys, self.values = keys, values
+        self._key_buffer = self._value_buffer = None
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep these rows, in this order."""
+        self.replace(self.keys[indices], self.values[indices])
+
+
+def growing_cache(model: PreTrainedModel) -> tuple[DynamicCache, bool]:
+    """An empty cache for the model, and whether rows may join it in mid-reply.
+
+    Sliding windows and recurrent states keep transformers' own layers: they cannot be padded afterwards.
+    """
+    cache = DynamicCache(config=model.config)
+    if any(type(layer) is not DynamicLayer for layer in cache.layers):
+        return cache, False
+    cache.layers = [GrowingLayer() for _ in cache.layers]
+    return cache, True
+
+
+def _with_room(
+    buffer: torch.Tensor | None, current: torch.Tensor, new: torch.Tensor, used: int, needed: int
+) -> torch.Tensor:
+    if buffer is not None and buffer.shape[2] >= needed:
+        return buffer
+    larger = new.new_empty((*new.shape[:2], needed + BLOCK_TOKENS, new.shape[3]))
+    if used:
+        larger[:, :, :used] = current
+    return larger

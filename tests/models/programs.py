@@ -1,0 +1,10 @@
+"""Programs that play models in the processes of this room's tests."""
+
+from __future__ import annotations
+
+from understudy.models import Request
+
+
+def shout(request: Request) -> str:
+    """What was said last, louder."""
+    return request.messages[-1].content.upper()

@@ -1,0 +1,91 @@
+"""A student is what was trained, or it is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tests.models.faulty_server import Faulty, reply, running
+from tests.models.test_server import serving
+from tests.tiny_model import save_tiny_adapter
+from understudy.models import DType, LocalConfig, OpenAIChatConfig
+from understudy.models.loading import AdapterWithoutEffectError
+from understudy.models.local import LocalModel
+from understudy.models.parity import StudentMismatchError, check_student
+from understudy.records import Message, Role
+
+PROMPTS = [(Message(role=Role.USER, content=text),) for text in ("hello", "What is 6 * 7?", "Who wrote it?")]
+
+
+@pytest.fixture(scope="module")
+def merged_dir(tiny_dir: Path, adapter_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As training would merge it."""
+    folder = tmp_path_factory.mktemp("merged")
+    base = AutoModelForCausalLM.from_pretrained(tiny_dir, dtype=torch.float32)
+    PeftModel.from_pretrained(base, adapter_dir).merge_and_unload().save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_dir).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def base(tiny_dir: Path) -> LocalConfig:
+    return LocalConfig(path=str(tiny_dir), dtype=DType.FLOAT32)
+
+
+def at(url: str) -> OpenAIChatConfig:
+    return OpenAIChatConfig(model="student", base_urls=(url,), max_retries=0)
+
+
+def test_base_adapter_merged_weights_and_server_are_compared(
+    base: LocalConfig, tiny_dir: Path, adapter_dir: Path, merged_dir: Path
+) -> None:
+    student = LocalConfig(path=str(merged_dir), name="student")
+    with LocalModel(student) as model, serving(model) as url:
+        report = check_student(base, PROMPTS, adapter=str(adapter_dir), merged=str(merged_dir), server=at(url))
+    by_name = {system.system: system for system in report.systems}
+    assert list(by_name) == ["base", "server", "merged"]
+    for same in ("server", "merged"):
+        assert by_name[same].greedy_agreement == 1.0
+        assert (by_name[same].max_difference_nat or 0) < 1e-4
+        assert by_name[same].n_tokens > 10
+    assert (by_name["base"].mean_difference_nat or 0) > 0.1
+    assert by_name["base"].greedy_agreement < 1.0
+    assert report.n_prompts == 3
+
+
+def test_an_adapter_without_effect_is_refused(base: LocalConfig, tiny_dir: Path, tmp_path: Path) -> None:
+    idle = save_tiny_adapter(tiny_dir, tmp_path, scale=0.0)
+    with pytest.raises(AdapterWithoutEffectError):
+        check_student(base, PROMPTS, adapter=str(idle))
+
+
+def test_merged_weights_that_differ_are_refused(base: LocalConfig, tiny_dir: Path, adapter_dir: Path) -> None:
+    with pytest.raises(StudentMismatchError, match=r"merged is not .* log-probabilities differ"):
+        check_student(base, PROMPTS, adapter=str(adapter_dir), merged=str(tiny_dir))
+
+
+def test_a_server_of_the_base_is_not_the_student(base: LocalConfig, tiny_dir: Path, adapter_dir: Path) -> None:
+    mistake = LocalConfig(path=str(tiny_dir), name="student")
+    with (
+        LocalModel(mistake) as model,
+        serving(model) as url,
+        pytest.raises(StudentMismatchError, match="server is not"),
+    ):
+        check_student(base, PROMPTS, adapter=str(adapter_dir), server=at(url))
+
+
+def test_a_server_that_tells_only_text_is_compared_by_its_text(base: LocalConfig, adapter_dir: Path) -> None:
+    with (
+        running(Faulty(lambda body: reply("something else"))) as other,
+        pytest.raises(StudentMismatchError, match="no greedy reply equals"),
+    ):
+        check_student(base, PROMPTS, adapter=str(adapter_dir), server=at(other.url))
+
+
+def test_no_prompts_are_refused(base: LocalConfig) -> None:
+    with pytest.raises(ValueError, match="at least one prompt"):
+        check_student(base, [])
