@@ -13,49 +13,24 @@ import cmath
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
+
+from understudy.grading.values import (
+    MAX_FACTORIAL,
+    NotClosedError,
+    Value,
+    add,
+    divide,
+    factorial,
+    multiply,
+    power,
+    read_number,
+    root_of,
+    whole,
+)
 
 MAX_CHARS = 1_000
 MAX_DEPTH = 40
-MAX_POWER_BITS = 200_000
-MAX_FACTORIAL = 2_000
-
-
-class NotClosedError(Exception):
-    """Not a closed form that this module reads: it may hold variables, or be no formula at all."""
-
-
-class TooLargeError(NotClosedError):
-    """A number beyond all bounds, such as ``9^9^9``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A number."""
-
-    exact: Fraction | None
-    approximate: complex
-    is_decimal: bool
-    """A decimal point or an exponent took part: the writer may have rounded."""
-    is_plain: bool = False
-    """Written as one number, ``-12`` or ``0.5``, not as a formula."""
-
-    @staticmethod
-    def of(exact: Fraction, *, is_decimal: bool = False, is_plain: bool = False) -> Value:
-        """A value that is known exactly."""
-        try:
-            return Value(exact, complex(float(exact)), is_decimal, is_plain)
-        except OverflowError:
-            return Value(exact, complex(math.inf if exact > 0 else -math.inf), is_decimal, is_plain)
-
-    @staticmethod
-    def near(approximate: complex, *, is_decimal: bool = False) -> Value:
-        """A value that is known to double precision."""
-        if not cmath.isfinite(approximate):
-            raise TooLargeError("not finite")
-        return Value(None, approximate, is_decimal)
-
 
 _TOKEN = re.compile(r"\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+(?:[eE][-+]?\d+)?|\\[A-Za-z]+|[A-Za-z]+|\S")
 _PLAIN = re.compile(r"\s*([-+]?)\s*(\d+\.?\d*(?:[eE][-+]?\d{1,3})?|\.\d+(?:[eE][-+]?\d{1,3})?)\s*")
@@ -75,7 +50,7 @@ def closed_form(text: str) -> Value:
     if len(text) > MAX_CHARS:
         raise NotClosedError(f"longer than {MAX_CHARS} signs")
     if plain := _PLAIN.fullmatch(text):
-        value = _read_number(plain[2])
+        value = read_number(plain[2])
         sign = -1 if plain[1] == "-" else 1
         return Value.of(sign * (value.exact or Fraction(0)), is_decimal=value.is_decimal, is_plain=True)
     reader = _Reader(_TOKEN.findall(text))
@@ -94,6 +69,7 @@ class _Reader:
         self._at = 0
         self._depth = 0
         self._in_angle = False
+        self._in_bars = False
 
     @property
     def token(self) -> str | None:
@@ -117,7 +93,7 @@ class _Reader:
         value = self._product()
         while self.token in ("+", "-"):
             sign = 1 if self._take() == "+" else -1
-            value = _add(value, self._product(), sign)
+            value = add(value, self._product(), sign)
         self._depth -= 1
         return value
 
@@ -126,15 +102,17 @@ class _Reader:
         while True:
             if self.token in ("*", "/"):
                 divides = self._take() == "/"
-                value = _divide(value, self._signed()) if divides else _multiply(value, self._signed())
+                value = divide(value, self._signed()) if divides else multiply(value, self._signed())
             elif self._starts_factor():
-                value = _multiply(value, self._power())
+                value = multiply(value, self._power())
             else:
                 return value
 
     def _starts_factor(self) -> bool:
         token = self.token
-        return token is not None and (token in _STARTS_FACTOR or token[0] == "\\" or token[0].isalpha())
+        if token is None or (token == "|" and self._in_bars):
+            return False
+        return token in _STARTS_FACTOR or token[0] == "\\" or token[0].isalpha()
 
     def _signed(self) -> Value:
         if self.token in ("+", "-"):
@@ -144,7 +122,7 @@ class _Reader:
             negative = self._take() == "-"
             value = self._signed()
             self._depth -= 1
-            return _multiply(Value.of(Fraction(-1)), value) if negative else value
+            return multiply(Value.of(Fraction(-1)), value) if negative else value
         return self._power()
 
     def _power(self) -> Value:
@@ -152,18 +130,18 @@ class _Reader:
         if self.token != "^":
             return base
         self._take()
-        return _raise(base, self._signed())
+        return power(base, self._signed())
 
     def _postfixed(self) -> Value:
         value = self._atom()
         while self.token in ("!", "°", "%"):
             sign = self._take()
             if sign == "!":
-                value = Value.of(Fraction(_factorial(value)))
+                value = Value.of(Fraction(factorial(value)))
             elif sign == "%":
-                value = _divide(value, Value.of(Fraction(100)))
+                value = divide(value, Value.of(Fraction(100)))
             elif self._in_angle:
-                value = _multiply(value, Value.near(math.pi / 180))
+                value = multiply(value, Value.near(math.pi / 180))
         return value
 
     def _atom(self) -> Value:
@@ -175,21 +153,23 @@ class _Reader:
             self._expect(")" if token == "(" else "}")
             return value
         if token == "|":
+            self._in_bars = True
             value = self.sum()
             self._expect("|")
+            self._in_bars = False
             return Value(None if value.exact is None else abs(value.exact), abs(value.approximate), value.is_decimal)
         return self._named(token.lstrip("\\"), is_command=token[0] == "\\")
 
     def _number(self, token: str) -> Value:
-        value = _read_number(token)
+        value = read_number(token)
         if self.token in ("i", "j", "I") or not token.isdigit():
             return value
         if self.token == "\\frac":
-            return _add(value, self._fraction(), 1)
+            return add(value, self._fraction(), 1)
         following = self._tokens[self._at : self._at + 3]
         if len(following) == 3 and following[1] == "/" and following[0].isdigit() and following[2].isdigit():
             self._at += 3
-            return _add(value, Value.of(Fraction(int(following[0]), int(following[2]))), 1)
+            return add(value, Value.of(Fraction(int(following[0]), int(following[2]))), 1)
         return value
 
     def _fraction(self) -> Value:
@@ -199,12 +179,12 @@ class _Reader:
         parts = (above.exact, below.exact)
         if any(p is None or p <= 0 or p.denominator != 1 for p in parts):
             raise NotClosedError("a number before a fraction that is not a mixed number")
-        return _divide(above, below)
+        return divide(above, below)
 
     def _named(self, name: str, *, is_command: bool) -> Value:
         if name == "frac":
             above = self._argument()
-            return _divide(above, self._argument())
+            return divide(above, self._argument())
         if name == "sqrt":
             return self._root()
         if name == "binom":
@@ -218,7 +198,7 @@ class _Reader:
         raise NotClosedError(f"{name!r} is no number")
 
     def _binomial(self) -> Value:
-        n, k = _whole(self._argument()), _whole(self._argument())
+        n, k = whole(self._argument()), whole(self._argument())
         if not 0 <= k <= n <= MAX_FACTORIAL:
             raise NotClosedError("binomial out of bounds")
         return Value.of(Fraction(math.comb(n, k)))
@@ -227,22 +207,22 @@ class _Reader:
         degree = 2
         if self.token == "[":
             self._take()
-            degree = _whole(self.sum())
+            degree = whole(self.sum())
             self._expect("]")
-        return _root_of(self._argument(single_digit=False), degree)
+        return root_of(self._argument(single_digit=False), degree)
 
     def _call(self, name: str) -> Value:
-        power = None
+        exponent = None
         if self.token == "^":
             self._take()
-            power = self._argument()
+            exponent = self._argument()
         was_in_angle, self._in_angle = self._in_angle, name in _TRIGONOMETRIC
         argument = self._power()
         self._in_angle = was_in_angle
-        if power is not None and power.exact == -1:
+        if exponent is not None and exponent.exact == -1:
             raise NotClosedError("an inverse or a reciprocal, which is not clear")
         value = Value.near(_FUNCTIONS[name](argument.approximate), is_decimal=argument.is_decimal)
-        return value if power is None else _raise(value, power)
+        return value if exponent is None else power(value, exponent)
 
     def _argument(self, *, single_digit: bool = True) -> Value:
         r"""What a command takes: a group, or the next sign (``\frac12`` is a half, ``\sqrt51`` the root of 51)."""
@@ -262,84 +242,3 @@ class _Reader:
         if token[0] == "\\":
             return self._named(token[1:], is_command=True)
         raise NotClosedError(f"{token!r} is no argument")
-
-
-def _read_number(token: str) -> Value:
-    is_decimal = not token.isdigit()
-    mantissa, _, exponent = token.lower().partition("e")
-    if exponent and abs(int(exponent)) > 400:
-        raise TooLargeError(token)
-    return Value.of(Fraction(mantissa.rstrip(".") or "0") * Fraction(10) ** int(exponent or 0), is_decimal=is_decimal)
-
-
-def _add(a: Value, b: Value, sign: int) -> Value:
-    is_decimal = a.is_decimal or b.is_decimal
-    if a.exact is not None and b.exact is not None:
-        return Value.of(a.exact + sign * b.exact, is_decimal=is_decimal)
-    return Value.near(a.approximate + sign * b.approximate, is_decimal=is_decimal)
-
-
-def _multiply(a: Value, b: Value) -> Value:
-    is_decimal = a.is_decimal or b.is_decimal
-    if a.exact is not None and b.exact is not None:
-        return Value.of(a.exact * b.exact, is_decimal=is_decimal)
-    return Value.near(a.approximate * b.approximate, is_decimal=is_decimal)
-
-
-def _divide(a: Value, b: Value) -> Value:
-    is_decimal = a.is_decimal or b.is_decimal
-    if a.exact is not None and b.exact is not None:
-        return Value.of(a.exact / b.exact, is_decimal=is_decimal)
-    return Value.near(a.approximate / b.approximate, is_decimal=is_decimal)
-
-
-def _raise(base: Value, exponent: Value) -> Value:
-    is_decimal = base.is_decimal or exponent.is_decimal
-    if base.exact is not None and exponent.exact is not None:
-        if exponent.exact.denominator == 1:
-            return Value.of(_whole_power(base.exact, exponent.exact.numerator), is_decimal=is_decimal)
-        if exponent.exact.denominator <= 12 and base.exact > 0:
-            raised = _whole_power(base.exact, exponent.exact.numerator)
-            return _root_of(Value.of(raised, is_decimal=is_decimal), exponent.exact.denominator)
-    return Value.near(base.approximate**exponent.approximate, is_decimal=is_decimal)
-
-
-def _whole_power(base: Fraction, exponent: int) -> Fraction:
-    bits = max(base.numerator.bit_length(), base.denominator.bit_length())
-    if bits > 1 and abs(exponent) * bits > MAX_POWER_BITS:
-        raise TooLargeError("a power beyond all bounds")
-    return base if exponent == 1 else Fraction(base**exponent) if bits > 1 else Fraction(base ** (exponent % 2 + 2))
-
-
-def _root_of(value: Value, degree: int) -> Value:
-    if not 2 <= degree <= 100:
-        raise NotClosedError(f"root of degree {degree}")
-    if value.exact is not None and value.exact >= 0:
-        above, below = _whole_root(value.exact.numerator, degree), _whole_root(value.exact.denominator, degree)
-        if above is not None and below is not None:
-            return Value.of(Fraction(above, below), is_decimal=value.is_decimal)
-    if degree == 2:
-        return Value.near(cmath.sqrt(value.approximate), is_decimal=value.is_decimal)
-    if value.approximate.imag == 0 and value.approximate.real < 0 and degree % 2:
-        return Value.near(-((-value.approximate.real) ** (1 / degree)), is_decimal=value.is_decimal)
-    return Value.near(value.approximate ** (1 / degree), is_decimal=value.is_decimal)
-
-
-def _whole_root(whole: int, degree: int) -> int | None:
-    if whole.bit_length() > 1000:
-        return None
-    guess = math.isqrt(whole) if degree == 2 else round(whole ** (1 / degree)) if whole.bit_length() < 1000 else 0
-    return next((g for g in (guess - 1, guess, guess + 1) if g >= 0 and g**degree == whole), None)
-
-
-def _whole(value: Value) -> int:
-    if value.exact is None or value.exact.denominator != 1:
-        raise NotClosedError("expected a whole number")
-    return int(value.exact)
-
-
-def _factorial(value: Value) -> int:
-    whole = _whole(value)
-    if not 0 <= whole <= MAX_FACTORIAL:
-        raise TooLargeError("a factorial beyond all bounds")
-    return math.factorial(whole)

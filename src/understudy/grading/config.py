@@ -34,8 +34,9 @@ class MathsConfig(Record):
     """Two whole numbers are equal only if they are the same. The protocol lets 20174 pass for 20175."""
     percent_leniency: bool = False
     """A hundredth and a hundredfold of the reference count as right, as in the paper's released grader."""
-    deadline_s: Annotated[float, Field(gt=0)] = 4.0
-    """Seconds that the symbolic comparison of one answer may take; after that it is not equal."""
+    deadline_s: Annotated[float, Field(gt=0)] = 2.0
+    """CPU seconds that the symbolic comparison of one answer may take; after that it is not equal. In any case it ends
+    after 4.5 s on the clock."""
     n_workers: Annotated[int, Field(ge=1)] = 2
     """Processes for symbolic comparison; none is started before the first answer that needs one."""
     worker_memory_bytes: Annotated[int, Field(ge=256 * 1024**2)] = 2 * 1024**3

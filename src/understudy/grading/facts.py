@@ -18,7 +18,8 @@ from understudy.grading.grader import Judgement, is_no_answer
 from understudy.records import Task
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
-_NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\w])")
+_NUMBER = re.compile(r"(?<!\S)[^\w\s]*?([-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)[^\w\s]*(?!\S)")
+"""A number that stands alone, whatever punctuation is around it."""
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}‘’“”´–—−…]")
 _KEPT = {".": "\ue000", "-": "\ue001"}
 """A number's point and sign, out of the way while punctuation is deleted."""
@@ -27,7 +28,7 @@ _KEPT = {".": "\ue000", "-": "\ue001"}
 def normalise_answer(text: str) -> str:
     """Lower case, no punctuation, no articles, single blanks; numbers in one spelling."""
     text = unicodedata.normalize("NFKC", text).casefold()
-    text = _NUMBER.sub(lambda match: _spell_number(match[0]), text)
+    text = _NUMBER.sub(lambda match: _spell_number(match[1]), text)
     text = _PUNCTUATION.sub("", text)
     for sign, kept in _KEPT.items():
         text = text.replace(kept, sign)

@@ -53,8 +53,9 @@ Reply with one JSON object and nothing else, of this schema:
 
 _OBJECT = re.compile(r"\{[^{}]*\}", re.DOTALL)
 _FIELD = re.compile(r"[\"']?correct[\"']?\s*[:=]\s*[\"']?(true|false|yes|no)", re.IGNORECASE)
-_WORD = re.compile(r"\b(incorrect|correct|wrong|right|yes|no)\b", re.IGNORECASE)
-_YES = frozenset({"true", "yes", "correct", "right"})
+_YES = frozenset({"true", "yes"})
+_WRONG = re.compile(r"\b(?:incorrect|wrong|(?:not|isn't|never)\s+(?:\w+\s+)?(?:correct|right))\b", re.IGNORECASE)
+_RIGHT = re.compile(r"\b(?:correct|right)\b", re.IGNORECASE)
 
 
 class JudgeGrader:
@@ -113,7 +114,7 @@ def _prompt(task: Task, given: str) -> str:
 
 
 def parse_verdict(reply: str) -> Verdict | None:
-    """The verdict in a reply: a JSON object of the schema, else the field, else the only verdict word there is."""
+    """The verdict in a reply: a JSON object of the schema, else the field, else the one verdict that its words give."""
     for text in reversed(_OBJECT.findall(reply)):
         try:
             return Verdict.model_validate_json(text)
@@ -121,8 +122,10 @@ def parse_verdict(reply: str) -> Verdict | None:
             continue
     if field := _FIELD.search(reply):
         return Verdict(correct=field[1].casefold() in _YES)
-    words = {word.casefold() in _YES for word in _WORD.findall(reply)}
-    return Verdict(correct=words.pop()) if len(words) == 1 else None
+    rest, n_wrong = _WRONG.subn("", reply)
+    n_right = len(_RIGHT.findall(rest))
+    is_clear = "{" not in reply and (n_wrong == 0) != (n_right == 0)
+    return Verdict(correct=n_right > 0) if is_clear else None
 
 
 def _read_cache(path: Path | None) -> dict[str, Verdict]:

@@ -10,19 +10,21 @@ exactly. The released code's ×100 / ÷100 leniency is the option ``percent_leni
 
 from __future__ import annotations
 
+import cmath
 import re
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
 
 from understudy.grading.answers import mathematical_answer
-from understudy.grading.closed_form import NotClosedError, TooLargeError, Value, closed_form
+from understudy.grading.closed_form import closed_form
 from understudy.grading.config import MathsConfig
 from understudy.grading.grader import Judgement, is_no_answer
 from understudy.grading.pool import WorkerPool
 from understudy.grading.structures import Items, Matrix, Node, Scalar, Union, read_node
 from understudy.grading.tidy import squeeze, tidy, to_latex
 from understudy.grading.units import same_words, strip_units, unwrap_text, words_of
+from understudy.grading.values import NotClosedError, TooLargeError, Value
 from understudy.records import Task
 
 MAX_ANSWER_CHARS = 4_000
@@ -199,6 +201,8 @@ class _Comparison:
             if (self._config.exact_integers and whole) or not (both_plain or a.is_decimal or b.is_decimal):
                 return False
             return abs(a.exact - b.exact) <= Fraction(self._config.rel_tol) * max(abs(a.exact), abs(b.exact))
+        if not (cmath.isfinite(a.approximate) and cmath.isfinite(b.approximate)):
+            return False
         rel_tol = self._config.rel_tol if a.is_decimal or b.is_decimal else EXACT_REL_TOL
         size = max(abs(a.approximate), abs(b.approximate))
         return abs(a.approximate - b.approximate) <= max(rel_tol * size, ABS_TOL)
@@ -214,7 +218,7 @@ class _Comparison:
             self._how = f"symbolic comparison took more than {self._config.deadline_s:g} s"
             return False
         reply = self._pool.ask(to_latex(wanted), to_latex(came), self._left_s)
-        self._left_s -= reply.elapsed_s
+        self._left_s -= reply.cpu_s
         self._how = reply.how
         return reply.equal
 

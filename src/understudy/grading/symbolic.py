@@ -19,6 +19,11 @@ def library_version() -> str:
     return f"math-verify {version('math-verify')}"
 
 
+def warm_up() -> None:
+    """Compare two formulas once, so that the tables that the libraries build on first use are there."""
+    equal_symbolically(r"\frac{(x+1)^2}{2}", r"\frac{x^2}{2} + x + \sqrt{\frac{1}{4}}")
+
+
 def equal_symbolically(reference: str, answer: str) -> tuple[bool, str]:
     """Whether two formulas are equal. What cannot be read, or breaks the library, is not equal."""
     try:

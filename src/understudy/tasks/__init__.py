@@ -7,6 +7,12 @@ training and test questions that are too much alike. Not promised: that a Hub da
 
 from understudy.tasks.benchmarks import BENCHMARKS, TEST_SETS, TRAINING_SETS, Benchmark, UnknownTaskSetError
 from understudy.tasks.config import FieldMap, Origin, TaskSetConfig
+from understudy.tasks.decontamination import (
+    Contamination,
+    ContaminationRule,
+    DecontaminationConfig,
+    find_contamination,
+)
 from understudy.tasks.download import DownloadError
 from understudy.tasks.loading import TaskSet, load_tasks
 from understudy.tasks.rows import BadTaskError, SkipReason
@@ -17,6 +23,9 @@ __all__ = [
     "TRAINING_SETS",
     "BadTaskError",
     "Benchmark",
+    "Contamination",
+    "ContaminationRule",
+    "DecontaminationConfig",
     "DownloadError",
     "FieldMap",
     "Origin",
@@ -24,5 +33,6 @@ __all__ = [
     "TaskSet",
     "TaskSetConfig",
     "UnknownTaskSetError",
+    "find_contamination",
     "load_tasks",
 ]

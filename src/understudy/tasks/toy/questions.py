@@ -42,7 +42,7 @@ class FactQuestion:
 
 
 def toy_tasks(split: Split, limit: int, seed: int) -> list[Task]:
-    """``limit`` tasks of a split: one-hop, two-hop, maths in turn. A smaller limit gives the beginning of the same list.
+    """``limit`` tasks of a split: one-hop, two-hop, maths in turn. A smaller limit gives the beginning of the list.
 
     Raises:
         ValueError: the world has fewer different questions than ``limit`` wants.

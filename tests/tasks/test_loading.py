@@ -1,0 +1,177 @@
+"""Real files, JSONL, Hub folders, the toy world; what is skipped is counted, what is bad is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from understudy.records import TaskKind
+from understudy.tasks import (
+    BENCHMARKS,
+    TEST_SETS,
+    TRAINING_SETS,
+    BadTaskError,
+    DownloadError,
+    FieldMap,
+    SkipReason,
+    TaskSetConfig,
+    load_tasks,
+)
+
+FILES = [(b.name, b.split, b.n_rows) for files in BENCHMARKS.values() for b in files]
+
+
+@pytest.fixture
+def data_dir(shared_dir: Path) -> Path:
+    return shared_dir / "data" / "benchmarks"
+
+
+def own(path: Path, rows: list[dict[str, Any]], **keys: Any) -> TaskSetConfig:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return TaskSetConfig(**({"name": "mine", "path": path, "kind": TaskKind.FACT} | keys))
+
+
+def test_there_are_eight_test_sets_and_three_training_sets() -> None:
+    assert (len(TEST_SETS), len(TRAINING_SETS), len(FILES)) == (8, 3, 11)
+
+
+@pytest.mark.parametrize(("name", "split", "n_rows"), FILES)
+def test_the_real_files_load(data_dir: Path, name: str, split: str, n_rows: int) -> None:
+    found = load_tasks(TaskSetConfig(name=name, split=split, data_dir=data_dir))
+    n_empty = found.skipped.get(SkipReason.EMPTY_ANSWER, 0)
+    assert found.n_rows == n_rows == len(found.tasks) + n_empty
+    assert n_empty == (2 if name in ("math_hard", "math_medium") else 0)
+    assert found.n_repeated == (1 if name == "musique" else 0)
+    assert len({task.id for task in found.tasks}) == len(found.tasks)
+    assert {(task.source, task.split) for task in found.tasks} == {(name, split)}
+    assert found.licence
+    is_maths = name in ("math500", "gsm_hard", "aime", "olymmath", "math_hard", "math_medium")
+    assert {task.kind for task in found.tasks} == {TaskKind.MATHS if is_maths else TaskKind.FACT}
+
+
+def test_facts_of_the_real_files(data_dir: Path) -> None:
+    hard = load_tasks(TaskSetConfig(name="math_hard", data_dir=data_dir))
+    medium = load_tasks(TaskSetConfig(name="math_medium", data_dir=data_dir))
+    gsm = load_tasks(TaskSetConfig(name="gsm_hard", data_dir=data_dir))
+    assert {task.level for task in hard.tasks} == {"Level 4", "Level 5"}
+    assert {task.level for task in medium.tasks} == {"Level 2", "Level 3"}
+    assert {task.type for task in load_tasks(TaskSetConfig(name="olymmath", data_dir=data_dir)).tasks} >= {"Algebra"}
+    assert gsm.tasks[0].answer == "13138980"
+
+
+def test_a_limit_is_drawn_by_seed_and_grows(data_dir: Path) -> None:
+    def ids(limit: int, seed: int) -> list[str]:
+        return [t.id for t in load_tasks(TaskSetConfig(name="aime", data_dir=data_dir, limit=limit, seed=seed)).tasks]
+
+    everything = [task.id for task in load_tasks(TaskSetConfig(name="aime", data_dir=data_dir)).tasks]
+    assert ids(10, 1) == ids(10, 1) != ids(10, 2)
+    assert set(ids(10, 1)) < set(ids(20, 1))
+    assert [i for i in everything if i in set(ids(10, 1))] == ids(10, 1)
+    assert ids(1_000, 1) == everything
+
+
+def test_another_file_of_that_name_is_refused(tmp_path: Path) -> None:
+    config = TaskSetConfig(name="aime", data_dir=tmp_path)
+    with pytest.raises(DownloadError, match="there is no such file"):
+        load_tasks(config)
+    (tmp_path / "aime_90_20250504.json").write_text('{"examples": []}')
+    with pytest.raises(DownloadError, match="is not the paper's file: expected 4458"):
+        load_tasks(config)
+
+
+def test_jsonl_with_a_field_map(tmp_path: Path) -> None:
+    rows = [
+        {"key": "a", "q": {"text": " Who? "}, "gold": ["Max Teller", "Teller"], "also": ["M. Teller"], "hard": 3},
+        {"key": "b", "q": {"text": "How many?"}, "gold": 12.0, "also": None, "hard": 1.5},
+    ]
+    fields = FieldMap(question="q.text", answer="gold", id="key", aliases="also", level="hard")
+    found = load_tasks(own(tmp_path / "q.jsonl", rows, fields=fields, split="dev"))
+    first, second = found.tasks
+    assert (first.id, first.question, first.answer) == ("mine/a", "Who?", "Max Teller")
+    assert first.aliases == ("Teller", "M. Teller")
+    assert (second.answer, second.level, second.split) == ("12", "1.5", "dev")
+
+
+def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
+    rows = [
+        {"question": "A?", "answer": "a"},
+        {"question": "A?", "answer": "a"},
+        {"question": "A?", "answer": "b"},
+        {"question": "B?", "answer": " "},
+        {"question": "C?", "answer": None},
+        {"question": "D?", "answer": [""]},
+    ]
+    found = load_tasks(own(tmp_path / "q.jsonl", rows))
+    assert [task.answer for task in found.tasks] == ["a", "b"]
+    assert found.skipped == {SkipReason.DUPLICATE: 1, SkipReason.EMPTY_ANSWER: 3}
+    assert found.n_rows == 6
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"question": "B?"}', "line 2, field 'answer': expected in the row, which has question"),
+        (
+            '{"question": 3.5, "answer": {"x": 1}}',
+            "line 2, field 'answer': expected a text, a number or a list of them",
+        ),
+        ('{"question": ["B?"], "answer": "b"}', "line 2, field 'question': expected a text or a number, came list"),
+        ('{"question": true, "answer": "b"}', "line 2, field 'question': expected a text or a number, came bool True"),
+        ('{"question": " ", "answer": "b"}', "line 2, field 'question': expected a question, came str"),
+        ('{"question": ', 'line 2: expected a JSON object, came \'{"question": '),
+        ("[1]", "line 2: expected a JSON object, came list"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text('{"question": "A?", "answer": "a"}\n' + line + "\n")
+    with pytest.raises(BadTaskError) as caught:
+        load_tasks(TaskSetConfig(name="mine", path=path, kind=TaskKind.FACT))
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_one_id_for_two_questions_is_refused(tmp_path: Path) -> None:
+    rows = [{"i": 1, "question": "A?", "answer": "a"}, {"i": 1, "question": "B?", "answer": "b"}]
+    with pytest.raises(BadTaskError, match=r"line 2: expected an id of its own, 'mine/1' came before at .*line 1"):
+        load_tasks(own(tmp_path / "q.jsonl", rows, fields=FieldMap(id="i")))
+
+
+def test_a_local_folder_of_the_hub(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for split in ("train", "test"):
+        (folder / f"{split}.jsonl").write_text(
+            json.dumps({"question": f"{split}?", "answer": {"text": ["x", "y"]}}) + "\n"
+        )
+
+    def load(split: str) -> list[tuple[str, str, tuple[str, ...]]]:
+        config = TaskSetConfig(
+            name="mine",
+            hub=str(folder),
+            split=split,
+            kind=TaskKind.FACT,
+            fields=FieldMap(answer="answer.text"),
+            cache_dir=tmp_path / "cache",
+        )
+        return [(task.question, task.answer, task.aliases) for task in load_tasks(config).tasks]
+
+    assert load("test") == [("test?", "x", ("y",))]
+    with pytest.raises(BadTaskError, match=r"split: .* has test, train, 'nothing' came"):
+        load("")
+
+
+def test_the_toy_world_by_the_same_call() -> None:
+    found = load_tasks(TaskSetConfig(name="toy", split="dev", limit=6, seed=3))
+    assert len(found.tasks) == 6
+    assert found.tasks == load_tasks("toy", split="dev", limit=6, seed=3).tasks
+
+
+def test_the_short_call_and_a_config_do_not_mix(tmp_path: Path) -> None:
+    config = own(tmp_path / "q.jsonl", [{"question": "A?", "answer": "a"}])
+    with pytest.raises(ValueError, match="limit: belongs into the config"):
+        load_tasks(config, limit=3)
