@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import time
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from understudy.sandbox.calls import Answer, Call, clean, refusal
 from understudy.sandbox.channel import Channel
 from understudy.sandbox.execution import Execution, Limits, SandboxError, Usage
 from understudy.sandbox.inside.frames import Frame, FrameError
+from understudy.sandbox.printed import Printed
 from understudy.sandbox.process import Process
 
 _MAX_BYTES = 64 << 20
@@ -65,24 +66,6 @@ class Terms:
     """A fork needs the host's leave. Without it (level ``rlimits``) nobody asks."""
 
 
-@dataclass(slots=True)
-class Printed:
-    """Text that has come so far, within the limit."""
-
-    limit: int
-    parts: list[str] = field(default_factory=list)
-    n_chars: int = 0
-    dropped: int = 0
-
-    def add(self, text: str) -> None:
-        """Keep what fits, count the rest."""
-        kept = text[: max(0, self.limit - self.n_chars)]
-        self.n_chars += len(kept)
-        self.dropped += len(text) - len(kept)
-        if kept:
-            self.parts.append(kept)
-
-
 class Action:
     """One run of code. ``call`` is set while a call waits for its answer."""
 
@@ -123,8 +106,6 @@ class Action:
         """Take what has come."""
         try:
             for frame in self.channel.receive():
-                if self.phase is Phase.ENDED:
-                    break
                 self._take(frame)
             if self.channel.n_bytes - self._bytes_before > _MAX_BYTES:
                 raise FrameError(f"more than {_MAX_BYTES} bytes in one action")
@@ -220,7 +201,7 @@ class Action:
 
     def _finish(self, frame: Frame) -> None:
         status, dropped = frame.get("status"), frame.get("dropped")
-        if status not in _STATUSES:
+        if not isinstance(status, str) or status not in _STATUSES:
             raise FrameError(f"status {status!r:.40} is unknown")
         if isinstance(dropped, int) and 0 <= dropped < 1 << 62:
             self._printed.dropped += dropped
@@ -228,7 +209,7 @@ class Action:
         if status == "timeout":
             error = f"Timeout: {self._time_text()}" + error[error.find("\n") :] if "\n" in error else self._time_text()
         execution = self._execution(
-            ExecutionStatus(str(status)),
+            ExecutionStatus(status),
             value=_text(frame, "value"),
             final=_text(frame, "final"),
             name="Timeout" if status == "timeout" else _text(frame, "name") or "",
@@ -240,7 +221,7 @@ class Action:
         self._end(execution)
 
     def _kill(self, status: ExecutionStatus, text: str) -> None:
-        if self.process is None or self.phase is Phase.ENDED:
+        if self.process is None:
             raise SandboxError(f"a process that had no code yet misbehaved: {text}")
         self.process.kill()
         name = "Timeout" if status is ExecutionStatus.TIMEOUT else "Violation"

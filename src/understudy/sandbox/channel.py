@@ -11,6 +11,7 @@ import array
 import os
 import socket
 import struct
+from collections.abc import Iterator
 
 from understudy.sandbox.inside.frames import Assembler, Frame, FrameError, pack
 
@@ -49,6 +50,11 @@ class Channel:
         """Whether ``flush`` has work left."""
         return bool(self._outbox)
 
+    @property
+    def has_part_of_frame(self) -> bool:
+        """Whether a frame has begun to come."""
+        return self._assembler.n_waiting > 0
+
     def send(self, frame: Frame, descriptors: tuple[int, ...] = ()) -> None:
         """Queue one frame and send what the socket takes now. Descriptors need an empty queue."""
         if descriptors and self._outbox:
@@ -70,15 +76,17 @@ class Channel:
         except OSError:
             self._outbox.clear()
 
-    def receive(self) -> list[Frame]:
-        """Frames that have come. Sets ``is_closed`` at the end of the stream. Raises ``FrameError``."""
+    def receive(self) -> Iterator[Frame]:
+        """Frames that have come; good ones before a bad one, which raises ``FrameError``.
+
+        Sets ``is_closed`` at the end of the stream.
+        """
         for _ in range(_MAX_READS):
             if not self._read():
                 break
-        frames = list(self._assembler.frames())
-        if frames:
+        for frame in self._assembler.frames():
             self._takes_descriptor = False
-        return frames
+            yield frame
 
     def _read(self) -> bool:
         """One read. False when there is nothing more for now."""

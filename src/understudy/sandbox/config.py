@@ -50,7 +50,6 @@ WIDER_IMPORTS = (
     "textwrap",
     "types",
     "typing",
-    "zoneinfo",
 )
 """The same and what else ordinary programs ask for. No less safe: the allowlist of imports is no part of the
 isolation.
@@ -94,7 +93,9 @@ class SandboxConfig(Record):
     preload: tuple[str, ...] = ("numpy", "sympy")
     """Loaded once, before the first episode. C extensions can be had in no other way."""
     imports: tuple[str, ...] = PROTOCOL_IMPORTS
-    """Modules, with all below them, that the code may import."""
+    """Modules, with all below them, that the code may import. What is not of the standard library counts only when it
+    is preloaded, or brought along by what is.
+    """
     limits: Limits = Limits()
     rollback: Rollback = Rollback.AUTO
     docker_image: str = ""

@@ -17,7 +17,7 @@ from understudy.sandbox.answering import Answering, InThisThread, InThreads
 from understudy.sandbox.calls import Calls
 from understudy.sandbox.channel import Channel
 from understudy.sandbox.execution import Execution, SandboxError
-from understudy.sandbox.family import Done, Family, found, found_again
+from understudy.sandbox.family import Condition, Done, Family, found, found_again
 from understudy.sandbox.launcher import Birth, Zygote
 from understudy.sandbox.loop import Loop
 
@@ -35,7 +35,7 @@ class Episode:
         """Every action runs in a fork, so a death costs nothing; otherwise in place, and a death costs a replay."""
         self._branches: dict[int, tuple[Action, Family]] = {}
         self._log: list[Done] = []
-        self._family: Family | None = found(zygote(), birth)
+        self._family: Family | None = found(zygote, birth)
 
     def __enter__(self) -> Self:
         return self
@@ -71,18 +71,20 @@ class Episode:
 
     # --- branches -----------------------------------------------------------------------------
 
-    def branch(self, codes: Sequence[str]) -> list[Execution]:
+    def branch(self, codes: Sequence[str], *, keep_earlier: bool = False) -> list[Execution]:
         """Run each of ``codes`` from the present state, side by side, each once. The state itself stays until
         ``commit``.
 
-        A branch that comes to a call with effects stops before it, with ``Execution.waits_for`` set.
+        A branch that comes to a call with effects stops before it, with ``Execution.waits_for`` set. With
+        ``keep_earlier`` the branches of the calls before stay as well, and any of them all may be committed.
         """
         if not 1 <= len(codes) <= MAX_BRANCHES:
             raise ValueError(f"from 1 to {MAX_BRANCHES} branches are possible, {len(codes)} were asked for")
-        return self._branch(codes, has_effects=False)
+        return self._branch(codes, has_effects=False, keep_earlier=keep_earlier)
 
-    def _branch(self, codes: Sequence[str], has_effects: bool) -> list[Execution]:
-        self._drop_branches()
+    def _branch(self, codes: Sequence[str], has_effects: bool, keep_earlier: bool = False) -> list[Execution]:
+        if not keep_earlier:
+            self._drop_branches()
         family = self._living()
         if family.gate is None and self._terms.is_gated:
             return self._branch_by_replay(codes)
@@ -94,7 +96,7 @@ class Episode:
         family.process.channel.send({"t": "branch"}, tuple(sock.fileno() for sock in theirs))
         for sock in theirs:
             sock.close()
-        self._branches = {index: (action, family) for index, action in enumerate(actions)}
+        self._branches.update({self._n_branches() + index: (action, family) for index, action in enumerate(actions)})
         answering = InThisThread(self._calls) if has_effects else InThreads(self._calls, self._terms.executor)
         try:
             self._drive(actions, answering, family, is_parent=True)
@@ -103,9 +105,13 @@ class Episode:
                 family.gate.permit(0, 0)
         return [_outcome(action) for action in actions]
 
+    def _n_branches(self) -> int:
+        """Numbers are given in order and never twice before a commit."""
+        return len(self._branches)
+
     def _sockets(self, codes: Sequence[str]) -> tuple[list[Action], list[socket.socket]]:
         actions, theirs = [], []
-        for index, code in enumerate(codes):
+        for index, code in enumerate(codes, self._n_branches()):
             ours, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             actions.append(Action(code, self._terms, self._calls, Channel(ours), branch=index))
             theirs.append(far)
@@ -114,8 +120,8 @@ class Episode:
     def _branch_by_replay(self, codes: Sequence[str]) -> list[Execution]:
         """Where no fork can be guarded: a new family for each branch, brought to the same state."""
         actions = []
-        for index, code in enumerate(codes):
-            family = found_again(self._zygote(), self._birth, self._log, self._terms, self._calls)
+        for index, code in enumerate(codes, self._n_branches()):
+            family = found_again(self._zygote, self._birth, self._log, self._terms, self._calls)
             action = Action(code, self._terms, self._calls, family.process.channel, branch=index)
             self._branches[index] = (action, family)
             actions.append(action)
@@ -130,7 +136,7 @@ class Episode:
         it is the same one. A branch whose process is gone leaves the state as it was before it.
         """
         if execution.branch is None or execution.branch not in self._branches:
-            raise ValueError("this execution is no branch of the last call of branch()")
+            raise ValueError("this execution is no branch that branch() has given since the last action")
         action, family = self._branches.pop(execution.branch)
         self._drop_branches()
         if action.phase is Phase.WAITING:
@@ -175,10 +181,13 @@ class Episode:
 
     def _living(self) -> Family:
         """The family with the present state, made again from the log where it has died."""
-        if self._family is not None and not self._family.is_alive:
+        condition = Condition.ALIVE if self._family is None else self._family.condition()
+        if self._family is not None and condition is not Condition.ALIVE:
             self._end_family(self._family)
+            if condition is Condition.SPOILT and self._log:
+                self._log.pop()
         if self._family is None:
-            self._family = found_again(self._zygote(), self._birth, self._log, self._terms, self._calls)
+            self._family = found_again(self._zygote, self._birth, self._log, self._terms, self._calls)
         return self._family
 
     def _drive(

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import select
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from understudy.sandbox.action import Action, Terms
 from understudy.sandbox.answering import InThisThread
@@ -23,6 +25,7 @@ from understudy.sandbox.loop import Loop
 from understudy.sandbox.process import Process
 
 _BIRTH_S = 60.0
+_DEATH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,15 @@ class Done:
 
     code: str
     answers: tuple[tuple[str, Answer], ...]
+
+
+class Condition(Enum):
+    """What has become of the process that holds the state, between two actions."""
+
+    ALIVE = auto()
+    DEAD = auto()
+    SPOILT = auto()
+    """It speaks without being asked: the last action was not what it seemed, and does not count."""
 
 
 @dataclass(slots=True)
@@ -42,16 +54,17 @@ class Family:
     gate: ForkGate | None
     process: Process
     """Holds the state."""
-    log: list[Done] = field(default_factory=list)
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the state can still be used. Drops what came in unasked."""
+    def condition(self) -> Condition:
+        """Whether the state can still be used."""
+        channel = self.process.channel
         try:
-            self.process.channel.receive()
+            unasked = [frame for frame in channel.receive() if frame["t"] not in ("branched", "out")]
         except FrameError:
-            return False
-        return not self.process.channel.is_closed
+            return Condition.SPOILT
+        if unasked or channel.has_part_of_frame:
+            return Condition.SPOILT
+        return Condition.DEAD if channel.is_closed else Condition.ALIVE
 
     def move_to(self, process: Process) -> None:
         """``process``, a branch, holds the state from here on."""
@@ -74,8 +87,20 @@ class Family:
         self.zygote.end(self.founder.inner_pid)
 
 
-def found(zygote: Zygote, birth: Birth) -> Family:
-    """A new family in the state before any action. Raises ``SandboxError``."""
+def found(zygotes: Callable[[], Zygote], birth: Birth) -> Family:
+    """A new family in the state before any action; a zygote that dies over it is replaced once. Raises
+    ``SandboxError``.
+    """
+    zygote = zygotes()
+    try:
+        return _found(zygote, birth)
+    except SandboxError:
+        if not zygote.dies_within(_DEATH_S):
+            raise
+    return _found(zygotes(), birth)
+
+
+def _found(zygote: Zygote, birth: Birth) -> Family:
     channel = Channel(zygote.episode(birth), takes_descriptor=True)
     try:
         _wait_for_hello(channel)
@@ -93,7 +118,7 @@ def _wait_for_hello(channel: Channel) -> None:
     deadline = time.monotonic() + _BIRTH_S
     while (left := deadline - time.monotonic()) > 0:
         poll.poll(left * 1000)
-        frames = channel.receive()
+        frames = list(channel.receive())
         if frames and frames[0]["t"] == "hello":
             return
         if frames or channel.is_closed:
@@ -101,9 +126,9 @@ def _wait_for_hello(channel: Channel) -> None:
     raise SandboxError(f"its process was not ready within {_BIRTH_S:g} s")
 
 
-def found_again(zygote: Zygote, birth: Birth, log: list[Done], terms: Terms, calls: Calls) -> Family:
+def found_again(zygotes: Callable[[], Zygote], birth: Birth, log: list[Done], terms: Terms, calls: Calls) -> Family:
     """A new family in the state after ``log``. Raises ``SandboxError`` where the code does not do the same again."""
-    family = found(zygote, birth)
+    family = found(zygotes, birth)
     try:
         for number, done in enumerate(log, 1):
             action = Action(done.code, terms, calls, family.process.channel)
@@ -116,7 +141,6 @@ def found_again(zygote: Zygote, birth: Birth, log: list[Done], terms: Terms, cal
     except BaseException:
         family.end()
         raise
-    family.log = list(log)
     return family
 
 

@@ -92,6 +92,14 @@ class Zygote:
         """Whether it can still give birth."""
         return self._process.poll() is None
 
+    def dies_within(self, timeout_s: float) -> bool:
+        """Whether it ends in that time. One that was killed may still look alive for a moment."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def episode(self, birth: Birth) -> socket.socket:
         """Ask for a new episode; its first process will speak on the socket that is returned."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

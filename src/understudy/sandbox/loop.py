@@ -81,7 +81,7 @@ class Loop:
     def _welcome(self, action: Action) -> None:
         """A branch's first frame: from here on it has a process, and runs."""
         try:
-            frames = action.channel.receive()
+            frames = list(action.channel.receive())
             if frames and frames[0]["t"] == "hello" and self._parent is not None:
                 action.begin(Process(action.channel, self._parent.group))
             elif frames or action.channel.is_closed:
@@ -100,7 +100,7 @@ class Loop:
         if self._parent_channel is None:
             return
         try:
-            is_done = bool(self._parent_channel.receive()) or self._parent_channel.is_closed
+            is_done = bool(list(self._parent_channel.receive())) or self._parent_channel.is_closed
         except FrameError:
             is_done = True
         if is_done:

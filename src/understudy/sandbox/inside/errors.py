@@ -43,6 +43,6 @@ def describe(error: BaseException, name: str) -> str:
 def _message(error: BaseException) -> str:
     try:
         message = error.msg if isinstance(error, SyntaxError) else str(error)
-    except BaseException:
+    except Exception:
         return "(its message cannot be shown)"
     return message if len(message) <= _MAX_MESSAGE else message[:_MAX_MESSAGE] + "…"

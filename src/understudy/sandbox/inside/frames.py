@@ -52,6 +52,11 @@ class Assembler:
         self.max_bytes = max_bytes
         self._buffer = bytearray()
 
+    @property
+    def n_waiting(self) -> int:
+        """Bytes that are no complete frame yet."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> None:
         """Append what came."""
         self._buffer += data

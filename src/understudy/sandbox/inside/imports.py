@@ -95,14 +95,12 @@ def guard_imports(allowed: frozenset[str]) -> None:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        if (
-            level == 0
-            and globals is not None
-            and globals.get("__name__") == "__main__"
-            and not _is_allowed(name, allowed)
-        ):
+        is_foreign = globals is not None and globals.get("__name__") == "__main__"
+        # An import from C, such as that of _strptime, comes with the globals of whoever called it, and with a list.
+        if level == 0 and is_foreign and type(fromlist) is not list and not _is_allowed(name, allowed):
+            names = ", ".join(sorted(allowed))
             raise ForbiddenImportError(
-                f"import of {name!r} is not allowed here; what can be imported: {', '.join(sorted(allowed))}", name=name
+                f"import of {name!r} is not allowed here; what can be imported: {names}", name=name
             )
         return _real_import(name, globals, locals, fromlist or (), level)
 

@@ -74,17 +74,20 @@ class Pipe:
             part, ancillary, _, _ = self._socket.recvmsg(HEADER.size - len(head), space, socket.MSG_CMSG_CLOEXEC)
             if not part:
                 raise EOFError("the host has hung up")
-            for level, kind, body in ancillary:
+            for level, kind, rights in ancillary:
                 if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                    descriptors.frombytes(body[: len(body) - len(body) % descriptors.itemsize])
+                    descriptors.frombytes(rights[: len(rights) - len(rights) % descriptors.itemsize])
             head.extend(part)
         (size,) = HEADER.unpack(head)
         if size > _MAX_FROM_HOST:
             raise FrameError(f"frame of {size} bytes")
+        return parse(self._read(size)), list(descriptors)
+
+    def _read(self, size: int) -> bytes:
         body = bytearray()
         while len(body) < size:
             part = self._socket.recv(min(size - len(body), 1 << 20))
             if not part:
                 raise EOFError("the host has hung up")
             body.extend(part)
-        return parse(bytes(body)), list(descriptors)
+        return bytes(body)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import gc
 import linecache
 import os
 import random
@@ -40,6 +41,8 @@ class Runner:
 
     def __init__(self, pipe: Pipe, functions: list[str], seed: int) -> None:
         self._pipe = pipe
+        self._zygote = os.getppid()
+        self._dies_with_zygote = True
         self._printed = Printed(pipe)
         self._running = False
         self._stop = Stop()
@@ -69,6 +72,7 @@ class Runner:
         """Fork once for each descriptor. Only the parent gets to the end of this function."""
         state = random.getstate()  # a fork reseeds it from the kernel; every branch must go on from here
         _reap_children()
+        gc.freeze()  # what is here already is left alone by the branches' collectors, so its pages stay shared
         n_forked = 0
         for index, descriptor in enumerate(descriptors):
             try:
@@ -76,7 +80,6 @@ class Runner:
             except OSError:
                 break
             if pid == 0:
-                lockdown.die_with_parent()
                 self._become_branch(descriptor, descriptors[index + 1 :], state)
                 return
             os.close(descriptor)
@@ -86,6 +89,7 @@ class Runner:
         self._pipe.send({"t": "branched", "n": n_forked})
 
     def _become_branch(self, descriptor: int, others: list[int], state: tuple[object, ...]) -> None:
+        self._dies_with_zygote = False
         self._pipe.close()
         for other in others:
             os.close(other)
@@ -100,6 +104,11 @@ class Runner:
     # --- one action ---------------------------------------------------------------------------
 
     def _run(self, frame: Frame) -> None:
+        if (
+            not self._dies_with_zygote and os.getppid() == self._zygote
+        ):  # a branch is its child once its own parent is gone
+            lockdown.die_with_parent()
+            self._dies_with_zygote = True
         self._n_actions += 1
         name = f"<action {self._n_actions}>"
         source = str(frame["code"])
@@ -107,12 +116,10 @@ class Runner:
         self._printed.begin(limit if isinstance(limit, int) else 0)
         self._stop = Stop()
         self._answer = None
-        result: Frame = {"status": "ok"}
+        result: Frame
         try:
             self._running = True
-            value = self._execute(source, name)
-            if value is not None:
-                result["value"] = text_of(value)
+            result = self._attempt(source, name)
             self._running = False
         except BaseException as error:
             self._running = False
@@ -126,6 +133,14 @@ class Runner:
             result = {"status": "timeout"}
         self._printed.flush()
         self._pipe.send({"t": "done", "dropped": self._printed.dropped, **result})
+
+    def _attempt(self, source: str, name: str) -> Frame:
+        """Everything in which foreign code may run, finalizers of the value and of the error's frames included."""
+        try:
+            value = self._execute(source, name)
+            return {"status": "ok"} if value is None else {"status": "ok", "value": text_of(value)}
+        except Exception as error:
+            return self._failure(error, name)
 
     def _execute(self, source: str, name: str) -> object:
         """Run the statements, and give the value of the last one where that is an expression."""

@@ -30,6 +30,22 @@ from .runner import Runner
 _REAP_EVERY_MS = 20
 _REAP_TRIES = 50
 _ISOLATED = ("kernel", "docker")
+_COMPANIONS = {
+    "datetime": ("_strptime",),
+    "numpy": (
+        *("numpy.fft", "numpy.linalg", "numpy.ma", "numpy.polynomial", "numpy.random", "unicodedata"),
+        *("numpy.char", "numpy.ctypeslib", "numpy.f2py", "numpy.rec", "numpy.strings", "numpy.testing", "numpy.typing"),
+    ),
+    "sympy": (
+        *("sympy.assumptions.wrapper", "sympy.codegen.ast", "sympy.combinatorics", "sympy.integrals.heurisch"),
+        *("sympy.integrals.manualintegrate", "sympy.integrals.risch", "sympy.physics.units.systems.si"),
+        *("sympy.sets.handlers.functions", "sympy.sets.handlers.issubset", "sympy.sets.setexpr", "sympy.stats"),
+        "sympy.tensor.tensor",
+    ),
+}
+"""Loaded lazily: an episode could not have them where they are made of C, and would compile them anew where they are
+not.
+"""
 
 
 def _strings(value: object) -> list[str]:
@@ -55,8 +71,13 @@ class Zygote:
 
     def prepare(self, preload: list[str]) -> Frame:
         """Load, lock down, and say what came of it."""
-        for name in preload:
+        of_library = sorted(name for name in self._allowed if name.partition(".")[0] in sys.stdlib_module_names)
+        for name in [*preload, *of_library]:
             importlib.import_module(name)
+            for companion in _COMPANIONS.get(name, ()):
+                with contextlib.suppress(ImportError):  # not in this version
+                    importlib.import_module(companion)
+        self._allowed = frozenset(name for name in self._allowed if name in sys.modules)
         builtins.exit = _sitebuiltins.Quitter("exit", "")
         builtins.quit = _sitebuiltins.Quitter("quit", "")
         n_threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1  # noqa: PTH208, PTH112

@@ -1,0 +1,172 @@
+# ruff: noqa: E501 - code in one line
+"""The level demanded is the level given, or a refusal with the reason; and the report says what was tried."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from understudy import sandbox as door
+from understudy.sandbox import (
+    HostFunction,
+    IsolationError,
+    Level,
+    Limits,
+    Sandbox,
+    SandboxConfig,
+    SandboxError,
+    docker,
+    open_sandbox,
+    sandbox_report,
+)
+from understudy.sandbox.config import PROTOCOL_IMPORTS, WIDER_IMPORTS
+
+
+def test_the_exported_names_exist() -> None:
+    assert all(hasattr(door, name) for name in door.__all__)
+
+
+def test_the_kernel_level_is_complete(light_sandbox: Sandbox) -> None:
+    report = light_sandbox.report()
+    assert report.available
+    assert report.missing == ()
+    assert len(report.protections) >= 15
+
+
+def test_the_rlimits_level_says_that_it_protects_nothing() -> None:
+    report = sandbox_report(Level.RLIMITS)
+    held = {p.name for p in report.protections if p.active}
+    assert report.available
+    assert {"files cannot be read", "no network socket", "no new process", "no thread"} & held == set()
+    assert len(report.missing) >= 10
+
+
+def test_the_docker_level_is_refused_where_there_is_no_engine() -> None:
+    report = sandbox_report(Level.DOCKER)
+    assert not report.available
+    assert "docker_image" in report.refusal
+    with pytest.raises(IsolationError, match="docker"):
+        Sandbox(preload=(), level=Level.DOCKER, docker_image="understudy-no-such-image:0")
+
+
+def test_the_docker_command_confines(tmp_path: Path) -> None:
+    command = docker.command("python:3.11", {"A": "b"}, tmp_path)
+    for option in ("--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--env=A=b"):
+        assert option in command
+    assert command.index("python:3.11") > command.index("--entrypoint=python3")
+
+
+def test_a_kernel_without_seccomp_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A zygote whose filters do not take hold gives no episode: the sandbox fails closed."""
+    code = (
+        "import understudy.sandbox.launcher as l\n"
+        "l.BOOT = l.BOOT.replace('from inside.zygote', 'import inside.seccomp as s; s.install = lambda *a, **k: 1/0; from inside.zygote')\n"
+        "from understudy.sandbox import Sandbox\nSandbox(preload=())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert "SandboxError" in done.stderr
+    assert done.returncode != 0
+
+
+def test_a_filter_with_a_hole_is_refused() -> None:
+    code = (
+        "import understudy.sandbox.launcher as l\n"
+        "l.BOOT = l.BOOT.replace('from inside.zygote', 'import inside.seccomp as s; s.NUMBERS[\"socket\"] = (41, 198); from inside.zygote')\n"
+        "from understudy.sandbox import Sandbox\nSandbox(preload=())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert "IsolationError" in done.stderr
+    assert "socket" in done.stderr
+
+
+def test_configs_refuse_what_makes_no_sense() -> None:
+    with pytest.raises(ValidationError):
+        SandboxConfig.model_validate({"levle": "kernel"})
+    with pytest.raises(ValidationError):
+        SandboxConfig.model_validate({"limits": {"cpu": 3}})
+    with pytest.raises(ValidationError):
+        Limits(cpu_s=0)
+    config = SandboxConfig.model_validate({"limits": {"cpu_s": 3}, "preload": []})
+    with open_sandbox(config) as sandbox, sandbox.episode() as episode:
+        assert episode.run("1 + 1").value == "2"
+    assert set(PROTOCOL_IMPORTS) < set(WIDER_IMPORTS)
+
+
+def test_names_of_functions_are_checked(light_sandbox: Sandbox) -> None:
+    for name in ("final_answer", "not a name", "1x", ""):
+        with pytest.raises(ValueError, match="cannot be the name"):
+            light_sandbox.episode({name: HostFunction(print)})
+
+
+def test_a_library_that_cannot_be_loaded_is_named() -> None:
+    with pytest.raises(SandboxError, match="no_such_library"):
+        Sandbox(preload=("no_such_library",))
+
+
+def test_every_allowed_module_can_be_imported(sandbox: Sandbox) -> None:
+    with sandbox.episode() as episode:
+        for name in WIDER_IMPORTS:
+            assert episode.run(f"import {name}").error == ""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="is the plain user already")
+def test_the_suite_passes_as_a_plain_user(tmp_path: Path) -> None:
+    """Escapes, branches, lifetimes and levels again, as nobody: no capability, no file of root's."""
+    script = (
+        "import os, sys, pytest\n"
+        "os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)\n"
+        "os.environ['HOME'] = sys.argv[1]\n"
+        "sys.exit(pytest.main(['-q', '-x', '-p', 'no:cacheprovider', '--no-header', *sys.argv[2:]]))"
+    )
+    tmp_path.chmod(0o777)
+    for parent in tmp_path.parents:
+        if parent.stat().st_uid == os.getuid() and str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    here = Path(__file__).parent
+    chosen = [
+        str(here / name) for name in ("test_escapes.py", "test_branches.py", "test_lifetimes.py", "test_seccomp.py")
+    ]
+    python = python_that_everybody_may_run()
+    done = subprocess.run(
+        [*python, "-c", script, str(tmp_path), *chosen, "--basetemp", str(tmp_path / "pytest")],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+        cwd=here.parents[1],
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout
+
+
+def python_that_everybody_may_run() -> list[str]:
+    """This interpreter, or the system's of the same version with this one's packages, where this one lies in root's
+    home.
+    """
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    paths = os.pathsep.join(p for p in sys.path if "site-packages" in p or p.endswith("src"))
+    for candidate in (sys.executable, f"/usr/bin/python{version}"):
+        command = ["env", f"PYTHONPATH={paths}", "HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis-nobody", candidate]
+        drop = "import os; os.setresuid(65534, 65534, 65534); "
+        probe = (
+            drop
+            + "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', 'import numpy, understudy']))"
+        )
+        if (
+            Path(candidate).exists()
+            and subprocess.run([*command, "-c", probe], capture_output=True, check=False).returncode == 0
+        ):
+            return command
+    pytest.skip("no Python here that a plain user may run")
+
+
+def test_the_example_of_the_documentation_runs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(example, "docs/sandbox.md", "exec"), {"__name__": "__main__"})
