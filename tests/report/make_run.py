@@ -189,7 +189,7 @@ def _manifest(run_dir: Path, labels: list[str], seed: int) -> None:
     evaluate = {system.name: {"label": system.label} for system in SYSTEMS if system.label in labels}
     manifest = Manifest(
         name=run_dir.name,
-        recipe={"name": run_dir.name, "evaluate": evaluate, "report": report},  # type: ignore[dict-item]
+        recipe={"name": run_dir.name, "evaluate": evaluate, "report": report},
         seed=seed,
         prompts_hash="9f8e7d6c5b4a3928",
         created="2026-11-21T03:00:00+00:00",

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from understudy.records import Example, Trajectory
+from understudy.report.as_json import as_json
 from understudy.report.data import CHUNK_ROWS, Body, CollectionKind
 from understudy.report.masks import character_mask, open_mask_maker
 from understudy.report.rows import read_if_there, read_scores
@@ -36,11 +37,11 @@ def bodies(run_dir: Path, key: str) -> Iterator[Body]:
 def chunks(run_dir: Path, key: str) -> Iterator[bytes]:
     """Yield the bodies of a collection as JSON lines, ``CHUNK_ROWS`` at a time."""
     source = bodies(run_dir, key)
-    while lines := [body.model_dump_json(exclude_defaults=True) for body in islice(source, CHUNK_ROWS)]:
+    while lines := [as_json(body) for body in islice(source, CHUNK_ROWS)]:
         yield "\n".join(lines).encode()
 
 
 def chunk(run_dir: Path, key: str, number: int) -> bytes:
     """Return one chunk; empty where the collection ends before it."""
     source = islice(bodies(run_dir, key), number * CHUNK_ROWS, (number + 1) * CHUNK_ROWS)
-    return "\n".join(body.model_dump_json(exclude_defaults=True) for body in source).encode()
+    return "\n".join(as_json(body) for body in source).encode()

@@ -121,11 +121,10 @@ def _collections(run_dir: Path, stages: Sequence[Stage], attempts: Mapping[str, 
     tasks: dict[str, Task] = {}
     for one in attempts.values():
         tasks |= one.tasks
-    examples = []
+    examples: list[Collection] = []
     for stage in (stage for stage in stages if stage.kind is StageKind.CURATE):
-        one = read_examples(run_dir, stage, tasks)
-        examples.append(one)
-        fates = fates_of(run_dir, stage.name, one.rows)
+        examples.append(read_examples(run_dir, stage, tasks))
+        fates = fates_of(run_dir, stage.name, examples[-1].rows)
         for key in stage.inputs:
             if key in found:
                 found[key] = _with_fates(found[key], fates)

@@ -140,8 +140,9 @@ class System(Record):
     """Of ``metrics.average``."""
     n: int
     tokens_per_question: float
-    cost_per_question_usd: float | None
     seconds_per_question: float
+    cost_per_question_usd: float | None = None
+    """None where a price is not known."""
     paper: float | None = None
     """The paper's figure for the same cell, in [0, 1]."""
     candidates: CandidateErrors | None = None
@@ -228,3 +229,25 @@ class Document(Record):
     """Recipe, versions, commit and seeds, flattened to ``path.to.key`` and text."""
     version: str = ""
     """Changes when any file of the run changes: what a page that follows a running run asks for."""
+
+
+class RunEntry(Record):
+    """One run in the viewer's list."""
+
+    name: str
+    state: StageState
+    created: str
+    """UTC, ISO 8601."""
+    n_stages: int
+    n_done: int
+    stage: str
+    """The one that is running, else the last one."""
+    systems: tuple[tuple[str, float], ...]
+    """Label and average accuracy of what was evaluated."""
+
+
+class RunList(Record):
+    """What the viewer has to show."""
+
+    folder: str
+    runs: tuple[RunEntry, ...]

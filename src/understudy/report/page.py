@@ -15,7 +15,9 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
+from understudy.report.as_json import as_json
 from understudy.report.bodies import chunks
 from understudy.report.collect import collect
 from understudy.report.config import ReportConfig
@@ -61,9 +63,9 @@ def page_of(document: Document, data: str) -> str:
     return _page(title=document.title, data=data, fallback=_fallback(document), connect="'none'", live="")
 
 
-def live_page(title: str) -> str:
-    """The page without data: it asks the server that it came from, and asks again while the run is going."""
-    return _page(title=title, data="", fallback="", connect="'self'", live=" data-live")
+def live_page(title: str, view: Literal["run", "index"] = "run") -> str:
+    """The page without data: it asks the server that it came from, and goes on asking. ``index``: the list of runs."""
+    return _page(title=title, data="", fallback="", connect="'self'", live=f' data-live="{view}"')
 
 
 def _page(*, title: str, data: str, fallback: str, connect: str, live: str) -> str:
@@ -88,7 +90,7 @@ def _page(*, title: str, data: str, fallback: str, connect: str, live: str) -> s
 
 
 def _data(run_dir: Path, document: Document) -> Iterator[str]:
-    yield _element("document", document.model_dump_json(exclude_defaults=True).encode())
+    yield _element("document", as_json(document).encode())
     for place, collection in enumerate(document.collections):
         for number, lines in enumerate(chunks(run_dir, collection.key)):
             yield _element(f"chunk-{place}-{number}", lines)

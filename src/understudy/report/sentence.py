@@ -12,6 +12,8 @@ from understudy.records import Comparison
 from understudy.report.data import Sentence, System, SystemRole
 
 SIGNIFICANT = 0.05
+SPACE = "\N{NO-BREAK SPACE}"
+"""Between a figure and its percent sign."""
 
 
 def sentence_of(systems: Sequence[System], comparisons: Sequence[Comparison]) -> Sentence:
@@ -26,7 +28,8 @@ def sentence_of(systems: Sequence[System], comparisons: Sequence[Comparison]) ->
         return Sentence(text=f"{named(only)} answers {_percent(only.metrics.average)} of {_questions(only)}.")
     text = f"{named(student)} answers {_percent(student.metrics.average)} of {_questions(student)}"
     if baseline is not None:
-        gain = 100 * (student.metrics.average - baseline.metrics.average)
+        whole = overall(comparisons, student, baseline)
+        gain = 100 * (whole.difference if whole else student.metrics.average - baseline.metrics.average)
         text += f", {_points(gain)} than {named(baseline)} ({_percent(baseline.metrics.average)})"
     text += _against_teacher(student, teacher)
     return Sentence(text=text + ".", doubt=_doubt(student, baseline, comparisons))
@@ -34,7 +37,8 @@ def sentence_of(systems: Sequence[System], comparisons: Sequence[Comparison]) ->
 
 def named(system: System) -> str:
     """The system's label, with the word that must stand by a program's figures."""
-    return f"{system.metrics.system} (a program)" if system.metrics.is_program else system.metrics.system
+    label = system.metrics.system
+    return f"{label} (a program)" if system.metrics.is_program and "program" not in label.lower() else label
 
 
 def overall(comparisons: Sequence[Comparison], student: System, baseline: System) -> Comparison | None:
@@ -59,7 +63,9 @@ def _against_teacher(student: System, teacher: System | None) -> str:
     if teacher is None or teacher.metrics.average <= 0:
         return ""
     share = student.metrics.average / teacher.metrics.average
-    text = f"; that is {share:.0%} of the accuracy of its teacher, {named(teacher)}"
+    text = f"; that is {100 * share:.0f}{SPACE}% of the accuracy of the teacher, {named(teacher)}"
+    if "teacher" in teacher.metrics.system.lower():
+        text = f"; that is {100 * share:.0f}{SPACE}% of the accuracy of {named(teacher)}"
     if teacher.metrics.is_program or not student.tokens_per_question or not teacher.tokens_per_question:
         return text
     return f"{text}, at {student.tokens_per_question / teacher.tokens_per_question:.2g} times its tokens"
@@ -74,9 +80,9 @@ def _doubt(student: System, baseline: System | None, comparisons: Sequence[Compa
         mine = between(comparisons, student, baseline)
         clear = sum(one.p_value < SIGNIFICANT for one in mine)
         return f"The paired test is below .05 on {clear} of {len(mine)} task sets. {luck}" if mine else luck
-    low, high = 100 * whole.interval.low, 100 * whole.interval.high
+    reach = f"{_signed(100 * whole.interval.low)} to {_signed(100 * whole.interval.high)}"
     facts = f"paired difference {_signed(100 * whole.difference)} points"
-    facts += f" ({whole.interval.level:.0%} interval {_signed(low)} to {_signed(high)}), exact McNemar {p_text(whole)}"
+    facts += f" ({100 * whole.interval.level:.0f}{SPACE}% interval {reach}), exact McNemar {p_text(whole)}"
     if whole.p_value < SIGNIFICANT:
         return f"That is more than noise: {facts}. {luck}"
     return f"That may be noise: {facts}. {luck}"
@@ -95,7 +101,7 @@ def _questions(system: System) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}{SPACE}%"
 
 
 def _points(gain: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 
 from understudy.records import StageKind, StageRecord, StageState
@@ -119,4 +120,4 @@ def _text(value: object) -> str:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value and abs(value) < 1e300
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)

@@ -55,7 +55,7 @@ def show_run(run_dir: Path, what: str = "", which: str = "", *, mask: bool = Fal
 def _trajectory(folder: Path, which: str) -> Trajectory:
     found = None
     for trajectory in read_if_there(folder / "trajectories.jsonl", Trajectory):
-        if not which or trajectory.id == which or trajectory.task.id == which:
+        if not which or which in (trajectory.id, trajectory.task.id):
             found = trajectory  # of an attempt that was made again, the last record stands
             if not which:
                 break

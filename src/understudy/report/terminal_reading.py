@@ -102,7 +102,9 @@ def _reply(content: str, given_chars: int) -> Iterator[RenderableType]:
         language, _, code = after.partition("\n")
         code, closing, tail = code.rpartition(CODE_FENCE)
         yield plain(f"{CODE_FENCE}{language}", "dim")
-        yield Syntax(visible(code or tail), "python", theme="ansi_dark", word_wrap=True, background_color="default")
+        yield Syntax(
+            visible(code or tail).rstrip("\n"), "python", theme="ansi_dark", word_wrap=True, background_color="default"
+        )
         if closing:
             yield plain(f"{closing}{tail}", "dim")
 

@@ -10,117 +10,124 @@ from __future__ import annotations
 
 import gzip
 import threading
-from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from understudy.report.as_json import as_json
 from understudy.report.bodies import chunk
 from understudy.report.collect import collect, run_version
 from understudy.report.data import Document
 from understudy.report.page import live_page
-from understudy.runs import BadRecordError
+from understudy.report.runs_list import list_runs, run_dirs
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
 
+LOOPBACK = ("localhost", "127.0.0.1")
 N_KEPT = 4
 """Documents that are held in memory, so that a page that asks again costs nothing while nothing changes."""
 
 
-@dataclass(slots=True)
-class _Shelf:
-    """The documents that were asked for last, by run, as long as their files stay as they are."""
-
-    documents: dict[Path, Document] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def get(self, run_dir: Path) -> Document:
-        with self.lock:
-            version = run_version(run_dir)
-            held = self.documents.pop(run_dir, None)
-            document = held if held is not None and held.version == version else collect(run_dir)
-            self.documents[run_dir] = document
-            while len(self.documents) > N_KEPT:
-                del self.documents[next(iter(self.documents))]
-            return document
-
-
 def serve_view(runs_dir: Path, host: str = "127.0.0.1", port: int = 7788) -> None:
-    """Serve until interrupted. Raises ``FileNotFoundError`` where there is no such folder, ``OSError`` for a taken port."""
+    """Serve until interrupted.
+
+    Raises ``FileNotFoundError`` where there is no such folder, ``ImportError`` without the extra ``serve``.
+    """
     if not runs_dir.is_dir():
         raise FileNotFoundError(f"{runs_dir}: expected a folder of run directories, there is none")
     import uvicorn
 
     print(f"Serving {runs_dir} at http://{host}:{port}/ (Ctrl-C ends it)")  # noqa: T201  the one thing a user needs
-    uvicorn.run(view_app(runs_dir), host=host, port=port, log_level="warning")
+    uvicorn.run(view_app(runs_dir, host), host=host, port=port, log_level="warning")
 
 
-def view_app(runs_dir: Path) -> Starlette:
-    """The service itself, for a server of one's own."""
+def view_app(runs_dir: Path, host: str = "127.0.0.1") -> Starlette:
+    """The service itself, for a server of one's own.
+
+    On loopback it answers to the names of loopback only, so that no page from elsewhere can read runs through a name
+    of its own that points here.
+    """
     from starlette.applications import Starlette
-    from starlette.exceptions import HTTPException
-    from starlette.responses import HTMLResponse, RedirectResponse, Response
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
     from starlette.routing import Route
 
-    shelf = _Shelf()
+    viewer = _Viewer(runs_dir)
+    names = list(LOOPBACK) if host in LOOPBACK else ["*"]
+    return Starlette(
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=names)],
+        routes=[
+            Route("/", viewer.index),
+            Route("/runs", viewer.runs),
+            Route("/run/{run}/", viewer.page),
+            Route("/run/{run}/document", viewer.document),
+            Route("/run/{run}/chunk/{place:int}/{number:int}", viewer.chunk),
+        ],
+    )
 
-    def run_dir(request: Request) -> Path:
-        found = {path.name: path for path in run_dirs(runs_dir)}.get(request.path_params["run"])
+
+class _Viewer:
+    """Answers requests. The documents asked for last are kept as long as their files stay as they are."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        self._runs_dir = runs_dir
+        self._kept: dict[Path, Document] = {}
+        self._lock = threading.Lock()
+
+    def index(self, _request: Request) -> Response:
+        return _html(live_page(self._runs_dir.resolve().name, "index"))
+
+    def runs(self, _request: Request) -> Response:
+        return _packed(list_runs(self._runs_dir).model_dump_json())
+
+    def page(self, request: Request) -> Response:
+        return _html(live_page(self._run_dir(request).name))
+
+    def document(self, request: Request) -> Response:
+        from starlette.responses import Response
+
+        run_dir = self._run_dir(request)
+        if request.query_params.get("have") == run_version(run_dir):
+            return Response(status_code=204)
+        return _packed(as_json(self._document(run_dir)))
+
+    def chunk(self, request: Request) -> Response:
+        from starlette.exceptions import HTTPException
+
+        run_dir, place = self._run_dir(request), request.path_params["place"]
+        collections = self._document(run_dir).collections
+        if place >= len(collections):
+            raise HTTPException(404, "no such collection")
+        return _packed(chunk(run_dir, collections[place].key, request.path_params["number"]).decode())
+
+    def _run_dir(self, request: Request) -> Path:
+        from starlette.exceptions import HTTPException
+
+        found = {path.name: path for path in run_dirs(self._runs_dir)}.get(request.path_params["run"])
         if found is None:
             raise HTTPException(404, "no such run")
         return found
 
-    def index(request: Request) -> Response:
-        return HTMLResponse(_index_page(runs_dir))
-
-    def page(request: Request) -> Response:
-        return HTMLResponse(live_page(run_dir(request).name))
-
-    def to_page(request: Request) -> Response:
-        return RedirectResponse(f"{request.url.path}/")
-
-    def document(request: Request) -> Response:
-        folder = run_dir(request)
-        if request.query_params.get("have") == run_version(folder):
-            return Response(status_code=204)
-        return _packed(shelf.get(folder).model_dump_json(exclude_defaults=True).encode())
-
-    def bodies(request: Request) -> Response:
-        folder, place = run_dir(request), request.path_params["place"]
-        collections = shelf.get(folder).collections
-        if place >= len(collections):
-            raise HTTPException(404, "no such collection")
-        return _packed(chunk(folder, collections[place].key, request.path_params["number"]))
-
-    def broken(request: Request, error: Exception) -> Response:
-        return Response(str(error), status_code=500, media_type="text/plain")
-
-    def _packed(content: bytes) -> Response:
-        headers = {"Content-Encoding": "gzip", "Cache-Control": "no-store"}
-        return Response(gzip.compress(content, compresslevel=1), headers=headers, media_type="application/json")
-
-    return Starlette(
-        routes=[
-            Route("/", index),
-            Route("/{run}", to_page),
-            Route("/{run}/", page),
-            Route("/{run}/document", document),
-            Route("/{run}/chunk/{place:int}/{number:int}", bodies),
-        ],
-        exception_handlers={BadRecordError: broken},
-    )
+    def _document(self, run_dir: Path) -> Document:
+        with self._lock:
+            kept = self._kept.pop(run_dir, None)
+            document = kept if kept is not None and kept.version == run_version(run_dir) else collect(run_dir)
+            self._kept[run_dir] = document
+            while len(self._kept) > N_KEPT:
+                del self._kept[next(iter(self._kept))]
+            return document
 
 
-def run_dirs(runs_dir: Path) -> list[Path]:
-    """The run directories of a folder, the one that changed last first. A folder that is a run counts as one."""
-    if (runs_dir / "manifest.json").is_file():
-        return [runs_dir.resolve()]
-    found = [path.parent for path in runs_dir.glob("*/manifest.json")]
-    return sorted(found, key=lambda path: -max(one.stat().st_mtime for one in (path, *path.glob("*/*"))))
+def _html(page: str) -> Response:
+    from starlette.responses import HTMLResponse
+
+    return HTMLResponse(page)
 
 
-def _index_page(runs_dir: Path) -> str:
-    return live_page(str(escape(runs_dir.name)))
+def _packed(text: str) -> Response:
+    from starlette.responses import Response
+
+    headers = {"Content-Encoding": "gzip", "Cache-Control": "no-store"}
+    return Response(gzip.compress(text.encode(), compresslevel=1), headers=headers, media_type="application/json")

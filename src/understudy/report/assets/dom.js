@@ -19,7 +19,7 @@ function filled(element, props, children) {
     } else if (name === "value") {
       element.value = value;
     } else {
-      if (name === "href" && !String(value).startsWith("#") && !/^\.\/[\w.%~-]*\/?$/.test(value)) {
+      if (name === "href" && !String(value).startsWith("#") && !/^(\.\.\/\.\.\/|\.\/run\/[\w.%~-]+\/)$/.test(value)) {
         throw new Error("a link may only lead to a place in this page or to a run beside it");
       }
       element.setAttribute(name, value === true ? "" : value);

@@ -106,8 +106,8 @@ function voteFigure(doc) {
   const rows = systems.flatMap((system) => {
     const { n_steps: steps, n_candidates: n, failed, chosen_failed: chosen } = system.candidates;
     return [
-      { label: `${chartName(system)}: sampled`, total: total(failed, n), parts: failureParts(failed || {}, n) },
-      { label: `${chartName(system)}: chosen`, total: total(chosen, steps), parts: failureParts(chosen || {}, steps) },
+      { label: `sampled · ${chartName(system)}`, total: total(failed, n), parts: failureParts(failed || {}, n) },
+      { label: `chosen · ${chartName(system)}`, total: total(chosen, steps), parts: failureParts(chosen || {}, steps) },
     ];
   });
   return barsFigure({

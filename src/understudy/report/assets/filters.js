@@ -24,7 +24,7 @@ function listed(collection, state, other, found) {
     if (state.verdict && row.verdict !== state.verdict) return false;
     if (state.error && !fails(row, state.error)) return false;
     if (state.steps && (state.steps === "5" ? row.n_steps < 5 : row.n_steps !== Number(state.steps))) return false;
-    if (state.search && (state.search === "yes") !== (row.n_searches || 0) > 0) return false;
+    if (state.search && (state.search === "yes") !== ((row.n_searches || 0) > 0)) return false;
     if (state.fate && (row.fate || "") !== state.fate) return false;
     if (state.flip && other && !flips(row, counterpart(other, row), state.flip)) return false;
     return !needle || found.has(row.line) || mentions(row, needle);
@@ -92,7 +92,7 @@ function filterBar(doc, collection, state, change) {
     picker("Steps", "steps", state, change, STEP_CHOICES),
     isExamples ? null : picker("Searches", "search", state, change, [["yes", "searched"], ["no", "never searched"]]),
     picker("In training", "fate", state, change, numbered(tally((row) => row.fate), words)),
-    isExamples ? null : picker("Compare with", "vs", state, change, others.map((one) => [one.key, plainly(one.label)])),
+    isExamples ? null : picker("Compare with", "vs", state, change, others.map((one) => [one.key, collectionName(one)])),
     state.vs ? picker("Outcome of both", "flip", state, change, FLIPS) : null,
   ];
 }

@@ -43,4 +43,8 @@ function programBadge(isProgram) {
   return isProgram ? h("span", { class: "badge program", title: "A program, not a language model" }, "program") : null;
 }
 
+function collectionName({ label: name, is_program: isProgram }) {
+  return isProgram && !/program/i.test(name) ? `${plainly(name)} (program)` : plainly(name);
+}
+
 const LABELS = { evaluate: "Evaluated systems", rollout: "Collected for training", curate: "Training examples" };

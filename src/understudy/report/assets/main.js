@@ -14,9 +14,9 @@ function frame() {
   skip.addEventListener("click", () => app.main.focus());
   replace(document.getElementById("app"), [
     skip,
-    h("header", { class: "bar" }, [
-      IS_LIVE ? h("a", { class: "brand", href: "./" }, "understudy") : h("span", { class: "brand" }, "understudy"),
-      app.nav, h("span", { class: "gap" }), app.keys, app.theme,
+    h("header", { class: "topbar" }, [
+      LIVE_VIEW === "run" ? h("a", { class: "brand", href: "../../" }, "‹ all runs") : h("span", { class: "brand" }, "understudy"),
+      app.nav, h("span", { class: "gap" }), h("span", { class: "lost-contact" }, "no contact"), LIVE_VIEW === "index" ? null : app.keys, app.theme,
     ]),
     app.main,
   ]);
@@ -48,6 +48,7 @@ function followTheme() {
 
 function drawView() {
   const doc = source.document;
+  if (!doc) return;
   const state = readState();
   const hasMoved = app.view !== state.view;
   app.view = state.view;
@@ -112,34 +113,57 @@ function explorerKey(key) {
 
 const POLL_MS = 2500;
 
-// Ask again while the run is going; what the reader looks at stays where it is.
-async function follow() {
-  try {
-    if (!document.hidden && (await loadDocument())) {
-      withDefaults(source.document);
-      drawView();
+// Ask again and again; what the reader looks at stays where it is.
+async function follow(refresh) {
+  if (!document.hidden) {
+    try {
+      await refresh();
+      document.body.classList.remove("stale");
+    } catch {
+      document.body.classList.add("stale");
     }
-  } catch (error) {
-    console.warn(`The viewer did not answer: ${error.message}`);
   }
-  setTimeout(follow, POLL_MS);
+  setTimeout(follow, POLL_MS, refresh);
+}
+
+async function refreshRun() {
+  if (!(await loadDocument())) return;
+  withDefaults(source.document);
+  drawView();
+}
+
+async function refreshIndex() {
+  const { folder, runs } = await fetchedJson("runs");
+  replace(app.main, h("div", { class: "page" }, [
+    h("h1", {}, plainly(folder)),
+    runs.length ? h("ul", { class: "runs" }, runs.map(runCard)) : h("p", { class: "note" }, "No run in this folder yet."),
+  ]));
+}
+
+function runCard(run) {
+  return h("li", {}, [
+    h("h2", {}, [h("a", { href: `./run/${encodeURIComponent(run.name)}/` }, plainly(run.name)), h("span", { class: `badge ${run.state}` }, run.state)]),
+    h("p", { class: "note" }, `${run.n_done} of ${run.n_stages} begun stages done${run.stage ? ` · ${plainly(run.stage)}` : ""}${run.created ? ` · ${run.created.replace("T", " ").slice(0, 16)}` : ""}`),
+    h("p", {}, run.systems.slice(0, 4).map(([name, average]) => h("span", { class: "best" }, [h("b", {}, percent(average)), ` ${plainly(name)}`]))),
+  ]);
 }
 
 async function start() {
   followTheme();
   frame();
+  const refresh = LIVE_VIEW === "index" ? refreshIndex : refreshRun;
   try {
-    await loadDocument();
+    await refresh();
   } catch (error) {
-    replace(app.main, h("p", { class: "empty-note" }, `This report could not be read: ${error.message}`));
-    return;
+    replace(app.main, h("p", { class: "empty-note", role: "alert" }, `This could not be read: ${error.message}`));
+    if (!IS_LIVE) return;
   }
-  withDefaults(source.document);
-  window.addEventListener("hashchange", drawView);
-  window.addEventListener("keydown", onKey);
-  drawView();
+  if (LIVE_VIEW !== "index") {
+    window.addEventListener("hashchange", drawView);
+    window.addEventListener("keydown", onKey);
+  }
   document.documentElement.dataset.ready = "yes";
-  if (IS_LIVE) setTimeout(follow, POLL_MS);
+  if (IS_LIVE) setTimeout(follow, POLL_MS, refresh);
 }
 
 start();

@@ -1,27 +1,28 @@
 // The kinds of charts: rows with intervals, points on two axes, lines, stacked bars.
 
-// Rows of one figure each: {label, value, low, high, href, series, text}.
+// Rows of one figure each: {label, value, low, high, href, series, text}. On a narrow page the label stands above.
 function rowsPlot(rows, { to = 1, format = percent, name, reference }) {
   return (width) => {
-    const left = Math.min(190, Math.max(96, width * 0.36));
-    const right = width - 44;
-    const x = scale(0, to, left, right);
-    const height = rows.length * 24 + 22;
-    const marks = ticks(to, width < 360 ? 2 : 4);
+    const isNarrow = width < 400;
+    const left = isNarrow ? 6 : Math.min(190, width * 0.36);
+    const pitch = isNarrow ? 38 : 24;
+    const x = scale(0, to, left, width - 46);
+    const height = rows.length * pitch + 22;
+    const marks = ticks(to, isNarrow ? 2 : 4);
     return picture(width, height, name, [
       marks.map((tick) => svg("line", { class: "grid", x1: x(tick), x2: x(tick), y1: 2, y2: height - 18 })),
       marks.map((tick) => svg("text", { class: "tick", x: x(tick), y: height - 4, "text-anchor": "middle" }, format(tick).replace(/\.0+$/, ""))),
       reference === undefined ? null : svg("line", { class: "reference", x1: x(reference), x2: x(reference), y1: 2, y2: height - 18 }),
-      rows.map((row, i) => rowOf(row, 14 + i * 24, { x, left, right, width, format })),
+      rows.map((row, i) => rowOf(row, i * pitch + (isNarrow ? 27 : 14), { x, left, width, format, isNarrow })),
     ]);
   };
 }
 
-function rowOf(row, y, { x, left, right, width, format }) {
+function rowOf(row, y, { x, left, width, format, isNarrow }) {
   const known = row.value !== undefined && row.value !== null;
   return linked(row.href, [
-    svg("rect", { class: "hit", x: 0, y: y - 12, width, height: 24 }),
-    label(row.label, { x: 0, y: y + 4, room: left - 8 }),
+    svg("rect", { class: "hit", x: 0, y: y - (isNarrow ? 26 : 12), width, height: isNarrow ? 38 : 24 }),
+    label(row.label, { x: 0, y: isNarrow ? y - 11 : y + 4, room: isNarrow ? width - 8 : left - 8, className: "halo" }),
     known && row.low !== undefined ? svg("line", { class: `span ${seriesClass(row.series)}`, x1: x(row.low), x2: x(row.high), y1: y, y2: y }) : null,
     known ? mark(row.series, x(row.value), y, 4.5) : null,
     svg("text", { class: "figure-text", x: width, y: y + 4, "text-anchor": "end" }, known ? row.text || format(row.value) : "–"),
@@ -29,38 +30,51 @@ function rowOf(row, y, { x, left, right, width, format }) {
   ]);
 }
 
-// Points {label, x, y, low, high, series, href}; x on a logarithmic axis.
+// Points {label, x, y, low, high, series, href}; x on a logarithmic axis. On a narrow page the labels stand below.
 function pointsPlot(points, { name, xName, xFormat }) {
   return (width) => {
-    const height = Math.round(Math.min(340, Math.max(240, width * 0.62)));
+    const isNarrow = width < 520;
+    const bottom = Math.round(Math.min(340, Math.max(240, width * 0.62)));
+    const height = bottom + (isNarrow ? points.length * 22 + 8 : 0);
     const values = points.map((point) => point.x);
     const [low, high] = [Math.min(...values) / 1.35, Math.max(...values) * 1.35];
     const top = Math.min(1, Math.max(...points.map((point) => point.high)) * 1.08);
     const x = logScale(low, high, 38, width - 12);
-    const y = scale(0, top, height - 40, 12);
-    const labels = spread(points.map((point) => ({ point, y: y(point.y) + 4 })), 14, height - 44);
+    const y = scale(0, top, bottom - 40, 12);
     return picture(width, height, name, [
       ticks(top).map((tick) => [
         svg("line", { class: "grid", x1: 38, x2: width - 12, y1: y(tick), y2: y(tick) }),
         svg("text", { class: "tick", x: 32, y: y(tick) + 4, "text-anchor": "end" }, percent(tick).replace(".0", "")),
       ]),
-      logTicks(low, high).map((tick) => svg("text", { class: "tick", x: x(tick), y: height - 22, "text-anchor": "middle" }, xFormat(tick))),
-      svg("text", { class: "axis", x: (38 + width) / 2, y: height - 5, "text-anchor": "middle" }, xName),
+      logTicks(low, high).filter((tick) => x(tick) < width - 26).map((tick) => svg("text", { class: "tick", x: x(tick), y: bottom - 22, "text-anchor": "middle" }, xFormat(tick).replace(".0 ", " "))),
+      svg("text", { class: "axis", x: (38 + width) / 2, y: bottom - 5, "text-anchor": "middle" }, xName),
       points.map((point) => svg("line", { class: `thin ${seriesClass(point.series)}`, x1: x(point.x), x2: x(point.x), y1: y(point.low), y2: y(point.high) })),
-      labels.map(({ point, y: at }) => pointOf(point, at, { x, y, width })),
+      isNarrow ? pointsBelow(points, bottom, { x, y, width }) : pointsBeside(points, bottom, { x, y, width }),
     ]);
   };
 }
 
-function pointOf(point, at, { x, y, width }) {
-  const px = x(point.x);
-  const toLeft = px > width * 0.55;
-  const place = { x: toLeft ? px - 10 : px + 10, y: at, anchor: toLeft ? "end" : "start" };
-  return linked(point.href, [
-    mark(point.series, px, y(point.y)),
-    label(point.label, { ...place, room: toLeft ? px - 46 : width - px - 14, className: "halo" }),
-    svg("title", {}, `${plainly(point.label)}: ${percent(point.y)} %`),
-  ]);
+function pointsBelow(points, bottom, { x, y, width }) {
+  return [...points].sort((a, b) => b.y - a.y).map((point, i) => linked(point.href, [
+    mark(point.series, x(point.x), y(point.y)),
+    mark(point.series, 8, bottom + 18 + i * 22),
+    label(point.label, { x: 20, y: bottom + 22 + i * 22, room: width - 70 }),
+    svg("text", { class: "figure-text", x: width, y: bottom + 22 + i * 22, "text-anchor": "end" }, percent(point.y)),
+  ]));
+}
+
+function pointsBeside(points, bottom, { x, y, width }) {
+  const isLeft = (point) => x(point.x) > width * 0.55;
+  const sides = [points.filter(isLeft), points.filter((point) => !isLeft(point))];
+  return sides.flatMap((side) => spread(side.map((point) => ({ point, y: y(point.y) + 4 })), 14, bottom - 44).map(({ point, y: at }) => {
+    const px = x(point.x);
+    const place = isLeft(point) ? { x: px - 10, y: at, anchor: "end", room: px - 46 } : { x: px + 10, y: at, room: width - px - 14 };
+    return linked(point.href, [
+      mark(point.series, px, y(point.y)),
+      label(point.label, { ...place, className: "halo" }),
+      svg("title", {}, `${plainly(point.label)}: ${percent(point.y)} %`),
+    ]);
+  }));
 }
 
 // Push labels apart until none covers another.

@@ -10,7 +10,7 @@ function seriesOf(systems) {
     if (system.role === "baseline") return [system.key, BASELINE_SERIES];
     if (system.role === "teacher") return [system.key, TEACHER_SERIES];
     const number = next;
-    next = next === 5 ? 1 : next + 1;
+    next += next % SERIES === 5 ? 4 : 1; // the same colours come again with other shapes
     return [system.key, number];
   }));
 }
@@ -26,7 +26,8 @@ function systemName(system, { link = true } = {}) {
 }
 
 function chartName(system) {
-  return system.metrics.is_program ? `${system.metrics.system} (program)` : system.metrics.system;
+  const { system: name, is_program: isProgram } = system.metrics;
+  return isProgram && !/program/i.test(name) ? `${name} (program)` : name;
 }
 
 function drawResults(main, doc) {
@@ -72,24 +73,25 @@ function distillationTable(doc) {
     baseline: doc.systems.length > 1 && baseline,
   };
   const heads = [
-    ["System", ""],
-    ["Accuracy, %", "wide"],
+    ["System"], ["Accuracy, %"],
     has.paper ? ["Paper, %", "num"] : null,
-    has.baseline ? ["Against baseline", ""] : null,
-    ["Tokens a question", "num"],
-    has.cost ? ["Cost a question", "num"] : null,
-    has.searches ? ["Searches a question", "num"] : null,
-    ["Seconds a question", "num"],
+    has.baseline ? ["Against baseline, points"] : null,
+    ["Tokens", "num"],
+    has.cost ? ["US dollars", "num"] : null,
+    has.searches ? ["Searches", "num"] : null,
+    ["Time", "num"],
   ].filter(Boolean);
+  const nEach = 2 + (has.cost ? 1 : 0) + (has.searches ? 1 : 0);
+  const groups = h("tr", { class: "groups" }, [h("td", { colspan: heads.length - nEach }), h("th", { colspan: nEach, scope: "colgroup", class: "num" }, "a question")]);
   const body = doc.systems.map((system) => h("tr", { class: system.role }, [
     h("th", { scope: "row" }, systemName(system)),
-    h("td", { class: "accuracy", "data-head": "Accuracy, %" }, accuracyCell(system, baseline, series)),
+    h("td", { class: "accuracy" }, accuracyCell(system, baseline, series)),
     has.paper ? h("td", { class: "num", "data-head": "Paper, %" }, system.paper === undefined ? "–" : (100 * system.paper).toFixed(2)) : null,
     has.baseline ? h("td", { "data-head": "Against baseline" }, differenceCell(doc, system, baseline)) : null,
-    h("td", { class: "num", "data-head": "Tokens" }, short(system.tokens_per_question)),
-    has.cost ? h("td", { class: "num", "data-head": "Cost" }, money(system.cost_per_question_usd)) : null,
-    has.searches ? h("td", { class: "num", "data-head": "Searches" }, searchesCell(system)) : null,
-    h("td", { class: "num", "data-head": "Seconds" }, seconds(system.seconds_per_question)),
+    h("td", { class: "num", "data-head": "Tokens a question" }, short(system.tokens_per_question)),
+    has.cost ? h("td", { class: "num", "data-head": "US dollars a question" }, money(system.cost_per_question_usd)) : null,
+    has.searches ? h("td", { class: "num", "data-head": "Searches a question" }, searchesCell(system)) : null,
+    h("td", { class: "num", "data-head": "Time a question" }, seconds(system.seconds_per_question)),
   ]));
   const nSets = doc.systems[0].metrics.task_sets.length;
   const notes = [
@@ -100,7 +102,7 @@ function distillationTable(doc) {
     ". Every row opens the attempts behind it.",
   ];
   return section("distilled", "What was distilled", notes.join(""), h("div", { class: "scroll" }, h("table", { class: "cards" }, [
-    h("thead", {}, h("tr", {}, heads.map(([head, className]) => h("th", { scope: "col", class: className }, head)))),
+    h("thead", {}, [groups, h("tr", {}, heads.map(([head, className]) => h("th", { scope: "col", class: className }, head)))]),
     h("tbody", {}, body),
   ])));
 }
@@ -110,7 +112,7 @@ function accuracyCell(system, baseline, series) {
   const [first, last] = [percent(low), percent(high)];
   return h("a", { class: "measure", href: trajectoriesLink(system.key), "aria-label": `${percent(system.metrics.average)} %, interval ${first} to ${last}: open the attempts` }, [
     h("b", {}, percent(system.metrics.average)),
-    whisker({ value: system.metrics.average, low, high, width: 168, className: seriesClass(series.get(system.key)), reference: baseline ? baseline.metrics.average : undefined }),
+    whisker({ value: system.metrics.average, low, high, width: 132, className: seriesClass(series.get(system.key)), reference: baseline ? baseline.metrics.average : undefined }),
     h("small", {}, `${first}–${last}`),
   ]);
 }
@@ -127,7 +129,7 @@ function differenceCell(doc, system, baseline) {
   if (!tested) return "–";
   return h("span", { class: "difference" }, [
     h("b", { class: tested.p_value < 0.05 ? "clear" : "" }, signed(tested.difference)),
-    h("small", {}, `${signed(tested.interval.low)} to ${signed(tested.interval.high)}, p ${tested.p_value < 0.001 ? "" : "= "}${pValue(tested.p_value)}`),
+    h("small", {}, `${signed(tested.interval.low)} … ${signed(tested.interval.high)}, p ${tested.p_value < 0.001 ? "" : "= "}${pValue(tested.p_value)}`),
   ]);
 }
 
@@ -176,26 +178,27 @@ function setCell(system, measured, best, className) {
 
 function comparisonsTable(doc) {
   if (!doc.comparisons.length) return null;
-  const keys = new Map(doc.systems.map((system) => [system.metrics.system, system.key]));
+  const keys = new Map(doc.systems.map((system) => [system.metrics.system, system]));
+  const nameOf = (label) => plainly(keys.has(label) ? chartName(keys.get(label)) : label);
   const reach = Math.max(0.1, ...doc.comparisons.map((one) => Math.max(Math.abs(one.interval.low), Math.abs(one.interval.high))));
   const baselines = [...new Set(doc.comparisons.map((one) => one.baseline))];
   const tables = baselines.map((baseline, i) => h("details", { class: "tests", open: i === 0 && doc.comparisons.length <= 12 }, [
-    h("summary", {}, `Against ${plainly(baseline)}`),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Paired tests against ${plainly(baseline)}` }, dataTable(
+    h("summary", {}, `Against ${nameOf(baseline)}`),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Paired tests against ${nameOf(baseline)}` }, dataTable(
       ["System", "Task set", "Difference, points", "95 % interval", "Only this right", "Only baseline right", "p"],
-      doc.comparisons.filter((one) => one.baseline === baseline).map((one) => comparisonRow(one, keys, reach)),
+      doc.comparisons.filter((one) => one.baseline === baseline).map((one) => comparisonRow(one, keys, reach, nameOf)),
     )),
   ]));
   return section("tests", "Paired tests", "Both systems on the same tasks: paired bootstrap for the interval, exact McNemar for p. The counts open the tasks that decide it.", tables);
 }
 
-function comparisonRow(one, keys, reach) {
-  const c = keys.get(one.system);
-  const vs = keys.get(one.baseline);
+function comparisonRow(one, keys, reach, nameOf) {
+  const c = keys.get(one.system)?.key;
+  const vs = keys.get(one.baseline)?.key;
   const set = one.task_set === "average" ? undefined : one.task_set;
   const open = (n, flip) => (c && vs ? h("a", { href: trajectoriesLink(c, { vs, flip, set }) }, count(n)) : count(n));
   return [
-    plainly(one.system),
+    nameOf(one.system),
     plainly(one.task_set),
     h("span", { class: "measure small" }, [
       h("b", { class: one.p_value < 0.05 ? "clear" : "" }, signed(one.difference)),

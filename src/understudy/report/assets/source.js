@@ -1,6 +1,7 @@
 // Where the data comes from: packed into this file, or asked of the viewer that served it.
 
-const IS_LIVE = document.documentElement.hasAttribute("data-live");
+const LIVE_VIEW = document.documentElement.dataset.live; // "run", "index", or nothing in a file
+const IS_LIVE = LIVE_VIEW !== undefined;
 const ROWS_IN_CHUNK = 50;
 const CHUNKS_HELD = 16;
 
@@ -39,6 +40,10 @@ async function readChunk(place, number) {
 async function loadBody(collection, row) {
   const bodies = await loadChunk(collection, Math.floor(row.line / ROWS_IN_CHUNK));
   return bodies[row.line % ROWS_IN_CHUNK];
+}
+
+async function fetchedJson(path) {
+  return JSON.parse(await fetchedText(path));
 }
 
 async function fetchedText(path) {

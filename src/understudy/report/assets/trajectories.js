@@ -30,7 +30,7 @@ class Explorer {
   }
 
   update(state) {
-    const collection = collectionOf(this.doc, state.c) || this.doc.collections[0];
+    const collection = collectionOf(this.doc, state.c) || this.first();
     this.state = { ...state, c: collection?.key };
     if (!collection) {
       replace(this.reader, h("p", { class: "empty-note" }, "This run holds no attempts yet."));
@@ -44,10 +44,16 @@ class Explorer {
     this.read();
   }
 
+  // Where nothing was asked for: the student's attempts, else the first there are.
+  first() {
+    const student = this.doc.systems.find((system) => system.role === "student");
+    return collectionOf(this.doc, student?.key) || this.doc.collections[0];
+  }
+
   enter(collection) {
     this.collection = collection;
     const kinds = ["evaluate", "rollout", "curate"].filter((kind) => this.doc.collections.some((one) => one.kind === kind));
-    replace(this.choice, kinds.map((kind) => h("optgroup", { label: LABELS[kind] }, this.doc.collections.filter((one) => one.kind === kind).map((one) => h("option", { value: one.key }, `${plainly(one.label)}${one.is_program ? " (program)" : ""} – ${count(one.rows.length)}`)))));
+    replace(this.choice, kinds.map((kind) => h("optgroup", { label: LABELS[kind] }, this.doc.collections.filter((one) => one.kind === kind).map((one) => h("option", { value: one.key }, `${collectionName(one)} – ${count(one.rows.length)}`)))));
     this.choice.value = collection.key;
   }
 
@@ -92,7 +98,7 @@ class Explorer {
     const isAll = rows.length === this.collection.rows.length;
     const isNarrowed = ["set", "verdict", "error", "steps", "search", "fate", "q", "flip"].some((key) => this.state[key]);
     replace(this.tally, [
-      isAll ? count(rows.length) : `${count(rows.length)} of ${count(this.collection.rows.length)}`,
+      isAll ? `${count(rows.length)} ${this.collection.kind === "curate" ? "examples" : "attempts"}` : `${count(rows.length)} of ${count(this.collection.rows.length)}`,
       this.progress === undefined ? null : ` · searching the texts, ${Math.round(100 * this.progress)} %`,
       isNarrowed ? [" ", h("a", { href: linkTo({ view: "trajectories", c: this.state.c, vs: this.state.vs, open: this.state.open }) }, "clear filters")] : null,
     ]);

@@ -1,0 +1,112 @@
+"""What a report costs: ``python -m benchmarks.bench_report [N]`` (10,000 trajectories without N).
+
+Writes a made-up run's report and opens it in Chromium, beside the plainest page that could show the same: all records
+as one uncompressed JSON in one HTML file, parsed when it opens. Wall and CPU seconds; the load of the machine counts.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from tests.report.conftest import CHROMIUM_NAMES, FLAGS
+from tests.report.make_run import make_many
+
+from understudy.report import write_report
+from understudy.report.bodies import chunks
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+N_OPENINGS = 5
+PLAIN = """<!doctype html><meta charset="utf-8"><ol></ol><script type="application/json">{data}</script><script>
+const rows = JSON.parse(document.querySelector("script").textContent);
+for (const row of rows) {{
+  const item = document.createElement("li");
+  item.textContent = row.trajectory.task.question;
+  document.querySelector("ol").append(item);
+}}
+document.documentElement.dataset.ready = "yes";
+</script>"""
+
+
+def main() -> None:
+    """Print two tables: writing and opening."""
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    with tempfile.TemporaryDirectory() as folder:
+        run_dir = make_many(Path(folder) / "many", n)
+        stored = sum(path.stat().st_size for path in run_dir.glob("*/*/*.jsonl"))
+        wall, cpu = time.perf_counter(), time.process_time()
+        report = write_report(run_dir)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        plain = run_dir / "plain.html"
+        lines = ",".join(line for one in chunks(run_dir, "evaluate/agent") for line in one.decode().split("\n"))
+        plain.write_text(PLAIN.format(data=f"[{lines}]".replace("<", "\\u003c")))
+        writing = Table("report of", "stored", "report.html", "share", "wall s", "CPU s")
+        size = report.stat().st_size
+        writing.add_row(
+            f"{n:,}",
+            f"{stored / 1e6:.1f} MB",
+            f"{size / 1e6:.1f} MB",
+            f"{size / stored:.0%}",
+            f"{wall:.1f}",
+            f"{cpu:.1f}",
+        )
+        Console().print(writing)
+        Console().print(_openings({"report.html": report, "one plain JSON": plain}))
+
+
+def _openings(pages: dict[str, Path]) -> Table:
+    from playwright.sync_api import sync_playwright
+
+    path = next(found for name in CHROMIUM_NAMES if (found := shutil.which(name)))
+    table = Table("page", "open, median s", "fastest s", "ratio", "heap MB", "open an attempt s", "search all texts s")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        first = 0.0
+        for name, page in pages.items():
+            times = sorted(_open(browser, page) for _ in range(N_OPENINGS))
+            median = times[N_OPENINGS // 2]
+            first = first or median
+            heap, attempt, search = _use(browser, page) if name == "report.html" else ("", "", "")
+            table.add_row(name, f"{median:.2f}", f"{times[0]:.2f}", f"{median / first:.1f}", heap, attempt, search)
+        browser.close()
+    return table
+
+
+def _open(browser: Browser, path: Path) -> float:
+    page = browser.new_page()
+    started = time.perf_counter()
+    page.goto(f"{path.as_uri()}#view=trajectories")
+    page.wait_for_selector("html[data-ready]", state="attached")
+    took = time.perf_counter() - started
+    page.close()
+    return took
+
+
+def _use(browser: Browser, path: Path) -> tuple[str, str, str]:
+    page = browser.new_page()
+    page.goto(f"{path.as_uri()}#view=trajectories")
+    page.wait_for_selector(".row")
+    started = time.perf_counter()
+    page.keyboard.press("j")
+    page.wait_for_selector(".attempt")
+    attempt = time.perf_counter() - started
+    started = time.perf_counter()
+    page.fill("#search", "brute force")
+    page.wait_for_selector(".tally >> text=/searching/")
+    page.wait_for_selector(".tally >> text=/^[0-9,]+ of [0-9,]+ *clear/", timeout=60_000)
+    search = time.perf_counter() - started
+    heap = page.evaluate("performance.memory.usedJSHeapSize / 1e6")
+    page.close()
+    return f"{heap:.0f}", f"{attempt:.2f}", f"{search:.1f}"
+
+
+if __name__ == "__main__":
+    main()
