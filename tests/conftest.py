@@ -6,9 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+settings.register_profile("house", deadline=None)  # a loaded machine is slow, which is no fault of the code
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from understudy.curate.config import ChatMix, CurateConfig, Filter, Selection, S
 from understudy.curate.curation import Curated, Opening, curate
 from understudy.curate.export import Provenance, data_card, export, write_curated
 from understudy.curate.importing import import_trajectories
+from understudy.curate.repair import Repair, RepairConfig, RepairingModel, repair
 from understudy.curate.selection import Student
 
 __all__ = [
@@ -19,6 +20,9 @@ __all__ = [
     "Filter",
     "Opening",
     "Provenance",
+    "Repair",
+    "RepairConfig",
+    "RepairingModel",
     "Selection",
     "SpanWeights",
     "Student",
@@ -26,5 +30,6 @@ __all__ = [
     "data_card",
     "export",
     "import_trajectories",
+    "repair",
     "write_curated",
 ]

@@ -2,8 +2,8 @@
 
 In: examples (their stored steps are the prefixes), a student's full weights, a teacher's weights with the same
 tokenizer. Out in the folder: ``checkpoint/`` and ``log.jsonl``, as of a training. No tool is called and no code is
-run: the states are stored ones, the actions are the student's own (GKD 2024; ReOPD and SOD 2026, step weights from there).
-Not here: teachers behind a server, several GPUs, resuming: a killed run begins anew.
+run: the states are stored ones, the actions are the student's own (GKD 2024; ReOPD and SOD 2026). Not here: teachers
+behind a server, several GPUs, resuming: a killed run begins anew.
 """
 
 from __future__ import annotations

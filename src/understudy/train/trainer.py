@@ -69,19 +69,8 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
 
     def _loss_sum(self, model: Any, one: RowPass) -> torch.Tensor:
         """Sum of weight times cross-entropy over the targets of a pass; no logits where nothing is trained."""
-        device = self.args.device
-        wanted = one.weights > 0  # (R, W)
-        inputs = {"input_ids": one.input_ids.to(device), "position_ids": one.position_ids.to(device)}
-        weights = one.weights.to(device)
         with self.compute_loss_context_manager():
-            if device.type == "cuda":
-                labels = one.targets.masked_fill(~wanted, -100).to(device)
-                output = model(**inputs, labels=labels, shift_labels=labels, fused_lm_head=True)
-                return -(output.log_probs * weights).sum()
-            targets, chosen = one.targets[wanted].to(device), weights[wanted.to(device)]  # (N,), (N,)
-            with _head_sees_only(model, wanted.to(device)):
-                logits = model(**inputs, use_cache=False).logits[0]  # (N, V); N may be 0 on one of several devices
-            return (functional.cross_entropy(logits.float(), targets, reduction="none") * chosen).sum()
+            return loss_by_fused_head(model, one) if self.args.device.type == "cuda" else loss_by_logits(model, one)
 
     def _over_all_devices(self, weight: torch.Tensor, n_passes: int) -> tuple[torch.Tensor, int]:
         """Total weight of the step, and passes of the device that has most: all take part in as many."""
@@ -109,6 +98,28 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
 
     def _send_telemetry(self) -> None:
         """Nothing is sent."""
+
+
+def loss_by_fused_head(model: Any, one: RowPass) -> torch.Tensor:
+    """By TRL's head, which makes logits a tile at a time: on a GPU, whose memory all of them would fill."""
+    labels = one.targets.masked_fill(one.weights == 0, -100).to(model.device)
+    inputs = _inputs(model, one)
+    output = model(**inputs, labels=labels, shift_labels=labels, fused_lm_head=True)
+    loss: torch.Tensor = -(output.log_probs * one.weights.to(model.device)).sum()
+    return loss
+
+
+def loss_by_logits(model: Any, one: RowPass) -> torch.Tensor:
+    """By the model's own head, at the trained positions only: fastest on a CPU."""
+    wanted = one.weights > 0  # (R, W)
+    targets, weights = one.targets[wanted].to(model.device), one.weights[wanted].to(model.device)  # (N,), (N,)
+    with _head_sees_only(model, wanted.to(model.device)):
+        logits = model(**_inputs(model, one), use_cache=False).logits[0]  # (N, V); N may be 0 on one of several devices
+    return (functional.cross_entropy(logits.float(), targets, reduction="none") * weights).sum()
+
+
+def _inputs(model: Any, one: RowPass) -> dict[str, torch.Tensor]:
+    return {"input_ids": one.input_ids.to(model.device), "position_ids": one.position_ids.to(model.device)}
 
 
 def _first(items: Sequence[int]) -> int:

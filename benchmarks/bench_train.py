@@ -1,0 +1,254 @@
+"""Trained tokens a second: our layout of rows beside padded batches, on the lengths of agent trajectories.
+
+    python -m benchmarks.bench_train                         a small model, on whatever is here
+    python -m benchmarks.bench_train --shape qwen2.5-0.5b    random weights of that shape, for a GPU
+
+Three ways train the same model on the same sequences, eight a step, each in a process of its own:
+
+* ``understudy``: sequences laid end to end in rows, logits at trained positions only;
+* ``padded``: every sequence padded to the longest of its batch, logits everywhere, as the paper's released code does;
+* ``trl``: TRL's trainer with its defaults on the same ids and labels.
+
+Lengths are log-normal around ``--median`` tokens (sigma 0.6, cut at eight times the median), about a third of them
+trained: what agent trajectories look like, which spread far more than chat data does. Seconds are those of the
+training loop, without start-up. Memory is the peak of the process (CPU) or of the GPU's allocator.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from understudy.records import Example, Message, Role, TrainSpan
+from understudy.runs import read_jsonl, write_jsonl
+
+WAYS = ("understudy", "padded", "trl")
+BATCH_SIZE = 8
+SHAPES = {
+    #               hidden, intermediate, layers, heads, key-value heads, vocabulary
+    "small": (256, 704, 4, 4, 2, 16_000),
+    "qwen2.5-0.5b": (896, 4864, 24, 14, 2, 151_936),
+    "qwen2.5-1.5b": (1536, 8960, 28, 12, 2, 151_936),
+}
+
+
+class Measured(BaseModel):
+    """What one way came to."""
+
+    way: str
+    n_tokens: int
+    n_trained: int
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int
+    parameters: int
+
+
+def main() -> None:
+    """Measure all ways, or, in a child process, one."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=sorted(SHAPES), default="small")
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--median", type=int, default=160, help="tokens; real trajectories have about 1,500")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=2, help="the fastest of so many runs is shown")
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.way:
+        print(_measure(options).model_dump_json())
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        _prepare(options, Path(folder))
+        runs = [_child(way, folder) for _ in range(options.repeats) for way in WAYS]
+    _show([min((run for run in runs if run.way == way), key=lambda run: run.cpu_s) for way in WAYS], options)
+
+
+def _child(way: str, folder: str) -> Measured:
+    command = [sys.executable, "-m", "benchmarks.bench_train", *sys.argv[1:], "--way", way, "--folder", folder]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout.decode()
+    return Measured.model_validate_json(out.splitlines()[-1])
+
+
+def _prepare(options: argparse.Namespace, folder: Path) -> None:
+    """One base and one file of examples for all ways."""
+    import torch
+    from tests.tiny_model import tiny_tokenizer
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    tokenizer = tiny_tokenizer()
+    torch.manual_seed(0)
+    hidden, intermediate, n_layers, n_heads, n_key_value_heads, vocabulary = SHAPES[options.shape]
+    config = Qwen2Config(
+        hidden_size=hidden,
+        intermediate_size=intermediate,
+        num_hidden_layers=n_layers,
+        num_attention_heads=n_heads,
+        num_key_value_heads=n_key_value_heads,
+        vocab_size=vocabulary,
+        tie_word_embeddings=True,
+        max_position_embeddings=32_768,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+    )
+    Qwen2ForCausalLM(config).save_pretrained(folder / "base")
+    tokenizer.save_pretrained(folder / "base")
+    numbers = random.Random(0)
+    write_jsonl(
+        folder / "examples.jsonl", [_example(numbers, i, options.median) for i in range(BATCH_SIZE * options.steps)]
+    )
+
+
+def _example(numbers: random.Random, name: int, median: int) -> Example:
+    """A digit is a token, so a text of so many digits has so many tokens."""
+    n_tokens = int(min(8 * median, max(median / 8, median * numbers.lognormvariate(0, 0.6))))
+    n_steps = numbers.randint(1, 5)
+    said, seen = n_tokens // (3 * n_steps), 2 * n_tokens // (3 * (n_steps + 1))
+    messages = [Message(role=Role.USER, content=_digits(numbers, seen))]
+    for _ in range(n_steps):
+        messages.append(Message(role=Role.ASSISTANT, content=_digits(numbers, said)))
+        messages.append(Message(role=Role.USER, content=_digits(numbers, seen)))
+    spans = tuple(TrainSpan(message_index=2 * step + 1, start=0, end=max(said, 1)) for step in range(n_steps))
+    return Example(id=str(name), task_id=str(name), trajectory_id=str(name), messages=tuple(messages[:-1]), spans=spans)
+
+
+def _digits(numbers: random.Random, n: int) -> str:
+    return "".join(numbers.choice("0123456789") for _ in range(max(n, 1)))
+
+
+def _measure(options: argparse.Namespace) -> Measured:
+    import torch
+
+    torch.set_num_threads(options.threads)
+    ways = {"understudy": _with_understudy, "padded": _with_padding, "trl": _with_trl}
+    wall_s, cpu_s, parameters = ways[options.way](options)
+    sequences = _encoded(options.folder)
+    peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else _peak_resident_bytes()
+    return Measured(
+        way=options.way,
+        n_tokens=sum(len(one["input_ids"]) for one in sequences),
+        n_trained=sum(label != -100 for one in sequences for label in one["labels"]),
+        wall_s=wall_s,
+        cpu_s=cpu_s,
+        peak_bytes=peak,
+        parameters=parameters,
+    )
+
+
+def _peak_resident_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _with_understudy(options: argparse.Namespace) -> tuple[float, float, int]:
+    from understudy.train import Method, TrainConfig
+    from understudy.train import training as verb
+
+    config = TrainConfig(
+        method=Method.FULL, epochs=1, batch_size=BATCH_SIZE, max_length=32_768, n_threads=options.threads
+    )
+    job = verb._Job(options.folder / "examples.jsonl", config, str(options.folder / "base"), options.folder / "out")
+    model, tokenizer = verb.load_base(job.base, config)
+    trainer = verb._open_trainer(model, tokenizer, job, verb._plan(job, tokenizer))
+    trainer.args.save_strategy = "no"
+    return (*_timed(trainer.train), sum(p.numel() for p in model.parameters()))
+
+
+def _with_trl(options: argparse.Namespace) -> tuple[float, float, int]:
+    from datasets import Dataset
+    from trl import SFTTrainer
+
+    model, tokenizer = _loaded(options.folder)
+    dataset = Dataset.from_list(_encoded(options.folder))
+    trainer = SFTTrainer(model=model, args=_arguments(options), train_dataset=dataset, processing_class=tokenizer)
+    return (*_timed(trainer.train), sum(p.numel() for p in model.parameters()))
+
+
+def _with_padding(options: argparse.Namespace) -> tuple[float, float, int]:
+    from datasets import Dataset
+    from transformers import DataCollatorForSeq2Seq, Trainer
+
+    model, tokenizer = _loaded(options.folder)
+    trainer = Trainer(
+        model=model,
+        args=_arguments(options),
+        train_dataset=Dataset.from_list(_encoded(options.folder)),
+        data_collator=DataCollatorForSeq2Seq(tokenizer),  # pads ids, labels and mask to the longest of the batch
+    )
+    return (*_timed(trainer.train), sum(p.numel() for p in model.parameters()))
+
+
+def _timed(train: Any) -> tuple[float, float]:
+    wall, cpu = time.monotonic(), time.process_time()
+    train()
+    return time.monotonic() - wall, time.process_time() - cpu
+
+
+def _arguments(options: argparse.Namespace) -> Any:
+    import torch
+    from trl import SFTConfig
+
+    return SFTConfig(
+        output_dir=str(options.folder / options.way),
+        num_train_epochs=1,
+        per_device_train_batch_size=BATCH_SIZE,
+        max_length=32_768,
+        logging_strategy="no",
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=torch.cuda.is_available(),
+        activation_checkpointing=False,
+        dataloader_pin_memory=False,
+    )
+
+
+def _loaded(folder: Path) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(folder / "base", dtype=torch.float32, attn_implementation="sdpa")
+    return model, AutoTokenizer.from_pretrained(folder / "base")
+
+
+def _encoded(folder: Path) -> list[dict[str, list[int]]]:
+    from understudy.models.rendering import open_renderer
+
+    renderer = open_renderer(str(folder / "base"))
+    examples = read_jsonl(folder / "examples.jsonl", Example)
+    rendered = [renderer.training_ids(example.messages, example.spans) for example in examples]
+    return [
+        {"input_ids": list(one.ids), "labels": one.labels, "attention_mask": [1] * len(one.ids)} for one in rendered
+    ]
+
+
+def _show(best: list[Measured], options: argparse.Namespace) -> None:
+    ours, padded = best[0], best[1]
+    millions = ours.parameters / 1e6
+    print(
+        f"{options.shape}: {millions:.1f} M parameters, {options.steps} steps of {BATCH_SIZE}, {ours.n_tokens} tokens,"
+    )
+    print(f"{ours.n_trained} of them trained, {options.threads} thread(s)\n")
+    print(f"{'way':<12}{'tokens/s':>10}{'tokens/CPU-s':>14}{'ratio':>7}{'peak MB':>10}")
+    for one in best:
+        rate = one.n_tokens / one.cpu_s
+        ratio = rate / (padded.n_tokens / padded.cpu_s)
+        print(f"{one.way:<12}{one.n_tokens / one.wall_s:>10.0f}{rate:>14.0f}{ratio:>7.2f}{one.peak_bytes / 1e6:>10.0f}")
+    print("\n" + json.dumps({one.way: one.model_dump() for one in best}))
+
+
+if __name__ == "__main__":
+    main()

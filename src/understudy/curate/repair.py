@@ -1,0 +1,127 @@
+"""Verified repair: the student acts, the teacher replaces its first wrong action, the student goes on.
+
+In: wrong attempts of the student, both models, an agent, a grader. Out: attempts that became right, ordinary
+trajectories with their scores, for ``curate``. So the student learns at the states that it gets itself into, which a
+teacher's own trajectories never visit (SCoRe, 2025). A repair is data only where the whole episode was acted out again
+and graded correct. Not here: whether the teacher's action is the only right one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from types import TracebackType
+from typing import Annotated, Protocol, Self
+
+from pydantic import Field
+
+from understudy.agents import Agent
+from understudy.models import Model, Request
+from understudy.records import Completion, Message, PrefixDelivery, Record, Role, Score, Trajectory
+
+ReOpen = Callable[[tuple[Message, ...]], tuple[Message, ...]]
+"""Puts the teacher's opening before a conversation that began with the student's."""
+
+
+class RepairConfig(Record):
+    """How hard a repair is tried."""
+
+    max_tries: Annotated[int, Field(gt=0)] = 3
+    """Actions of one attempt that the teacher may try to replace, one at a time."""
+
+
+class Repair(Record):
+    """One try: the teacher replaced one action of a wrong attempt."""
+
+    step: int
+    """Number of the replaced step, from 1. Its reply is the teacher's, all others are the student's."""
+    trajectory: Trajectory
+    score: Score
+    same_before: bool
+    """The steps before the replaced one came out as they did in the wrong attempt."""
+
+    @property
+    def is_verified(self) -> bool:
+        return self.same_before and bool(self.score.correct)
+
+
+class Grades(Protocol):
+    """What a repair needs of a grader."""
+
+    def grade(self, trajectory: Trajectory) -> Score: ...
+
+
+class RepairingModel:
+    """The student, but for one step, at which the teacher speaks. Safe to call from many threads at once."""
+
+    def __init__(self, student: Model, teacher: Model, step: int, reopen: ReOpen | None = None) -> None:
+        """``step``: number of the step that the teacher writes, from 1."""
+        self.name = f"{student.name}, step {step} by {teacher.name}"
+        self.is_program = student.is_program or teacher.is_program
+        self.prefix_delivery: PrefixDelivery = student.prefix_delivery
+        self._student = student
+        self._teacher = teacher
+        self._step = step
+        self._reopen = reopen
+
+    def complete(self, request: Request) -> tuple[Completion, ...]:
+        said = sum(message.role is Role.ASSISTANT for message in request.messages) - request.continue_final
+        if said != self._step - 1:
+            return self._student.complete(request)
+        if self._reopen is not None:
+            request = replace(request, messages=self._reopen(request.messages))
+        return self._teacher.complete(request)
+
+    def close(self) -> None:
+        """Both models belong to the caller."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def repair(
+    attempts: Iterable[tuple[Trajectory, Score | None]],
+    student: Model,
+    teacher: Model,
+    agent_with: Callable[[Model], Agent],
+    grader: Grades,
+    config: RepairConfig,
+    reopen: ReOpen | None = None,
+) -> Iterator[Repair]:
+    """Yield every try at repairing a wrong attempt, up to the first that is verified.
+
+    Right attempts, attempts nobody could grade and failures of the program are passed over. The student must answer
+    the same request in the same way (greedy, or seeded): otherwise ``same_before`` is False and nothing is verified.
+    """
+    for wrong, score in attempts:
+        if score is None or score.correct is not False or wrong.stop_reason.is_program_failure:
+            continue
+        for step in suspects(wrong)[: config.max_tries]:
+            agent = agent_with(RepairingModel(student, teacher, step, reopen))
+            again = agent.solve(wrong.task, wrong.attempt, wrong.seed)
+            before = wrong.steps[step - 1].message_index
+            tried = Repair(
+                step=step,
+                trajectory=again,
+                score=grader.grade(again),
+                same_before=again.messages[:before] == wrong.messages[:before],
+            )
+            yield tried
+            if tried.is_verified:
+                break
+
+
+def suspects(trajectory: Trajectory) -> list[int]:
+    """Numbers of the steps that may be the first wrong one, the likeliest first.
+
+    A step that failed to parse or run is wrong for certain. Without one, any step may be, and an earlier fault explains
+    all that comes after it.
+    """
+    failed = [number for number, step in enumerate(trajectory.steps, 1) if step.failed]
+    others = [number for number in range(1, len(trajectory.steps) + 1) if number not in failed]
+    return failed[:1] + others + failed[1:]
