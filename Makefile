@@ -51,13 +51,13 @@ format: setup ## Format the code
 
 bench: setup ## Measure speed against peers in the same run (minutes a room)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --group bench
-	for room in sandbox grading retrieval models train rollout; do $(BIN)/python -m benchmarks.bench_$$room || exit 1; done
+	for room in sandbox grading retrieval models train rollout report; do $(BIN)/python -m benchmarks.bench_$$room || exit 1; done
 
 smoke: setup ## The whole walk in a minute: tiny numbers, every stage
 	$(BIN)/understudy run recipes/smoke.yaml --run-dir runs/smoke
 
-lock: setup ## Write the installed versions to constraints.txt
-	$(BIN)/python tools/lock.py > constraints.txt.new && mv constraints.txt.new constraints.txt
+lock: setup ## Write the installed versions to constraints.txt (no CPU tag, no CUDA package)
+	$(BIN)/uv pip freeze --python $(BIN)/python --exclude-editable | sed 's/+cpu$$//' | grep -viE '^(nvidia|cuda|triton)' > constraints.txt
 
 # The page's tests want a Chromium. Root gets Debian's; anyone else is told.
 .PHONY: .browser

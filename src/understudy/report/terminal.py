@@ -23,7 +23,7 @@ from understudy.report.visible import plain
 
 __all__ = ["show_mask", "show_run", "show_trajectory", "terminal_table"]
 
-BAR_WIDTH = 24
+BAR_WIDTH = 16
 
 
 def terminal_table(run_dir: Path) -> RenderableType:

@@ -1,0 +1,75 @@
+"""The words of the house: every record that crosses a room's door or is written to a file.
+
+In: nothing, this is the ground floor. Out: frozen pydantic models that refuse unknown keys, and
+their closed sets as ``StrEnum``. Not here: behaviour, files, prompts.
+
+Three joints keep the data from walking back (see ARCHITECTURE.md):
+
+* ``Trajectory.messages`` are exactly what the model saw and said; a ``Step`` holds facts about them.
+* A ``Score`` lies beside its trajectory and is joined to it by ``trajectory_id``.
+* A ``FirstThought`` is an ordinary artifact: one stage writes it, the next one reads it.
+
+Times are measured, so no two runs agree on them. All of them live in ``Timing`` records, and
+``Trajectory.without_timing()`` is what two runs of the same recipe must agree on.
+"""
+
+from understudy.records.conversation import Completion, FinishReason, Message, Role, Usage
+from understudy.records.example import Dropped, DropReason, Example, TrainSpan
+from understudy.records.record import Record
+from understudy.records.results import Comparison, Interval, Metrics, TaskSetMetrics
+from understudy.records.run import JSON_SCHEMA_VERSION, Manifest, StageKind, StageRecord, StageState
+from understudy.records.score import Score
+from understudy.records.task import Task, TaskKind
+from understudy.records.trajectory import (
+    Candidate,
+    ExecutionStatus,
+    Failure,
+    FirstThought,
+    ParseProblem,
+    PrefixDelivery,
+    PrefixMode,
+    Step,
+    StopReason,
+    Timing,
+    ToolCall,
+    Trajectory,
+    trajectory_id,
+)
+
+__all__ = [
+    "JSON_SCHEMA_VERSION",
+    "Candidate",
+    "Comparison",
+    "Completion",
+    "DropReason",
+    "Dropped",
+    "Example",
+    "ExecutionStatus",
+    "Failure",
+    "FinishReason",
+    "FirstThought",
+    "Interval",
+    "Manifest",
+    "Message",
+    "Metrics",
+    "ParseProblem",
+    "PrefixDelivery",
+    "PrefixMode",
+    "Record",
+    "Role",
+    "Score",
+    "StageKind",
+    "StageRecord",
+    "StageState",
+    "Step",
+    "StopReason",
+    "Task",
+    "TaskKind",
+    "TaskSetMetrics",
+    "Timing",
+    "ToolCall",
+    "TrainSpan",
+    "Trajectory",
+    "Usage",
+    "trajectory_id",
+]

@@ -1,0 +1,74 @@
+"""What models see and say."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from understudy.records.record import Record
+
+
+class Role(StrEnum):
+    """Who speaks. Observations are user messages, as chat templates of all model families allow."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class Message(Record):
+    """One message of a conversation, exactly as the model saw or said it."""
+
+    role: Role
+    content: str
+
+
+class Usage(Record):
+    """Tokens and money of one or more model calls."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    requests: int = 0
+    cost_usd: float | None = None
+    """None where the model's price is not known."""
+
+    def __add__(self, other: Usage) -> Usage:
+        costs = [c for c in (self.cost_usd, other.cost_usd) if c is not None]
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            requests=self.requests + other.requests,
+            cost_usd=sum(costs) if costs else None,
+        )
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+class FinishReason(StrEnum):
+    """Why a model stopped writing."""
+
+    STOP = "stop"
+    """End of turn, or a stop string."""
+    LENGTH = "length"
+    """The token limit of the request or of the context window."""
+    OTHER = "other"
+    """Anything else a server says, such as a content filter."""
+
+
+class Completion(Record):
+    """One sampled reply of a model."""
+
+    text: str
+    """What the model wrote, without stop string and without the prefix it was made to continue."""
+    finish_reason: FinishReason
+    usage: Usage = Usage()
+    """The prompt is counted once per request: on the first of its n completions."""
+    token_ids: tuple[int, ...] | None = None
+    """Sampled ids, where the model gives them."""
+    logprobs: tuple[float, ...] | None = None
+    """Natural log-probability of each sampled token, where the model gives them."""
+
+    @property
+    def mean_logprob(self) -> float | None:
+        return sum(self.logprobs) / len(self.logprobs) if self.logprobs else None

@@ -1,0 +1,11 @@
+"""The base of all records."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, unknown keys refused, nothing coerced silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, ser_json_inf_nan="constants")

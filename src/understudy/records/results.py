@@ -1,0 +1,75 @@
+"""Figures of systems and comparisons between them."""
+
+from __future__ import annotations
+
+from understudy.records.conversation import Usage
+from understudy.records.record import Record
+from understudy.records.trajectory import StopReason, Timing
+
+
+class Interval(Record):
+    """A confidence interval of a mean in [0, 1]."""
+
+    low: float
+    high: float
+    level: float = 0.95
+
+
+class TaskSetMetrics(Record):
+    """Figures of one system on one task set."""
+
+    task_set: str
+    n: int
+    """Trajectories, program failures included."""
+    n_tasks: int
+    n_correct: int
+    n_not_scored: int = 0
+    accuracy: float
+    """Not-scored trajectories count as wrong."""
+    interval: Interval
+    mean_value: float | None = None
+    """Mean of ``Score.value`` where the grader gives one."""
+    search_rate: float | None = None
+    """Share of trajectories that searched at least once."""
+    searches_per_task: float | None = None
+    support_rate: float | None = None
+    """Share of factual trajectories whose reference answer an observation contains."""
+    stop_reasons: dict[StopReason, int] = {}
+    step_failures: dict[str, int] = {}
+    """Steps by ``ParseProblem`` or ``ExecutionStatus``, only those that failed."""
+    mean_steps: float = 0.0
+    usage: Usage = Usage()
+    """Sum over all trajectories."""
+    timing: Timing = Timing()
+
+
+class Metrics(Record):
+    """Figures of one system: ``metrics.json`` of an evaluation."""
+
+    system: str
+    """Label of the system as the recipe names it."""
+    model: str
+    agent: str
+    is_program: bool = False
+    """The model is a program, not a language model: said wherever these figures are shown."""
+    task_sets: tuple[TaskSetMetrics, ...]
+    average: float
+    """Unweighted mean of the accuracies of all task sets."""
+
+
+class Comparison(Record):
+    """A paired comparison of two systems on the same tasks."""
+
+    system: str
+    baseline: str
+    task_set: str
+    n_tasks: int
+    difference: float
+    """Accuracy of the system less that of the baseline."""
+    interval: Interval
+    """Paired bootstrap, clustered by task. ``low`` and ``high`` are in [-1, 1]."""
+    n_only_system: int
+    """Tasks that only the system solves."""
+    n_only_baseline: int
+    p_value: float
+    """Exact McNemar test, two-sided."""

@@ -1,0 +1,68 @@
+"""A run and its stages."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+from understudy.records.record import Record
+
+JSON_SCHEMA_VERSION = 1
+"""Written into every manifest; raised when a stored record can no longer be read by this module."""
+
+
+class StageKind(StrEnum):
+    """The kinds of stages, in the order in which data walks through them; also their folders in a run."""
+
+    ROLLOUT = "rollout"
+    PREFIXES = "prefixes"
+    CURATE = "curate"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+
+
+class StageState(StrEnum):
+    """Where a stage of a run stands."""
+
+    RUNNING = "running"
+    """Begun, and perhaps killed: what it wrote is kept and gone on from."""
+    DONE = "done"
+
+
+class StageRecord(Record):
+    """``stage.json``: what a stage was told, and how it ended. Written by the walk, read by the report."""
+
+    kind: StageKind
+    name: str
+    state: StageState
+    fingerprint: str
+    """Digest of settings and inputs: a stage whose fingerprint is the same is not run again."""
+    settings: dict[str, JsonValue]
+    inputs: dict[str, str] = {}
+    """Fingerprints of the stages that it took from, by ``kind/name``."""
+    started: str
+    """UTC, ISO 8601."""
+    seconds: float = 0.0
+    """Wall seconds over all tries."""
+    counts: dict[str, float] = {}
+    """What came out, by name: tasks, kept, dropped_incorrect, trained_tokens, …"""
+
+
+class Manifest(Record):
+    """``manifest.json``: what was run, with what, on what."""
+
+    schema_version: int = JSON_SCHEMA_VERSION
+    name: str
+    recipe: dict[str, JsonValue]
+    """The recipe as it was understood, defaults filled in."""
+    seed: int
+    prompts_hash: str
+    created: str
+    """UTC, ISO 8601."""
+    commit: str | None
+    """Of the checkout that ran; ends in ``+changes`` where it had uncommitted ones. None outside a checkout."""
+    versions: dict[str, str]
+    """Installed versions of what results depend on, by package."""
+    machine: dict[str, str]
+    """Operating system, processor, cores, memory, GPU."""

@@ -1,0 +1,23 @@
+"""Judgements of trajectories."""
+
+from __future__ import annotations
+
+from understudy.records.record import Record
+
+
+class Score(Record):
+    """One judgement of one trajectory."""
+
+    trajectory_id: str
+    grader: str
+    """Name of the grader: ``maths``, ``exact_match``, ``judge`` …"""
+    grader_version: str
+    correct: bool | None
+    """None where the grader could not judge, which is not the same as wrong."""
+    value: float | None = None
+    """Graded value in [0, 1] where there is one beside right and wrong, such as token F1."""
+    answer: str | None = None
+    """The answer as extracted from the trajectory."""
+    explanation: str = ""
+    supported: bool | None = None
+    """Whether an observation of the trajectory contains the reference answer; None where that has no meaning."""

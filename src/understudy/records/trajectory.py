@@ -1,0 +1,221 @@
+"""One attempt: its steps, how it ended, what it was given."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import model_validator
+
+from understudy.records.conversation import Message, Role, Usage
+from understudy.records.record import Record
+from understudy.records.task import Task
+
+
+class ParseProblem(StrEnum):
+    """Why a reply holds no action that can be run."""
+
+    NO_CODE = "no_code"
+    SEVERAL_BLOCKS = "several_blocks"
+    CUT_BY_LENGTH = "cut_by_length"
+    """The token limit ended the reply in mid-action: never called a format error."""
+    SYNTAX_ERROR = "syntax_error"
+    EMPTY = "empty"
+    """Neither thought nor code."""
+
+
+class ExecutionStatus(StrEnum):
+    """How one run of code ended."""
+
+    OK = "ok"
+    ERROR = "error"
+    """The code raised; the episode's state is kept."""
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    CRASHED = "crashed"
+    """The process died of a signal that no limit explains."""
+    VIOLATION = "violation"
+    """The code tried what isolation forbids."""
+
+
+class ToolCall(Record):
+    """One call that the code of a step made."""
+
+    name: str
+    arguments: str
+    """The arguments as JSON, cut to 2,000 characters."""
+    error: str | None = None
+    """What the code was told instead of a value, None where it got one."""
+    cached: bool = False
+    """The answer was already known: no second search was made."""
+
+
+class Candidate(Record):
+    """One of the N replies that were sampled at a step with self-consistent actions."""
+
+    reply: str
+    parse_problem: ParseProblem | None = None
+    execution_status: ExecutionStatus | None = None
+    """None where the reply did not parse, so nothing was run."""
+    observation: str = ""
+    """What this candidate's code yielded."""
+    vote: int | None = None
+    """Number of its group of equal outcomes, groups counted from 0; None where it failed."""
+    mean_logprob: float | None = None
+    completion_tokens: int = 0
+    chosen: bool = False
+
+
+class Timing(Record):
+    """Measured seconds. Never part of a comparison between two runs."""
+
+    model_s: float = 0.0
+    code_s: float = 0.0
+
+    def __add__(self, other: Timing) -> Timing:
+        return Timing(model_s=self.model_s + other.model_s, code_s=self.code_s + other.code_s)
+
+
+class Step(Record):
+    """Facts about one thought, one action and one observation; their text is in the messages."""
+
+    message_index: int
+    """Index in ``Trajectory.messages`` of the assistant message of this step."""
+    parse_problem: ParseProblem | None = None
+    execution_status: ExecutionStatus | None = None
+    """None where no code was run."""
+    error_name: str = ""
+    """Class of the exception that the code raised, such as ``ZeroDivisionError``."""
+    is_final: bool = False
+    """The code called ``final_answer``."""
+    given_chars: int = 0
+    """Leading characters of the message that were put in the model's mouth (first-thought prefix)."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    """All N candidates, the chosen one too; empty without self-consistent actions."""
+    candidates_saved: int = 0
+    """Candidates that adaptive sampling did not ask for, since they could not change the vote."""
+    usage: Usage = Usage()
+    mean_logprob: float | None = None
+    timing: Timing = Timing()
+
+    @property
+    def failed(self) -> bool:
+        return self.parse_problem is not None or self.execution_status not in (None, ExecutionStatus.OK)
+
+
+class StopReason(StrEnum):
+    """How an attempt ended. ``PROVIDER`` and ``SANDBOX`` are failures of the program, not of the model:
+    they are retried on resume and never graded as an answer.
+    """
+
+    ANSWERED = "answered"
+    STEP_LIMIT = "step_limit"
+    TOKEN_BUDGET = "token_budget"
+    CONTEXT_FULL = "context_full"
+    """The conversation no longer fits the model's context window."""
+    CUT_BY_LENGTH = "cut_by_length"
+    """A chain of thought that hit its token limit before an answer."""
+    PROVIDER = "provider"
+    """The model's server failed after all retries."""
+    SANDBOX = "sandbox"
+    """The sandbox failed, which is not the same as code that failed in it."""
+
+    @property
+    def is_program_failure(self) -> bool:
+        return self in (StopReason.PROVIDER, StopReason.SANDBOX)
+
+
+class PrefixMode(StrEnum):
+    """What an agent's first step is given of a chain of thought (paper section 4.1, and alternatives)."""
+
+    NONE = "none"
+    PREFIX = "prefix"
+    """The forced beginning of the first thought."""
+    PLAN = "plan"
+    """Shown as a hint in the user turn, not put in the model's mouth."""
+    QUESTION = "question"
+    """The first thought must name what has to be looked up; needs no chain of thought."""
+
+
+class PrefixDelivery(StrEnum):
+    """How a first-thought prefix reached the model."""
+
+    CONTINUED = "continued"
+    """The server continued an assistant message."""
+    COMPLETION = "completion"
+    """The rendered prompt went through a raw completion endpoint."""
+    INSTRUCTED = "instructed"
+    """The model was told to begin so: it may not have."""
+
+
+class FirstThought(Record):
+    """The beginning of a chain of thought, to be given to an agent run of the same task."""
+
+    task_id: str
+    text: str
+    trajectory_id: str
+    """The chain-of-thought run that it was taken from."""
+    correct: bool | None = None
+    """Whether that run was graded correct; None where it was not graded."""
+
+
+class Failure(Record):
+    """A failure of the program during an attempt."""
+
+    kind: StopReason
+    message: str
+
+
+class Trajectory(Record):
+    """The record of one attempt at one task."""
+
+    task: Task
+    attempt: int = 0
+    agent: str
+    """Kind of agent: ``code_agent``, ``chain_of_thought``, …"""
+    model: str
+    """Name of the model as the recipe or the server names it."""
+    seed: int
+    """Derived from (recipe seed, task id, attempt)."""
+    prompt_hash: str = ""
+    """Content hash of the prompts in use."""
+    messages: tuple[Message, ...]
+    steps: tuple[Step, ...]
+    stop_reason: StopReason
+    answer: str | None = None
+    """What the attempt gave as its answer, None where it gave none."""
+    answer_was_asked: bool = False
+    """The answer came after the step limit, when the model was asked once for it."""
+    prefix_mode: PrefixMode = PrefixMode.NONE
+    prefix_delivery: PrefixDelivery | None = None
+    failure: Failure | None = None
+    usage: Usage = Usage()
+    timing: Timing = Timing()
+
+    @property
+    def id(self) -> str:
+        """Key of the attempt within its file: what scores and examples join on."""
+        return trajectory_id(self.task.id, self.attempt)
+
+    def without_timing(self) -> Self:
+        """The same record with all measured seconds at zero, for comparison between runs."""
+        steps = tuple(step.model_copy(update={"timing": Timing()}) for step in self.steps)
+        return self.model_copy(update={"steps": steps, "timing": Timing()})
+
+    @model_validator(mode="after")
+    def _steps_point_at_assistant_messages(self) -> Self:
+        for number, step in enumerate(self.steps, 1):
+            if not 0 <= step.message_index < len(self.messages):
+                raise ValueError(
+                    f"step {number} names message {step.message_index}, but there are {len(self.messages)} messages"
+                )
+            message = self.messages[step.message_index]
+            if message.role is not Role.ASSISTANT:
+                raise ValueError(f"step {number} names message {step.message_index}, a {message.role} message")
+        return self
+
+
+def trajectory_id(task_id: str, attempt: int) -> str:
+    """Key of one attempt: what resume, scores and examples go by."""
+    return f"{task_id}#{attempt}"
