@@ -57,6 +57,8 @@ def run_trainings(props: Props, refs: Sequence[StageRef]) -> Iterator[tuple[Stag
                 told = steps
                 for training in [one for one in running if one.process.poll() is not None]:
                     running.remove(training)
+                    with training.process:  # closes its pipe
+                        pass
                     yield training.ref, _counts(training)
         finally:
             for training in running:
@@ -85,12 +87,12 @@ def _log(folder: Path) -> Iterator[IO[bytes]]:
 
 
 def _stop(training: _Training) -> None:
-    training.process.terminate()
-    try:
-        training.process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        training.process.kill()
-        training.process.wait()
+    with training.process:  # closes its pipe, and waits
+        training.process.terminate()
+        try:
+            training.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            training.process.kill()
 
 
 def _last_step(folder: Path) -> int:
