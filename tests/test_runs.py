@@ -73,7 +73,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_a_full_disk_is_an_error_and_not_a_silence() -> None:
-    with pytest.raises(OSError, match="space|Invalid"), append_jsonl(Path("/dev/full")) as writer:
+    with pytest.raises(OSError, match=r"space|Invalid"), append_jsonl(Path("/dev/full")) as writer:
         writer.write(Usage())
 
 

@@ -1,7 +1,7 @@
 """The recipe for real models, every line of its path: a teacher by URL, a student from a folder, real questions.
 
-The models are tiny and know nothing, so accuracy is about nil; what is tested is that each record, error kind and cell of
-the report is right. ``recipes/qwen2.5-0.5b.yaml`` is changed in values only.
+The models are tiny and know nothing, so accuracy is about nil; what is tested is that each record, error kind and cell
+of the report is right. ``recipes/qwen2.5-0.5b.yaml`` is changed in values only.
 """
 
 from __future__ import annotations
