@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +42,13 @@ def word_vectors(texts: list[str]) -> np.ndarray:
     vectors = np.zeros((len(texts), DIM), dtype=np.float32)
     for row, text in enumerate(texts):
         for one in text.split():
-            seed = zlib.crc32(one.encode())
-            vectors[row] += np.random.default_rng(seed).standard_normal(DIM).astype(np.float32)
+            vectors[row] += _word_vector(one)
     return vectors
+
+
+@lru_cache(maxsize=4096)
+def _word_vector(one: str) -> np.ndarray:
+    return np.random.default_rng(zlib.crc32(one.encode())).standard_normal(DIM).astype(np.float32)
 
 
 @pytest.fixture(scope="session")

@@ -42,8 +42,12 @@ def test_every_row_is_read_back_by_offset_as_in_sequence(
     store.close()
 
 
+def test_a_lone_surrogate_does_not_stop_a_corpus() -> None:
+    assert parse_row(b'{"id": 1, "contents": "a\\ud800b"}', 0, Path("here")).text == "a?b"
+
+
 def test_a_row_without_id_is_named_by_its_number() -> None:
-    assert parse_row(b'{"title": "T", "text": "x", "url": "passed over"}', 7, "here") == Passage("7", "T", "x")
+    assert parse_row(b'{"title": "T", "text": "x", "url": "passed over"}', 7, Path("here")) == Passage("7", "T", "x")
 
 
 @pytest.mark.parametrize(

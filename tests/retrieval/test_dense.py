@@ -29,10 +29,16 @@ from understudy.retrieval.vectors import VectorFile
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, passages: list[Passage], encoder: CallableEncoder) -> Path:
     folder = tmp_path_factory.mktemp("dense")
-    corpus = write_corpus(folder / "corpus.jsonl", passages)
-    config = BuildConfig(corpus=corpus, folder=folder / "index", lexical=False, recall=0.98, min_rows_for_codes=100)
-    build_index(config, encoder, quiet=True)
+    write_corpus(folder / "corpus.jsonl", passages)
+    build_index(config_of(folder), encoder, quiet=True)
     return folder
+
+
+def config_of(folder: Path) -> BuildConfig:
+    return BuildConfig(
+        corpus=folder / "corpus.jsonl", folder=folder / "index", lexical=False, recall=0.98, n_tuning_queries=200,
+        min_rows_for_codes=100,
+    )  # fmt: skip
 
 
 def queries_of(passages: list[Passage], n: int) -> list[str]:
@@ -155,10 +161,7 @@ def test_an_unfinished_index_is_refused(built: Path, encoder: CallableEncoder, t
 
 def test_building_again_changes_nothing(built: Path, encoder: CallableEncoder) -> None:
     before = {path: path.stat().st_mtime_ns for path in (built / "index").iterdir()}
-    config = BuildConfig(
-        corpus=built / "corpus.jsonl", folder=built / "index", lexical=False, recall=0.98, min_rows_for_codes=100
-    )
-    build_index(config, encoder, quiet=True)
+    build_index(config_of(built), encoder, quiet=True)
     assert {path: path.stat().st_mtime_ns for path in (built / "index").iterdir()} == before
 
 
@@ -188,4 +191,4 @@ def test_the_header_is_readable_json(built: Path) -> None:
     header = json.loads((built / "index" / "dense.json").read_text())
     assert header["rows"] == 2000
     assert header["encoder"]["model"] == "words-64"
-    assert header["codes"]["tuning"]["n_queries"] == 500
+    assert header["codes"]["tuning"]["n_queries"] == 200

@@ -90,6 +90,7 @@ def test_a_missing_or_damaged_index_is_refused(tmp_path: Path) -> None:
 def test_importing_the_room_loads_no_engine() -> None:
     import subprocess
 
-    code = "import sys, understudy.retrieval; print([m for m in ('torch', 'faiss', 'tantivy', 'httpx') if m in sys.modules])"
+    engines = ("torch", "faiss", "tantivy", "httpx")
+    code = f"import sys, understudy.retrieval; print([name for name in {engines} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -24,7 +24,8 @@ def build(
     encoder: EncoderName = None,
     query_prefix: QueryPrefix = "query: ",
     passage_prefix: PassagePrefix = "passage: ",
-    recall: Annotated[float, typer.Option(help="Share of the exact best ten that dense search has to find.")] = 0.99,
+    recall: Annotated[float | None, typer.Option(help="Share of the exact best ten that dense search finds.")] = None,
+    tuning_queries: Annotated[Path | None, typer.Option(help="Questions to tune on, one a line.")] = None,
 ) -> None:
     """Build an index by words and, with an encoder, by vectors. A killed build goes on."""
     from understudy.retrieval import BuildConfig, TransformerEncoderConfig, build_index
@@ -32,7 +33,8 @@ def build(
     settings = None
     if encoder is not None:
         settings = TransformerEncoderConfig(model=encoder, query_prefix=query_prefix, passage_prefix=passage_prefix)
-    made = build_index(BuildConfig(corpus=corpus, folder=folder, encoder=settings, recall=recall))
+    config = BuildConfig(corpus=corpus, folder=folder, encoder=settings, tuning_queries=tuning_queries)
+    made = build_index(config if recall is None else config.model_copy(update={"recall": recall}))
     out.print_json(made.model_dump_json())
 
 

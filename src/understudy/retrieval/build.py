@@ -23,7 +23,7 @@ from understudy.retrieval import dense, lexical, vectors
 from understudy.retrieval.dense import CodesFacts, DenseFacts
 from understudy.retrieval.encoder import Encoder, EncoderConfig, Vectors, open_encoder
 from understudy.retrieval.encoding import encode_corpus, import_flat_index
-from understudy.retrieval.files import IndexMismatchError, full_hash
+from understudy.retrieval.files import IndexMismatchError, full_hash, sampled_hash
 from understudy.retrieval.ivf import Codes, CodesConfig, build_codes, n_lists_for
 from understudy.retrieval.lexical import LexicalFacts, LexicalIndex
 from understudy.retrieval.passages import Advance, CorpusFacts, JsonlPassages, PassageStore, index_passages
@@ -46,7 +46,7 @@ class BuildConfig(Record):
     """None builds no dense index."""
     flat_index: Path | None = None
     """A faiss flat index whose vectors are taken instead of encoding; ``encoder`` says what made them."""
-    recall: Annotated[float, Field(gt=0, le=1)] = 0.99
+    recall: Annotated[float, Field(gt=0, le=1)] = 0.98
     """Share of the exact best ten that a dense search has to find, on the tuning queries."""
     tuning_queries: Path | None = None
     """Text file, one question a line. None takes titles and first words of passages as queries."""
@@ -153,7 +153,13 @@ def _make_codes(
     with _progress("index vectors", len(file), quiet) as advance:
         path = build_codes(file, vector_facts.sampled_sha256, config.folder, codes_config, advance)
     tuning = tune(Codes(path), file, queries, config.recall)
-    return CodesFacts(config=codes_config, bytes=path.stat().st_size, sha256=full_hash(path), tuning=tuning)
+    return CodesFacts(
+        config=codes_config,
+        bytes=path.stat().st_size,
+        sha256=full_hash(path),
+        sampled_sha256=sampled_hash(path),
+        tuning=tuning,
+    )
 
 
 def _tuning_vectors(config: BuildConfig, passages: PassageStore, encoder: Encoder) -> Vectors:

@@ -20,7 +20,7 @@ from typing import Self
 from understudy.records import Record
 from understudy.retrieval.encoder import Encoder, EncoderFacts, Vector, Vectors
 from understudy.retrieval.exact import Rows, exact_search, rescored
-from understudy.retrieval.files import IndexMismatchError, full_hash
+from understudy.retrieval.files import IndexMismatchError, sampled_hash
 from understudy.retrieval.ivf import CODES_NAME, Codes, CodesConfig
 from understudy.retrieval.passages import PassageStore
 from understudy.retrieval.retriever import Hit, RetrievalError
@@ -30,7 +30,6 @@ from understudy.retrieval.vectors import Scores, VectorFile
 FACTS_NAME = "dense.json"
 FORMAT = 1
 _CANDIDATES_A_HIT = 4
-_HASHED_AT_OPENING_BYTES = 256 << 20
 
 
 class CodesFacts(Record):
@@ -39,6 +38,9 @@ class CodesFacts(Record):
     config: CodesConfig
     bytes: int
     sha256: str
+    """Of all bytes: checked by ``index_info(verify=True)``."""
+    sampled_sha256: str
+    """Of bytes spread over the file: checked whenever it is opened."""
     tuning: Tuning
 
 
@@ -68,11 +70,8 @@ class DenseIndex:
     @classmethod
     def open(cls, folder: Path, corpus_sha256: str, *, exact: bool = False) -> Self:
         """Open the dense index of this corpus; ``exact`` compares every row whatever codes there are."""
-        facts_path = folder / FACTS_NAME
-        if not facts_path.exists():
-            raise IndexMismatchError(f"{facts_path}: expected a finished dense index, there is none")
-        facts = DenseFacts.model_validate_json(facts_path.read_bytes())
-        _refuse_other_corpus(facts_path, facts, corpus_sha256)
+        facts = read_facts(folder)
+        _refuse_other_corpus(folder / FACTS_NAME, facts, corpus_sha256)
         vectors, vector_facts = VectorFile.open(folder)
         if vector_facts.sampled_sha256 != facts.vectors_sha256:
             raise IndexMismatchError(f"{folder}: the vectors are not those that the index was made of; build it again")
@@ -131,6 +130,14 @@ def _search_one(vectors: VectorFile, codes: Codes, tuning: Tuning, k: int, query
     return rescored(vectors, query, codes.candidates(query, tuning.n_probes, n_candidates), k)
 
 
+def read_facts(folder: Path) -> DenseFacts:
+    """The header of an index folder. Raises ``IndexMismatchError`` where there is none."""
+    path = folder / FACTS_NAME
+    if not path.exists():
+        raise IndexMismatchError(f"{path}: expected a finished dense index, there is none")
+    return DenseFacts.model_validate_json(path.read_bytes())
+
+
 def refuse_other_encoder(expected: EncoderFacts, came: EncoderFacts) -> None:
     """Raise ``IndexMismatchError`` with the facts that differ, where any do."""
     if expected.identity == came.identity:
@@ -152,7 +159,7 @@ def _open_codes(path: Path, facts: CodesFacts, rows: int) -> Codes:
     came_bytes = path.stat().st_size if path.exists() else 0
     if came_bytes != facts.bytes:
         raise IndexMismatchError(f"{path}: expected {facts.bytes} bytes, came {came_bytes}; build it again")
-    if came_bytes <= _HASHED_AT_OPENING_BYTES and full_hash(path) != facts.sha256:
+    if sampled_hash(path) != facts.sampled_sha256:
         raise IndexMismatchError(f"{path}: its bytes are not those that were written; build it again")
     codes = Codes(path)
     if codes.rows != rows:

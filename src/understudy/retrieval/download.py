@@ -68,7 +68,7 @@ class DownloadConfig(Record):
     vectors: bool = False
     """Fetch the published vectors too (60 GB) and build a dense index from them."""
     lexical: bool = True
-    recall: Annotated[float, Field(gt=0, le=1)] = 0.99
+    recall: Annotated[float, Field(gt=0, le=1)] = 0.98
     base_url: str = "https://huggingface.co"
     """A mirror can stand here."""
     timeout_s: Annotated[float, Field(gt=0)] = 30.0

@@ -9,6 +9,7 @@ Not covered: training encoders; encoders that need two different models for quer
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -130,6 +131,29 @@ class CallableEncoder:
                 f"encode() of {len(texts)} texts: expected shape ({len(texts)}, dim), came {vectors.shape}"
             )
         return normalised(vectors)
+
+
+class SharedEncoder:
+    """One encoder for several engines at once: locked, and what all of them ask in turn is encoded once."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.facts = encoder.facts
+        self._encoder = encoder
+        self._lock = threading.Lock()
+        self._last: tuple[tuple[str, ...], Vectors] | None = None
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """See ``Encoder``."""
+        asked = tuple(texts)
+        with self._lock:
+            if self._last is None or self._last[0] != asked:
+                self._last = (asked, self._encoder.encode_queries(asked))
+            return self._last[1]
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """See ``Encoder``."""
+        with self._lock:
+            return self._encoder.encode_passages(texts)
 
 
 def open_encoder(config: EncoderConfig) -> Encoder:

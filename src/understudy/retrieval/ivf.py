@@ -4,9 +4,8 @@ In: ``vectors.f16``. Out: ``codes.faiss``, a faiss index: subtract the corpus me
 one of ``n_lists`` centroids, keep one bit a dimension of what is left (RaBitQ: Gao and Long 2024), about 1/25 of fp32.
 Its answers are candidates only: their scores are estimates and never leave this room.
 
-Built in parts that survive a kill: what was trained (``codes.trained.faiss``), then the codes of every
-``PART_ROWS`` rows (``codes.0003.faiss``), then all of them merged. With the same number of threads the same vectors
-give the same file.
+Built so that a kill loses little: trained, then written after every ``part_rows`` rows (``codes.growing.faiss``),
+and renamed when all are in. With the same number of threads the same vectors give the same file, cut or not.
 """
 
 from __future__ import annotations
@@ -29,10 +28,11 @@ if TYPE_CHECKING:
     import faiss
 
 CODES_NAME = "codes.faiss"
-PART_ROWS = 1_000_000
+GROWING_NAME = "codes.growing.faiss"
 _TRAIN_ROWS_PER_LIST = 48
 _TRAIN_ROUNDS = 8
 _SEED = 1
+_BLOCK_ROWS = 16_384
 _JOB_NAME = "codes.job.json"
 
 
@@ -40,11 +40,12 @@ class CodesConfig(Record):
     """What decides the codes, beside the vectors."""
 
     n_lists: int
-    part_rows: int = PART_ROWS
+    part_rows: int = 1_000_000
+    """Rows between two points of resumption."""
 
 
 class CodesJob(Record):
-    """``codes.job.json``: whose parts lie in the folder."""
+    """``codes.job.json``: what is growing in the folder."""
 
     vectors_sha256: str
     config: CodesConfig
@@ -54,11 +55,11 @@ class Codes:
     """The codes of all rows. Safe to call from many threads at once."""
 
     def __init__(self, path: Path) -> None:
-        """Memory-maps the codes: opening reads next to nothing, processes share them."""
+        """Reads the codes into memory. Mapping them is no gain: faiss copies blocks of codes, and both would stay."""
         import faiss
 
         try:
-            self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+            self._index = faiss.read_index(str(path))
             self._lists = faiss.extract_index_ivf(self._index)
         except RuntimeError as error:
             raise IndexMismatchError(f"{path}: faiss cannot read it, build it again ({error})") from error
@@ -91,24 +92,23 @@ def build_codes(
     vectors: VectorFile, vectors_sha256: str, folder: Path, config: CodesConfig, advance: Advance = no_advance
 ) -> Path:
     """Make ``codes.faiss``, going on where an earlier call was cut off. Returns its path."""
-    job = CodesJob(vectors_sha256=vectors_sha256, config=config)
-    _forget_other_job(folder, job)
-    trained = folder / "codes.trained.faiss"
-    if not trained.exists():
-        _train(vectors, config.n_lists, trained)
-    parts = []
-    for number, first in enumerate(range(0, len(vectors), config.part_rows)):
-        part = folder / f"codes.{number:04d}.faiss"
-        last = min(first + config.part_rows, len(vectors))
-        if part.exists():
-            advance(last - first)
-        else:
-            _encode_part(vectors, trained, part, range(first, last), advance)
-        parts.append(part)
-    path = _merge(parts, folder / CODES_NAME)
-    for leftover in (*parts, trained, folder / _JOB_NAME):
-        leftover.unlink()
-    return path
+    import faiss
+
+    _forget_other_job(folder, CodesJob(vectors_sha256=vectors_sha256, config=config))
+    growing = folder / GROWING_NAME
+    if not growing.exists():
+        _train(vectors, config.n_lists, growing)
+    index = faiss.read_index(str(growing))
+    advance(index.ntotal)
+    for start in range(index.ntotal, len(vectors), config.part_rows):
+        rows = range(start, min(start + config.part_rows, len(vectors)))
+        for first, block in vectors.blocks(_BLOCK_ROWS, rows):
+            index.add_with_ids(block, np.arange(first, first + len(block), dtype=np.int64))
+            advance(len(block))
+        _write_index(index, growing)
+    growing.replace(folder / CODES_NAME)
+    (folder / _JOB_NAME).unlink()
+    return folder / CODES_NAME
 
 
 def _train(vectors: VectorFile, n_lists: int, path: Path) -> None:
@@ -144,26 +144,6 @@ def _rotation_about(mean: Vector) -> faiss.LinearTransform:
     faiss.copy_array_to_vector(-(rotation @ mean), transform.b)
     transform.is_trained = True
     return transform
-
-
-def _encode_part(vectors: VectorFile, trained: Path, part: Path, rows: range, advance: Advance) -> None:
-    import faiss
-
-    index = faiss.read_index(str(trained))
-    for first, block in vectors.blocks(16384, rows):
-        index.add_with_ids(block, np.arange(first, first + len(block), dtype=np.int64))
-        advance(len(block))
-    _write_index(index, part)
-
-
-def _merge(parts: list[Path], path: Path) -> Path:
-    import faiss
-
-    index = faiss.read_index(str(parts[0]))
-    for part in parts[1:]:
-        index.merge_from(faiss.read_index(str(part)), 0)
-    _write_index(index, path)
-    return path
 
 
 def _write_index(index: faiss.Index, path: Path) -> None:

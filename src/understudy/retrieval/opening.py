@@ -27,7 +27,11 @@ def open_retriever(config: RetrievalConfig, encoder: Encoder | None = None) -> R
     Raises ``IndexMismatchError`` or ``BadCorpusError`` where files do not fit together, ``OSError`` where they lack.
     """
     engine = open_engine(config, encoder)
-    return BatchingRetriever(engine) if isinstance(config, DenseConfig | HybridConfig | QdrantConfig) else engine
+    return (
+        BatchingRetriever(engine)
+        if isinstance(config, DenseConfig | HybridConfig | QdrantConfig | ShardsConfig)
+        else engine
+    )
 
 
 def open_engine(config: RetrievalConfig, encoder: Encoder | None = None) -> Retriever:
@@ -43,9 +47,7 @@ def open_engine(config: RetrievalConfig, encoder: Encoder | None = None) -> Retr
             words = LexicalConfig(folder=config.dense.folder, corpus=config.dense.corpus)
             return HybridRetriever([_open_dense(config.dense, encoder), _open_lexical(words)], config.depth)
         case ShardsConfig():
-            from understudy.retrieval.hybrid import ShardedRetriever
-
-            return ShardedRetriever([open_retriever(shard, encoder) for shard in config.shards])
+            return _open_shards(config, encoder)
         case QdrantConfig():
             from understudy.retrieval.encoder import open_encoder
             from understudy.retrieval.qdrant import QdrantRetriever
@@ -65,6 +67,19 @@ def _open_lexical(config: LexicalConfig | MemoryConfig) -> Retriever:
     if isinstance(config, MemoryConfig):
         return lexical_retriever(list(read_passages(config.corpus)))
     return LexicalIndex.open(JsonlPassages(config.folder, config.corpus), config.folder)
+
+
+def _open_shards(config: ShardsConfig, encoder: Encoder | None) -> Retriever:
+    """All shards of this process share one encoder, the first one's; one that does not fit a shard is refused there."""
+    from understudy.retrieval.dense import read_facts
+    from understudy.retrieval.encoder import SharedEncoder, config_of, open_encoder
+    from understudy.retrieval.hybrid import ShardedRetriever
+
+    local = [shard for shard in config.shards if isinstance(shard, DenseConfig)]
+    if encoder is None and local:
+        encoder = open_encoder(local[0].encoder or config_of(read_facts(local[0].folder).encoder))
+    shared = None if encoder is None else SharedEncoder(encoder)
+    return ShardedRetriever([open_engine(shard, shared) for shard in config.shards])
 
 
 def _open_dense(config: DenseConfig, encoder: Encoder | None) -> Retriever:

@@ -129,7 +129,7 @@ class JsonlPassages:
         with self._path.open("rb") as file:
             for line in file:
                 if line.strip():
-                    yield parse_row(line, row, f"{self._path}, row {row}")
+                    yield parse_row(line, row, self._path)
                     row += 1
 
     def close(self) -> None:
@@ -140,7 +140,7 @@ class JsonlPassages:
 
     def _read(self, row: int) -> Passage:
         start, end = int(self._offsets[row]), int(self._offsets[row + 1])
-        return parse_row(os.pread(self._fd, end - start, start), row, f"{self._path}, row {row}")
+        return parse_row(os.pread(self._fd, end - start, start), row, self._path)
 
 
 def index_passages(corpus: Path, folder: Path, advance: Advance = no_advance) -> CorpusFacts:
@@ -195,7 +195,7 @@ def _look_through(path: Path, shown_path: Path, advance: Advance) -> tuple[Offse
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
-                parse_row(line, row, f"{shown_path}, line {number}")
+                parse_row(line, row, shown_path, number)
                 starts += position.to_bytes(8, "little")
                 row += 1
                 if row % _REPORT_EVERY == 0:

@@ -6,8 +6,8 @@ In: a ``ServeConfig``. Out: a running server until it is interrupted, or, with `
 
 from __future__ import annotations
 
+import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from understudy.runs import digest
 if TYPE_CHECKING:
     import uvicorn
 
-_START_DEADLINE_S = 30.0
+_BACKLOG = 4096
 
 
 class ServeConfig(Record):
@@ -60,10 +60,14 @@ def running_server(retriever: BatchingRetriever, config: ServiceConfig) -> Itera
 
     about: dict[str, str | int] = {"kind": "in process"}
     server = uvicorn.Server(_settings(RetrievalService(retriever, config, about), config))
-    thread = threading.Thread(target=server.run, name="retrieval-server", daemon=True)
+    try:
+        listener = socket.create_server((config.host, config.port), backlog=_BACKLOG)
+    except OSError as error:
+        raise RetrievalError(f"the server did not start on {config.host}:{config.port} ({error})") from error
+    thread = threading.Thread(target=server.run, args=([listener],), name="retrieval-server", daemon=True)
     thread.start()
     try:
-        yield f"http://{config.host}:{_port(server, thread, config)}"
+        yield f"http://{config.host}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join()
@@ -78,15 +82,6 @@ def _settings(service: RetrievalService, config: ServiceConfig) -> uvicorn.Confi
         port=config.port,
         log_level="warning",
         access_log=False,
-        backlog=4096,
+        backlog=_BACKLOG,
         timeout_graceful_shutdown=5,
     )
-
-
-def _port(server: uvicorn.Server, thread: threading.Thread, config: ServiceConfig) -> int:
-    deadline = time.monotonic() + _START_DEADLINE_S
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise RetrievalError(f"the server did not start on {config.host}:{config.port}")
-        time.sleep(0.01)
-    return int(server.servers[0].sockets[0].getsockname()[1])
