@@ -1,0 +1,101 @@
+"""The command line as its user meets it: help, refusals, exit codes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.walk.test_walk import RECIPE
+
+VERBS = [
+    "run",
+    "rollout",
+    "prefixes",
+    "curate",
+    "train",
+    "evaluate",
+    "grade",
+    "report",
+    "show",
+    "compare",
+    "view",
+    "doctor",
+    "serve-model",
+    "check-student",
+    "index",
+]
+
+
+def understudy(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "understudy", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "120", **environment},
+        check=False,
+    )
+
+
+def test_help_lists_every_verb() -> None:
+    done = understudy("--help")
+    assert done.returncode == 0
+    for verb in VERBS:
+        assert f" {verb} " in done.stdout
+
+
+def test_a_wrong_recipe_ends_with_2_and_one_message(tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(RECIPE.replace("name: small", "nane: small"))
+    done = understudy("run", str(path), "--run-dir", str(tmp_path / "run"))
+    assert done.returncode == 2
+    assert "line 1: nane: unknown key: did you mean `name`?" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists(), "refused before any work"
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    done = understudy("rollout", str(tmp_path))
+    assert done.returncode == 2
+    assert "there is no manifest.json in it" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "small.yaml").write_text(RECIPE)
+    done = understudy("run", str(folder / "small.yaml"), "--run-dir", str(folder / "run"))
+    assert done.returncode == 0, done.stderr
+    assert "Report:" in done.stdout
+    return folder / "run"
+
+
+def test_a_run_is_shown_graded_compared_and_reported(run_dir: Path) -> None:
+    assert "web_search" in understudy("show", str(run_dir), "rollout/taught").stdout
+    assert "verdicts changed" in understudy("grade", str(run_dir), "--again").stdout
+    assert "median" in understudy("compare", str(run_dir), str(run_dir)).stdout
+    assert "Report:" in understudy("report", str(run_dir)).stdout
+    assert "done before, nothing has changed" in understudy("curate", str(run_dir)).stdout
+
+
+def test_a_stage_that_is_not_there_is_named(run_dir: Path) -> None:
+    done = understudy("curate", str(run_dir), "--stage", "taut")
+    assert done.returncode == 2
+    assert "it has: taught" in done.stderr
+
+
+def test_doctor_says_what_is_really_active() -> None:
+    done = understudy("doctor")
+    assert done.returncode == 0
+    assert "files cannot be read" in done.stdout
+
+
+def test_an_index_is_built_and_asked(tmp_path: Path) -> None:
+    (tmp_path / "corpus.jsonl").write_text('{"id": "1", "contents": "Ada Lovelace\\nShe wrote the first program."}\n')
+    built = understudy("index", "build", str(tmp_path / "corpus.jsonl"), str(tmp_path / "index"))
+    assert built.returncode == 0, built.stderr
+    found = understudy("index", "search", str(tmp_path / "index"), "who wrote the first program")
+    assert "Ada Lovelace" in found.stdout
