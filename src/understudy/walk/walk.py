@@ -151,8 +151,8 @@ def _begin(props: Props, ref: StageRef, record: StageRecord, *, anew: bool, say:
         say(f"{ref}: done before, nothing has changed")
         return None
     _require_inputs(directory, record)
-    if old is not None:
-        record = record.model_copy(update={"started": old.started, "seconds": old.seconds})
+    started = {"started": now()} if old is None else {"started": old.started, "seconds": old.seconds}
+    record = record.model_copy(update=started)
     directory.write_stage(record)
     return record
 
