@@ -73,7 +73,7 @@ def test_passages_stand_in_the_prompt() -> None:
     config = ChainOfThoughtConfig(passages=PassagesConfig(k=1))
     trajectory = open_agent(config, model(lambda request: "Estonia"), retriever=lexical_retriever(PASSAGES)).solve(TASK)
     user = trajectory.messages[1].content
-    assert "[1] Ilse Tamm (similarity" in user
+    assert "[1] Ilse Tamm (score" in user
     assert "Ilse Tamm was born in Estonia." in user
     assert TASK.question in user
     assert "Salt" not in user

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.agents.scripts import TASK, Candidates, action, in_order
@@ -20,9 +18,7 @@ from understudy.records import (
     StopReason,
     Trajectory,
 )
-from understudy.sandbox import Sandbox
-from understudy.sandbox.config import SandboxConfig
-from understudy.sandbox.sandbox import open_sandbox
+from understudy.sandbox import Sandbox, SandboxConfig, open_sandbox
 from understudy.tools import FunctionToolConfig, Tool, ToolsConfig, tools_from
 
 THOUGHT = FirstThought(task_id="t", text="First I multiply.", trajectory_id="t#0")
@@ -285,19 +281,6 @@ def test_none_ignores_a_first_thought(sandbox: Sandbox) -> None:
     request, trajectory = first_step(sandbox, PrefixMode.NONE, PrefixDelivery.CONTINUED)
     assert THOUGHT.text not in "".join(message.content for message in request.messages)
     assert trajectory.prefix_mode is PrefixMode.NONE
-
-
-# --- replay -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "path", sorted((Path(__file__).parent / "trajectories").glob("*.json")), ids=lambda path: path.stem
-)
-def test_a_kept_trajectory_replays_to_the_same_record(sandbox: Sandbox, path: Path) -> None:
-    from tests.agents.replaying import replay
-
-    kept = Trajectory.model_validate_json(path.read_text())
-    assert replay(path.stem, kept, sandbox).without_timing() == kept.without_timing()
 
 
 def test_finish_reason_other_is_read_like_stop(sandbox: Sandbox) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from understudy.agents.self_consistency import Ballot, elect, next_portion, outcome_of
 from understudy.records import ExecutionStatus
-from understudy.sandbox.execution import Execution
+from understudy.sandbox import Execution
 
 OUTCOMES = st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=9)
 

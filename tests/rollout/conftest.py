@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from understudy.sandbox import Sandbox, open_sandbox
-from understudy.sandbox.config import SandboxConfig
-from understudy.sandbox.execution import Limits
+from understudy.sandbox import Limits, Sandbox, SandboxConfig, open_sandbox
 
 
 @pytest.fixture(scope="session")

@@ -149,7 +149,7 @@ class CountingRetriever:
 def test_the_same_query_is_searched_once() -> None:
     retriever = CountingRetriever()
     search = SearchTool(retriever, SearchConfig())
-    assert search("Ilse Tamm") == search("  Ilse   Tamm ") == "[1] Ilse Tamm (similarity 0.500)\n" + PASSAGES[0].text
+    assert search("Ilse Tamm") == search("  Ilse   Tamm ") == "[1] Ilse Tamm (score 0.500)\n" + PASSAGES[0].text
     assert retriever.queries == ["Ilse Tamm"]
     assert search.n_searches == 1
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
 
 from understudy.agents.agent import AgentFacts
+from understudy.agents.coming_episode import ComingEpisode
 from understudy.agents.config import CodeAgentConfig
 from understudy.agents.history import AttemptFacts, History
 from understudy.agents.observations import observe_execution, observe_problem
@@ -32,11 +33,8 @@ from understudy.records import (
     Trajectory,
 )
 from understudy.runs import derive_seed
-from understudy.sandbox.execution import Execution, HostFunction, SandboxError
+from understudy.sandbox import Execution, HostFunction, Sandbox, SandboxError
 from understudy.tools import Tool
-
-if TYPE_CHECKING:
-    from understudy.sandbox import Episode, Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class CodeAgent:
         history = self._begin(task, attempt, seed)
         try:
             given = self._open(history, first_thought)
-            with self._sandbox.episode(self._functions, seed) as episode:
+            with ComingEpisode(partial(self._sandbox.episode, self._functions, seed)) as episode:
                 return self._run(history, episode, given)
         except ContextFullError:
             return history.trajectory(StopReason.CONTEXT_FULL)
@@ -118,7 +116,7 @@ class CodeAgent:
             return _Opening(mode, delivery, addition=fill(self._prompts.instructed, first_thought=given))
         return _Opening(mode, delivery, given=given)
 
-    def _run(self, history: History, episode: Episode, given: str) -> Trajectory:
+    def _run(self, history: History, episode: ComingEpisode, given: str) -> Trajectory:
         for number in range(self._config.max_steps):
             answer = self._step(history, episode, number, given if number == 0 else "")
             if answer is not None:
@@ -130,7 +128,7 @@ class CodeAgent:
             return history.trajectory(StopReason.STEP_LIMIT, self._ask_answer(history), was_asked=True)
         return history.trajectory(StopReason.STEP_LIMIT)
 
-    def _step(self, history: History, episode: Episode, number: int, given: str) -> str | None:
+    def _step(self, history: History, episode: ComingEpisode, number: int, given: str) -> str | None:
         """Think, act, observe. Returns the answer where the code gave one."""
         seed = derive_seed(history.facts.seed, "step", number)
         drawn = self._sampler.draw(tuple(history.messages), episode, seed, given)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from understudy.agents.parsing import ParsedReply
 from understudy.agents.prompts import ObservationTexts, fill
 from understudy.records import ExecutionStatus
-from understudy.sandbox.execution import Execution
+from understudy.sandbox import Execution
 
 
 def observe_execution(execution: Execution, texts: ObservationTexts) -> str:

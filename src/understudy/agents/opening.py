@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 from understudy.agents.agent import Agent
 from understudy.agents.chain_of_thought import ChainOfThought
@@ -10,10 +10,8 @@ from understudy.agents.code_agent import CodeAgent
 from understudy.agents.config import ChainOfThoughtConfig, CodeAgentConfig
 from understudy.models import Model
 from understudy.retrieval import Retriever
+from understudy.sandbox import Sandbox
 from understudy.tools import Tool
-
-if TYPE_CHECKING:
-    from understudy.sandbox import Sandbox
 
 
 def open_agent(

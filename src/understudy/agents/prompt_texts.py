@@ -41,7 +41,7 @@ print(web_search("The Salt Orchard novel author"))
 ```<end_code>
 Observation:
 Execution logs:
-[1] The Salt Orchard (similarity 0.871)
+[1] The Salt Orchard (score 0.871)
 The Salt Orchard is a 1962 novel by Ilse Tamm, her first work of fiction.
 Thought: The author is Ilse Tamm. Next I look for her place of birth.
 Code:
@@ -50,7 +50,7 @@ print(web_search("Ilse Tamm writer born"))
 ```<end_code>
 Observation:
 Execution logs:
-[1] Ilse Tamm (similarity 0.902)
+[1] Ilse Tamm (score 0.902)
 Ilse Tamm (born 4 May 1921 in Pärnu, Estonia) was a novelist and translator.
 Thought: She was born in Pärnu, which is in Estonia. The question asks for the country.
 Code:
@@ -160,7 +160,7 @@ _COT_MATHS = " Think step by step. Then give the exact answer in \\boxed{}."
 
 PAPER_COT_FACT = "{question}\n\n" + _COT_FACT.strip()
 PAPER_COT_MATHS = "{question}\n\n" + _COT_MATHS.strip()
-_PASSAGES = "Passages that may help:\n\n{passages}\n\nQuestion: {question}\n\nUse the passages where they help."
+_PASSAGES = "Passages that may help:\n\n{passages}\n\nQuestion:\n{question}\n\nUse the passages where they help."
 PAPER_RAG_FACT = _PASSAGES + _COT_FACT
 PAPER_RAG_MATHS = _PASSAGES + _COT_MATHS
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from understudy.agents.coming_episode import ComingEpisode
 from understudy.agents.config import CodeAgentConfig, SelfConsistencyConfig
 from understudy.agents.history import total_usage
 from understudy.agents.parsing import STOP_STRINGS, ParsedReply, completed, parse_reply
@@ -18,10 +18,7 @@ from understudy.agents.self_consistency import Ballot, elect, next_portion, outc
 from understudy.models import Model, Request
 from understudy.records import Candidate, Completion, Message, Role, Timing, Usage
 from understudy.runs import derive_seed
-from understudy.sandbox.execution import Execution
-
-if TYPE_CHECKING:
-    from understudy.sandbox import Episode
+from understudy.sandbox import Execution
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ class Sampler:
         self._config = config
         self._model = model
 
-    def draw(self, messages: tuple[Message, ...], episode: Episode, seed: int, given: str = "") -> Drawn:
+    def draw(self, messages: tuple[Message, ...], episode: ComingEpisode, seed: int, given: str = "") -> Drawn:
         """The step's reply, run. ``given``: the beginning of the reply, which the model continues.
 
         Raises what the model and the sandbox raise.
@@ -101,16 +98,18 @@ class Sampler:
             return self._draw_one(request, episode, given)
         return self._draw_by_vote(request, episode, given, self._config.self_consistency)
 
-    def _draw_one(self, request: Request, episode: Episode, given: str) -> Drawn:
+    def _draw_one(self, request: Request, episode: ComingEpisode, given: str) -> Drawn:
         started = time.perf_counter()
         (completion,) = self._model.complete(request)
         answered = time.perf_counter()
         content, reply = _read(given, completion)
-        execution = None if reply.code is None else episode.run(reply.code)
+        execution = None if reply.code is None else episode.get().run(reply.code)
         timing = Timing(model_s=answered - started, code_s=time.perf_counter() - answered)
         return Drawn(content, reply, execution, completion.usage, timing, completion.mean_logprob)
 
-    def _draw_by_vote(self, request: Request, episode: Episode, given: str, config: SelfConsistencyConfig) -> Drawn:
+    def _draw_by_vote(
+        self, request: Request, episode: ComingEpisode, given: str, config: SelfConsistencyConfig
+    ) -> Drawn:
         request = replace(request, temperature=config.temperature, top_p=config.top_p, logprobs=True)
         tries: list[_Try] = []
         timing = Timing()
@@ -121,7 +120,7 @@ class Sampler:
             started = time.perf_counter()
             completions = self._model.complete(replace(request, n=portion, seed=own_seed))
             answered = time.perf_counter()
-            tries += _run_all(completions, episode, given)
+            tries += _run_all(completions, episode, given, keep_earlier=bool(tries))
             timing += Timing(model_s=answered - started, code_s=time.perf_counter() - answered)
         election = elect([each.ballot for each in tries], derive_seed(seed, "all failed"))
         kept = tries[election.winner]
@@ -129,7 +128,7 @@ class Sampler:
             content=kept.content,
             reply=kept.reply,
             # What waited before a call with effects is finished by the commit.
-            execution=None if kept.execution is None else episode.commit(kept.execution),
+            execution=None if kept.execution is None else _as_first_asked(episode.get().commit(kept.execution), tries),
             usage=total_usage([each.completion.usage for each in tries]),
             timing=timing,
             mean_logprob=kept.completion.mean_logprob,
@@ -151,14 +150,31 @@ def _read(given: str, completion: Completion) -> tuple[str, ParsedReply]:
     return content, parse_reply(content, completion.finish_reason)
 
 
-def _run_all(completions: tuple[Completion, ...], episode: Episode, given: str) -> list[_Try]:
+def _run_all(
+    completions: tuple[Completion, ...], episode: ComingEpisode, given: str, *, keep_earlier: bool
+) -> list[_Try]:
     read = [_read(given, completion) for completion in completions]
     codes = [reply.code for _, reply in read if reply.code is not None]
-    executions = iter(episode.branch(codes) if codes else [])
+    executions = iter(episode.get().branch(codes, keep_earlier=keep_earlier) if codes else [])
     return [
         _Try(content, reply, None if reply.code is None else next(executions), completion)
         for (content, reply), completion in zip(read, completions, strict=True)
     ]
+
+
+def _as_first_asked(kept: Execution, tries: list[_Try]) -> Execution:
+    """The kept execution with those calls marked as answered from memory that were known before the step.
+
+    Which of several candidates asks first is a race. The record of the kept one must not depend on it.
+    """
+    ran = [each.execution for each in tries if each.execution is not None]
+    new = {(call.name, call.arguments) for each in (*ran, kept) for call in each.tool_calls if not call.cached}
+    calls = []
+    for call in kept.tool_calls:
+        key = (call.name, call.arguments)
+        calls.append(call.model_copy(update={"cached": call.cached and key not in new}))
+        new.discard(key)
+    return replace(kept, tool_calls=tuple(calls))
 
 
 def _yielded(execution: Execution) -> str:

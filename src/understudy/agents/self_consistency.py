@@ -13,7 +13,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from understudy.records import ExecutionStatus
-from understudy.sandbox.execution import Execution
+from understudy.sandbox import Execution
 
 
 @dataclass(frozen=True, slots=True)

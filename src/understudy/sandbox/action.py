@@ -6,8 +6,10 @@ which code may answer by giving way with its state intact, then SIGKILL. What wa
 
 from __future__ import annotations
 
+import itertools
 import signal
 import time
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -20,13 +22,13 @@ from understudy.sandbox.channel import Channel
 from understudy.sandbox.execution import Execution, Limits, SandboxError, Usage
 from understudy.sandbox.inside.frames import Frame, FrameError
 from understudy.sandbox.printed import Printed
-from understudy.sandbox.process import Process
+from understudy.sandbox.process import Process, explain_death
 
 _MAX_BYTES = 64 << 20
 _MAX_IMPORTS = 4_000
 _BIRTH_S = 30.0
 _STATUSES = frozenset(("ok", "error", "timeout", "memory", "violation"))
-_OUT_OF_MEMORY_KILL = signal.SIGKILL
+_NUMBERS = itertools.count(1)
 
 
 class CallTable(Protocol):
@@ -71,6 +73,8 @@ class Action:
 
     def __init__(self, code: str, terms: Terms, calls: CallTable, channel: Channel, branch: int | None = None) -> None:
         self.code = code
+        self.number = next(_NUMBERS)
+        """The code's end is said with it, so that one action's late end is not taken for the next one's."""
         self.branch = branch
         self.channel = channel
         self.process: Process | None = None
@@ -95,17 +99,32 @@ class Action:
 
     def begin(self, process: Process) -> None:
         """Send the code to ``process``, which is idle."""
+        self._cpu_before_s = process.cpu_s()
+        self._set_out(process)
+        self.channel.send({"t": "run", **self.order()})
+
+    def order(self) -> Frame:
+        """What the process is to do, in the protocol's words."""
+        return {"code": self.code, "number": self.number, "output_chars": self._terms.limits.output_chars}
+
+    def born(self, process: Process, frames: Sequence[Frame]) -> None:
+        """``process`` has been forked to run the code, and has begun; ``frames`` came right after its hello."""
+        self._set_out(process)
+        self._read(frames)
+
+    def _set_out(self, process: Process) -> None:
         self.process = process
         self.phase = Phase.RUNNING
         self._started = time.monotonic()
-        self._cpu_before_s = process.cpu_s()
         self._bytes_before = self.channel.n_bytes
-        self.channel.send({"t": "run", "code": self.code, "output_chars": self._terms.limits.output_chars})
 
     def read(self) -> None:
         """Take what has come."""
+        self._read(self.channel.receive())
+
+    def _read(self, frames: Iterable[Frame]) -> None:
         try:
-            for frame in self.channel.receive():
+            for frame in frames:
                 self._take(frame)
             if self.channel.n_bytes - self._bytes_before > _MAX_BYTES:
                 raise FrameError(f"more than {_MAX_BYTES} bytes in one action")
@@ -119,7 +138,8 @@ class Action:
         if kind == "out" and isinstance(frame.get("text"), str):
             self._printed.add(clean(str(frame["text"])))
         elif kind == "done" and self.phase is Phase.RUNNING:
-            self._finish(frame)
+            if frame.get("number") == self.number:
+                self._finish(frame)
         elif kind == "call" and self.phase is Phase.RUNNING:
             self._called(self._calls.parse(frame))
         elif kind == "import" and self.phase is Phase.RUNNING and self._n_imports < _MAX_IMPORTS:
@@ -237,7 +257,7 @@ class Action:
             raise SandboxError("an action was read that had no process")
         number = self.process.death_signal()
         self.process.kill()  # it may have closed its line and live on
-        status, name, text = _explain(number)
+        status, name, text = explain_death(number)
         self._end(self._execution(status, name=name, error=f"{name}: {text}", state_kept=False))
 
     def _end(self, execution: Execution) -> None:
@@ -276,15 +296,3 @@ class Action:
 def _text(frame: Frame, key: str) -> str | None:
     value = frame.get(key)
     return clean(value) if isinstance(value, str) else None
-
-
-def _explain(number: int | None) -> tuple[ExecutionStatus, str, str]:
-    """Status, name and message for a process that ended by signal ``number``, 0 being an exit of its own."""
-    if number == signal.SIGSYS:
-        return ExecutionStatus.VIOLATION, "Violation", "the code made a system call that nothing honest makes"
-    if number == _OUT_OF_MEMORY_KILL:
-        return ExecutionStatus.MEMORY, "MemoryError", "the machine ran out of memory and the code was stopped"
-    if number == signal.SIGXCPU:
-        return ExecutionStatus.TIMEOUT, "Timeout", "the code ran out of time and was stopped"
-    how = "ended by itself" if not number else f"died of {signal.Signals(number).name}" if number < 32 else "died"
-    return ExecutionStatus.CRASHED, "Crash", f"the Python process {how}"

@@ -93,7 +93,8 @@ class Episode:
             action.may_have_effects = has_effects
         if family.gate is not None:
             family.gate.permit(family.process.pid, len(codes))
-        family.process.channel.send({"t": "branch"}, tuple(sock.fileno() for sock in theirs))
+        orders = [action.order() for action in actions]
+        family.process.channel.send({"t": "branch", "orders": orders}, tuple(sock.fileno() for sock in theirs))
         for sock in theirs:
             sock.close()
         self._branches.update({self._n_branches() + index: (action, family) for index, action in enumerate(actions)})

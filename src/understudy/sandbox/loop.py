@@ -83,7 +83,8 @@ class Loop:
         try:
             frames = list(action.channel.receive())
             if frames and frames[0]["t"] == "hello" and self._parent is not None:
-                action.begin(Process(action.channel, self._parent.group))
+                action.born(Process(action.channel, self._parent), frames[1:])
+                self._ask(action)
             elif frames or action.channel.is_closed:
                 action.stillborn("could not be forked: the kernel refuses more processes or more memory")
         except (FrameError, OSError, SandboxError) as error:

@@ -12,6 +12,7 @@ import signal
 import time
 from pathlib import Path
 
+from understudy.records import ExecutionStatus
 from understudy.sandbox.channel import Channel
 from understudy.sandbox.execution import SandboxError
 
@@ -21,17 +22,18 @@ _PROCESS_CPU_CLOCK = 2
 class Process:
     """A process that has said hello. ``close`` gives back what the host holds of it."""
 
-    def __init__(self, channel: Channel, group: int | None = None) -> None:
+    def __init__(self, channel: Channel, parent: Process | None = None) -> None:
+        """``parent`` is who forked it, where that is not the zygote. Raises ``OSError``, ``SandboxError``."""
         self.channel = channel
         self.pid = channel.pid
-        self.group = group or self.pid
+        self.group: int = parent.group if parent else self.pid
         """Process group of its episode: the pid of the episode's first process."""
         self._pidfd = os.pidfd_open(self.pid)
         # A process that died since its hello could have left its number to a stranger, but not its group.
         if os.getpgid(self.pid) != self.group:
             os.close(self._pidfd)
             raise SandboxError(f"process {self.pid} is not in the group {self.group} of its episode")
-        self.inner_pid = _innermost(self.pid)
+        self.inner_pid: int = self.pid if parent and parent.inner_pid == parent.pid else _innermost(self.pid)
         """Its number where the zygote lives, which is another one inside a container."""
         self._last_cpu_s = 0.0
 
@@ -79,3 +81,15 @@ def _innermost(pid: int) -> int:
         return pid
     line = next((line for line in status.splitlines() if line.startswith("NSpid:")), "")
     return int(line.split()[-1]) if line else pid
+
+
+def explain_death(number: int | None) -> tuple[ExecutionStatus, str, str]:
+    """Status, name and message for a process that ended by signal ``number``, 0 being an exit of its own."""
+    if number == signal.SIGSYS:
+        return ExecutionStatus.VIOLATION, "Violation", "the code made a system call that nothing honest makes"
+    if number == signal.SIGKILL:
+        return ExecutionStatus.MEMORY, "MemoryError", "the machine ran out of memory and the code was stopped"
+    if number == signal.SIGXCPU:
+        return ExecutionStatus.TIMEOUT, "Timeout", "the code ran out of time and was stopped"
+    how = "ended by itself" if not number else f"died of {signal.Signals(number).name}" if number < 32 else "died"
+    return ExecutionStatus.CRASHED, "Crash", f"the Python process {how}"

@@ -22,7 +22,7 @@ class SearchShape(StrEnum):
     """How hits are written."""
 
     FULL = "full"
-    """Number, title and similarity on one line, the passage below it."""
+    """Number, title and score on one line, the passage below it."""
     BRIEF = "brief"
     """The passages alone, one a line: for models of a million parameters."""
 
@@ -92,6 +92,6 @@ def write_hits(hits: Sequence[Hit], shape: SearchShape) -> str:
     if shape is SearchShape.BRIEF:
         return "\n".join(hit.passage.text.strip() for hit in hits)
     return "\n".join(
-        f"[{rank}] {hit.passage.title} (similarity {hit.score:.3f})\n{hit.passage.text.strip()}"
+        f"[{rank}] {hit.passage.title} (score {hit.score:.3f})\n{hit.passage.text.strip()}"
         for rank, hit in enumerate(hits, 1)
     )

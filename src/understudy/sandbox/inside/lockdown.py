@@ -35,6 +35,19 @@ def _prctl(*arguments: int) -> bool:
     return bool(libc.prctl(*padded) == 0)
 
 
+_python = ctypes.PyDLL(None)
+
+
+def fork() -> int:
+    """The C library's fork, without what Python does after its own: 0 in the child, under 0 where there is none.
+
+    Python reseeds ``random`` and mends the locks of other threads by running code, and in a child whose every write
+    copies a page that costs more than half of all a trivial branch costs. There are no other threads here, and
+    ``random`` must go on from where it was.
+    """
+    return int(_python.fork())
+
+
 def become_zygote() -> None:
     """Adopt orphans of one's own descendants, and be no target for debuggers."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)

@@ -7,6 +7,7 @@ is done.
 
 from __future__ import annotations
 
+import _socket
 import array
 import socket
 
@@ -14,19 +15,24 @@ from .frames import HEADER, Frame, FrameError, pack, parse
 
 _MAX_FROM_HOST = 64 << 20
 _MAX_DESCRIPTORS = 253
+_HELLO = pack({"t": "hello"})
 
 
 class Pipe:
     """One process's line to the host."""
 
     def __init__(self, descriptor: int) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptor)
+        self._socket = _socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptor)
         self.busy = False
         self.deferred: BaseException | None = None
 
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
+
+    def greet(self) -> None:
+        """Send the first frame, which is always the same."""
+        self._socket.sendall(_HELLO)
 
     def send(self, frame: Frame, descriptor: int | None = None) -> None:
         """Send one frame whole. Raises ``OSError`` when the host is gone."""

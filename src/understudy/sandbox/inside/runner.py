@@ -64,38 +64,39 @@ class Runner:
             if frame["t"] == "run":
                 self._run(frame)
             elif frame["t"] == "branch":
-                self._branch(descriptors)
+                self._branch(frame, descriptors)
 
     # --- branching ----------------------------------------------------------------------------
 
-    def _branch(self, descriptors: list[int]) -> None:
-        """Fork once for each descriptor. Only the parent gets to the end of this function."""
-        state = random.getstate()  # a fork reseeds it from the kernel; every branch must go on from here
+    def _branch(self, frame: Frame, descriptors: list[int]) -> None:
+        """Fork once for each descriptor, and run there what is to be run. Only the parent gets to the end of this.
+
+        What the parent does once, the branches need not do eight times: each page they write to is copied for them.
+        """
+        orders = frame["orders"]
+        assert isinstance(orders, list)
         _reap_children()
+        pipes = [Pipe(descriptor) for descriptor in descriptors]
         gc.freeze()  # what is here already is left alone by the branches' collectors, so its pages stay shared
         n_forked = 0
-        for index, descriptor in enumerate(descriptors):
-            try:
-                pid = os.fork()
-            except OSError:
-                break
+        for index, (pipe, order) in enumerate(zip(pipes, orders, strict=True)):
+            pid = lockdown.fork()
             if pid == 0:
-                self._become_branch(descriptor, descriptors[index + 1 :], state)
+                self._become_branch(pipe, pipes[index + 1 :])
+                self._run(order)
                 return
-            os.close(descriptor)
-            n_forked += 1
-        for descriptor in descriptors[n_forked:]:
-            os.close(descriptor)
+            pipe.close()  # where there was no fork, the host sees it close
+            n_forked += pid > 0
         self._pipe.send({"t": "branched", "n": n_forked})
 
-    def _become_branch(self, descriptor: int, others: list[int], state: tuple[object, ...]) -> None:
+    def _become_branch(self, pipe: Pipe, others: list[Pipe]) -> None:
+        """Keep one line of all, and say hello before anything else."""
         self._dies_with_zygote = False
         self._pipe.close()
         for other in others:
-            os.close(other)
-        random.setstate(state)
-        self._pipe = self._printed.pipe = Pipe(descriptor)
-        self._pipe.send({"t": "hello"})
+            other.close()
+        self._pipe = self._printed.pipe = pipe
+        pipe.greet()
 
     def ask(self, question: Frame) -> Frame:
         """Ask the host on this process's own line, which a branch has exchanged for the one it was born with."""
@@ -132,7 +133,7 @@ class Runner:
         elif isinstance(self._stop.reason, SoftTimeout) and result["status"] == "ok":
             result = {"status": "timeout"}
         self._printed.flush()
-        self._pipe.send({"t": "done", "dropped": self._printed.dropped, **result})
+        self._pipe.send({"t": "done", "number": frame["number"], "dropped": self._printed.dropped, **result})
 
     def _attempt(self, source: str, name: str) -> Frame:
         """Everything in which foreign code may run, finalizers of the value and of the error's frames included."""
