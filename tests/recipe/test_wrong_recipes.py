@@ -63,6 +63,8 @@ WRONG = [
     ("rollouts: [taught]", "rollouts: []", ["curate.taught.rollouts", "at least 1"]),
     ("rollouts: [taught]", "rollouts: [taught], filters: [right]", ["curate.taught.filters.0", "correct", "'right'"]),
     ("base: student", "base: teacher", ["line 18", "train.taught.base", "local", "scripted"]),
+    ("rollouts: [taught]", "rollouts: [taught], select: lowest_nll", ["curate.taught.student", "is missing"]),
+    ("rollouts: [taught]", "rollouts: [taught], student: teacher", ["curate.taught.student", "local", "scripted"]),
     ("base: student", "base: train/taught", ["train.taught", "takes from itself"]),
     ("base: student", "base: student, lr: 1", ["train.taught.lr", "unknown key"]),
     ("base: student", "base: student, learning_rate: 0", ["train.taught.learning_rate", "greater than 0", "0"]),

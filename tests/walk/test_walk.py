@@ -176,11 +176,13 @@ def test_grading_again_keeps_attempts_and_names_changes(recipe_path: Path, tmp_p
     assert records_of(run_dir) == before
 
 
-def kill_at(recipe_path: Path, run_dir: Path, after_s: float) -> bool:
-    """Start a walk and SIGKILL it; whether it was still going."""
+def kill_in(recipe_path: Path, run_dir: Path, stage: str, delay_s: float) -> bool:
+    """Start a walk and SIGKILL it a moment after a stage was begun; whether it was still going."""
     words = [sys.executable, "-m", "understudy", "run", str(recipe_path), "--run-dir", str(run_dir)]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(after_s)
+    while process.poll() is None and not (run_dir / stage / "stage.json").exists():
+        time.sleep(0.005)
+    time.sleep(delay_s)
     was_going = process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -192,13 +194,15 @@ def test_a_killed_walk_ends_in_the_same_records(recipe_path: Path, tmp_path: Pat
     recipe = load_recipe(recipe_path)
     walk_quietly(recipe, tmp_path / "undisturbed")
     rng = random.Random(n_kills)
-    killed = [kill_at(recipe_path, tmp_path / "killed", rng.uniform(1.0, 4.0)) for _ in range(n_kills)]
+    stages = ("rollout/thought", "rollout/taught", "evaluate/teacher", "evaluate/cot")
+    delays = [rng.uniform(0, 0.1) for _ in range(n_kills)]
+    killed = [kill_in(recipe_path, tmp_path / "killed", stages[n % 4], delay) for n, delay in enumerate(delays)]
     assert any(killed)
     walk_quietly(recipe, tmp_path / "killed")
     assert records_of(tmp_path / "killed") == records_of(tmp_path / "undisturbed")
     assert metrics_of(tmp_path / "killed") == metrics_of(tmp_path / "undisturbed")
-    stages = [json.loads(path.read_text())["state"] for path in (tmp_path / "killed").glob("*/*/stage.json")]
-    assert set(stages) == {StageState.DONE}
+    states = [json.loads(path.read_text())["state"] for path in (tmp_path / "killed").glob("*/*/stage.json")]
+    assert set(states) == {StageState.DONE}
 
 
 def test_examples_are_of_the_students_prompt(recipe_path: Path, tmp_path: Path) -> None:

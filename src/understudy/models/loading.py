@@ -8,7 +8,10 @@ Not here: quantised weights, several GPUs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy.models.config import Device, DType, LocalConfig
@@ -57,9 +60,25 @@ def load_base(config: LocalConfig) -> PreTrainedModel:
 
     device = torch_device(config.device)
     dtype = getattr(torch, config.dtype.value) if config.dtype is not DType.AUTO else _saved_dtype(device)
-    model = AutoModelForCausalLM.from_pretrained(config.path, dtype=dtype).to(device).eval()
+    with _bars_of_downloads_only(config.path):
+        model = AutoModelForCausalLM.from_pretrained(config.path, dtype=dtype).to(device).eval()
     model.requires_grad_(requires_grad=False)
     return model
+
+
+@contextmanager
+def _bars_of_downloads_only(path: str) -> Iterator[None]:
+    """No progress bar for reading a folder, which takes a moment and would break into the walk's own bar."""
+    from transformers.utils import logging
+
+    is_silenced = Path(path).is_dir() and logging.is_progress_bar_enabled()
+    if is_silenced:
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if is_silenced:
+            logging.enable_progress_bar()
 
 
 def load_adapter(model: PreTrainedModel, adapter: str) -> PeftModel:

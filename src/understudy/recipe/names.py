@@ -21,7 +21,7 @@ def dangling_names(recipe: Recipe) -> Iterator[str]:
     """All names that lead nowhere, and all sections that contradict one another."""
     models = [*recipe.models, *(f"train/{name}" for name in recipe.train)]
     yield from _in_rollouts(recipe, models)
-    yield from _in_curations(recipe)
+    yield from _in_curations(recipe, models)
     yield from _in_trainings(recipe, models)
     yield from _in_evaluations(recipe, models)
     yield from _in_report(recipe)
@@ -40,8 +40,13 @@ def _in_rollouts(recipe: Recipe, models: list[str]) -> Iterator[str]:
         yield from _unknown(f"prefixes.{name}.rollout", prefixes.rollout, recipe.rollout)
 
 
-def _in_curations(recipe: Recipe) -> Iterator[str]:
+def _in_curations(recipe: Recipe, models: list[str]) -> Iterator[str]:
     for name, stage in recipe.curate.items():
+        if stage.needs_student and stage.student is None:
+            yield f"curate.{name}.student: is missing: max_tokens and select: lowest_nll look at a student"
+        if stage.student is not None:
+            yield from _unknown(f"curate.{name}.student", stage.student, models)
+            yield from _not_local(recipe, f"curate.{name}.student", stage.student)
         yield from _unknown(f"curate.{name}.agent", stage.agent, recipe.agents)
         for number, rollout in enumerate(stage.rollouts):
             yield from _unknown(f"curate.{name}.rollouts.{number}", rollout, recipe.rollout)
@@ -53,9 +58,7 @@ def _in_trainings(recipe: Recipe, models: list[str]) -> Iterator[str]:
     for name, stage in recipe.train.items():
         yield from _unknown(f"train.{name}.examples", stage.examples, recipe.curate)
         yield from _unknown(f"train.{name}.base", stage.base, models)
-        base = recipe.models.get(stage.base)
-        if base is not None and not isinstance(base, LocalConfig):
-            yield f"train.{name}.base: only a local model can be trained; came one of kind {base.kind!r}"
+        yield from _not_local(recipe, f"train.{name}.base", stage.base)
 
 
 def _in_evaluations(recipe: Recipe, models: list[str]) -> Iterator[str]:
@@ -87,6 +90,12 @@ def _contradictions(recipe: Recipe) -> Iterator[str]:
         yield f"judge: goes together with grading.kind 'judge'; came {recipe.judge!r} and {kind.value!r}"
     if recipe.retrieval is None and recipe.tools.search not in (None, ToolsConfig().search):
         yield "tools.search: is set, but the recipe names no retrieval to search with"
+
+
+def _not_local(recipe: Recipe, key: str, name: str) -> Iterator[str]:
+    model = recipe.models.get(name)
+    if model is not None and not isinstance(model, LocalConfig):
+        yield f"{key}: expected a local model; came one of kind {model.kind!r}"
 
 
 def _unknown(key: str, name: str, known: Iterable[str]) -> Iterator[str]:

@@ -71,6 +71,8 @@ class CurateStage(CurateConfig):
     rollouts: tuple[str, ...] = Field(min_length=1)
     agent: str
     """The agent as the student will run it: examples carry its prompts."""
+    student: str | None = None
+    """The model whose tokens are counted or whose likelihoods choose, where ``max_tokens`` or ``select`` ask for it."""
     against: tuple[str, ...] = ()
     """Task sets that no example may come near."""
 
@@ -141,7 +143,9 @@ class Recipe(Record):
             case StageKind.PREFIXES:
                 return [StageRef(kind=StageKind.ROLLOUT, name=self.prefixes[ref.name].rollout)]
             case StageKind.CURATE:
-                return [StageRef(kind=StageKind.ROLLOUT, name=name) for name in self.curate[ref.name].rollouts]
+                curate = self.curate[ref.name]
+                rollouts = [StageRef(kind=StageKind.ROLLOUT, name=name) for name in curate.rollouts]
+                return rollouts + (trained(curate.student) if curate.student else [])
             case StageKind.TRAIN:
                 stage = self.train[ref.name]
                 return [StageRef(kind=StageKind.CURATE, name=stage.examples), *trained(stage.base)]

@@ -1,8 +1,8 @@
 """``python -m understudy.train FOLDER``: one training as a process of its own.
 
-In: ``FOLDER/order.json``. Out: what ``train`` writes into the folder. The process ends when its standard input does, so
-a walk that is killed leaves no training behind; ``accelerate launch -m understudy.train FOLDER`` trains on several
-GPUs.
+In: ``FOLDER/order.json``. Out: what ``train`` writes into the folder. With ``--end-with-input`` the process ends when
+its standard input does, so a walk that is killed leaves no training behind.
+``accelerate launch -m understudy.train FOLDER`` trains on several GPUs.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 from understudy.train.config import TrainingOrder
 from understudy.train.training import train
 
+END_WITH_INPUT = "--end-with-input"
+
 
 def main(folder: Path) -> None:
     """Do the training that was ordered. Raises what ``train`` raises."""
-    if not sys.stdin.isatty():
-        threading.Thread(target=_end_with_input, daemon=True).start()
     order = TrainingOrder.model_validate_json((folder / "order.json").read_bytes())
     train(order.examples, order.config, order.base, folder, quiet=True)
 
@@ -31,4 +31,6 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
+    if END_WITH_INPUT in sys.argv:
+        threading.Thread(target=_end_with_input, daemon=True).start()
     main(Path(sys.argv[1]))

@@ -88,18 +88,23 @@ class Props:
         """What ``name`` refers to, a checkpoint of this run included."""
         for ref in trained(name):
             checkpoint = self.directory.folder(ref) / "checkpoint"
-            base = self.model_config(self.recipe.train[ref.name].base)
-            if not isinstance(base, LocalConfig):
-                raise ValueError(f"{name}: its base is of kind {base.kind!r}, only a local model can be trained")
+            base = self.local_config(self.recipe.train[ref.name].base)
             card = StudentCard.model_validate_json((checkpoint / "student.json").read_bytes())
             changes = {"adapter": str(checkpoint)} if card.is_adapter else {"path": str(checkpoint)}
             return base.model_copy(update={**changes, "name": name})
         return self.recipe.models[name]
 
+    def local_config(self, name: str) -> LocalConfig:
+        """The same for a model that has to be in this process. Raises ``ValueError`` for any other."""
+        config = self.model_config(name)
+        if not isinstance(config, LocalConfig):
+            raise ValueError(f"{name}: expected a local model; came one of kind {config.kind!r}")
+        return config
+
     def base_path(self, name: str) -> str:
         """Folder or Hub id of the weights that a training starts from."""
-        config = self.model_config(name)
-        if not isinstance(config, LocalConfig) or config.adapter is not None:
+        config = self.local_config(name)
+        if config.adapter is not None:
             raise ValueError(f"{name}: a training starts from whole weights; merge the adapter first")
         return config.path
 

@@ -59,6 +59,8 @@ def settings_of(recipe: Recipe, ref: StageRef) -> dict[str, JsonValue]:
             curate = recipe.curate[ref.name]
             settings |= {"agent": _plain(recipe.agents[curate.agent]), "tools": _plain(recipe.tools)}
             settings["prompts"] = _prompts_of(recipe, curate.agent)
+            if curate.student is not None:
+                settings["student"] = _model(recipe, curate.student)
             settings["against"] = {name: _plain(recipe.tasks[name]) for name in curate.against}
         case StageKind.TRAIN:
             settings["base"] = _model(recipe, recipe.train[ref.name].base)

@@ -7,12 +7,14 @@ called again: rollouts append and go on, trainings go on from a checkpoint, the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from understudy.agents import make_first_thoughts
 from understudy.curate import curate, write_curated
 from understudy.evaluate import measure
 from understudy.grading import grade_all
+from understudy.models.scoring import Scorer
 from understudy.parallel import Progress
 from understudy.recipe import StageRef
 from understudy.records import FirstThought, Score, StageKind, Task, Trajectory
@@ -147,12 +149,15 @@ def _run_curate(props: Props, ref: StageRef) -> Counts:
         trajectories, scores = read_graded(props, StageRef(kind=StageKind.ROLLOUT, name=name))
         by_id = {score.trajectory_id: score for score in scores}
         pairs += [(trajectory, by_id.get(trajectory.id)) for trajectory in trajectories]
-    curated = curate(
-        pairs,
-        stage,
-        opening=lambda trajectory: props.opening(stage.agent, trajectory.task),
-        contaminated=_contaminated(props, stage.against, [trajectory.task for trajectory, _ in pairs]),
-    )
+    with ExitStack() as stack:
+        student = None if stage.student is None else stack.enter_context(Scorer(props.local_config(stage.student)))
+        curated = curate(
+            pairs,
+            stage,
+            opening=lambda trajectory: props.opening(stage.agent, trajectory.task),
+            student=student,
+            contaminated=_contaminated(props, stage.against, [trajectory.task for trajectory, _ in pairs]),
+        )
     write_curated(curated, props.directory.folder(ref))
     if not curated.examples:
         raise StageFailedError(f"{ref}: nothing is left to train on; dropped: {dict(curated.counts) or 'no attempts'}")

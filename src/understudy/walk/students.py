@@ -67,9 +67,7 @@ def _check(props: Props, name: str, url: str | None) -> ParityReport:
 
 
 def _student(props: Props, name: str) -> LocalConfig:
-    config = props.model_config(f"train/{name}")
-    assert isinstance(config, LocalConfig)
-    return config
+    return props.local_config(f"train/{name}")
 
 
 def _prompts(props: Props, name: str) -> list[tuple[Message, ...]]:

@@ -74,7 +74,7 @@ def _start(props: Props, ref: StageRef) -> _Training:
     folder = props.directory.folder(ref)
     order = TrainingOrder(examples=examples, base=props.base_path(stage.base), config=config)
     write_atomic(folder / "order.json", order.model_dump_json(indent=1) + "\n")
-    command = [*(stage.launcher or (sys.executable,)), "-m", "understudy.train", str(folder)]
+    command = [*(stage.launcher or (sys.executable,)), "-m", "understudy.train", str(folder), "--end-with-input"]
     with _log(folder) as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT)
     return _Training(ref, folder, process)
