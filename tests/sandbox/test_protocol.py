@@ -119,8 +119,8 @@ _SEEDS: tuple[dict[str, object], ...] = (
     {"t": "out", "text": "printed"},
     {"t": "call", "name": "search", "args": ["q"], "kwargs": [["k", 3]]},
     {"t": "import", "name": "json"},
-    {"t": "done", "status": "ok", "value": "1", "dropped": 0},
-    {"t": "done", "status": "error", "name": "ValueError", "error": "x\n y", "dropped": 3},
+    {"t": "done", "number": 1, "status": "ok", "value": "1", "dropped": 0},
+    {"t": "done", "number": 1, "status": "error", "name": "ValueError", "error": "x\n y", "dropped": 3},
     {"t": "branched", "n": 3},
 )
 _JUNK: tuple[object, ...] = (
@@ -165,6 +165,7 @@ def one_line(rng: random.Random, process: Process, broker: ImportBroker, executo
     ours, theirs = socket.socketpair()
     calls = Calls({"search": HostFunction(lambda query, k=3: f"{query}{k}")})
     action = Action("1", Terms(Limits(), broker, executor, is_gated=True), calls, Channel(ours))
+    action.number = 1
     action.begin(process)
     sent = 0
     theirs.setblocking(False)
@@ -183,6 +184,25 @@ def one_line(rng: random.Random, process: Process, broker: ImportBroker, executo
     action.execution.printed.encode()
     action.channel.close()
     return sent
+
+
+def test_the_late_end_of_one_action_is_not_the_end_of_the_next() -> None:
+    ours, theirs = socket.socketpair()
+    with ThreadPoolExecutor(1) as executor:
+        terms = Terms(Limits(), ImportBroker(frozenset()), executor, is_gated=True)
+        action = Action("1 + 1", terms, Calls({}), Channel(ours))
+        action.begin(Harmless())
+        end: dict[str, object] = {"t": "done", "status": "ok", "dropped": 0}
+        for late in ({**end, "value": "59"}, {**end, "value": "59", "number": action.number - 1}):
+            theirs.send(pack(late))
+            action.read()
+            assert action.phase is Phase.RUNNING
+        theirs.send(pack({**end, "value": "2", "number": action.number}))
+        action.read()
+    assert action.execution is not None
+    assert action.execution.value == "2"
+    action.channel.close()
+    theirs.close()
 
 
 class Harmless(Process):

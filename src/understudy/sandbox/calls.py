@@ -46,6 +46,7 @@ class Calls:
 
     def __init__(self, functions: Mapping[str, HostFunction]) -> None:
         self._functions = dict(functions)
+        self._signatures: dict[str, inspect.Signature] = {}
         self._known: dict[str, Future[Frame]] = {}
         self._lock = threading.Lock()
 
@@ -125,10 +126,14 @@ class Calls:
             return _failure(f"{call.name} answered with more than {_MAX_ANSWER_BYTES} bytes")
         return {"t": "return", "value": form}
 
+    def _signature(self, name: str) -> inspect.Signature:
+        if name not in self._signatures:  # a fifth of what a call costs the host, and always the same
+            self._signatures[name] = inspect.signature(self._functions[name].call)
+        return self._signatures[name]
+
     def _arguments(self, call: Call) -> str:
         try:
-            bound = inspect.signature(self._functions[call.name].call).bind(*call.args, **call.kwargs)
-            named: object = bound.arguments
+            named: object = self._signature(call.name).bind(*call.args, **call.kwargs).arguments
         except (TypeError, ValueError):
             named = {"args": call.args, "kwargs": call.kwargs}
         return clean(json.dumps(named, ensure_ascii=False, default=str))[:_ARGUMENT_CHARS]
