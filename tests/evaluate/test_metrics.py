@@ -9,6 +9,7 @@ from understudy.evaluate.statistics import wilson
 from understudy.records import (
     ExecutionStatus,
     Message,
+    Metrics,
     ParseProblem,
     Role,
     Score,
@@ -110,6 +111,21 @@ def test_tables_by_level_and_pass_at_k() -> None:
     assert hard.pass_at == pytest.approx((1 / 6, 1 / 3, 1 / 2))
     assert [row.group for row in accuracy_by(Breakdown.TYPE, trajectories, scores)] == [""]
     assert [row.group for row in accuracy_by(Breakdown.TASK_SET, trajectories, scores)] == ["a"]
+
+
+def test_metrics_hold_the_tables_that_say_more_than_the_accuracy() -> None:
+    trajectories = [attempt("a", task, n, level="hard" if task < 3 else "easy") for task in (1, 2, 3) for n in range(2)]
+    trajectories += [attempt("b", task) for task in (4, 5)]
+    scores = [score(t, t.task.id.endswith("3")) for t in trajectories]
+    found = measure("s", "m", "code_agent", trajectories, scores)
+    assert [(t.task_set, t.by) for t in found.breakdowns] == [("a", Breakdown.TASK_SET), ("a", Breakdown.LEVEL)]
+    whole, by_level = found.breakdowns
+    assert whole.groups[0].pass_at == pytest.approx((1 / 3, 1 / 3))
+    assert by_level.groups == accuracy_by(
+        Breakdown.LEVEL, trajectories[:6], [s for s in scores if s.trajectory_id.startswith("a/")]
+    )
+    without = found.model_dump(exclude={"breakdowns"})
+    assert Metrics.model_validate(without).breakdowns == (), "metrics.json of before can still be read"
 
 
 def graded(system: str, verdicts: dict[str, str]) -> Graded:

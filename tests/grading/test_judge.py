@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def test_a_verdict_becomes_a_score() -> None:
     assert (wrong.correct, wrong.explanation) == (False, "by the last word (exact match agrees)")
     assert judge.requests[0].temperature == 0
     assert '"correct"' in judge.requests[0].messages[0].content
+    schema = json.loads(judge.requests[0].json_schema or "")
+    assert schema["required"] == list(schema["properties"]) == list(Verdict.model_fields)
 
 
 def test_maths_is_not_the_judges_business_and_no_answer_is_not_asked_about() -> None:

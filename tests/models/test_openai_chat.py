@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -59,6 +60,42 @@ def test_what_keeps_failing_is_a_provider_error_that_says_how(fault: str) -> Non
     ):
         model.complete(ask())
     assert faulty.faults == [fault] * 3
+
+
+SCHEMA = '{"type": "object", "properties": {"correct": {"type": "boolean"}}}'
+
+
+def test_a_schema_is_sent_in_the_protocols_words() -> None:
+    with running(Faulty(echo)) as faulty, OpenAIChatModel(config(faulty)) as model:
+        model.complete(ask(json_schema=SCHEMA))
+        model.complete(ask())
+    sent = {"name": "reply", "strict": True, "schema": json.loads(SCHEMA)}
+    assert [body.get("response_format") for body in faulty.bodies] == [
+        {"type": "json_schema", "json_schema": sent},
+        None,
+    ]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_server_that_refuses_schemas_is_sent_one_once(status: int) -> None:
+    def answer(body: dict[str, object]) -> Answer:
+        return refuse(status, "response_format is unknown") if "response_format" in body else echo(body)
+
+    with running(Faulty(answer)) as faulty, OpenAIChatModel(config(faulty)) as model:
+        texts = [model.complete(ask(f"n{number}", json_schema=SCHEMA))[0].text for number in range(3)]
+    assert texts == [f"you said n{number}" for number in range(3)]
+    assert ["response_format" in body for body in faulty.bodies] == [True, False, False, False]
+
+
+def test_a_refusal_for_another_reason_is_told_and_says_nothing_about_schemas() -> None:
+    def answer(body: dict[str, object]) -> Answer:
+        return refuse(400, "bad word") if "bad" in json.dumps(body) else echo(body)
+
+    with running(Faulty(answer)) as faulty, OpenAIChatModel(config(faulty)) as model:
+        with pytest.raises(ProviderError, match="bad word"):
+            model.complete(ask("bad", json_schema=SCHEMA))
+        model.complete(ask("good", json_schema=SCHEMA))
+    assert ["response_format" in body for body in faulty.bodies] == [True, False, True]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])

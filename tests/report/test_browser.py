@@ -77,6 +77,15 @@ def test_paired_test_leads_to_the_tasks_that_decide_it(open_page: OpenPage, made
     assert "right" not in named(page.locator(".pair .outcome-box").nth(1), "class").split()
 
 
+def test_accuracy_by_level_is_a_table_under_its_task_set(open_page: OpenPage, made_report: Path) -> None:
+    page = open_page(made_report.as_uri())
+    part = page.locator("details.breakdown", has_text="math500 by level")
+    part.locator("summary").click()
+    row = part.locator("tbody tr", has_text="Agent distilled + FTP + SAG")
+    assert row.count() == 5
+    assert re.fullmatch(r"\d+ of \d+", said(row.first.locator("td").nth(1)))
+
+
 def test_filter_search_open_and_walk_by_keyboard(open_page: OpenPage, made_report: Path) -> None:
     page = open_page(address(made_report, view="trajectories", c="evaluate/agent"))
     page.select_option("select[data-key=set]", "math500")

@@ -65,6 +65,13 @@ def test_show_finds_stages_trajectories_and_examples(made_run: Path) -> None:
     assert "given to it" in printed(show_run(made_run, "rollout/teacher-agent-ftp"))
 
 
+def test_an_evaluation_shows_accuracy_by_level_unless_one_attempt_is_asked_for(made_run: Path) -> None:
+    text = printed(show_run(made_run, "evaluate/agent-both"), width=160)
+    (heading,) = [line for line in text.splitlines() if "math500 by level" in line]
+    assert heading.split()[3:6] == ["Tasks", "Right", "Accuracy"]
+    assert "by level" not in printed(show_run(made_run, "evaluate/agent-both", "hotpotqa-test-00003"))
+
+
 def test_what_is_not_there_is_said_with_what_is(made_run: Path) -> None:
     with pytest.raises(LookupError, match=r"expected one of .*rollout/teacher-agent.*; came 'rollout/none'"):
         show_run(made_run, "rollout/none")

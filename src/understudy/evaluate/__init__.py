@@ -6,15 +6,14 @@ difference within its interval means anything.
 
 from understudy.evaluate.metrics import (
     AVERAGE,
-    Breakdown,
     Graded,
-    GroupAccuracy,
     accuracy_by,
     compare,
     compare_all,
     measure,
 )
 from understudy.evaluate.statistics import mcnemar, paired_bootstrap, pass_at_k, wilson
+from understudy.records import Breakdown, GroupAccuracy
 
 __all__ = [
     "AVERAGE",

@@ -10,9 +10,8 @@ wrong and is named in ``n_not_scored``.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from statistics import fmean
 
 from understudy.evaluate.statistics import (
@@ -22,7 +21,19 @@ from understudy.evaluate.statistics import (
     pass_at_k,
     stratified_bootstrap,
 )
-from understudy.records import Comparison, Interval, Metrics, Record, Score, TaskSetMetrics, Timing, Trajectory, Usage
+from understudy.records import (
+    Breakdown,
+    BreakdownTable,
+    Comparison,
+    GroupAccuracy,
+    Interval,
+    Metrics,
+    Score,
+    TaskSetMetrics,
+    Timing,
+    Trajectory,
+    Usage,
+)
 
 SEARCH_WORD = "search"
 """A tool whose name holds this word searches: ``web_search``, ``search``, ``search_notes``."""
@@ -54,7 +65,8 @@ def measure(
     Raises ``ValueError`` where there is no trajectory, where two share an id, or where a score belongs to none.
     """
     joined = _join(trajectories, scores)
-    task_sets = tuple(_measure_task_set(name, part, joined) for name, part in _by_source(trajectories).items())
+    parts = _by_source(trajectories)
+    task_sets = tuple(_measure_task_set(name, part, joined) for name, part in parts.items())
     return Metrics(
         system=system,
         model=model,
@@ -62,6 +74,7 @@ def measure(
         is_program=is_program,
         task_sets=task_sets,
         average=fmean(t.accuracy for t in task_sets),
+        breakdowns=tuple(table for name, part in parts.items() for table in _breakdowns(name, part, joined)),
     )
 
 
@@ -135,33 +148,26 @@ def _mean_or_none(values: Sequence[float]) -> float | None:
     return fmean(values) if values else None
 
 
-class Breakdown(StrEnum):
-    """What a table goes by."""
-
-    TASK_SET = "task_set"
-    LEVEL = "level"
-    TYPE = "type"
-
-
-class GroupAccuracy(Record):
-    """One row of a table: the tasks of one level, type or set."""
-
-    group: str
-    """Empty where the source names none."""
-    n: int
-    n_tasks: int
-    n_correct: int
-    accuracy: float
-    interval: Interval
-    pass_at: tuple[float, ...]
-    """Chance of a correct one among 1, 2, … attempts, up to as many as every task of the group has."""
+def _breakdowns(
+    task_set: str, trajectories: Sequence[Trajectory], joined: Mapping[str, Score]
+) -> Iterator[BreakdownTable]:
+    """The tables of one task set that say more than its one accuracy does."""
+    for breakdown in Breakdown:
+        groups = _groups(breakdown, trajectories, joined)
+        if len(groups) > 1 or (breakdown is Breakdown.TASK_SET and len(groups[0].pass_at) > 1):
+            yield BreakdownTable(task_set=task_set, by=breakdown, groups=groups)
 
 
 def accuracy_by(
     breakdown: Breakdown, trajectories: Sequence[Trajectory], scores: Sequence[Score]
 ) -> tuple[GroupAccuracy, ...]:
     """Accuracy and pass@k of each group, groups in order of their names."""
-    joined = _join(trajectories, scores)
+    return _groups(breakdown, trajectories, _join(trajectories, scores))
+
+
+def _groups(
+    breakdown: Breakdown, trajectories: Iterable[Trajectory], joined: Mapping[str, Score]
+) -> tuple[GroupAccuracy, ...]:
     groups: defaultdict[str, list[Trajectory]] = defaultdict(list)
     for trajectory in trajectories:
         groups[_group_of(trajectory, breakdown)].append(trajectory)

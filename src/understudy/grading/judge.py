@@ -41,6 +41,19 @@ class StoredVerdict(Record):
     verdict: Verdict
 
 
+VERDICT_SCHEMA = json.dumps(
+    {
+        "type": "object",
+        "properties": {
+            "reason": {"type": "string", "description": Verdict.model_fields["reason"].description},
+            "correct": {"type": "boolean", "description": Verdict.model_fields["correct"].description},
+        },
+        "required": ["reason", "correct"],
+        "additionalProperties": False,
+    }
+)
+"""Sent with the request, in the narrow form that servers with strict schemas take: everything required, no default."""
+
 SYSTEM = f"""You check answers to factual questions against reference answers.
 
 Mark an answer correct if it names the same thing as one of the references: the same person, place, date, number or \
@@ -94,8 +107,8 @@ class JudgeGrader:
         if known is not None:
             return known
         messages = (Message(role=Role.SYSTEM, content=SYSTEM), Message(role=Role.USER, content=prompt))
-        reply = self._model.complete(Request(messages, max_tokens=self._config.max_tokens, seed=0))[0].text
-        verdict = parse_verdict(reply)
+        request = Request(messages, max_tokens=self._config.max_tokens, seed=0, json_schema=VERDICT_SCHEMA)
+        verdict = parse_verdict(self._model.complete(request)[0].text)
         if verdict is not None:
             self._remember(key, verdict)
         return verdict

@@ -31,6 +31,10 @@ class Request:
     continue_final: bool = False
     """The last message is an assistant message, which the model continues."""
     logprobs: bool = False
+    json_schema: str | None = None
+    """A JSON schema, as text, that the reply is to follow. Servers that can hold a model to it do; others do not look
+    at it, so the prompt must say it as well and the reply must still be parsed with care.
+    """
 
 
 class ProviderError(Exception):

@@ -10,6 +10,7 @@ Not here: streaming, the protocol's tool calls (our agents write code instead).
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -49,6 +50,7 @@ class OpenAIChatModel:
         self._in_flight = threading.BoundedSemaphore(config.max_in_flight)
         self._delivery = None if config.prefix_delivery == "auto" else PrefixDelivery(config.prefix_delivery)
         self._delivery_lock = threading.Lock()
+        self._refuses_schemas = False
         self._renderer = _renderer(config)
         # OpenAI's own newer models refuse max_tokens; the other servers know nothing else.
         is_openai = all("api.openai.com" in url for url in config.base_urls)
@@ -105,11 +107,22 @@ class OpenAIChatModel:
                 body = self._raw_body(request, self._renderer)
                 reply = self._persist(lambda endpoint: endpoint.continue_text(self.name, body))
         except openai.APIStatusError as error:
+            if self._sends_schema(request) and _may_be_about_schema(error):
+                return self._ask_without_schema(request)
             room = self._room_after(error)
             if not 0 < room < request.max_tokens:
                 raise ContextFullError(f"{self.name}: {error}") from error
             return self._ask(replace(request, max_tokens=room))  # the prompt fits, the reply's limit did not
         return self._completions(reply)
+
+    def _sends_schema(self, request: Request) -> bool:
+        return request.json_schema is not None and not self._refuses_schemas
+
+    def _ask_without_schema(self, request: Request) -> list[Completion]:
+        """A server that takes the same request without the schema is not sent one again."""
+        completions = self._ask(replace(request, json_schema=None))
+        self._refuses_schemas = True
+        return completions
 
     def _room_after(self, error: openai.APIStatusError) -> int:
         """Tokens that the refusal leaves for the reply. Raises ``ProviderError`` for any other refusal."""
@@ -180,6 +193,9 @@ class OpenAIChatModel:
             body["seed"] = request.seed
         if self._config.token_ids:
             body["return_token_ids"] = True
+        if request.json_schema is not None and self._sends_schema(request):
+            schema = {"name": "reply", "strict": True, "schema": json.loads(request.json_schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 
     def _completions(self, reply: WireReply) -> list[Completion]:
@@ -200,6 +216,11 @@ class OpenAIChatModel:
         read, written = self._config.prompt_price_usd, self._config.completion_price_usd
         cost = None if read is None or written is None else (n_prompt * read + n_completion * written) / 1e6
         return Usage(prompt_tokens=n_prompt, completion_tokens=n_completion, requests=requests, cost_usd=cost)
+
+
+def _may_be_about_schema(error: openai.APIStatusError) -> bool:
+    """Servers word this refusal in many ways; what it is not about is a full context."""
+    return error.status_code in (400, 422) and not says_context_is_full(str(error))
 
 
 def _token_shares(reply: WireReply) -> list[int]:

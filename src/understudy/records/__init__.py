@@ -16,7 +16,15 @@ Times are measured, so no two runs agree on them. All of them live in ``Timing``
 from understudy.records.conversation import Completion, FinishReason, Message, Role, Usage
 from understudy.records.example import Dropped, DropReason, Example, TrainSpan
 from understudy.records.record import Record
-from understudy.records.results import Comparison, Interval, Metrics, TaskSetMetrics
+from understudy.records.results import (
+    Breakdown,
+    BreakdownTable,
+    Comparison,
+    GroupAccuracy,
+    Interval,
+    Metrics,
+    TaskSetMetrics,
+)
 from understudy.records.run import JSON_SCHEMA_VERSION, Manifest, StageKind, StageRecord, StageState
 from understudy.records.score import Score
 from understudy.records.task import Task, TaskKind
@@ -38,6 +46,8 @@ from understudy.records.trajectory import (
 
 __all__ = [
     "JSON_SCHEMA_VERSION",
+    "Breakdown",
+    "BreakdownTable",
     "Candidate",
     "Comparison",
     "Completion",
@@ -48,6 +58,7 @@ __all__ = [
     "Failure",
     "FinishReason",
     "FirstThought",
+    "GroupAccuracy",
     "Interval",
     "Manifest",
     "Message",

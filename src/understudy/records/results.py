@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from understudy.records.conversation import Usage
 from understudy.records.record import Record
 from understudy.records.trajectory import StopReason, Timing
@@ -43,6 +45,36 @@ class TaskSetMetrics(Record):
     timing: Timing = Timing()
 
 
+class Breakdown(StrEnum):
+    """What a table goes by."""
+
+    TASK_SET = "task_set"
+    LEVEL = "level"
+    TYPE = "type"
+
+
+class GroupAccuracy(Record):
+    """One row of a table: the tasks of one level, type or set."""
+
+    group: str
+    """Empty where the source names none."""
+    n: int
+    n_tasks: int
+    n_correct: int
+    accuracy: float
+    interval: Interval
+    pass_at: tuple[float, ...]
+    """Chance of a correct one among 1, 2, … attempts, up to as many as every task of the group has."""
+
+
+class BreakdownTable(Record):
+    """Accuracy within one task set by one property of its tasks."""
+
+    task_set: str
+    by: Breakdown
+    groups: tuple[GroupAccuracy, ...]
+
+
 class Metrics(Record):
     """Figures of one system: ``metrics.json`` of an evaluation."""
 
@@ -55,6 +87,8 @@ class Metrics(Record):
     task_sets: tuple[TaskSetMetrics, ...]
     average: float
     """Unweighted mean of the accuracies of all task sets."""
+    breakdowns: tuple[BreakdownTable, ...] = ()
+    """By level and by type where tasks differ in them; by task set, for pass@k, where tasks have several attempts."""
 
 
 class Comparison(Record):

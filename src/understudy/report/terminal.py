@@ -6,20 +6,21 @@ trajectories (``terminal_reading``), the page.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from understudy.records import Example, Interval, Trajectory
+from understudy.records import Example, Interval, Metrics, Trajectory
 from understudy.report.collect import collect
 from understudy.report.data import CollectionKind, Document, System, SystemRole
 from understudy.report.masks import MaskMaker, open_mask_maker
 from understudy.report.rows import read_if_there, read_scores
 from understudy.report.sentence import named, overall, p_text
 from understudy.report.terminal_reading import show_example, show_mask, show_trajectory
-from understudy.report.visible import plain
+from understudy.report.visible import plain, visible
 
 __all__ = ["show_mask", "show_run", "show_trajectory", "terminal_table"]
 
@@ -49,7 +50,8 @@ def show_run(run_dir: Path, what: str = "", which: str = "", *, mask: bool = Fal
         example = _example(folder, which)
         return show_example(example, open_mask_maker(run_dir, folder.name) if mask else MaskMaker())
     trajectory = _trajectory(folder, which)
-    return show_trajectory(trajectory, *read_scores(folder / "scores.jsonl").get(trajectory.id, ()))
+    shown = show_trajectory(trajectory, *read_scores(folder / "scores.jsonl").get(trajectory.id, ()))
+    return shown if which else Group(*_tables_of(folder / "metrics.json"), shown)
 
 
 def _trajectory(folder: Path, which: str) -> Trajectory:
@@ -69,6 +71,24 @@ def _example(folder: Path, which: str) -> Example:
         if not which or which in (example.id, example.trajectory_id, example.task_id):
             return example
     raise LookupError(f"{folder / 'examples.jsonl'}: no example {which!r}")
+
+
+def _tables_of(path: Path) -> Iterator[RenderableType]:
+    """What an evaluation came to by level, by type and, with several attempts, by the chance of one right among k."""
+    if not path.exists():
+        return
+    for part in Metrics.model_validate_json(path.read_text(encoding="utf-8")).breakdowns:
+        n_attempts = max(len(group.pass_at) for group in part.groups)
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column(visible(f"{part.task_set} by {part.by.value.replace('_', ' ')}"), overflow="fold")
+        for name in ("Tasks", "Right", "Accuracy", "95 % interval", *(f"pass@{k}" for k in range(2, n_attempts + 1))):
+            table.add_column(name, justify="right")
+        for group in part.groups:
+            chances = [f"{100 * chance:.1f}" for chance in group.pass_at[1:]]
+            bounds = f"{100 * group.interval.low:.1f}–{100 * group.interval.high:.1f}"
+            cells = [f"{group.n_tasks:,}", f"{group.n_correct:,} of {group.n:,}", f"{100 * group.accuracy:.1f}", bounds]
+            table.add_row(plain(group.group or "(none)"), *cells, *chances)
+        yield Group(table, Text())
 
 
 def _table_of(document: Document) -> RenderableType:
