@@ -3,7 +3,7 @@
 In: the texts of ``prompt_texts.py``. Out: opening messages, observation texts. The opening of every conversation is
 one system and one user message; all that follows is independent of whether the prompt was the teacher's or the
 student's, so training on a teacher's trajectory means putting another opening before it.
-Not covered: the judge's prompt, which belongs to ``understudy.grading``.
+
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from understudy.agents import prompt_texts as texts
+from understudy import prompt_texts as texts
 from understudy.records import Message, ParseProblem, Record, Role, Task, TaskKind
 from understudy.runs import digest
 from understudy.tools import Tool, describe_tools

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from understudy.agents import PromptSetName, prompts_hash
 from understudy.evaluate import Graded, compare_all
+from understudy.prompt_texts import JUDGE_SYSTEM
 from understudy.recipe import EvaluateStage, Recipe, StageRef
 from understudy.records import Comparison, Manifest, StageKind, StageRecord, StageState
 from understudy.report import write_report
@@ -223,7 +224,7 @@ def _write_manifest(recipe: Recipe, directory: RunDirectory) -> None:
             name=recipe.name,
             recipe=json.loads(recipe.model_dump_json()),
             seed=recipe.seed,
-            prompts_hash=digest([prompts_hash(name) for name in sets]),
+            prompts_hash=digest([*(prompts_hash(name) for name in sets), JUDGE_SYSTEM]),
             created=created,
             commit=commit_of(Path(__file__).parent),
             versions=installed_versions(),
