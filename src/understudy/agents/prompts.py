@@ -3,7 +3,6 @@
 In: the texts of ``prompt_texts.py``. Out: opening messages, observation texts. The opening of every conversation is
 one system and one user message; all that follows is independent of whether the prompt was the teacher's or the
 student's, so training on a teacher's trajectory means putting another opening before it.
-
 """
 
 from __future__ import annotations
