@@ -200,6 +200,8 @@ def test_a_killed_walk_ends_in_the_same_records(recipe_path: Path, tmp_path: Pat
     assert any(killed)
     walk_quietly(recipe, tmp_path / "killed")
     assert records_of(tmp_path / "killed") == records_of(tmp_path / "undisturbed")
+    examples = [tmp_path / name / "curate" / "taught" / "examples.jsonl" for name in ("killed", "undisturbed")]
+    assert examples[0].read_bytes() == examples[1].read_bytes(), "a training sees the same examples in the same order"
     assert metrics_of(tmp_path / "killed") == metrics_of(tmp_path / "undisturbed")
     states = [json.loads(path.read_text())["state"] for path in (tmp_path / "killed").glob("*/*/stage.json")]
     assert set(states) == {StageState.DONE}

@@ -148,7 +148,8 @@ def _run_curate(props: Props, ref: StageRef) -> Counts:
     for name in stage.rollouts:
         trajectories, scores = read_graded(props, StageRef(kind=StageKind.ROLLOUT, name=name))
         by_id = {score.trajectory_id: score for score in scores}
-        pairs += [(trajectory, by_id.get(trajectory.id)) for trajectory in trajectories]
+        # Attempts stand in the order in which they ended, which differs from run to run; training must not.
+        pairs += [(one, by_id.get(one.id)) for one in sorted(trajectories, key=lambda one: (one.task.id, one.attempt))]
     with ExitStack() as stack:
         student = None if stage.student is None else stack.enter_context(Scorer(props.local_config(stage.student)))
         curated = curate(
