@@ -15,8 +15,10 @@ VERBS = [
     "run",
     "rollout",
     "prefixes",
+    "repair",
     "curate",
     "train",
+    "on-policy",
     "evaluate",
     "grade",
     "report",
@@ -74,7 +76,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_is_shown_graded_compared_and_reported(run_dir: Path) -> None:
-    assert "web_search" in understudy("show", str(run_dir), "rollout/taught").stdout
+    assert "final_answer" in understudy("show", str(run_dir), "rollout/taught").stdout
     assert "verdicts changed" in understudy("grade", str(run_dir), "--again").stdout
     assert "median" in understudy("compare", str(run_dir), str(run_dir)).stdout
     assert "Report:" in understudy("report", str(run_dir)).stdout

@@ -265,19 +265,19 @@ def test_sigkill_at_twenty_random_moments(tmp_path: Path) -> None:
 
 
 def interrupted(path: Path) -> int:
-    """Start a rollout, press Ctrl-C after its fourth record, return its exit status."""
+    """Start a rollout, press Ctrl-C after its first record, return its exit status."""
     process = start(path)
-    while process.poll() is None and (not path.exists() or lines(path) < 4):
+    while process.poll() is None and (not path.exists() or lines(path) < 1):
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     return process.wait(30)
 
 
 def test_ctrl_c_keeps_what_is_under_way(tmp_path: Path) -> None:
-    # On a machine that is busy enough a rollout is over before this process sees its fourth record: then once more.
-    paths = (tmp_path / str(number) / "trajectories.jsonl" for number in range(5))
+    # On a machine that is busy enough a rollout is over before this process sees its first record: then once more.
+    paths = (tmp_path / str(number) / "trajectories.jsonl" for number in range(10))
     path = next(path for path in paths if interrupted(path) != 0)
-    assert 4 <= len(list(read_trajectories(path))) < 80
+    assert 1 <= len(list(read_trajectories(path))) < 80
     assert path.read_bytes().endswith(b"\n")
     assert start(path).wait(60) == 0
     assert lines(path) == 80
