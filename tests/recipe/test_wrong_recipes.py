@@ -70,6 +70,17 @@ WRONG = [
     ("base: student", "base: student, learning_rate: 0", ["train.taught.learning_rate", "greater than 0", "0"]),
     ("base: student", "base: student, epochs: null", ["train.taught", "epochs", "max_steps", "None"]),
     (
+        "report:\n",
+        "repair: {again: {rollout: taught, teacher: elder}}\nreport:\n",
+        ["line 21", "repair.again.teacher", "'elder'"],
+    ),
+    ("rollouts: [taught]", "rollouts: [repair/again]", ["curate.taught.rollouts.0", "taught", "'repair/again'"]),
+    (
+        "report:\n",
+        "on_policy: {after: {examples: taught, student: train/taught, teacher: teacher}}\nreport:\n",
+        ["line 21", "on_policy.after.teacher", "local", "scripted"],
+    ),
+    (
         "train/taught, agent",
         "train/tought, agent",
         ["line 20", "evaluate.taught.model", "train/taught", "'train/tought'"],

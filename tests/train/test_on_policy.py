@@ -21,7 +21,7 @@ from understudy.train import (
     distil_on_policy,
     read_card,
 )
-from understudy.train.on_policy import divergence, stored_prefixes
+from understudy.train.on_policy import divergence, sample_actions, stored_prefixes
 
 PREFIXES, ACTIONS, WEIGHTS = [[5, 6, 7], [8, 9]], [[1, 2], [3]], [1.0, 0.5]
 
@@ -70,6 +70,35 @@ def test_the_student_comes_nearer_to_its_teacher(
     assert lines[-1].loss < share * lines[0].loss
     assert read_card(tmp_path / "checkpoint") == card
     assert card.is_adapter is (method is Method.LORA)
+
+
+def test_actions_sampled_together_are_those_sampled_alone(base: str) -> None:
+    """Padding on the left changes nothing: at next to no temperature there is only one action to sample."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base)
+    config = OnPolicyConfig(temperature=1e-6, max_new_tokens=6)
+    prefixes = [[5, 6, 7, 8, 9, 10], [11], [12, 13]]
+    alone = [sample_actions(model, [prefix], 1, config)[0] for prefix in prefixes]
+    assert sample_actions(model, prefixes, 1, config) == alone
+    end_id = alone[0][2]
+    cut = sample_actions(model, prefixes, end_id, config)
+    assert cut[0] == alone[0][: alone[0].index(end_id) + 1]
+
+
+def test_adapters_are_merged_before_anything_is_compared(
+    base: str, teacher: str, examples_path: Path, tmp_path: Path
+) -> None:
+    """A student that is its own teacher has nothing to learn, whichever of the two is given as an adapter."""
+    config = OnPolicyConfig(method=Method.LORA, n_steps=2, batch_size=2, max_new_tokens=4, learning_rate=2e-2)
+    card = distil_on_policy(examples_path, config, base, teacher, tmp_path / "first", quiet=True)
+    adapter = str(tmp_path / "first" / "checkpoint")
+    assert card.base == base
+    second = distil_on_policy(examples_path, config, adapter, adapter, tmp_path / "second", quiet=True)
+    assert second.base == str(tmp_path / "second" / "student")
+    assert [line.loss for line in read_jsonl(tmp_path / "second" / "log.jsonl", LogLine)] == [
+        pytest.approx(0, abs=1e-5)
+    ]
 
 
 def test_prefixes_are_what_acting_sends_and_late_ones_weigh_less() -> None:

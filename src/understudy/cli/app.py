@@ -73,13 +73,15 @@ def _stage_verb(kind: StageKind, about: str) -> None:
         walk(recipe, directory, only=refs, anew=anew, say=_say)
 
     verb.__doc__ = about
-    app.command(name=kind.value)(verb)
+    app.command(name=kind.value.replace("_", "-"))(verb)
 
 
 _stage_verb(StageKind.ROLLOUT, "Let agents attempt tasks; attempts are appended, a killed rollout goes on.")
 _stage_verb(StageKind.PREFIXES, "Take first thoughts from a chain-of-thought rollout.")
+_stage_verb(StageKind.REPAIR, "Let a teacher replace the first wrong action of a student's wrong attempts.")
 _stage_verb(StageKind.CURATE, "Choose trajectories and make training examples of them.")
 _stage_verb(StageKind.TRAIN, "Tune a base model on curated examples; a killed training goes on.")
+_stage_verb(StageKind.ON_POLICY, "Let a student act at stored steps, and a teacher's probabilities teach it.")
 _stage_verb(StageKind.EVALUATE, "Let systems attempt the test tasks and measure them.")
 
 

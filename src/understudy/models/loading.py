@@ -60,15 +60,15 @@ def load_base(config: LocalConfig) -> PreTrainedModel:
 
     device = torch_device(config.device)
     dtype = getattr(torch, config.dtype.value) if config.dtype is not DType.AUTO else _saved_dtype(device)
-    with _bars_of_downloads_only(config.path):
+    with bars_of_downloads_only(config.path):
         model = AutoModelForCausalLM.from_pretrained(config.path, dtype=dtype).to(device).eval()
     model.requires_grad_(requires_grad=False)
     return model
 
 
 @contextmanager
-def _bars_of_downloads_only(path: str) -> Iterator[None]:
-    """No progress bar for reading a folder, which takes a moment and would break into the walk's own bar."""
+def bars_of_downloads_only(path: str | Path) -> Iterator[None]:
+    """No progress bar for reading or writing a folder, which would break into the walk's own; a Hub id keeps its."""
     from transformers.utils import logging
 
     is_silenced = Path(path).is_dir() and logging.is_progress_bar_enabled()

@@ -4,6 +4,25 @@ Config stops at this door: rooms get their own configs, never the recipe.
 """
 
 from understudy.recipe.errors import RecipeError
-from understudy.recipe.schema import EvaluateStage, Recipe, StageRef, load_recipe, recipe_of_run, trained
+from understudy.recipe.schema import (
+    EvaluateStage,
+    Recipe,
+    RepairStage,
+    StageRef,
+    attempts_named,
+    load_recipe,
+    recipe_of_run,
+    trained,
+)
 
-__all__ = ["EvaluateStage", "Recipe", "RecipeError", "StageRef", "load_recipe", "recipe_of_run", "trained"]
+__all__ = [
+    "EvaluateStage",
+    "Recipe",
+    "RecipeError",
+    "RepairStage",
+    "StageRef",
+    "attempts_named",
+    "load_recipe",
+    "recipe_of_run",
+    "trained",
+]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from understudy.grading import GraderKind
 from understudy.models import LocalConfig
+from understudy.records import StageKind
 from understudy.tools import ToolsConfig
 
 if TYPE_CHECKING:
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
 def dangling_names(recipe: Recipe) -> Iterator[str]:
     """All names that lead nowhere, and all sections that contradict one another."""
-    models = [*recipe.models, *(f"train/{name}" for name in recipe.train)]
+    trained = [f"{kind}/{name}" for kind in StageKind if kind.is_training for name in getattr(recipe, kind)]
+    models = [*recipe.models, *trained]
     yield from _in_rollouts(recipe, models)
+    yield from _in_repairs(recipe, models)
     yield from _in_curations(recipe, models)
     yield from _in_trainings(recipe, models)
     yield from _in_evaluations(recipe, models)
@@ -40,6 +43,17 @@ def _in_rollouts(recipe: Recipe, models: list[str]) -> Iterator[str]:
         yield from _unknown(f"prefixes.{name}.rollout", prefixes.rollout, recipe.rollout)
 
 
+def _in_repairs(recipe: Recipe, models: list[str]) -> Iterator[str]:
+    for name, stage in recipe.repair.items():
+        yield from _unknown(f"repair.{name}.rollout", stage.rollout, recipe.rollout)
+        yield from _unknown(f"repair.{name}.teacher", stage.teacher, models)
+        if stage.teacher_agent is not None:
+            yield from _unknown(f"repair.{name}.teacher_agent", stage.teacher_agent, recipe.agents)
+        rollout = recipe.rollout.get(stage.rollout)
+        if rollout is not None and rollout.first_thoughts is not None:
+            yield f"repair.{name}.rollout: expected attempts without first thoughts; came {stage.rollout!r}"
+
+
 def _in_curations(recipe: Recipe, models: list[str]) -> Iterator[str]:
     for name, stage in recipe.curate.items():
         if stage.needs_student and stage.student is None:
@@ -49,7 +63,8 @@ def _in_curations(recipe: Recipe, models: list[str]) -> Iterator[str]:
             yield from _not_local(recipe, f"curate.{name}.student", stage.student)
         yield from _unknown(f"curate.{name}.agent", stage.agent, recipe.agents)
         for number, rollout in enumerate(stage.rollouts):
-            yield from _unknown(f"curate.{name}.rollouts.{number}", rollout, recipe.rollout)
+            known = [*recipe.rollout, *(f"{StageKind.REPAIR}/{repaired}" for repaired in recipe.repair)]
+            yield from _unknown(f"curate.{name}.rollouts.{number}", rollout, known)
         for number, tasks in enumerate(stage.against):
             yield from _unknown(f"curate.{name}.against.{number}", tasks, recipe.tasks)
 
@@ -59,6 +74,11 @@ def _in_trainings(recipe: Recipe, models: list[str]) -> Iterator[str]:
         yield from _unknown(f"train.{name}.examples", stage.examples, recipe.curate)
         yield from _unknown(f"train.{name}.base", stage.base, models)
         yield from _not_local(recipe, f"train.{name}.base", stage.base)
+    for name, distilled in recipe.on_policy.items():
+        yield from _unknown(f"on_policy.{name}.examples", distilled.examples, recipe.curate)
+        for key, model in {"student": distilled.student, "teacher": distilled.teacher}.items():
+            yield from _unknown(f"on_policy.{name}.{key}", model, models)
+            yield from _not_local(recipe, f"on_policy.{name}.{key}", model)
 
 
 def _in_evaluations(recipe: Recipe, models: list[str]) -> Iterator[str]:

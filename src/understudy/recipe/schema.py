@@ -5,7 +5,8 @@ every problem with its line, its key, what came and what was expected, before an
 Not here: running it (``understudy.walk``).
 
 Things have names and stages refer to them: ``tasks``, ``models`` and ``agents`` are named once; a
-``train`` stage's student is the model ``train/<name>``. Each stage's other keys are the config of its
+training's student is the model ``train/<name>`` or ``on_policy/<name>``, and repaired attempts are the rollout
+``repair/<name>``. Each stage's other keys are the config of its
 room, so a recipe holds nothing that a room does not define.
 """
 
@@ -19,7 +20,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from understudy.agents import AgentConfig, FirstThoughtConfig
-from understudy.curate import CurateConfig
+from understudy.curate import CurateConfig, RepairConfig
 from understudy.grading import GradingConfig
 from understudy.models import ModelConfig
 from understudy.recipe.errors import RecipeError, describe
@@ -33,7 +34,7 @@ from understudy.runs import BadRecordError, explain
 from understudy.sandbox import SandboxConfig
 from understudy.tasks import TaskSetConfig
 from understudy.tools import ToolsConfig
-from understudy.train import TrainConfig
+from understudy.train import OnPolicyConfig, TrainConfig
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 """A name that is also a folder: lower-case letters, digits, dot, dash, underscore."""
@@ -65,10 +66,23 @@ class PrefixStage(FirstThoughtConfig):
     rollout: str
 
 
+class RepairStage(RepairConfig):
+    """A teacher replaces the first wrong action of a student's wrong attempts; the student goes on."""
+
+    rollout: str
+    """The student's own attempts: its model, agent and tasks."""
+    teacher: str
+    teacher_agent: str | None = None
+    """The agent whose opening the teacher reads; None: it reads the student's."""
+    in_flight: Annotated[int, Field(ge=1)] = 32
+    """Attempts that are repaired at once."""
+
+
 class CurateStage(CurateConfig):
     """Graded trajectories become training examples for the prompts of one agent."""
 
     rollouts: tuple[str, ...] = Field(min_length=1)
+    """Rollouts by name, and repaired ones as ``repair/<name>``."""
     agent: str
     """The agent as the student will run it: examples carry its prompts."""
     student: str | None = None
@@ -84,6 +98,15 @@ class TrainStage(TrainConfig):
     base: str
     launcher: tuple[str, ...] = ()
     """Words before ``-m understudy.train``: ``[accelerate, launch, --config_file, fsdp.yaml]``; empty: this Python."""
+
+
+class OnPolicyStage(OnPolicyConfig):
+    """A student acts at the stored steps of one curation, and a teacher's probabilities teach it."""
+
+    examples: str
+    student: str
+    teacher: str
+    """A local model with the student's tokenizer."""
 
 
 class EvaluateStage(RolloutConfig):
@@ -119,8 +142,10 @@ class Recipe(Record):
     """The model that judges, where ``grading.kind`` is ``judge``."""
     rollout: dict[Name, RolloutStage] = {}
     prefixes: dict[Name, PrefixStage] = {}
+    repair: dict[Name, RepairStage] = {}
     curate: dict[Name, CurateStage] = {}
     train: dict[Name, TrainStage] = {}
+    on_policy: dict[Name, OnPolicyStage] = {}
     evaluate: dict[Name, EvaluateStage] = {}
     report: ReportConfig = ReportConfig()
 
@@ -140,15 +165,23 @@ class Recipe(Record):
                     [StageRef(kind=StageKind.PREFIXES, name=rollout.first_thoughts)] if rollout.first_thoughts else []
                 )
                 return given + trained(rollout.model)
+            case StageKind.REPAIR:
+                repair = self.repair[ref.name]
+                wrong = StageRef(kind=StageKind.ROLLOUT, name=repair.rollout)
+                return [wrong, *trained(self.rollout[repair.rollout].model), *trained(repair.teacher)]
             case StageKind.PREFIXES:
                 return [StageRef(kind=StageKind.ROLLOUT, name=self.prefixes[ref.name].rollout)]
             case StageKind.CURATE:
                 curate = self.curate[ref.name]
-                rollouts = [StageRef(kind=StageKind.ROLLOUT, name=name) for name in curate.rollouts]
+                rollouts = [attempts_named(name) for name in curate.rollouts]
                 return rollouts + (trained(curate.student) if curate.student else [])
             case StageKind.TRAIN:
                 stage = self.train[ref.name]
                 return [StageRef(kind=StageKind.CURATE, name=stage.examples), *trained(stage.base)]
+            case StageKind.ON_POLICY:
+                distilled = self.on_policy[ref.name]
+                examples = StageRef(kind=StageKind.CURATE, name=distilled.examples)
+                return [examples, *trained(distilled.student), *trained(distilled.teacher)]
             case StageKind.EVALUATE:
                 return trained(self.evaluate[ref.name].model)
 
@@ -175,9 +208,16 @@ class Recipe(Record):
 
 
 def trained(model: str) -> list[StageRef]:
-    """The train stage that a model's name refers to: none for a model that the recipe only names."""
-    kind, slash, name = model.partition("/")
-    return [StageRef(kind=StageKind.TRAIN, name=name)] if slash and kind == StageKind.TRAIN else []
+    """The training that a model's name refers to: none for a model that the recipe only names."""
+    kind, _, name = model.partition("/")
+    return [StageRef(kind=one, name=name) for one in StageKind if one.is_training and one == kind and name]
+
+
+def attempts_named(name: str) -> StageRef:
+    """The stage whose attempts a curation names: ``repair/<name>``, or a rollout by its name."""
+    kind, slash, repaired = name.partition("/")
+    is_repair = slash and kind == StageKind.REPAIR
+    return StageRef(kind=StageKind.REPAIR, name=repaired) if is_repair else StageRef(kind=StageKind.ROLLOUT, name=name)
 
 
 def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:

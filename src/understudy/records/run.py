@@ -17,9 +17,21 @@ class StageKind(StrEnum):
 
     ROLLOUT = "rollout"
     PREFIXES = "prefixes"
+    REPAIR = "repair"
     CURATE = "curate"
     TRAIN = "train"
+    ON_POLICY = "on_policy"
     EVALUATE = "evaluate"
+
+    @property
+    def has_attempts(self) -> bool:
+        """Its folder holds trajectories and scores."""
+        return self in (StageKind.ROLLOUT, StageKind.REPAIR, StageKind.EVALUATE)
+
+    @property
+    def is_training(self) -> bool:
+        """Its folder holds a checkpoint and a log: its student is the model ``kind/name``."""
+        return self in (StageKind.TRAIN, StageKind.ON_POLICY)
 
 
 class StageState(StrEnum):

@@ -107,7 +107,7 @@ def _read_attempts(
 ) -> Iterator[tuple[Stage, Attempts]]:
     programs = {one.model for one in metrics.values() if one.is_program}
     for stage in stages:
-        if stage.kind in (StageKind.ROLLOUT, StageKind.EVALUATE):
+        if stage.kind.has_attempts:
             measured = metrics.get(stage.key)
             label = measured.system if measured else stage.name
             if stage.kind is StageKind.EVALUATE and not measured:
@@ -129,7 +129,7 @@ def _collections(run_dir: Path, stages: Sequence[Stage], attempts: Mapping[str, 
             if key in found:
                 found[key] = _with_fates(found[key], fates)
     evaluated = [one for key, one in found.items() if key.startswith(StageKind.EVALUATE)]
-    collected = [one for key, one in found.items() if key.startswith(StageKind.ROLLOUT)]
+    collected = [one for key, one in found.items() if not key.startswith(StageKind.EVALUATE)]
     return (*evaluated, *collected, *examples)
 
 

@@ -67,6 +67,7 @@ class CollectionKind(StrEnum):
 
     EVALUATE = "evaluate"
     ROLLOUT = "rollout"
+    REPAIR = "repair"
     CURATE = "curate"
     """Training examples."""
 
@@ -75,7 +76,7 @@ class Collection(Record):
     """The trajectories, or examples, of one stage: one file, in its order."""
 
     key: str
-    """``evaluate/<system>``, ``rollout/<stage>``, ``curate/<stage>``."""
+    """``evaluate/<system>``, ``rollout/<stage>``, ``repair/<stage>``, ``curate/<stage>``."""
     kind: CollectionKind
     label: str
     is_program: bool = False

@@ -65,7 +65,8 @@ class MaskMaker:
 
 def open_mask_maker(run_dir: Path, stage: str) -> MaskMaker:
     """The mask maker of one curation: with the tokenizer of the first checkpoint trained on it, if there is one."""
-    for folder in sorted((run_dir / StageKind.TRAIN).glob("*/checkpoint")):
+    trained = [kind for kind in StageKind if kind.is_training]
+    for folder in (one for kind in trained for one in sorted((run_dir / kind).glob("*/checkpoint"))):
         if (folder / "tokenizer.json").is_file() and _was_trained_on(folder.parent, f"{StageKind.CURATE}/{stage}"):
             return MaskMaker(_open_renderer(folder))
     return MaskMaker()

@@ -18,8 +18,10 @@ FactList = tuple[tuple[str, str], ...]
 _COUNTED = {
     StageKind.ROLLOUT: "trajectories.jsonl",
     StageKind.PREFIXES: "prefixes.jsonl",
+    StageKind.REPAIR: "trajectories.jsonl",
     StageKind.CURATE: "examples.jsonl",
     StageKind.TRAIN: "log.jsonl",
+    StageKind.ON_POLICY: "log.jsonl",
     StageKind.EVALUATE: "trajectories.jsonl",
 }
 
@@ -44,14 +46,15 @@ def read_stages(run_dir: Path) -> tuple[Stage, ...]:
 def read_curves(run_dir: Path) -> tuple[Curve, ...]:
     """Return the losses that the trainings of a run logged, over their steps."""
     curves: list[Curve] = []
-    for folder in stage_dirs(run_dir, StageKind.TRAIN):
+    for folder in (one for kind in StageKind if kind.is_training for one in stage_dirs(run_dir, kind)):
+        label = folder.name if folder.parent.name == StageKind.TRAIN else f"{folder.name}, on policy"
         points: dict[str, list[CurvePoint]] = {}
         for number, row in enumerate(_rows(folder / "log.jsonl"), 1):
             step = row.get("step", number)
             for name, value in row.items():
                 if "loss" in name and _is_number(value) and _is_number(step):
                     points.setdefault(name, []).append(CurvePoint(step=float(str(step)), value=float(str(value))))
-        curves += [Curve(stage=folder.name, quantity=name, points=tuple(found)) for name, found in points.items()]
+        curves += [Curve(stage=label, quantity=name, points=tuple(found)) for name, found in points.items()]
     return tuple(curves)
 
 

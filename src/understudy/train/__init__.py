@@ -14,10 +14,10 @@ from understudy.train.config import (
     Probe,
     Schedule,
     TrainConfig,
-    TrainingOrder,
 )
 from understudy.train.encoding import NothingToTrainError, TokenCounts, TrainSequence, encode
 from understudy.train.on_policy import Divergence, OnPolicyConfig, TokenizersDifferError, distil_on_policy
+from understudy.train.order import OnPolicyOrder, TrainOrder
 from understudy.train.summary import LogLine, ProbeLine, StudentCard, TrainSummary
 from understudy.train.training import OtherTrainingError, train
 
@@ -30,6 +30,7 @@ __all__ = [
     "Method",
     "NothingToTrainError",
     "OnPolicyConfig",
+    "OnPolicyOrder",
     "OtherTrainingError",
     "OverLong",
     "Probe",
@@ -39,9 +40,9 @@ __all__ = [
     "TokenCounts",
     "TokenizersDifferError",
     "TrainConfig",
+    "TrainOrder",
     "TrainSequence",
     "TrainSummary",
-    "TrainingOrder",
     "distil_on_policy",
     "encode",
     "merge",

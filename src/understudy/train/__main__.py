@@ -1,7 +1,7 @@
 """``python -m understudy.train FOLDER``: one training as a process of its own.
 
-In: ``FOLDER/order.json``. Out: what ``train`` writes into the folder. With ``--end-with-input`` the process ends when
-its standard input does, so a walk that is killed leaves no training behind.
+In: ``FOLDER/order.json``. Out: what the training writes there. With ``--end-with-input`` the process ends when its
+standard input does, so a walk that is killed leaves no training behind.
 ``accelerate launch -m understudy.train FOLDER`` trains on several GPUs.
 """
 
@@ -12,16 +12,12 @@ import sys
 import threading
 from pathlib import Path
 
-from understudy.train.config import TrainingOrder
-from understudy.train.training import train
-
-END_WITH_INPUT = "--end-with-input"
+from understudy.train.order import END_WITH_INPUT, read_order
 
 
 def main(folder: Path) -> None:
-    """Do the training that was ordered. Raises what ``train`` raises."""
-    order = TrainingOrder.model_validate_json((folder / "order.json").read_bytes())
-    train(order.examples, order.config, order.base, folder, quiet=True)
+    """Do the training that was ordered. Raises what that training raises."""
+    read_order(folder).carry_out(folder)
 
 
 def _end_with_input() -> None:

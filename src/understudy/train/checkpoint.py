@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from understudy.models.loading import bars_of_downloads_only
 from understudy.runs import write_atomic
 from understudy.train.summary import StudentCard
 
@@ -27,7 +28,8 @@ def save_student(trainer: StudentTrainer, tokenizer: Any, card: StudentCard, fol
         shutil.rmtree(beside, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()
     trainer.model.config.use_cache = True
-    trainer.save_model(str(beside))
+    with bars_of_downloads_only(beside.parent):
+        trainer.save_model(str(beside))
     if trainer.is_world_process_zero():
         _finish(beside, tokenizer, card, folder)
 
@@ -36,7 +38,8 @@ def save_weights(model: Any, tokenizer: Any, card: StudentCard, folder: Path) ->
     """Write a student from one process that holds all of it."""
     beside = _beside(folder)
     shutil.rmtree(beside, ignore_errors=True)
-    model.save_pretrained(beside)
+    with bars_of_downloads_only(beside.parent):
+        model.save_pretrained(beside)
     _finish(beside, tokenizer, card, folder)
 
 
@@ -55,12 +58,21 @@ def merge(checkpoint: Path, folder: Path) -> StudentCard:
     if not card.is_adapter:
         raise ValueError(f"{checkpoint}: expected an adapter, found full weights: there is nothing to merge")
     # Added up in float32 and stored in the base's numbers, so that rounding happens once.
-    base = AutoModelForCausalLM.from_pretrained(card.base, dtype="auto")
+    with bars_of_downloads_only(card.base):
+        base = AutoModelForCausalLM.from_pretrained(card.base, dtype="auto")
     stored = base.dtype
     model = PeftModel.from_pretrained(base.to(torch.float32), checkpoint).merge_and_unload().to(stored)
     merged = card.model_copy(update={"is_adapter": False})
     save_weights(model, AutoTokenizer.from_pretrained(checkpoint), merged, folder)
     return merged
+
+
+def whole_weights(weights: str, folder: Path) -> str:
+    """``weights``, a folder or Hub id, or where it is an adapter of ours the ``folder`` that it is merged into."""
+    if not (Path(weights) / CARD).is_file() or not read_card(Path(weights)).is_adapter:
+        return weights
+    merge(Path(weights), folder)
+    return str(folder)
 
 
 def _beside(folder: Path) -> Path:

@@ -7,7 +7,6 @@ rank 64, AdamW at 2e-4, linear decay without warm-up, two epochs, eight sequence
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -125,12 +124,3 @@ class TrainConfig(Record):
         if (self.epochs is None) == (self.max_steps is None):
             raise ValueError(f"set one of epochs and max_steps: came epochs={self.epochs}, max_steps={self.max_steps}")
         return self
-
-
-class TrainingOrder(Record):
-    """``order.json``: what a process of its own is told to train."""
-
-    examples: Path
-    base: str
-    """Folder or Hub id."""
-    config: TrainConfig

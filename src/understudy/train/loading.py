@@ -6,8 +6,11 @@ Not here: training.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from understudy.models.loading import bars_of_downloads_only
 from understudy.train.config import Dtype, LoraSettings, Method, TrainConfig
 
 
@@ -18,13 +21,16 @@ def load_base(base: str, config: TrainConfig) -> tuple[Any, Any]:
 
     if config.method is Method.QLORA and not torch.cuda.is_available():
         raise ValueError("method 'qlora' holds the base in four bits, which needs a CUDA GPU; none is here: use 'lora'")
-    model = AutoModelForCausalLM.from_pretrained(
-        base,
-        # A fully trained model keeps its master weights in float32: updates are too small for bfloat16.
-        dtype=torch.bfloat16 if computes_in_bfloat16(config) and config.method is not Method.FULL else torch.float32,
-        attn_implementation=config.attention.value,
-        quantization_config=_four_bits() if config.method is Method.QLORA else None,
-    )
+    with bars_of_downloads_only(base):
+        model = AutoModelForCausalLM.from_pretrained(
+            base,
+            # A fully trained model keeps its master weights in float32: updates are too small for bfloat16.
+            dtype=torch.bfloat16
+            if computes_in_bfloat16(config) and config.method is not Method.FULL
+            else torch.float32,
+            attn_implementation=config.attention.value,
+            quantization_config=_four_bits() if config.method is Method.QLORA else None,
+        )
     model.config.use_cache = False  # with the cache, packed sequences would see one another
     return model, AutoTokenizer.from_pretrained(base)
 
@@ -55,6 +61,20 @@ def lora_settings(lora: LoraSettings) -> Any:
         bias="none",
         task_type="CAUSAL_LM",
     )
+
+
+@contextmanager
+def torch_threads(n_threads: int | None) -> Iterator[None]:
+    """Within, torch computes with so many threads; None leaves its choice."""
+    import torch
+
+    before = torch.get_num_threads()
+    if n_threads is not None:
+        torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _four_bits() -> Any:

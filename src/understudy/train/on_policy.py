@@ -15,16 +15,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from understudy.models.loading import bars_of_downloads_only
 from understudy.parallel import Progress
 from understudy.records import Example, Record, Role
 from understudy.runs import append_jsonl, derive_seed, digest, read_jsonl, write_jsonl
-from understudy.train.checkpoint import save_weights
+from understudy.train.checkpoint import save_weights, whole_weights
 from understudy.train.config import LoraSettings, Method
 from understudy.train.encoding import NothingToTrainError
+from understudy.train.loading import lora_settings, torch_threads
 from understudy.train.summary import LogLine, StudentCard
 
 if TYPE_CHECKING:
@@ -62,6 +65,8 @@ class OnPolicyConfig(Record):
     """Longer prefixes are left out."""
     step_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Weight of an action at step k is this to the power k, k from 0: late states are rarer and noisier."""
+    n_threads: Annotated[int, Field(gt=0)] | None = None
+    """Threads of torch on a CPU; None leaves torch's choice."""
     seed: int = 42
     log_every_steps: Annotated[int, Field(gt=0)] = 10
 
@@ -81,35 +86,52 @@ class Prefix:
 def distil_on_policy(
     examples_path: Path, config: OnPolicyConfig, student: str, teacher: str, out_dir: Path, *, quiet: bool = False
 ) -> StudentCard:
-    """Distil ``teacher`` into ``student`` (folders or Hub ids of full weights). Returns the new student's card.
+    """Distil ``teacher`` into ``student`` (folders or Hub ids). Returns the new student's card.
 
-    Raises ``TokenizersDifferError``, and ``NothingToTrainError`` where no prefix is short enough.
+    A student or teacher that is an adapter of ours is merged first. Raises ``TokenizersDifferError``, and
+    ``NothingToTrainError`` where no prefix is short enough.
     """
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from understudy.models.rendering import Renderer
-
     if config.method is Method.QLORA:
         raise ValueError("on-policy distillation trains 'full' or 'lora', came 'qlora'")
-    torch.manual_seed(config.seed)
-    tokenizer = AutoTokenizer.from_pretrained(student)
-    renderer, judge = Renderer(tokenizer), Renderer(AutoTokenizer.from_pretrained(teacher))
-    prefixes = stored_prefixes(read_jsonl(examples_path, Example), renderer, judge, config)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = _trainable(AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32), config).to(device)
-    reference = AutoModelForCausalLM.from_pretrained(teacher, dtype="auto").to(device).eval().requires_grad_(False)
-    _learn(model, reference, prefixes, renderer.end_of_turn_ids[-1], config, out_dir / "log.jsonl", quiet)
+    given = digest([config.model_dump(mode="json"), student, teacher, digest(examples_path.read_text())])
+    out_dir.mkdir(parents=True, exist_ok=True)
+    student = whole_weights(student, out_dir / "student")  # stays: an adapter that is trained here stands on it
+    with torch_threads(config.n_threads), TemporaryDirectory(dir=out_dir) as scratch:
+        model, tokenizer = _distil(
+            examples_path, config, student, whole_weights(teacher, Path(scratch) / "teacher"), out_dir, quiet
+        )
     card = StudentCard(
         base=student,
         method=config.method,
         is_adapter=config.method is Method.LORA,
-        digest=digest([config.model_dump(mode="json"), student, teacher, digest(examples_path.read_text())]),
+        digest=given,
         n_steps=config.n_steps,
         n_trainable=sum(p.numel() for p in model.parameters() if p.requires_grad),
     )
     save_weights(model, tokenizer, card, out_dir / "checkpoint")
     return card
+
+
+def _distil(
+    examples_path: Path, config: OnPolicyConfig, student: str, teacher: str, out_dir: Path, quiet: bool
+) -> tuple[Any, Any]:
+    """Return the student, distilled, and its tokenizer."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from understudy.models.rendering import Renderer
+
+    torch.manual_seed(config.seed)
+    tokenizer = AutoTokenizer.from_pretrained(student)
+    renderer, judge = Renderer(tokenizer), Renderer(AutoTokenizer.from_pretrained(teacher))
+    prefixes = stored_prefixes(read_jsonl(examples_path, Example), renderer, judge, config)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with bars_of_downloads_only(student):
+        model = _trainable(AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32), config).to(device)
+    with bars_of_downloads_only(teacher):
+        reference = AutoModelForCausalLM.from_pretrained(teacher, dtype="auto").to(device).eval().requires_grad_(False)
+    _learn(model, reference, prefixes, renderer.end_of_turn_ids[-1], config, out_dir / "log.jsonl", quiet)
+    return model, tokenizer
 
 
 def stored_prefixes(
@@ -153,12 +175,12 @@ def _learn(
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=0.0)
     order = random.Random(derive_seed(config.seed, "order of prefixes"))
-    started, losses, n_tokens = time.monotonic(), 0.0, 0
+    started, losses, n_tokens, n_read = time.monotonic(), 0.0, 0, 0
     write_jsonl(log_path, [])
     with append_jsonl(log_path) as log, Progress("on-policy", config.n_steps, quiet=quiet) as progress:
         for step in range(1, config.n_steps + 1):
             batch = order.sample(prefixes, min(config.batch_size, len(prefixes)))
-            actions = [_sample(model, prefix.ids, end_id, config) for prefix in batch]
+            actions = sample_actions(model, [prefix.ids for prefix in batch], end_id, config)
             weights = [prefix.weight for prefix in batch]
             loss = divergence(model, teacher, [p.ids for p in batch], actions, weights, config.divergence)
             loss.backward()
@@ -166,6 +188,7 @@ def _learn(
             optimizer.step()
             optimizer.zero_grad()
             losses, n_tokens = losses + float(loss.detach()), n_tokens + sum(map(len, actions))
+            n_read += sum(len(prefix.ids) for prefix in batch)
             if step % config.log_every_steps == 0 or step == config.n_steps:
                 n_since = step % config.log_every_steps or config.log_every_steps
                 log.write(
@@ -174,13 +197,13 @@ def _learn(
                         loss=losses / n_since,
                         learning_rate=config.learning_rate,
                         grad_norm=float(norm),
-                        n_tokens=n_tokens,
+                        n_tokens=n_read + n_tokens,
                         n_trained=n_tokens,
                         elapsed_s=time.monotonic() - started,
                     )
                 )
                 progress.advance(n_since, f"{config.divergence} {losses / n_since:.3f}")
-                losses, n_tokens = 0.0, 0
+                losses, n_tokens, n_read = 0.0, 0, 0
 
 
 def divergence(
@@ -198,13 +221,9 @@ def divergence(
     weight_sum = sum(weight * len(action) for weight, action in zip(weights, actions, strict=True))
     for prefix, action, weight in zip(prefixes, actions, weights, strict=True):
         ids = torch.tensor([[*prefix, *action[:-1]]], device=model.device)  # (1, T)
-        own = (
-            model(input_ids=ids, use_cache=False, logits_to_keep=len(action)).logits[0].float().log_softmax(-1)
-        )  # (A, V)
+        own = _logprobs(model, ids, len(action))  # (A, V)
         with torch.no_grad():
-            other = (
-                teacher(input_ids=ids, use_cache=False, logits_to_keep=len(action)).logits[0].float().log_softmax(-1)
-            )
+            other = _logprobs(teacher, ids, len(action))
         n_shared = min(own.shape[-1], other.shape[-1])  # vocabularies are padded to different sizes
         own, other = own[:, :n_shared], other[:, :n_shared]
         gap = own - other
@@ -219,15 +238,19 @@ def _logprobs(model: Any, ids: torch.Tensor, n_last: int) -> torch.Tensor:
     return logits.float().log_softmax(-1)
 
 
-def _sample(model: Any, prefix: Sequence[int], end_id: int, config: OnPolicyConfig) -> list[int]:
-    """One action of the student, end of turn included where it came to one."""
+def sample_actions(
+    model: Any, prefixes: Sequence[Sequence[int]], end_id: int, config: OnPolicyConfig
+) -> list[list[int]]:
+    """One action of the student after each prefix, end of turn included where it came to one."""
     import torch
 
-    ids = torch.tensor([list(prefix)], device=model.device)
+    longest = max(map(len, prefixes))
+    padded = [[end_id] * (longest - len(prefix)) + list(prefix) for prefix in prefixes]
+    is_read = [[0] * (longest - len(prefix)) + [1] * len(prefix) for prefix in prefixes]
     with _acting(model), torch.no_grad():
         out = model.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
+            input_ids=torch.tensor(padded, device=model.device),  # (B, T), padded on the left
+            attention_mask=torch.tensor(is_read, device=model.device),
             max_new_tokens=config.max_new_tokens,
             do_sample=True,
             temperature=config.temperature,
@@ -237,7 +260,8 @@ def _sample(model: Any, prefix: Sequence[int], end_id: int, config: OnPolicyConf
             eos_token_id=end_id,
             pad_token_id=end_id,
         )
-    return [int(token) for token in out[0, len(prefix) :]]
+    actions = [[int(token) for token in row[longest:]] for row in out]
+    return [action[: action.index(end_id) + 1] if end_id in action else action for action in actions]
 
 
 @contextmanager
@@ -254,7 +278,5 @@ def _trainable(model: Any, config: OnPolicyConfig) -> Any:
     if config.method is Method.FULL:
         return model
     from peft import get_peft_model
-
-    from understudy.train.loading import lora_settings
 
     return get_peft_model(model, lora_settings(config.lora))

@@ -7,11 +7,9 @@ choice of examples, evaluation. Paper: section 3, appendix B.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +22,7 @@ from understudy.train.checkpoint import save_student
 from understudy.train.config import Attention, Method, TrainConfig
 from understudy.train.encoding import TokenCounts, TrainSequence, encode
 from understudy.train.layout import RowPass, passes_of
-from understudy.train.loading import adapter_settings, load_base
+from understudy.train.loading import adapter_settings, load_base, torch_threads
 from understudy.train.plan import steps_of
 from understudy.train.summary import LogLine, StudentCard, TrainSummary
 
@@ -83,7 +81,7 @@ def train(examples_path: Path, config: TrainConfig, base: str, out_dir: Path, *,
     done = _begin(out_dir, identity)
     if done is not None:
         return done
-    with _threads(config.n_threads):
+    with torch_threads(config.n_threads):
         return _train(job, identity, quiet)
 
 
@@ -200,16 +198,3 @@ def _summarise(card: StudentCard, steps: _Steps, log_path: Path) -> TrainSummary
         last_loss=losses[-1] if losses else None,
         peak_memory_bytes=torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None,
     )
-
-
-@contextlib.contextmanager
-def _threads(n_threads: int | None) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    if n_threads is not None:
-        torch.set_num_threads(n_threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -3,11 +3,11 @@
 A stage that is done and unchanged is passed over; a killed one goes on. Not here: what a stage does inside its rooms.
 """
 
+from understudy.walk.attempts import StageFailedError
 from understudy.walk.compare import compare_runs, evaluations_of
 from understudy.walk.doctor import examine
 from understudy.walk.regrade import grade_run
 from understudy.walk.run_directory import RunDirectory, StageChangedError, list_stages
-from understudy.walk.stages import StageFailedError
 from understudy.walk.students import check_students
 from understudy.walk.walk import MissingInputError, Visit, walk
 

@@ -14,9 +14,9 @@ from typing import Self
 
 from understudy.agents import Agent, CodeAgentConfig, open_agent
 from understudy.grading import Grader, open_grader
-from understudy.models import LocalConfig, ModelConfig, open_model
-from understudy.recipe import Recipe, trained
-from understudy.records import Message, Task
+from understudy.models import LocalConfig, Model, ModelConfig, open_model
+from understudy.recipe import Recipe, StageRef, trained
+from understudy.records import Message, StageKind, Task
 from understudy.retrieval import MemoryConfig, RetrievalConfig, Retriever, open_retriever
 from understudy.rollout import AgentSpec, Engine
 from understudy.runs import write_atomic
@@ -25,7 +25,7 @@ from understudy.tasks import load_tasks
 from understudy.tasks.config import TOY
 from understudy.tasks.toy import toy_passages
 from understudy.tools import Tool, ToolsConfig, tools_from
-from understudy.train import StudentCard
+from understudy.train import read_card
 from understudy.walk.openings import opening_of
 from understudy.walk.run_directory import RunDirectory
 
@@ -76,8 +76,13 @@ class Props:
             )
             return
         with contextlib.closing(open_model(self.model_config(model))) as opened:
-            sandbox = self.sandbox() if isinstance(config, CodeAgentConfig) else None
-            yield open_agent(config, opened, sandbox, self.tools(), self.retriever())
+            yield self.play(agent, opened)
+
+    def play(self, agent: str, model: Model) -> Agent:
+        """An agent of the recipe, played by an opened model."""
+        config = self.recipe.agents[agent]
+        sandbox = self.sandbox() if isinstance(config, CodeAgentConfig) else None
+        return open_agent(config, model, sandbox, self.tools(), self.retriever())
 
     def opening(self, agent: str, task: Task) -> tuple[Message, ...]:
         """What an agent of the recipe shows its model first."""
@@ -87,12 +92,22 @@ class Props:
     def model_config(self, name: str) -> ModelConfig:
         """What ``name`` refers to, a checkpoint of this run included."""
         for ref in trained(name):
-            checkpoint = self.directory.folder(ref) / "checkpoint"
-            base = self.local_config(self.recipe.train[ref.name].base)
-            card = StudentCard.model_validate_json((checkpoint / "student.json").read_bytes())
-            changes = {"adapter": str(checkpoint)} if card.is_adapter else {"path": str(checkpoint)}
-            return base.model_copy(update={**changes, "name": name})
+            checkpoint = self.checkpoint(ref)
+            card = read_card(checkpoint)
+            changes = {"path": card.base, "adapter": str(checkpoint)} if card.is_adapter else {"path": str(checkpoint)}
+            return self._first_base(ref).model_copy(update={**changes, "name": name})
         return self.recipe.models[name]
+
+    def checkpoint(self, ref: StageRef) -> Path:
+        """Folder of the student that a training left."""
+        return self.directory.folder(ref) / "checkpoint"
+
+    def _first_base(self, ref: StageRef) -> LocalConfig:
+        """The model of the recipe that a chain of trainings began with: its device and numbers are the student's."""
+        is_first = ref.kind is StageKind.TRAIN
+        name = self.recipe.train[ref.name].base if is_first else self.recipe.on_policy[ref.name].student
+        before = trained(name)
+        return self._first_base(before[0]) if before else self.local_config(name)
 
     def local_config(self, name: str) -> LocalConfig:
         """The same for a model that has to be in this process. Raises ``ValueError`` for any other."""
@@ -107,6 +122,11 @@ class Props:
         if config.adapter is not None:
             raise ValueError(f"{name}: a training starts from whole weights; merge the adapter first")
         return config.path
+
+    def weights(self, name: str) -> str:
+        """The same of a model that may be an adapter trained in this run: then the folder of its checkpoint."""
+        ref = next(iter(trained(name)), None)
+        return self.base_path(name) if ref is None else str(self.checkpoint(ref))
 
     def sandbox(self) -> Sandbox:
         if self._sandbox is None:

@@ -12,9 +12,10 @@ from understudy.grading import regrade
 from understudy.recipe import Recipe, StageRef
 from understudy.records import Score, StageKind
 from understudy.runs import read_jsonl
+from understudy.walk.attempts import grade_stage, scores_path, trajectories_path
 from understudy.walk.props import Props
 from understudy.walk.run_directory import RunDirectory
-from understudy.walk.stages import grade_stage, scores_path, trajectories_path, write_metrics
+from understudy.walk.stages import write_metrics
 from understudy.walk.walk import finish
 
 
@@ -26,9 +27,7 @@ def grade_run(recipe: Recipe, run_dir: Path, *, again: bool = False, quiet: bool
     directory = RunDirectory(run_dir)
     with directory.locked(), Props(recipe, directory, quiet=quiet) as props:
         for ref in recipe.stages():
-            has_attempts = (
-                ref.kind in (StageKind.ROLLOUT, StageKind.EVALUATE) and trajectories_path(props, ref).exists()
-            )
+            has_attempts = ref.kind.has_attempts and trajectories_path(props, ref).exists()
             if has_attempts and (again or not scores_path(props, ref).exists()):
                 yield from _grade_again(props, ref)
         finish(props)
@@ -44,5 +43,5 @@ def _grade_again(props: Props, ref: StageRef) -> Iterator[str]:
     if ref.kind is StageKind.EVALUATE:
         write_metrics(props, ref)
     elif regrading.changes:
-        fed = [name for name, stage in props.recipe.curate.items() if ref.name in stage.rollouts]
-        yield from (f"  curate/{name} was made from the old verdicts; curate it again with --anew" for name in fed)
+        fed = [stage for stage in props.recipe.stages() if ref in props.recipe.inputs(stage)]
+        yield from (f"  {stage} was made from the old verdicts; do it again with --anew" for stage in fed)

@@ -64,6 +64,15 @@ def settings_of(recipe: Recipe, ref: StageRef) -> dict[str, JsonValue]:
             settings["against"] = {name: _plain(recipe.tasks[name]) for name in curate.against}
         case StageKind.TRAIN:
             settings["base"] = _model(recipe, recipe.train[ref.name].base)
+        case StageKind.ON_POLICY:
+            distilled = recipe.on_policy[ref.name]
+            settings |= {"student": _model(recipe, distilled.student), "teacher": _model(recipe, distilled.teacher)}
+        case StageKind.REPAIR:  # the student, its agent and tasks are settings of the rollout that it takes from
+            repair = recipe.repair[ref.name]
+            settings["teacher"] = _model(recipe, repair.teacher)
+            if repair.teacher_agent is not None:
+                settings["teacher_agent"] = _plain(recipe.agents[repair.teacher_agent])
+                settings["prompts"] = _prompts_of(recipe, repair.teacher_agent)
         case StageKind.PREFIXES:
             pass
     return settings

@@ -13,20 +13,20 @@ from pathlib import Path
 from understudy.agents import make_first_thoughts
 from understudy.curate import curate, write_curated
 from understudy.evaluate import measure
-from understudy.grading import grade_all
 from understudy.models.scoring import Scorer
-from understudy.parallel import Progress
-from understudy.recipe import StageRef
+from understudy.recipe import StageRef, attempts_named
 from understudy.records import FirstThought, Score, StageKind, Task, Trajectory
 from understudy.rollout import RolloutConfig, RolloutSummary, read_trajectories, rollout
 from understudy.runs import derive_seed, read_jsonl, write_atomic, write_jsonl
+from understudy.walk.attempts import (
+    Counts,
+    StageFailedError,
+    grade_stage,
+    read_graded,
+    trajectories_path,
+)
 from understudy.walk.props import Props
-
-Counts = dict[str, float]
-
-
-class StageFailedError(Exception):
-    """A stage could not be brought to its end; what it computed is kept, and running it again goes on."""
+from understudy.walk.repairs import run_repair
 
 
 def run_stage(props: Props, ref: StageRef) -> Counts:
@@ -38,7 +38,9 @@ def run_stage(props: Props, ref: StageRef) -> Counts:
             return _run_prefixes(props, ref)
         case StageKind.CURATE:
             return _run_curate(props, ref)
-        case StageKind.TRAIN:
+        case StageKind.REPAIR:
+            return run_repair(props, ref)
+        case StageKind.TRAIN | StageKind.ON_POLICY:
             raise ValueError(f"{ref}: trainings run in processes of their own, see trainings.py")
         case StageKind.EVALUATE:
             return _run_evaluate(props, ref)
@@ -98,18 +100,6 @@ def _failures(props: Props, ref: StageRef, summary: RolloutSummary) -> str:
     )
 
 
-def grade_stage(props: Props, ref: StageRef) -> list[Score]:
-    """Grade all attempts of a stage and write ``scores.jsonl`` whole."""
-    trajectories = list(read_trajectories(trajectories_path(props, ref)))
-    scores = []
-    with Progress(f"{ref} grading", len(trajectories), quiet=props.quiet) as progress:
-        for score in grade_all(props.grader(), trajectories):
-            scores.append(score)
-            progress.advance()
-    write_jsonl(scores_path(props, ref), scores)
-    return scores
-
-
 def write_metrics(props: Props, ref: StageRef) -> None:
     """Measure an evaluation from its files."""
     stage = props.recipe.evaluate[ref.name]
@@ -146,7 +136,7 @@ def _run_curate(props: Props, ref: StageRef) -> Counts:
     stage = props.recipe.curate[ref.name]
     pairs: list[tuple[Trajectory, Score | None]] = []
     for name in stage.rollouts:
-        trajectories, scores = read_graded(props, StageRef(kind=StageKind.ROLLOUT, name=name))
+        trajectories, scores = read_graded(props, attempts_named(name))
         by_id = {score.trajectory_id: score for score in scores}
         # Attempts stand in the order in which they ended, which differs from run to run; training must not.
         pairs += [(one, by_id.get(one.id)) for one in sorted(trajectories, key=lambda one: (one.task.id, one.attempt))]
@@ -178,18 +168,3 @@ def _contaminated(props: Props, against: Sequence[str], tasks: Sequence[Task]) -
         for one in find_contamination(unique, props.tasks(name)):
             found.setdefault(one.train_id, f"{name}: {one.test_id}")
     return found
-
-
-def trajectories_path(props: Props, ref: StageRef) -> Path:
-    """Where the attempts of a stage are."""
-    return props.directory.folder(ref) / "trajectories.jsonl"
-
-
-def scores_path(props: Props, ref: StageRef) -> Path:
-    """Where their scores are."""
-    return props.directory.folder(ref) / "scores.jsonl"
-
-
-def read_graded(props: Props, ref: StageRef) -> tuple[list[Trajectory], list[Score]]:
-    """The attempts of a stage and their scores."""
-    return list(read_trajectories(trajectories_path(props, ref))), list(read_jsonl(scores_path(props, ref), Score))

@@ -13,15 +13,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from understudy.parallel import Progress
 from understudy.recipe import StageRef
 from understudy.records import StageKind
 from understudy.runs import read_jsonl, write_atomic
-from understudy.train import LogLine, TrainConfig, TrainingOrder, TrainSummary
+from understudy.train import LogLine, OnPolicyConfig, OnPolicyOrder, TrainConfig, TrainOrder
+from understudy.train.order import END_WITH_INPUT, ORDER
+from understudy.train.training import LOG
+from understudy.walk.attempts import Counts, StageFailedError
 from understudy.walk.props import Props
-from understudy.walk.stages import Counts, StageFailedError
+
+ConfigT = TypeVar("ConfigT", TrainConfig, OnPolicyConfig)
 
 _POLL_S = 0.2
 _END_OF_LOG_CHARS = 2000
@@ -66,18 +70,38 @@ def run_trainings(props: Props, refs: Sequence[StageRef]) -> Iterator[tuple[Stag
 
 
 def _start(props: Props, ref: StageRef) -> _Training:
-    stage = props.recipe.train[ref.name]
-    config = TrainConfig.model_validate(stage.model_dump(include=set(TrainConfig.model_fields)))
-    config = config.model_copy(update={"seed": config.seed + props.recipe.seed})
-    curation = StageRef(kind=StageKind.CURATE, name=stage.examples)
-    examples = props.directory.folder(curation) / "examples.jsonl"
     folder = props.directory.folder(ref)
-    order = TrainingOrder(examples=examples, base=props.base_path(stage.base), config=config)
-    write_atomic(folder / "order.json", order.model_dump_json(indent=1) + "\n")
-    command = [*(stage.launcher or (sys.executable,)), "-m", "understudy.train", str(folder), "--end-with-input"]
+    order = _order(props, ref)
+    write_atomic(folder / ORDER, order.model_dump_json(indent=1) + "\n")
+    launcher = props.recipe.train[ref.name].launcher if isinstance(order, TrainOrder) else ()
+    command = [*(launcher or (sys.executable,)), "-m", "understudy.train", str(folder), END_WITH_INPUT]
     with _log(folder) as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT)
     return _Training(ref, folder, process)
+
+
+def _order(props: Props, ref: StageRef) -> TrainOrder | OnPolicyOrder:
+    if ref.kind is StageKind.TRAIN:
+        stage = props.recipe.train[ref.name]
+        config = _config(props, stage, TrainConfig)
+        return TrainOrder(examples=_examples(props, stage.examples), base=props.base_path(stage.base), config=config)
+    distilled = props.recipe.on_policy[ref.name]
+    return OnPolicyOrder(
+        examples=_examples(props, distilled.examples),
+        student=props.weights(distilled.student),
+        teacher=props.weights(distilled.teacher),
+        config=_config(props, distilled, OnPolicyConfig),
+    )
+
+
+def _config(props: Props, stage: ConfigT, config: type[ConfigT]) -> ConfigT:
+    """The room's part of a stage, with the seed of the recipe."""
+    own = config.model_validate(stage.model_dump(include=set(config.model_fields)))
+    return own.model_copy(update={"seed": own.seed + props.recipe.seed})
+
+
+def _examples(props: Props, curation: str) -> Path:
+    return props.directory.folder(StageRef(kind=StageKind.CURATE, name=curation)) / "examples.jsonl"
 
 
 @contextmanager
@@ -96,7 +120,7 @@ def _stop(training: _Training) -> None:
 
 
 def _last_step(folder: Path) -> int:
-    path = folder / "log.jsonl"
+    path = folder / LOG
     steps = [line.step for line in read_jsonl(path, LogLine)] if path.exists() else []
     return steps[-1] if steps else 0
 
@@ -105,10 +129,10 @@ def _counts(training: _Training) -> Counts:
     if training.process.returncode != 0:
         said = (training.folder / "output.log").read_text(errors="replace")[-_END_OF_LOG_CHARS:].strip()
         raise StageFailedError(f"{training.ref}: the training ended with {training.process.returncode}:\n{said}")
-    summary = TrainSummary.model_validate_json((training.folder / "summary.json").read_bytes())
+    lines = list(read_jsonl(training.folder / LOG, LogLine))
     return {
-        "steps": summary.n_steps,
-        "seen_tokens": summary.n_tokens_seen,
-        "trained_tokens": summary.n_trained_seen,
-        "last_loss": round(summary.last_loss or 0.0, 4),
+        "steps": lines[-1].step,
+        "seen_tokens": sum(line.n_tokens for line in lines),
+        "trained_tokens": sum(line.n_trained for line in lines),
+        "last_loss": round(lines[-1].loss, 4),
     }

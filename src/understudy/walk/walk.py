@@ -21,11 +21,12 @@ from understudy.recipe import EvaluateStage, Recipe, StageRef
 from understudy.records import Comparison, Manifest, StageKind, StageRecord, StageState
 from understudy.report import write_report
 from understudy.runs import digest, write_atomic
+from understudy.walk.attempts import Counts, read_graded
 from understudy.walk.machine import commit_of, describe_machine, installed_versions
 from understudy.walk.props import Props
 from understudy.walk.run_directory import RunDirectory, StageChangedError, begun, changed_settings, now
 from understudy.walk.stage_settings import fingerprint_of, settings_of
-from understudy.walk.stages import Counts, read_graded, run_stage, write_metrics
+from understudy.walk.stages import run_stage, write_metrics
 from understudy.walk.trainings import run_trainings
 
 Say = Callable[[str], None]
@@ -87,7 +88,7 @@ def _batches(records: list[StageRecord]) -> list[list[StageRecord]]:
     for record in records:
         before = batches[-1] if batches else []
         is_free = not {f"{other.kind}/{other.name}" for other in before} & record.inputs.keys()
-        if before and record.kind is before[0].kind is StageKind.TRAIN and is_free:
+        if before and record.kind.is_training and before[0].kind.is_training and is_free:
             before.append(record)
         else:
             batches.append([record])
@@ -129,7 +130,7 @@ def _visit(props: Props, records: list[StageRecord], *, anew: bool, say: Say) ->
 
 def _perform(props: Props, records: list[StageRecord]) -> Iterator[tuple[StageRef, Counts]]:
     refs = [StageRef(kind=record.kind, name=record.name) for record in records]
-    if refs and refs[0].kind is StageKind.TRAIN:
+    if refs and refs[0].kind.is_training:
         yield from run_trainings(props, refs)
         return
     for ref in refs:

@@ -47,4 +47,4 @@ function collectionName({ label: name, is_program: isProgram }) {
   return isProgram && !/program/i.test(name) ? `${plainly(name)} (program)` : plainly(name);
 }
 
-const LABELS = { evaluate: "Evaluated systems", rollout: "Collected for training", curate: "Training examples" };
+const LABELS = { evaluate: "Evaluated systems", rollout: "Collected for training", repair: "Repaired for training", curate: "Training examples" };

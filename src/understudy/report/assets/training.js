@@ -27,7 +27,7 @@ function lossFigures(doc) {
 
 function curationBlock(doc, curation) {
   const key = `curate/${curation.stage}`;
-  const from = doc.collections.filter((one) => one.kind === "rollout" && (stageOf(doc, key)?.inputs || []).includes(one.key));
+  const from = doc.collections.filter((one) => ["rollout", "repair"].includes(one.kind) && (stageOf(doc, key)?.inputs || []).includes(one.key));
   const drops = Object.entries(curation.dropped || {});
   const nAll = curation.n_kept + drops.reduce((sum, [, n]) => sum + n, 0);
   const fate = (reason, n) => (from.length === 1 ? h("a", { href: trajectoriesLink(from[0].key, { fate: reason }) }, count(n)) : count(n));

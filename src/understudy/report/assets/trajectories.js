@@ -52,7 +52,7 @@ class Explorer {
 
   enter(collection) {
     this.collection = collection;
-    const kinds = ["evaluate", "rollout", "curate"].filter((kind) => this.doc.collections.some((one) => one.kind === kind));
+    const kinds = ["evaluate", "rollout", "repair", "curate"].filter((kind) => this.doc.collections.some((one) => one.kind === kind));
     replace(this.choice, kinds.map((kind) => h("optgroup", { label: LABELS[kind] }, this.doc.collections.filter((one) => one.kind === kind).map((one) => h("option", { value: one.key }, `${collectionName(one)} – ${count(one.rows.length)}`)))));
     this.choice.value = collection.key;
   }
@@ -154,7 +154,7 @@ class Explorer {
     this.next = h("button", { type: "button", title: "Next (j)", "aria-label": "Next attempt" }, "→");
     this.previous.addEventListener("click", () => this.step(-1));
     this.next.addEventListener("click", () => this.step(1));
-    const fate = this.collection.kind === "rollout" && row.fate === "kept" ? this.doc.collections.find((one) => one.kind === "curate" && (stageOf(this.doc, one.key)?.inputs || []).includes(this.collection.key)) : undefined;
+    const fate = ["rollout", "repair"].includes(this.collection.kind) && row.fate === "kept" ? this.doc.collections.find((one) => one.kind === "curate" && (stageOf(this.doc, one.key)?.inputs || []).includes(this.collection.key)) : undefined;
     return h("div", { class: "toolbar", role: "toolbar", "aria-label": "Attempt" }, [
       h("a", { class: "back", href: linkTo({ ...this.state, open: undefined }) }, "‹ List"),
       this.previous, this.next, this.position,

@@ -1,0 +1,49 @@
+"""The attempts of a stage and their scores, as files; and how a stage ends.
+
+In: props and a stage that has attempts. Out: records, or new scores. Not here: making attempts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from understudy.grading import grade_all
+from understudy.parallel import Progress
+from understudy.recipe import StageRef
+from understudy.records import Score, Trajectory
+from understudy.rollout import read_trajectories
+from understudy.runs import read_jsonl, write_jsonl
+from understudy.walk.props import Props
+
+Counts = dict[str, float]
+
+
+class StageFailedError(Exception):
+    """A stage could not be brought to its end; what it computed is kept, and running it again goes on."""
+
+
+def trajectories_path(props: Props, ref: StageRef) -> Path:
+    """Where the attempts of a stage are."""
+    return props.directory.folder(ref) / "trajectories.jsonl"
+
+
+def scores_path(props: Props, ref: StageRef) -> Path:
+    """Where their scores are."""
+    return props.directory.folder(ref) / "scores.jsonl"
+
+
+def read_graded(props: Props, ref: StageRef) -> tuple[list[Trajectory], list[Score]]:
+    """The attempts of a stage and their scores."""
+    return list(read_trajectories(trajectories_path(props, ref))), list(read_jsonl(scores_path(props, ref), Score))
+
+
+def grade_stage(props: Props, ref: StageRef) -> list[Score]:
+    """Grade all attempts of a stage and write ``scores.jsonl`` whole."""
+    trajectories = list(read_trajectories(trajectories_path(props, ref)))
+    scores = []
+    with Progress(f"{ref} grading", len(trajectories), quiet=props.quiet) as progress:
+        for score in grade_all(props.grader(), trajectories):
+            scores.append(score)
+            progress.advance()
+    write_jsonl(scores_path(props, ref), scores)
+    return scores
