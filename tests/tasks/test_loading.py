@@ -20,6 +20,7 @@ from understudy.tasks import (
     TaskSetConfig,
     load_tasks,
 )
+from understudy.tasks.toy import RECIPES_WORLD, toy_passages
 
 FILES = [(b.name, b.split, b.n_rows) for files in BENCHMARKS.values() for b in files]
 
@@ -169,6 +170,17 @@ def test_the_toy_world_by_the_same_call() -> None:
     found = load_tasks(TaskSetConfig(name="toy", split="dev", limit=6, seed=3))
     assert len(found.tasks) == 6
     assert found.tasks == load_tasks("toy", split="dev", limit=6, seed=3).tasks
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_any_seed_asks_about_the_toy_world_that_recipes_search(seed: int) -> None:
+    """Another seed means other questions with other ids, and the same pages answer them."""
+    pages = "\n".join(passage.text for passage in toy_passages(RECIPES_WORLD))
+    others = load_tasks("toy", split="train", limit=60, seed=seed + 1).tasks
+    tasks = load_tasks("toy", split="train", limit=60, seed=seed).tasks
+    assert all(task.answer in pages for task in tasks if task.kind is TaskKind.FACT)
+    assert not {task.id for task in tasks} & {task.id for task in others}
+    assert len({task.question for task in tasks} & {task.question for task in others}) < 10
 
 
 def test_the_short_call_and_a_config_do_not_mix(tmp_path: Path) -> None:

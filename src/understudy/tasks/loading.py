@@ -60,12 +60,12 @@ def load_tasks(
 
 
 def _toy(config: TaskSetConfig) -> TaskSet:
-    from understudy.tasks.toy import toy_tasks
+    from understudy.tasks.toy import RECIPES_WORLD, toy_tasks
 
     if config.limit is None:
         raise ValueError("limit: expected the number of tasks wanted from the toy world, nothing came")
     split = cast(Literal["train", "dev", "test"], config.split)
-    tasks = tuple(toy_tasks(split, config.limit, config.seed))
+    tasks = tuple(toy_tasks(split, config.limit, RECIPES_WORLD, draw=config.seed))
     return TaskSet(config.name, config.split, tasks, {}, len(tasks), licence="Apache-2.0")
 
 

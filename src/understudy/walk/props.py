@@ -23,7 +23,7 @@ from understudy.runs import write_atomic
 from understudy.sandbox import Sandbox, open_sandbox
 from understudy.tasks import load_tasks
 from understudy.tasks.config import TOY
-from understudy.tasks.toy import toy_passages
+from understudy.tasks.toy import RECIPES_WORLD, toy_passages
 from understudy.tools import Tool, ToolsConfig, tools_from
 from understudy.train import read_card
 from understudy.walk.openings import opening_of
@@ -159,7 +159,7 @@ class Props:
             return config
         corpus = self.directory.path / "corpus.jsonl"
         if not corpus.exists():
-            pages = [{"id": page.id, "title": page.title, "text": page.text} for page in toy_passages(0)]
+            pages = [{"id": page.id, "title": page.title, "text": page.text} for page in toy_passages(RECIPES_WORLD)]
             write_atomic(corpus, "".join(json.dumps(page) + "\n" for page in pages))
         return config.model_copy(update={"corpus": corpus})
 

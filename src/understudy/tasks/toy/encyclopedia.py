@@ -11,6 +11,9 @@ from functools import lru_cache
 from understudy.tasks.toy.names import Partition
 from understudy.tasks.toy.world import WORDS, Entity, World
 
+RECIPES_WORLD = 0
+"""Seed of the world that recipes are about: their ``toy`` tasks, and their corpus ``toy``."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToyPassage:

@@ -41,14 +41,18 @@ class FactQuestion:
         return WORDS[last].question.format(subject)
 
 
-def toy_tasks(split: Split, limit: int, seed: int) -> list[Task]:
+def toy_tasks(split: Split, limit: int, seed: int, draw: int = 0) -> list[Task]:
     """``limit`` tasks of a split: one-hop, two-hop, maths in turn. A smaller limit gives the beginning of the list.
+
+    ``seed`` makes the world, whose pages are ``toy_passages(seed)``; ``draw`` asks other questions about the same one.
 
     Raises:
         ValueError: the world has fewer different questions than ``limit`` wants.
     """
     partition = Partition(split)
-    streams = (_facts(seed, partition, 1), _facts(seed, partition, 2), _problems(seed, partition))
+    shuffle = f"{seed} {partition}" + (f" {draw}" if draw else "")
+    streams = (_facts(seed, partition, 1, shuffle), _facts(seed, partition, 2, shuffle), _problems(partition, shuffle))
+    prefix = f"toy-{split}-{draw}." if draw else f"toy-{split}-"
     tasks: list[Task] = []
     for stream in cycle(streams):
         if len(tasks) >= limit:
@@ -56,7 +60,7 @@ def toy_tasks(split: Split, limit: int, seed: int) -> list[Task]:
         task = next(stream, None)
         if task is None:
             raise ValueError(f"toy {split}: {limit} tasks were asked for, the world has only {len(tasks)}")
-        tasks.append(task.model_copy(update={"id": f"toy-{split}-{len(tasks):04d}"}))
+        tasks.append(task.model_copy(update={"id": f"{prefix}{len(tasks):04d}"}))
     raise AssertionError("a cycle of three streams does not end")
 
 
@@ -72,10 +76,10 @@ def parse_fact(question: str) -> FactQuestion | None:
     return None
 
 
-def _facts(seed: int, partition: Partition, n_hops: int) -> Iterator[Task]:
+def _facts(seed: int, partition: Partition, n_hops: int, shuffle: str) -> Iterator[Task]:
     here = world(seed, partition)
     questions = list(_one_hop(here) if n_hops == 1 else _two_hops(here))
-    Random(f"toy facts {seed} {partition} {n_hops}").shuffle(questions)
+    Random(f"toy facts {shuffle} {n_hops}").shuffle(questions)
     level = ONE_HOP if n_hops == 1 else TWO_HOP
     for question in questions:
         answer = question.entity
@@ -97,8 +101,8 @@ def _two_hops(here: World) -> Iterator[FactQuestion]:
                     yield FactQuestion(entity.name, (inner, last))
 
 
-def _problems(seed: int, partition: Partition) -> Iterator[Task]:
-    rng, seen = Random(f"toy problems {seed} {partition}"), set[str]()
+def _problems(partition: Partition, shuffle: str) -> Iterator[Task]:
+    rng, seen = Random(f"toy problems {shuffle}"), set[str]()
     while True:
         problem = make_problem(rng)
         if problem.question not in seen:
