@@ -81,6 +81,12 @@ WRONG = [
         ["line 21", "on_policy.after.teacher", "local", "scripted"],
     ),
     (
+        "agents:\n",
+        "  far: {kind: openai_chat, model: far}\n"
+        "on_policy: {after: {examples: taught, student: train/taught, teacher: far}}\nagents:\n",
+        ["line 10", "models.far.tokenizer", "folder or Hub id", "on_policy.after"],
+    ),
+    (
         "train/taught, agent",
         "train/tought, agent",
         ["line 20", "evaluate.taught.model", "train/taught", "'train/tought'"],

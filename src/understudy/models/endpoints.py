@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import httpx
 import openai
 from pydantic import JsonValue
 
-from understudy.models.wire import BadReplyError, WireReply, parse_models, parse_reply
+from understudy.models.wire import BadReplyError, WireReply, parse_models, parse_reply, parse_tokens
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -50,6 +51,12 @@ class Endpoint:
         """One attempt at the raw completion endpoint."""
         raw = self.client.completions.with_raw_response.create(model=model, prompt=[], extra_body=dict(body))
         return parse_reply(raw.http_response.content)
+
+    def tokenize(self, model: str, messages: list[JsonValue]) -> tuple[int, ...]:
+        """One attempt at having a conversation rendered, as the model would read it before it speaks."""
+        url = f"{self.url.rstrip('/').removesuffix('/v1')}/tokenize"
+        body = {"model": model, "messages": messages, "add_generation_prompt": True}
+        return parse_tokens(self.client.post(url, cast_to=httpx.Response, body=body).content)
 
     def owner_of(self, model: str) -> str:
         """What the server says it is, for the model or else for the first of its list; empty where it says nothing."""

@@ -27,6 +27,7 @@ from understudy.models.decoding import Decoder, Row
 from understudy.models.loading import Checkpoint, load_checkpoint
 from understudy.models.model import ContextFullError, ProviderError, Request
 from understudy.models.rendering import Renderer
+from understudy.models.scoring import top_logprobs
 from understudy.records import Completion, FinishReason, PrefixDelivery, Usage
 from understudy.runs import derive_seed
 
@@ -60,6 +61,8 @@ class LocalModel:
         checkpoint = load_checkpoint(config)
         self.renderer = Renderer(checkpoint.tokenizer)
         self.context_tokens = checkpoint.context_tokens
+        self._model = checkpoint.model
+        self._one_prompt = threading.Lock()
         self._decoder = Decoder(checkpoint.model, checkpoint.tokenizer, _stop_ids(checkpoint, self.renderer))
         self._waiting: deque[_Job] = deque()
         self._running: list[_Job] = []
@@ -88,6 +91,11 @@ class LocalModel:
             self._waiting.append(job)
             self._wake.notify()
         return job.future.result()
+
+    def prompt_logprobs(self, ids: Sequence[int], top_k: int) -> list[dict[int, float]]:
+        """What the model thinks of each token but the first: see ``scoring.top_logprobs``."""
+        with self._one_prompt:  # a prompt's logits are large: (tokens, vocabulary)
+            return top_logprobs(self._model, ids, top_k)
 
     def close(self) -> None:
         """Stop computing; requests under way get a ``ProviderError``."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -26,7 +26,7 @@ from understudy.models.config import OpenAIChatConfig
 from understudy.models.endpoints import Endpoint, Endpoints, is_passing, retry_after_s, with_jitter
 from understudy.models.model import ContextFullError, ProviderError, Request
 from understudy.models.wire import BadReplyError, WireChoice, WireReply, room_in_context, says_context_is_full
-from understudy.records import Completion, FinishReason, PrefixDelivery, Usage
+from understudy.records import Completion, FinishReason, Message, PrefixDelivery, Usage
 
 if TYPE_CHECKING:
     from understudy.models.rendering import Renderer
@@ -76,6 +76,44 @@ class OpenAIChatModel:
             rest = replace(request, n=request.n - len(completions), seed=seed)
             completions.extend(self._ask(rest)[: rest.n])
         return tuple(completions)
+
+    def prompt_logprobs(self, ids: Sequence[int], start: int, top_k: int) -> list[dict[int, float]]:
+        """What the model thinks of ``ids[start:]``: at each place its ``top_k`` likeliest tokens and the given one.
+
+        Token id → log-probability in nats. Raises ``ValueError`` for a server that does not tell, ``ProviderError``
+        and ``ContextFullError`` as ``complete`` does.
+        """
+        if not 0 < start < len(ids):
+            raise ValueError(f"expected 0 < start < {len(ids)}, came {start}")
+        body: dict[str, JsonValue] = {
+            "prompt": list[JsonValue](ids),
+            "prompt_logprobs": top_k,
+            "max_tokens": 1,  # there is no server that takes 0
+            "temperature": 0.0,
+            **self._config.extra_body,
+        }
+        try:
+            reply = self._persist(lambda endpoint: endpoint.continue_text(self.name, body))
+        except openai.APIStatusError as error:
+            self._room_after(error)
+            raise ContextFullError(f"{self.name}: {error}") from error
+        told = reply.choices[0].prompt_logprobs
+        if told is None or len(told) != len(ids) or not all(told[start:]):
+            raise ValueError(
+                f"{self.name}: expected log-probabilities at all {len(ids)} places of the prompt, came "
+                f"{'none' if told is None else len(told)}: the server has no prompt_logprobs (vLLM has)"
+            )
+        return [{token: one.logprob for token, one in (place or {}).items()} for place in told[start:]]
+
+    def rendered_ids(self, messages: Sequence[Message]) -> tuple[int, ...] | None:
+        """What the model reads before it speaks, as the server renders it; None where it offers no ``/tokenize``."""
+        said: list[JsonValue] = [{"role": one.role.value, "content": one.content} for one in messages]
+        try:
+            return self._persist(lambda endpoint: endpoint.tokenize(self.name, said))
+        except openai.APIStatusError as error:
+            if error.status_code in (404, 405):
+                return None
+            raise ProviderError(f"{self.name}: the server refuses to render messages: {error}") from error
 
     def close(self) -> None:
         """Close all connections."""

@@ -57,6 +57,25 @@ def score(model: PreTrainedModel, ids: Sequence[int], start: int) -> Scored:
     return Scored(tuple(ids[start:]), tuple(logprobs), tuple(greedy))
 
 
+def top_logprobs(model: PreTrainedModel, ids: Sequence[int], top_k: int) -> list[dict[int, float]]:
+    """At each place but the first, the ``top_k`` likeliest tokens and the given one: token id → log-probability."""
+    import torch
+
+    places: list[dict[int, float]] = []
+    with torch.inference_mode():
+        tokens = torch.tensor(list(ids), device=model.device)
+        logits = model(input_ids=tokens[None, :-1], use_cache=False).logits[0]  # (T - 1, vocabulary)
+        for first in range(0, len(logits), CHUNK_TOKENS):
+            logprobs = logits[first : first + CHUNK_TOKENS].float().log_softmax(-1)
+            best = logprobs.topk(min(top_k, logprobs.shape[-1]))
+            targets = tokens[first + 1 : first + 1 + len(logprobs), None]
+            given = logprobs.gather(1, targets)
+            chosen_ids = torch.cat([targets, best.indices], 1).tolist()
+            chosen = torch.cat([given, best.values], 1).tolist()
+            places.extend(dict(zip(row, values, strict=True)) for row, values in zip(chosen_ids, chosen, strict=True))
+    return places
+
+
 class Scorer:
     """A checkpoint in this process that judges replies; a context manager that gives the weights back."""
 

@@ -36,6 +36,10 @@ class _Logprobs(_FromServer):
     token_logprobs: tuple[float | None, ...] | None = None
 
 
+class _PromptLogprob(_FromServer):
+    logprob: float
+
+
 class WireChoice(_FromServer):
     """One of the n completions."""
 
@@ -46,6 +50,8 @@ class WireChoice(_FromServer):
     finish_reason: str | None = None
     logprobs: _Logprobs | None = None
     token_ids: tuple[int, ...] | None = None
+    prompt_logprobs: tuple[dict[int, _PromptLogprob] | None, ...] | None = None
+    """By token id at each place of the prompt; the first has nothing before it and is None."""
 
     @property
     def said(self) -> str:
@@ -82,6 +88,18 @@ class WireModels(_FromServer):
     """The list of models that a server offers."""
 
     data: tuple[_WireModel, ...] = ()
+
+
+class _WireTokens(_FromServer):
+    tokens: tuple[int, ...]
+
+
+def parse_tokens(content: bytes) -> tuple[int, ...]:
+    """Token ids of a rendered conversation. Raises ``BadReplyError`` for anything else."""
+    try:
+        return _WireTokens.model_validate_json(content).tokens
+    except ValidationError as error:
+        raise BadReplyError(f"the server's reply has no token ids: {explain(error, 'tokens')}") from error
 
 
 def parse_reply(content: bytes) -> WireReply:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from understudy.grading import GraderKind
-from understudy.models import LocalConfig
+from understudy.models import LocalConfig, OpenAIChatConfig
 from understudy.records import StageKind
 from understudy.tools import ToolsConfig
 
@@ -78,7 +78,15 @@ def _in_trainings(recipe: Recipe, models: list[str]) -> Iterator[str]:
         yield from _unknown(f"on_policy.{name}.examples", distilled.examples, recipe.curate)
         for key, model in {"student": distilled.student, "teacher": distilled.teacher}.items():
             yield from _unknown(f"on_policy.{name}.{key}", model, models)
-            yield from _not_local(recipe, f"on_policy.{name}.{key}", model)
+        yield from _not_local(recipe, f"on_policy.{name}.student", distilled.student)
+        teacher = recipe.models.get(distilled.teacher)
+        if not isinstance(teacher, OpenAIChatConfig):
+            yield from _not_local(recipe, f"on_policy.{name}.teacher", distilled.teacher)
+        elif teacher.tokenizer is None:
+            yield (
+                f"models.{distilled.teacher}.tokenizer: expected a folder or Hub id, since on_policy.{name} compares "
+                "the teacher's tokens with the student's; came nothing"
+            )
 
 
 def _in_evaluations(recipe: Recipe, models: list[str]) -> Iterator[str]:

@@ -106,7 +106,7 @@ class OnPolicyStage(OnPolicyConfig):
     examples: str
     student: str
     teacher: str
-    """A local model with the student's tokenizer."""
+    """A model with the student's tokenizer: local, or behind a server that returns prompt log-probabilities."""
 
 
 class EvaluateStage(RolloutConfig):

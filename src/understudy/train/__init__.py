@@ -5,6 +5,7 @@ any good; that is for ``understudy.evaluate`` to say. Importing this room loads 
 """
 
 from understudy.train.checkpoint import merge, read_card
+from understudy.train.claim import OtherTrainingError
 from understudy.train.config import (
     Attention,
     Dtype,
@@ -19,7 +20,7 @@ from understudy.train.encoding import NothingToTrainError, TokenCounts, TrainSeq
 from understudy.train.on_policy import Divergence, OnPolicyConfig, TokenizersDifferError, distil_on_policy
 from understudy.train.order import OnPolicyOrder, TrainOrder
 from understudy.train.summary import LogLine, ProbeLine, StudentCard, TrainSummary
-from understudy.train.training import OtherTrainingError, train
+from understudy.train.training import train
 
 __all__ = [
     "Attention",

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from understudy.models import OpenAIChatConfig
 from understudy.records import Record
 from understudy.train.config import TrainConfig
 from understudy.train.on_policy import OnPolicyConfig, distil_on_policy
@@ -36,7 +37,7 @@ class OnPolicyOrder(Record):
     kind: Literal["on_policy"] = "on_policy"
     examples: Path
     student: str
-    teacher: str
+    teacher: str | OpenAIChatConfig
     config: OnPolicyConfig
 
     def carry_out(self, folder: Path) -> None:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.parallel import Progress
-from understudy.records import Example, Record
+from understudy.records import Example
 from understudy.runs import digest, read_jsonl, write_atomic
 from understudy.train.arguments import trl_arguments
 from understudy.train.checkpoint import save_student
+from understudy.train.claim import claim
 from understudy.train.config import Attention, Method, TrainConfig
 from understudy.train.encoding import TokenCounts, TrainSequence, encode
 from understudy.train.layout import RowPass, passes_of
@@ -32,17 +33,6 @@ if TYPE_CHECKING:
 CHECKPOINT, LOG, SUMMARY = "checkpoint", "log.jsonl", "summary.json"
 RESUME = "resume"
 """Folder of the checkpoints that a killed training goes on from; gone when it is finished."""
-STARTED = "started.json"
-
-
-class OtherTrainingError(ValueError):
-    """The folder holds another training: other examples, base or settings."""
-
-
-class _Started(Record):
-    """``started.json``: which training a folder belongs to."""
-
-    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +112,7 @@ def _train(job: _Job, identity: str, quiet: bool) -> TrainSummary:
 
 def _begin(out_dir: Path, identity: str) -> TrainSummary | None:
     """Claim the folder for this training; return its summary where it is finished already."""
-    out_dir.mkdir(parents=True, exist_ok=True)
-    started = out_dir / STARTED
-    if started.exists():
-        came = _Started.model_validate_json(started.read_bytes()).digest
-        if came != identity:
-            raise OtherTrainingError(
-                f"{out_dir} holds the training {came}, but config, base and examples are those of {identity}: "
-                "choose another folder, or delete this one"
-            )
-    else:
-        write_atomic(started, _Started(digest=identity).model_dump_json())
+    claim(out_dir, identity)
     summary = out_dir / SUMMARY
     return TrainSummary.model_validate_json(summary.read_bytes()) if summary.exists() else None
 

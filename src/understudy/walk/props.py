@@ -14,7 +14,7 @@ from typing import Self
 
 from understudy.agents import Agent, CodeAgentConfig, open_agent
 from understudy.grading import Grader, open_grader
-from understudy.models import LocalConfig, Model, ModelConfig, open_model
+from understudy.models import LocalConfig, Model, ModelConfig, OpenAIChatConfig, open_model
 from understudy.recipe import Recipe, StageRef, trained
 from understudy.records import Message, StageKind, Task
 from understudy.retrieval import MemoryConfig, RetrievalConfig, Retriever, open_retriever
@@ -127,6 +127,11 @@ class Props:
         """The same of a model that may be an adapter trained in this run: then the folder of its checkpoint."""
         ref = next(iter(trained(name)), None)
         return self.base_path(name) if ref is None else str(self.checkpoint(ref))
+
+    def judge(self, name: str) -> str | OpenAIChatConfig:
+        """A model that says how likely tokens are: its weights, or where it is served."""
+        config = self.model_config(name)
+        return config if isinstance(config, OpenAIChatConfig) else self.weights(name)
 
     def sandbox(self) -> Sandbox:
         if self._sandbox is None:

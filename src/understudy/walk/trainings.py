@@ -89,7 +89,7 @@ def _order(props: Props, ref: StageRef) -> TrainOrder | OnPolicyOrder:
     return OnPolicyOrder(
         examples=_examples(props, distilled.examples),
         student=props.weights(distilled.student),
-        teacher=props.weights(distilled.teacher),
+        teacher=props.judge(distilled.teacher),
         config=_config(props, distilled, OnPolicyConfig),
     )
 
