@@ -89,3 +89,17 @@ def test_a_server_that_tells_only_text_is_compared_by_its_text(base: LocalConfig
 def test_no_prompts_are_refused(base: LocalConfig) -> None:
     with pytest.raises(ValueError, match="at least one prompt"):
         check_student(base, [])
+
+
+def test_a_fully_trained_student_differs_from_what_it_began_with(tiny_dir: Path, merged_dir: Path) -> None:
+    student = LocalConfig(path=str(merged_dir), dtype=DType.FLOAT32)
+    report = check_student(student, PROMPTS, untrained=str(tiny_dir))
+    assert [one.system for one in report.systems] == ["base"]
+    with pytest.raises(StudentMismatchError, match="is its own base"):
+        check_student(student, PROMPTS, untrained=str(merged_dir))
+
+
+def test_the_student_as_agents_run_it_is_compared(base: LocalConfig, adapter_dir: Path) -> None:
+    report = check_student(base, PROMPTS, adapter=str(adapter_dir), acting=True)
+    acting = next(one for one in report.systems if one.system == "acting")
+    assert 0 < (acting.max_difference_nat or 0) < 1e-4, "merged in memory: the same but for rounding"

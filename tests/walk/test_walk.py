@@ -54,8 +54,10 @@ def recipe_path(tmp_path: Path) -> Path:
     return path
 
 
-def walk_quietly(recipe: Recipe, run_dir: Path, **options: bool) -> dict[str, Visit]:
-    return walk(recipe, run_dir, say=lambda _: None, quiet=True, **options)
+def walk_quietly(
+    recipe: Recipe, run_dir: Path, *, only: list[StageRef] | None = None, anew: bool = False
+) -> dict[str, Visit]:
+    return walk(recipe, run_dir, only=only, anew=anew, say=lambda _: None, quiet=True)
 
 
 def records_of(run_dir: Path) -> dict[str, list[Trajectory]]:

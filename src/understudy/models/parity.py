@@ -1,24 +1,24 @@
 """Is the student that is served the student that was trained?
 
-In: the base weights, the adapter, the merged weights, a server, and prompts. Out: a ``ParityReport`` of
-log-probabilities and greedy tokens, or ``StudentMismatchError``.
+In: the base weights, the adapter, the merged weights, the student as agents run it, a server, and prompts. Out: a
+``ParityReport`` of log-probabilities and greedy tokens, or ``StudentMismatchError``.
 
 The reference is the base with the adapter beside it, as training left it. It writes a greedy reply to
 each prompt; the other systems say how probable they find these tokens and which they would have chosen.
 The server writes greedy replies of its own, and the reference says how probable it finds them. So each
 compared pair of log-probabilities is of the same token after the same tokens.
 
-An adapter without effect is refused (``AdapterWithoutEffectError``); so are merged weights and a server
-whose log-probabilities differ by more than the number format explains.
+A student that is its base is refused, an adapter without effect above all (``AdapterWithoutEffectError``); so are
+merged weights and a server whose log-probabilities differ by more than the number format explains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from understudy.models.config import LocalConfig, OpenAIChatConfig
-from understudy.models.loading import load_adapter, load_base
+from understudy.models.loading import load_adapter, load_base, load_checkpoint
 from understudy.models.model import Request
 from understudy.models.rendering import Renderer, open_renderer
 from understudy.models.scoring import Scored, score
@@ -63,6 +63,8 @@ def check_student(
     prompts: Sequence[Sequence[Message]],
     *,
     adapter: str | None = None,
+    untrained: str | None = None,
+    acting: bool = False,
     merged: str | None = None,
     server: OpenAIChatConfig | None = None,
     max_tokens: int = 32,
@@ -70,6 +72,9 @@ def check_student(
     server_tolerance_nat: float = SERVER_TOLERANCE_NAT,
 ) -> ParityReport:
     """Compare all systems that are named; ``adapter`` None makes the base itself the reference.
+
+    ``untrained``: the weights that full fine-tuning began with, which the reference must differ from. ``acting``: also
+    load the student as agents run it, with its adapter merged in memory.
 
     Raises ``StudentMismatchError``, ``AdapterWithoutEffectError``, ``ValueError`` without prompts, and
     what the server's model raises.
@@ -89,14 +94,22 @@ def check_student(
     if server is not None:
         own_replies = _ask_server(server, prompts, max_tokens)
         systems.append(_compare_server(own_replies, replies, prompt_ids, reference, renderer))
+    del adapted, reference  # one set of weights in memory at a time
+
+    def compare(system: str, load: Callable[[], PreTrainedModel]) -> None:
+        systems.append(_compare(system, replies, _score_all(load(), prompt_ids, replies)))
+
+    if untrained is not None:
+        compare("base", lambda: load_base(base.model_copy(update={"path": untrained})))
+    if acting:
+        compare("acting", lambda: load_checkpoint(base.model_copy(update={"adapter": adapter})).model)
     if merged is not None:
-        del adapted, reference  # one set of weights in memory at a time
-        merged_model = load_base(base.model_copy(update={"path": merged}))
-        systems.append(_compare("merged", replies, _score_all(merged_model, prompt_ids, replies)))
+        compare("merged", lambda: load_base(base.model_copy(update={"path": merged})))
 
     name = base.path if adapter is None else f"{base.path} + {adapter}"
     report = ParityReport(reference=name, n_prompts=len(prompts), systems=tuple(systems))
-    _refuse(report, {"merged": merged_tolerance_nat, "server": server_tolerance_nat})
+    tolerances = {"acting": merged_tolerance_nat, "merged": merged_tolerance_nat, "server": server_tolerance_nat}
+    _refuse(report, tolerances)
     return report
 
 
@@ -162,6 +175,11 @@ def _compare_server(
 
 def _refuse(report: ParityReport, tolerances: dict[str, float]) -> None:
     for system in report.systems:
+        if system.system == "base" and system.max_difference_nat == 0:
+            raise StudentMismatchError(
+                f"{report.reference} is its own base: all log-probabilities of {system.n_tokens} tokens are equal, "
+                "so the training had no effect"
+            )
         allowed = tolerances.get(system.system)
         if allowed is None:
             continue

@@ -14,7 +14,7 @@ from understudy.agents import make_first_thoughts
 from understudy.curate import curate, write_curated
 from understudy.evaluate import measure
 from understudy.models.scoring import Scorer
-from understudy.recipe import StageRef, attempts_named
+from understudy.recipe import StageRef, attempts_named, trained
 from understudy.records import FirstThought, Score, StageKind, Task, Trajectory
 from understudy.rollout import RolloutConfig, RolloutSummary, read_trajectories, rollout
 from understudy.runs import derive_seed, read_jsonl, write_atomic, write_jsonl
@@ -27,6 +27,7 @@ from understudy.walk.attempts import (
 )
 from understudy.walk.props import Props
 from understudy.walk.repairs import run_repair
+from understudy.walk.students import prove_student
 
 
 def run_stage(props: Props, ref: StageRef) -> Counts:
@@ -54,6 +55,8 @@ def _run_rollout(props: Props, ref: StageRef) -> Counts:
 
 def _run_evaluate(props: Props, ref: StageRef) -> Counts:
     stage = props.recipe.evaluate[ref.name]
+    for training in trained(stage.model):
+        prove_student(props, training)
     counts = _attempt(props, ref, stage, stage.model, stage.agent, props.all_tasks(stage.tasks), ())
     write_metrics(props, ref)
     return counts

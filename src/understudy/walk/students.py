@@ -2,12 +2,14 @@
 
 In: a recipe and its run. Out: one line a comparison, or ``StudentMismatchError``. The prompts are the openings of the
 student's own examples. The server that is compared is this package's own, started for the check, or one named by URL.
+An evaluation begins with the part that needs no server, once for each checkpoint.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from understudy.models import LocalConfig, OpenAIChatConfig
@@ -15,12 +17,14 @@ from understudy.models.parity import ParityReport, check_student
 from understudy.models.serving import served
 from understudy.recipe import Recipe, StageRef
 from understudy.records import Example, Message, Role, StageKind
-from understudy.runs import read_jsonl
-from understudy.train import merge
+from understudy.runs import read_jsonl, write_atomic
+from understudy.train import merge, read_card
 from understudy.walk.props import Props
 from understudy.walk.run_directory import RunDirectory
 
 N_PROMPTS = 8
+N_PROVING_PROMPTS = 2
+"""Of the short check before an evaluation."""
 
 
 def check_students(recipe: Recipe, run_dir: Path, stage: str | None = None, url: str | None = None) -> Iterator[str]:
@@ -29,50 +33,66 @@ def check_students(recipe: Recipe, run_dir: Path, stage: str | None = None, url:
     Raises ``ValueError`` for a stage that is not in the recipe, ``FileNotFoundError`` for one that was not trained,
     ``AdapterWithoutEffectError``, ``StudentMismatchError``.
     """
-    names = list(recipe.train) if stage is None else [stage]
-    if unknown := [name for name in names if name not in recipe.train]:
-        raise ValueError(f"stage: expected one of {', '.join(recipe.train) or '(none)'}; came {unknown[0]!r}")
+    trainings = [ref for ref in recipe.stages() if ref.kind.is_training]
+    chosen = [ref for ref in trainings if stage in (None, ref.name, str(ref))]
+    if stage is not None and not chosen:
+        raise ValueError(f"stage: expected one of {', '.join(map(str, trainings)) or '(none)'}; came {stage!r}")
     with Props(recipe, RunDirectory(run_dir), quiet=True) as props:
-        for name in names:
-            report = _check(props, name, url)
-            yield f"train/{name}: {report.reference}, {report.n_prompts} prompts"
+        for ref in chosen:
+            report = _check(props, ref, url)
+            yield f"{ref}: {report.reference}, {report.n_prompts} prompts"
             for one in report.systems:
                 difference = one.mean_difference_nat
                 told = "no log-probabilities" if difference is None else f"{difference:.2g} nat apart on average"
                 yield f"  {one.system}: {told} over {one.n_tokens} tokens, greedy agreement {one.greedy_agreement:.0%}"
 
 
-def check_effect(props: Props, name: str) -> ParityReport | None:
-    """The check that every evaluation begins with: an adapter must have an effect. None for full weights."""
-    config = _student(props, name)
-    if config.adapter is None:
-        return None
-    return check_student(config.model_copy(update={"adapter": None}), _prompts(props, name)[:2], adapter=config.adapter)
+def prove_student(props: Props, ref: StageRef) -> ParityReport:
+    """What an evaluation of a trained student begins with; ``parity.json`` beside its checkpoint says how it came out.
+
+    The student must differ from its base, and be the same with its adapter beside the base, as training left it, and
+    merged in memory, as agents run it. Raises ``AdapterWithoutEffectError``, ``StudentMismatchError``.
+    """
+    path = props.directory.folder(ref) / "parity.json"
+    if path.exists():
+        return ParityReport.model_validate_json(path.read_bytes())
+    base, adapter, untrained = _student(props, ref)
+    prompts = _prompts(props, ref)[:N_PROVING_PROMPTS]
+    report = check_student(base, prompts, adapter=adapter, untrained=untrained, acting=adapter is not None)
+    write_atomic(path, report.model_dump_json(indent=1) + "\n")
+    return report
 
 
-def _check(props: Props, name: str, url: str | None) -> ParityReport:
-    config, prompts = _student(props, name), _prompts(props, name)
-    base = config.model_copy(update={"adapter": None})
-    with tempfile.TemporaryDirectory() as folder:
+def _check(props: Props, ref: StageRef, url: str | None) -> ParityReport:
+    base, adapter, untrained = _student(props, ref)
+    prompts = _prompts(props, ref)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         merged = None
-        if config.adapter is not None:
+        if adapter is not None:
             merged = str(Path(folder) / "merged")
-            merge(Path(config.adapter), Path(merged))
-        if url is not None:
-            server = OpenAIChatConfig(model=config.name or config.path, base_urls=(url,))
-            return check_student(base, prompts, adapter=config.adapter, merged=merged, server=server)
-        with served(config) as own_url:
-            server = OpenAIChatConfig(model=config.name or config.path, base_urls=(own_url,))
-            return check_student(base, prompts, adapter=config.adapter, merged=merged, server=server)
+            merge(Path(adapter), Path(merged))
+        if url is None:
+            url = stack.enter_context(served(props.local_config(str(ref))))
+        return check_student(
+            base,
+            prompts,
+            adapter=adapter,
+            untrained=untrained,
+            merged=merged,
+            server=OpenAIChatConfig(model=str(ref), base_urls=(url,)),
+        )
 
 
-def _student(props: Props, name: str) -> LocalConfig:
-    return props.local_config(f"train/{name}")
+def _student(props: Props, ref: StageRef) -> tuple[LocalConfig, str | None, str | None]:
+    """Weights, adapter, and for weights that were trained whole the ones that the training began with."""
+    config = props.local_config(str(ref))
+    untrained = read_card(props.checkpoint(ref)).base if config.adapter is None else None
+    return config.model_copy(update={"adapter": None}), config.adapter, untrained
 
 
-def _prompts(props: Props, name: str) -> list[tuple[Message, ...]]:
+def _prompts(props: Props, ref: StageRef) -> list[tuple[Message, ...]]:
     """Openings of the first examples: all that comes before the first reply."""
-    curation = StageRef(kind=StageKind.CURATE, name=props.recipe.train[name].examples)
+    (curation,) = (taken for taken in props.recipe.inputs(ref) if taken.kind is StageKind.CURATE)
     prompts = []
     for example in read_jsonl(props.directory.folder(curation) / "examples.jsonl", Example):
         first_reply = next(n for n, message in enumerate(example.messages) if message.role is Role.ASSISTANT)
