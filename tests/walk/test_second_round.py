@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.models.test_server import serving
 from tests.tiny_model import save_tiny_model
 from tests.walk.test_walk import metrics_of, records_of, walk_quietly
 from understudy.curate import Repair
+from understudy.models import Device, LocalConfig, open_model
 from understudy.recipe import StageRef, load_recipe
 from understudy.records import Example, Score, StageKind, StageState
 from understudy.report import terminal_table
@@ -132,3 +134,17 @@ def test_a_student_is_taught_on_policy_and_evaluated(recipe_path: Path, tmp_path
     assert (run_dir / "on_policy/taught/checkpoint/adapter_config.json").exists()
     assert "%|" not in (run_dir / "on_policy/taught/output.log").read_text(), "no bars of transformers"
     assert set(walk_quietly(recipe, run_dir).values()) == {Visit.PASSED_OVER}
+
+
+def test_the_teacher_may_be_a_server(recipe_path: Path, tmp_path: Path) -> None:
+    student, teacher = (str(save_tiny_model(tmp_path / name, seed=seed)) for seed, name in enumerate(("one", "two")))
+    larger = tmp_path / "larger.yaml"
+    larger.write_text("extends: second.yaml\n" + ON_POLICY.format(student=student, teacher=teacher))
+    with open_model(LocalConfig(path=teacher, name="elder", device=Device.CPU)) as model, serving(model) as url:
+        far = f"{{kind: openai_chat, model: elder, base_urls: ['{url}'], tokenizer: {teacher}}}"
+        recipe = load_recipe(larger, (f"models.far={far}", "on_policy.taught.teacher=far"))
+        walk_quietly(recipe, tmp_path / "run")
+    record = RunDirectory(tmp_path / "run").read_stage(StageRef(kind=StageKind.ON_POLICY, name="taught"))
+    assert record is not None
+    assert record.counts["steps"] == 3
+    assert record.counts["last_loss"] > 0
