@@ -23,6 +23,10 @@ N_PROVEN_PREFIXES = 16
 """Prefixes that a server is asked to render, before anything is trained."""
 
 
+LEAST_LOGPROB = -100.0
+"""Servers write what cannot be as some huge negative number (vLLM: -9999), which would drown all else in a loss."""
+
+
 class Teacher(Protocol):
     """Says how likely the tokens of actions are."""
 
@@ -82,7 +86,7 @@ class ServerTeacher:
         logprobs = torch.zeros((len(places), width))
         for number, told in enumerate(places):
             ids[number, : len(told)] = torch.tensor(list(told))
-            logprobs[number, : len(told)] = torch.tensor(list(told.values()))
+            logprobs[number, : len(told)] = torch.tensor(list(told.values())).clamp(min=LEAST_LOGPROB)
         return Opinion(logprobs.to(self.device), ids.to(self.device))
 
 
