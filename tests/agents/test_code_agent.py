@@ -19,7 +19,7 @@ from understudy.records import (
     Trajectory,
 )
 from understudy.sandbox import Sandbox, SandboxConfig, open_sandbox
-from understudy.tools import FunctionToolConfig, Tool, ToolsConfig, tools_from
+from understudy.tools import FunctionToolConfig, Tool, ToolsConfig, open_tools
 
 THOUGHT = FirstThought(task_id="t", text="First I multiply.", trajectory_id="t#0")
 ANSWER = action("final_answer(x)", "I know it.")
@@ -155,27 +155,26 @@ def test_answers_of_every_type_are_text(sandbox: Sandbox) -> None:
 
 def test_tools_are_called_and_their_failures_are_observations(sandbox: Sandbox) -> None:
     here = "tests.tools.functions"
-    tools = tools_from(
-        ToolsConfig(
-            search=None,
-            functions=(
-                FunctionToolConfig(function=f"{here}:convert"),
-                FunctionToolConfig(function=f"{here}:fail"),
-                FunctionToolConfig(function=f"{here}:hang", timeout_s=0.1),
-                FunctionToolConfig(function=f"{here}:flood", max_chars=50),
-                FunctionToolConfig(function=f"{here}:note"),
-            ),
+    config = ToolsConfig(
+        search=None,
+        functions=(
+            FunctionToolConfig(function=f"{here}:convert"),
+            FunctionToolConfig(function=f"{here}:fail"),
+            FunctionToolConfig(function=f"{here}:hang", timeout_s=0.1),
+            FunctionToolConfig(function=f"{here}:flood", max_chars=50),
+            FunctionToolConfig(function=f"{here}:note"),
+        ),
+    )
+    with open_tools(config) as tools:
+        trajectory = solve(
+            sandbox,
+            action("print(convert(10.0, unit='mi'), note('a'))"),
+            action("fail('why')"),
+            action("hang(2.0)"),
+            action("print(flood(1000))"),
+            action("convert()"),
+            tools=tools,
         )
-    )
-    trajectory = solve(
-        sandbox,
-        action("print(convert(10.0, unit='mi'), note('a'))"),
-        action("fail('why')"),
-        action("hang(2.0)"),
-        action("print(flood(1000))"),
-        action("convert()"),
-        tools=tools,
-    )
     seen = observations(trajectory)
     assert "16.09344 a" in seen[0]
     assert "KeyError: 'why'" in seen[1]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.tools import functions
-from understudy.retrieval import Hit, Passage, RetrievalError, lexical_retriever
+from understudy.retrieval import Hit, Passage, RetrievalError, Retriever, lexical_retriever
 from understudy.tools import (
     FunctionToolConfig,
     SearchConfig,
@@ -21,7 +21,7 @@ from understudy.tools import (
     ToolsConfig,
     describe_tools,
     function_tool,
-    tools_from,
+    open_tools,
     write_hits,
 )
 
@@ -31,6 +31,11 @@ PASSAGES = [Passage("1", "Ilse Tamm", "Ilse Tamm was born in Estonia."), Passage
 
 def tool(name: str, **settings: float | bool | str) -> Tool:
     return function_tool(FunctionToolConfig.model_validate({"function": f"{HERE}:{name}", **settings}))
+
+
+def names_of(config: ToolsConfig, retriever: Retriever | None = None) -> list[str]:
+    with open_tools(config, retriever) as tools:
+        return [tool.name for tool in tools]
 
 
 def test_declarations_are_python() -> None:
@@ -118,17 +123,17 @@ def test_a_module_that_is_not_there_is_named() -> None:
 def test_names_are_unique_and_final_answer_is_taken() -> None:
     twice = ToolsConfig(search=None, functions=(FunctionToolConfig(function=f"{HERE}:note"),) * 2)
     with pytest.raises(ToolConfigError, match="'note' is already taken"):
-        tools_from(twice)
+        names_of(twice)
     reserved = ToolsConfig(search=None, functions=(FunctionToolConfig(function=f"{HERE}:note", name="final_answer"),))
     with pytest.raises(ToolConfigError, match="'final_answer' is already taken"):
-        tools_from(reserved)
+        names_of(reserved)
 
 
 def test_search_needs_a_retriever() -> None:
     with pytest.raises(ToolConfigError, match="needs a retriever"):
-        tools_from(ToolsConfig())
-    assert [each.name for each in tools_from(ToolsConfig(), lexical_retriever(PASSAGES))] == ["web_search"]
-    assert tools_from(ToolsConfig(search=None)) == ()
+        names_of(ToolsConfig())
+    assert names_of(ToolsConfig(), lexical_retriever(PASSAGES)) == ["web_search"]
+    assert names_of(ToolsConfig(search=None)) == []
 
 
 class CountingRetriever:

@@ -10,7 +10,7 @@ from understudy.models import ModelConfig, open_model
 from understudy.records import Record
 from understudy.retrieval import RetrievalConfig, open_retriever
 from understudy.sandbox import SandboxConfig, open_sandbox
-from understudy.tools import ToolsConfig, tools_from
+from understudy.tools import ToolsConfig, open_tools
 
 
 class AgentSpec(Record):
@@ -35,4 +35,5 @@ def open_spec(spec: AgentSpec) -> Iterator[Agent]:
         sandbox = None
         if isinstance(spec.agent, CodeAgentConfig):
             sandbox = stack.enter_context(open_sandbox(spec.sandbox))
-        yield open_agent(spec.agent, model, sandbox, tools_from(spec.tools, retriever), retriever)
+        tools = stack.enter_context(open_tools(spec.tools, retriever))
+        yield open_agent(spec.agent, model, sandbox, tools, retriever)

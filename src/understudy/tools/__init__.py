@@ -1,17 +1,19 @@
 """What the agent's code may call.
 
-In: a retriever, Python functions named in the recipe. Out: ``Tool`` objects, whose declarations go into the prompt and
-whose functions the sandbox calls. Not promised: that a function which never returns is stopped; its episode goes on
-without it.
+In: a retriever, Python functions and MCP servers named in the recipe. Out: ``Tool`` objects, whose declarations go
+into the prompt and whose functions the sandbox calls. Not promised: that a function which never returns is stopped; its
+episode goes on without it.
 """
 
-from understudy.tools.loading import FunctionToolConfig, ToolConfigError, ToolsConfig, function_tool, pure, tools_from
+from understudy.tools.loading import FunctionToolConfig, ToolsConfig, function_tool, open_tools, pure
+from understudy.tools.mcp import McpConfig
 from understudy.tools.search import SearchConfig, SearchShape, SearchTool, write_hits
-from understudy.tools.tool import FINAL_ANSWER, Tool, ToolError, describe_tools
+from understudy.tools.tool import FINAL_ANSWER, Tool, ToolConfigError, ToolError, describe_tools
 
 __all__ = [
     "FINAL_ANSWER",
     "FunctionToolConfig",
+    "McpConfig",
     "SearchConfig",
     "SearchShape",
     "SearchTool",
@@ -21,7 +23,7 @@ __all__ = [
     "ToolsConfig",
     "describe_tools",
     "function_tool",
+    "open_tools",
     "pure",
-    "tools_from",
     "write_hits",
 ]

@@ -1,8 +1,9 @@
 """From what the recipe says about tools to the tools.
 
-In: ``ToolsConfig`` and a retriever. Out: ``Tool`` objects. Any typed Python function that can be imported as
-``module:function`` is a tool: its signature and docstring go into the prompt. It is taken for impure, called once by
-the branch that lives on, unless the recipe or the decorator ``pure`` says otherwise.
+In: ``ToolsConfig`` and a retriever. Out: ``Tool`` objects: the search tool, functions, tools of MCP servers. Any typed
+Python function that can be imported as ``module:function`` is a tool: its signature and docstring go into the prompt.
+It is taken for impure, called once by the branch that lives on, unless the recipe or the decorator ``pure`` says
+otherwise.
 Not covered: functions without type hints or docstring, which the model would have to guess at; they are refused.
 """
 
@@ -10,23 +11,21 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, TypeVar
 
 from pydantic import Field
 
 from understudy.records import Record
 from understudy.retrieval import Retriever
+from understudy.tools.mcp import McpConfig, open_mcp
 from understudy.tools.search import SearchConfig, SearchTool
-from understudy.tools.tool import MAX_ANSWER_CHARS, Tool
+from understudy.tools.tool import MAX_ANSWER_CHARS, Tool, ToolConfigError
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
 _PURE_MARK = "__understudy_pure__"
 _TAKEN = ("final_answer", "print")
-
-
-class ToolConfigError(Exception):
-    """A tool of the recipe cannot be made; the message says what was named, what is expected and where it fails."""
 
 
 class FunctionToolConfig(Record):
@@ -47,6 +46,7 @@ class ToolsConfig(Record):
 
     search: SearchConfig | None = SearchConfig()
     functions: tuple[FunctionToolConfig, ...] = ()
+    mcp: tuple[McpConfig, ...] = ()
 
 
 def pure(function: FunctionT) -> FunctionT:
@@ -55,9 +55,13 @@ def pure(function: FunctionT) -> FunctionT:
     return function
 
 
-def tools_from(config: ToolsConfig, retriever: Retriever | None = None) -> tuple[Tool, ...]:
-    """All tools of a recipe. Raises ``ToolConfigError``."""
-    tools = []
+@contextmanager
+def open_tools(config: ToolsConfig, retriever: Retriever | None = None) -> Iterator[tuple[Tool, ...]]:
+    """All tools of a recipe; MCP servers are connected to for as long as the context lasts.
+
+    Raises ``ToolConfigError``.
+    """
+    tools: list[Tool] = []
     if config.search is not None:
         if retriever is None:
             raise ToolConfigError(
@@ -65,11 +69,14 @@ def tools_from(config: ToolsConfig, retriever: Retriever | None = None) -> tuple
             )
         tools.append(SearchTool(retriever, config.search).tool())
     tools += [function_tool(each) for each in config.functions]
-    names = [tool.name for tool in tools]
-    for name in names:
-        if names.count(name) > 1 or name in _TAKEN:
-            raise ToolConfigError(f"tools: the name {name!r} is already taken; give one of them another name")
-    return tuple(tools)
+    with ExitStack() as stack:
+        for server in config.mcp:
+            tools += stack.enter_context(open_mcp(server))
+        names = [tool.name for tool in tools]
+        for name in names:
+            if names.count(name) > 1 or name in _TAKEN:
+                raise ToolConfigError(f"tools: the name {name!r} is already taken; give one of them another name")
+        yield tuple(tools)
 
 
 def function_tool(config: FunctionToolConfig) -> Tool:

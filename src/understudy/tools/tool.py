@@ -20,6 +20,10 @@ class ToolError(Exception):
     """What the agent's code is told when a tool could not answer. The message is written for a model to read."""
 
 
+class ToolConfigError(Exception):
+    """A tool of the recipe cannot be made; the message says what was named, what is expected and where it fails."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A function that the agent's code may call."""

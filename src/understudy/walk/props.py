@@ -24,7 +24,7 @@ from understudy.sandbox import Sandbox, open_sandbox
 from understudy.tasks import load_tasks
 from understudy.tasks.config import TOY
 from understudy.tasks.toy import RECIPES_WORLD, toy_passages
-from understudy.tools import Tool, ToolsConfig, tools_from
+from understudy.tools import Tool, ToolsConfig, open_tools
 from understudy.train import read_card
 from understudy.walk.openings import opening_of
 from understudy.walk.run_directory import RunDirectory
@@ -149,7 +149,7 @@ class Props:
     def tools(self) -> tuple[Tool, ...]:
         """What the agents' code may call."""
         if self._tools is None:
-            self._tools = tools_from(self._tools_config(), self.retriever())
+            self._tools = self._open.enter_context(open_tools(self._tools_config(), self.retriever()))
         return self._tools
 
     def _tools_config(self) -> ToolsConfig:

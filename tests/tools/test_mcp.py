@@ -1,0 +1,168 @@
+"""Tools of MCP servers: real servers in processes of their own."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from pydantic import ValidationError
+
+from tests.agents.test_code_agent import action, observations, solve
+from understudy.sandbox import Sandbox, SandboxConfig, open_sandbox
+from understudy.tools import McpConfig, Tool, ToolConfigError, ToolError, ToolsConfig, describe_tools, open_tools
+
+COMMAND = (sys.executable, str(Path(__file__).with_name("mcp_server.py")))
+
+
+def config_of(**settings: object) -> ToolsConfig:
+    return ToolsConfig(search=None, mcp=(McpConfig.model_validate({"command": COMMAND, **settings}),))
+
+
+@pytest.fixture(scope="module")
+def tools() -> Iterator[dict[str, Tool]]:
+    with open_tools(config_of(pure=["add"])) as opened:
+        yield {tool.name: tool for tool in opened}
+
+
+def test_schemas_become_signatures(tools: dict[str, Tool]) -> None:
+    assert tools["add"].signature == "(a: int, b: int = ...) -> int"
+    assert tools["get_weather"].signature == "(city: str, unit: Literal['C', 'F'] = ...) -> str"
+    assert tools["table"].signature == "(n: int) -> dict"
+    parsed = ast.parse(describe_tools(tuple(tools.values())))
+    assert [one.name for one in parsed.body if isinstance(one, ast.FunctionDef)][-1] == "final_answer"
+
+
+def test_tools_answer_with_values(tools: dict[str, Tool]) -> None:
+    assert tools["add"](2, b=3) == 5
+    assert tools["add"](a=2) == 3, "what is not given is the server's default"
+    assert tools["get_weather"]("Oslo", "F") == "Oslo: 20 F"
+    assert tools["table"](3) == {"numbers": [0, 1, 2], "squares": [0, 1, 4]}
+
+
+def test_only_the_recipe_says_what_is_pure(tools: dict[str, Tool]) -> None:
+    assert [name for name, tool in tools.items() if tool.pure] == ["add"]
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "kwargs", "message"),
+    [
+        ("fail", ("because",), {}, "because"),
+        ("add", (), {}, "add needs a"),
+        ("add", (1, 2, 3), {}, "at most 2 arguments, got 3"),
+        ("add", (1,), {"c": 2}, "no parameter 'c'; it has a, b"),
+        ("add", (1,), {"a": 2}, "two values for 'a'"),
+        ("add", ("one",), {}, "a"),
+    ],
+)
+def test_what_goes_wrong_is_told_to_the_code(
+    tools: dict[str, Tool], name: str, args: tuple[object, ...], kwargs: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ToolError, match=message):
+        tools[name](*args, **kwargs)
+
+
+def test_many_threads_share_one_server(tools: dict[str, Tool]) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(lambda n: tools["add"](n, b=n), range(64))) == [2 * n for n in range(64)]
+
+
+def test_a_server_that_ends_is_started_again() -> None:
+    with open_tools(config_of()) as opened:
+        by_name = {tool.name: tool for tool in opened}
+        with pytest.raises(ToolError, match="die"):
+            by_name["die"]()
+        assert by_name["add"](1) == 2
+        pid = by_name["pid"]()
+        assert psutil.pid_exists(pid)
+    assert not psutil.pid_exists(pid), "the server ends with the context"
+
+
+def test_a_call_that_takes_too_long_is_an_observation() -> None:
+    with open_tools(config_of(timeout_s=0.5, only=["hang", "add"])) as opened:
+        by_name = {tool.name: tool for tool in opened}
+        assert set(by_name) == {"hang", "add"}
+        with pytest.raises(ToolError, match="hang"):
+            by_name["hang"]("x")
+
+
+def test_variables_are_handed_over_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNDERSTUDY_TEST_SECRET", "open sesame")
+    with open_tools(config_of(only=["secret"])) as (secret,):
+        assert secret() == "nothing"
+    with open_tools(config_of(only=["secret"], env=["UNDERSTUDY_TEST_SECRET"])) as (secret,):
+        assert secret() == "open sesame"
+    monkeypatch.delenv("UNDERSTUDY_TEST_SECRET")
+    with (
+        pytest.raises(ToolConfigError, match="UNDERSTUDY_TEST_SECRET is not set"),
+        open_tools(config_of(env=["UNDERSTUDY_TEST_SECRET"])),
+    ):
+        pass
+
+
+def test_a_server_by_url() -> None:
+    port = 18_000 + psutil.Process().pid % 2_000
+    process = subprocess.Popen([*COMMAND, str(port)], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                httpx.get(f"http://127.0.0.1:{port}/mcp", timeout=1)
+                break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        with open_tools(config_of(command=[], url=f"http://127.0.0.1:{port}/mcp", only=["add"])) as (add,):
+            assert add(20, 22) == 42
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"command": ["no-such-program"]}, r"no-such-program: no MCP server answers: FileNotFoundError"),
+        (
+            {"command": [sys.executable, "-c", "raise SystemExit('no licence')"]},
+            r"no MCP server answers[\s\S]*no licence",
+        ),
+        ({"only": ["subtract"]}, r"only: no tool 'subtract'; it offers add, get-weather"),
+        ({"pure": ["subtract"]}, r"pure: no tool 'subtract'"),
+    ],
+)
+def test_a_server_that_is_not_as_the_recipe_says_is_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ToolConfigError, match=message), open_tools(config_of(**settings)):
+        pass
+
+
+def test_one_server_is_named_in_one_way() -> None:
+    with pytest.raises(ValidationError, match="one of command and url"):
+        McpConfig()
+    with pytest.raises(ValidationError, match="one of command and url"):
+        McpConfig(command=("x",), url="http://localhost")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with open_sandbox(SandboxConfig(preload=())) as opened:
+        yield opened
+
+
+def test_an_agent_calls_them(sandbox: Sandbox, tools: dict[str, Tool]) -> None:
+    trajectory = solve(
+        sandbox,
+        action("squares = table(4)['squares']\nprint(add(squares[3], b=1), get_weather('Rome'))"),
+        action("fail(why='no reason')"),
+        action("final_answer(1)"),
+        tools=tuple(tools.values()),
+    )
+    seen = observations(trajectory)
+    assert "10 Rome: 20 C" in seen[0]
+    assert "no reason" in seen[1]
