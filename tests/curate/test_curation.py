@@ -110,6 +110,23 @@ def test_every_trajectory_is_kept_or_dropped_once(
             assert example.messages[span.message_index].role is Role.ASSISTANT
 
 
+@pytest.mark.parametrize("how", [Selection.FIRST, Selection.ALL])
+def test_attempts_of_two_stages_may_share_an_id_and_even_all_their_words(how: Selection) -> None:
+    """As a repaired attempt and the teacher's own at the same question do."""
+    one = attempt()
+    curated = curate(
+        [(one, score(one), "repair/again"), (one, score(one), "rollout/teacher")], CurateConfig(select=how)
+    )
+    kept = [(example.id, example.stage) for example in curated.examples]
+    dropped = [(each.trajectory_id, each.stage, each.reason) for each in curated.dropped]
+    if how is Selection.ALL:
+        assert kept == [(one.id, "repair/again"), (f"{one.id}~2", "rollout/teacher")]
+        assert not dropped
+    else:
+        assert kept == [(one.id, "repair/again")]
+        assert dropped == [(one.id, "rollout/teacher", DropReason.NOT_SELECTED)]
+
+
 def test_one_attempt_a_task_is_kept_as_asked() -> None:
     short, long = attempt(number=1), attempt(number=2, thought=" look it up, and then think about it for long.")
     middle = attempt(number=0, thought=" look it up somewhere.")

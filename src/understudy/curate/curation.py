@@ -1,6 +1,6 @@
 """From graded trajectories to examples, with a reason for each one that is left out.
 
-In: (trajectory, score) pairs of agents and chains of thought alike, the config, and what lies outside of both: the
+In: trajectories and their scores, of agents and chains of thought alike, the config, and what lies outside of both: the
 student's prompt, its tokenizer, the tasks known to be in a test set. Out: ``Curated``. Not here: files, token ids.
 Paper section 3: correct trajectories only, one sample a question, trained on thoughts and actions.
 """
@@ -19,6 +19,8 @@ from understudy.curate.selection import Student, select
 from understudy.curate.spans import example_of
 from understudy.records import Dropped, DropReason, Example, Message, Score, Task, Trajectory
 
+Attempt = tuple[Trajectory, Score | None] | tuple[Trajectory, Score | None, str]
+"""A trajectory, its score, and where there are several the stage that it lies in: ids are unique within one."""
 Opening = Callable[[Trajectory], tuple[Message, ...]]
 """What the student sees before its first reply, for the task of a trajectory."""
 
@@ -39,7 +41,7 @@ class Curated:
 
 
 def curate(
-    pairs: Iterable[tuple[Trajectory, Score | None]],
+    attempts: Iterable[Attempt],
     config: CurateConfig,
     *,
     opening: Opening | None = None,
@@ -58,11 +60,16 @@ def curate(
     dropped: list[Dropped] = []
     tasks: dict[str, Task] = {}
     by_task: dict[str, list[Example]] = {}
-    for trajectory, score in pairs:
+    n_of_id: Counter[str] = Counter()
+    for trajectory, score, *stages in attempts:
+        stage = {"stage": "".join(stages)}
         example = why_dropped(trajectory, score, config) or door.example_of(trajectory)
         if isinstance(example, Dropped):
-            dropped.append(example)
+            dropped.append(example.model_copy(update=stage))
             continue
+        n_of_id[example.id] += 1
+        same = n_of_id[example.id]
+        example = example.model_copy(update=stage | ({"id": f"{example.id}~{same}"} if same > 1 else {}))
         tasks.setdefault(trajectory.task.id, trajectory.task)
         by_task.setdefault(trajectory.task.id, []).append(example)
     repeats = near_duplicates(tasks.values(), config.near_duplicates) if config.near_duplicates else {}
@@ -72,8 +79,11 @@ def curate(
             dropped += [_drop(one, DropReason.NEAR_DUPLICATE, f"of task {repeats[task_id]}") for one in group]
             continue
         kept = select(group, config.select, student)
+        kept_ids = {one.id for one in kept}
         examples += kept
-        dropped += [_drop(one, DropReason.NOT_SELECTED, f"kept: {kept[0].id}") for one in group if one not in kept]
+        dropped += [
+            _drop(one, DropReason.NOT_SELECTED, f"kept: {kept[0].id}") for one in group if one.id not in kept_ids
+        ]
     if config.chat is None:
         return Curated(tuple(examples), tuple(dropped))
     mixed = mix_in(examples, config.chat, config.seed)
@@ -103,4 +113,4 @@ class _Door:
 
 
 def _drop(example: Example, reason: DropReason, detail: str) -> Dropped:
-    return Dropped(trajectory_id=example.trajectory_id, reason=reason, detail=detail)
+    return Dropped(trajectory_id=example.trajectory_id, stage=example.stage, reason=reason, detail=detail)

@@ -22,8 +22,11 @@ class Example(Record):
     """Messages and which parts of them are trained."""
 
     id: str
+    """The trajectory's, with a number behind it where another stage has a trajectory of that id too."""
     task_id: str
     trajectory_id: str
+    stage: str = ""
+    """Where the trajectory lies: ``rollout/<name>`` or ``repair/<name>``; empty outside a run."""
     messages: tuple[Message, ...]
     spans: tuple[TrainSpan, ...]
     """In order, not overlapping. What no span covers is read, not learnt."""
@@ -55,5 +58,7 @@ class Dropped(Record):
     """One trajectory that was not kept, and why."""
 
     trajectory_id: str
+    stage: str = ""
+    """As in ``Example``."""
     reason: DropReason
     detail: str = ""

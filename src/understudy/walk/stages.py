@@ -137,26 +137,28 @@ def _prefixes_path(props: Props, name: str) -> Path:
 
 def _run_curate(props: Props, ref: StageRef) -> Counts:
     stage = props.recipe.curate[ref.name]
-    pairs: list[tuple[Trajectory, Score | None]] = []
+    attempts: list[tuple[Trajectory, Score | None, str]] = []
     for name in stage.rollouts:
-        trajectories, scores = read_graded(props, attempts_named(name))
+        taken = attempts_named(name)
+        trajectories, scores = read_graded(props, taken)
         by_id = {score.trajectory_id: score for score in scores}
         # Attempts stand in the order in which they ended, which differs from run to run; training must not.
-        pairs += [(one, by_id.get(one.id)) for one in sorted(trajectories, key=lambda one: (one.task.id, one.attempt))]
+        in_order = sorted(trajectories, key=lambda one: (one.task.id, one.attempt))
+        attempts += [(one, by_id.get(one.id), str(taken)) for one in in_order]
     with ExitStack() as stack:
         student = None if stage.student is None else stack.enter_context(Scorer(props.local_config(stage.student)))
         curated = curate(
-            pairs,
+            attempts,
             stage,
             opening=lambda trajectory: props.opening(stage.agent, trajectory.task),
             student=student,
-            contaminated=_contaminated(props, stage.against, [trajectory.task for trajectory, _ in pairs]),
+            contaminated=_contaminated(props, stage.against, [trajectory.task for trajectory, *_ in attempts]),
         )
     write_curated(curated, props.directory.folder(ref))
     if not curated.examples:
         raise StageFailedError(f"{ref}: nothing is left to train on; dropped: {dict(curated.counts) or 'no attempts'}")
     dropped = {f"dropped_{reason}": float(count) for reason, count in curated.counts.items()}
-    return {"trajectories": len(pairs), "kept": len(curated.examples), **dropped}
+    return {"trajectories": len(attempts), "kept": len(curated.examples), **dropped}
 
 
 def _contaminated(props: Props, against: Sequence[str], tasks: Sequence[Task]) -> dict[str, str]:
