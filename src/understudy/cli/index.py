@@ -87,6 +87,7 @@ def search(
 def serve(
     folder: Folder,
     dense: Annotated[bool, typer.Option("--dense", help="By vectors instead of by words.")] = False,
+    device: Annotated[str, typer.Option(help="cuda: every row is compared, on the GPU. Only with --dense.")] = "cpu",
     host: str = "127.0.0.1",
     port: int = 8000,
     token_env: Annotated[str | None, typer.Option(help="Variable with the token that clients must send.")] = None,
@@ -94,5 +95,7 @@ def serve(
     """Serve an index over HTTP (POST /retrieve, as Search-R1's clients expect) until Ctrl-C."""
     from understudy.retrieval import DenseConfig, LexicalConfig, ServeConfig, ServiceConfig, serve_index
 
-    config = DenseConfig(folder=folder) if dense else LexicalConfig(folder=folder)
+    if device != "cpu" and not dense:
+        raise typer.BadParameter("only vectors are searched on a GPU: add --dense", param_hint="--device")
+    config = DenseConfig(folder=folder, device=device) if dense else LexicalConfig(folder=folder)
     serve_index(ServeConfig(retrieval=config, service=ServiceConfig(host=host, port=port, token_env=token_env)))

@@ -1,4 +1,4 @@
-"""Search by vectors: candidates from one-bit codes, then their exact scores.
+"""Search by vectors: candidates from one-bit codes, or of all rows on a GPU, then their exact scores.
 
 In: an index folder with ``vectors.f16``, ``codes.faiss`` (absent where every row is compared) and the header
 ``dense.json``; an encoder; passages. Out: a ``Retriever`` whose scores are exact cosines. The header names corpus,
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from understudy.records import Record
 from understudy.retrieval.encoder import Encoder, EncoderFacts, Vector, Vectors
@@ -26,6 +26,9 @@ from understudy.retrieval.passages import PassageStore
 from understudy.retrieval.retriever import Hit, RetrievalError
 from understudy.retrieval.tuning import Tuning
 from understudy.retrieval.vectors import Scores, VectorFile
+
+if TYPE_CHECKING:
+    from understudy.retrieval.device_rows import DeviceRows
 
 FACTS_NAME = "dense.json"
 FORMAT = 1
@@ -60,21 +63,31 @@ class DenseFacts(Record):
 class DenseIndex:
     """Vectors in, rows and exact scores out. Safe to call from many threads at once."""
 
-    def __init__(self, vectors: VectorFile, codes: Codes | None, facts: DenseFacts) -> None:
+    def __init__(
+        self, vectors: VectorFile, codes: Codes | None, facts: DenseFacts, on_device: DeviceRows | None = None
+    ) -> None:
         """Use ``open``."""
         self.facts = facts
         self._vectors = vectors
         self._codes = codes
+        self._on_device = on_device
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="dense-search")
 
     @classmethod
-    def open(cls, folder: Path, corpus_sha256: str, *, exact: bool = False) -> Self:
-        """Open the dense index of this corpus; ``exact`` compares every row whatever codes there are."""
+    def open(cls, folder: Path, corpus_sha256: str, *, exact: bool = False, device: str = "cpu") -> Self:
+        """Open the dense index of this corpus; ``exact`` compares every row whatever codes there are; so does a GPU.
+
+        Raises ``IndexMismatchError``, and ``DeviceTooSmallError`` for a GPU that is not there or has too little memory.
+        """
         facts = read_facts(folder)
         _refuse_other_corpus(folder / FACTS_NAME, facts, corpus_sha256)
         vectors, vector_facts = VectorFile.open(folder)
         if vector_facts.sampled_sha256 != facts.vectors_sha256:
             raise IndexMismatchError(f"{folder}: the vectors are not those that the index was made of; build it again")
+        if device != "cpu":
+            from understudy.retrieval.device_rows import DeviceRows
+
+            return cls(vectors, None, facts, DeviceRows(vectors, device))
         codes = None if exact or facts.codes is None else _open_codes(folder / CODES_NAME, facts.codes, facts.rows)
         return cls(vectors, codes, facts)
 
@@ -82,6 +95,8 @@ class DenseIndex:
         """For each query vector (queries, dim) at most ``k`` rows and their cosines, best first, equal ones by row."""
         if queries.shape[1] != self._vectors.dim:
             raise ValueError(f"expected queries of dimension {self._vectors.dim}, came {queries.shape[1]}")
+        if self._on_device is not None:
+            return self._on_device.search(queries, k)
         if self._codes is None or self.facts.codes is None:
             return exact_search(self._vectors, queries, k)
         search = partial(_search_one, self._vectors, self._codes, self.facts.codes.tuning, k)
@@ -90,6 +105,8 @@ class DenseIndex:
     def close(self) -> None:
         """Close the vectors. Closing twice is fine."""
         self._pool.shutdown()
+        if self._on_device is not None:
+            self._on_device.close()
         self._vectors.close()
 
 

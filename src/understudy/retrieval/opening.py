@@ -88,7 +88,7 @@ def _open_dense(config: DenseConfig, encoder: Encoder | None) -> Retriever:
     from understudy.retrieval.passages import JsonlPassages
 
     passages = JsonlPassages(config.folder, config.corpus)
-    index = DenseIndex.open(config.folder, passages.content_hash, exact=config.exact)
+    index = DenseIndex.open(config.folder, passages.content_hash, exact=config.exact, device=config.device)
     if encoder is None:
         encoder = open_encoder(config.encoder or config_of(index.facts.encoder))
     return DenseRetriever(index, encoder, passages)

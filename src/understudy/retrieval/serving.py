@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from understudy.records import Record
 from understudy.retrieval.batching import BatchingRetriever
-from understudy.retrieval.config import RetrievalConfig
+from understudy.retrieval.config import DenseConfig, RetrievalConfig
 from understudy.retrieval.opening import open_engine
 from understudy.retrieval.retriever import RetrievalError, Retriever
 from understudy.retrieval.service import RetrievalService, ServiceConfig
@@ -40,6 +40,8 @@ def serve_index(config: ServeConfig) -> None:
     config.service.token()  # a missing token is said before anything is loaded
     with closing(own(open_engine(config.retrieval), config.service)) as retriever:
         about: dict[str, str | int] = {"kind": config.retrieval.kind, "config": digest(config.retrieval)}
+        if isinstance(config.retrieval, DenseConfig):
+            about["device"] = config.retrieval.device
         uvicorn.Server(_settings(RetrievalService(retriever, config.service, about), config.service)).run()
 
 
