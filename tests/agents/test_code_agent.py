@@ -177,7 +177,7 @@ def test_tools_are_called_and_their_failures_are_observations(sandbox: Sandbox) 
         )
     seen = observations(trajectory)
     assert "16.09344 a" in seen[0]
-    assert "KeyError: 'why'" in seen[1]
+    assert "\nToolError: fail failed: KeyError: 'why'" in seen[1]
     assert "did not answer within 0.1 s" in seen[2]
     assert "950 more characters" in seen[3]
     assert "missing" in seen[4]

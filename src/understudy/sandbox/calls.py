@@ -104,7 +104,7 @@ class Calls:
 
     def _from_future(self, call: Call, done: Future[Frame], cached: bool) -> Answer:
         error = done.exception()
-        frame = done.result() if error is None else _failure(f"{type(error).__name__}: {error}")
+        frame = done.result() if error is None else _failure(_told(error))
         return self._answer(call, frame, cached)
 
     def _answer(self, call: Call, frame: Frame, cached: bool) -> Answer:
@@ -117,7 +117,7 @@ class Calls:
         except SandboxError:
             raise
         except Exception as error:  # whatever a tool raises is an observation for the code that called it
-            return _failure(f"{type(error).__name__}: {error}")
+            return _failure(_told(error))
         try:
             form = encode_value(value)
         except TypeError:
@@ -147,6 +147,12 @@ def refusal(call: Call, limit: int) -> Answer:
 
 def _failure(message: str) -> Frame:
     return {"t": "raise", "message": message}
+
+
+def _told(error: BaseException) -> str:
+    """A ``ToolError`` is one for the code too: its name need not be said twice."""
+    name = type(error).__name__
+    return str(error) if name == "ToolError" else f"{name}: {error}"
 
 
 def clean(text: str) -> str:
