@@ -1,15 +1,21 @@
 """What a report costs: ``python -m benchmarks.bench_report [N]`` (10,000 trajectories without N).
 
 Writes a made-up run's report and opens it in Chromium, beside the plainest page that could show the same: all records
-as one uncompressed JSON in one HTML file, parsed when it opens. Wall and CPU seconds; the load of the machine counts.
+as one uncompressed JSON in one HTML file, parsed when it opens. Then two such runs side by side, from one file and
+from the viewer. Wall and CPU seconds; the load of the machine counts.
 """
 
 from __future__ import annotations
 
 import shutil
+import socket
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +24,9 @@ from rich.table import Table
 from tests.report.conftest import CHROMIUM_NAMES, FLAGS
 from tests.report.make_run import make_many
 
-from understudy.report import write_report
+from understudy.report import write_comparison, write_report
 from understudy.report.bodies import chunks
+from understudy.report.view import view_app
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -37,7 +44,7 @@ document.documentElement.dataset.ready = "yes";
 
 
 def main() -> None:
-    """Print two tables: writing and opening."""
+    """Print three tables: writing, opening, two runs side by side."""
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     with tempfile.TemporaryDirectory() as folder:
         run_dir = make_many(Path(folder) / "many", n)
@@ -60,6 +67,8 @@ def main() -> None:
         )
         Console().print(writing)
         Console().print(_openings({"report.html": report, "one plain JSON": plain}))
+        make_many(Path(folder) / "again", n, luck=8)
+        Console().print(_side_by_side(Path(folder)))
 
 
 def _openings(pages: dict[str, Path]) -> Table:
@@ -78,6 +87,68 @@ def _openings(pages: dict[str, Path]) -> Table:
             table.add_row(name, f"{median:.2f}", f"{times[0]:.2f}", f"{median / first:.1f}", heap, attempt, search)
         browser.close()
     return table
+
+
+def _side_by_side(folder: Path) -> Table:
+    """Two runs from one file and from the viewer: until the counts are there, then two attempts, one key at a time."""
+    from playwright.sync_api import sync_playwright
+
+    path = next(found for name in CHROMIUM_NAMES if (found := shutil.which(name)))
+    wall = time.perf_counter()
+    file = write_comparison([folder / "many", folder / "again"], folder / "compare.html")
+    wall = time.perf_counter() - wall
+    table = Table("two runs", "size", "written s", "open s", "again s", "filter s", "pair s", "last s", "heap MB")
+    with sync_playwright() as playwright, _viewer(folder) as viewer:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        pages = {"compare.html": file.as_uri(), "viewer": f"{viewer}compare/"}
+        facts = {"compare.html": (f"{file.stat().st_size / 1e6:.1f} MB", f"{wall:.1f}")}
+        for name, address in pages.items():
+            first, *again = (_pair(browser, address) for _ in range(1 + N_OPENINGS))
+            median = sorted(again)[N_OPENINGS // 2]
+            table.add_row(name, *facts.get(name, ("", "")), f"{first[0]:.2f}", *(f"{one:.2f}" for one in median))
+        browser.close()
+    return table
+
+
+def _pair(browser: Browser, address: str) -> tuple[float, ...]:
+    """Seconds until the page counts, filters, shows a first pair and the last one; megabytes of heap."""
+    page = browser.new_page()
+    marks = [time.perf_counter()]
+    page.goto(address)
+    page.wait_for_selector(".rows li")
+    marks.append(time.perf_counter())
+    page.click("[data-outcome=won]")
+    page.wait_for_selector("[data-outcome=won][aria-current]")
+    marks.append(time.perf_counter())
+    page.keyboard.press("j")
+    page.wait_for_selector(".both")
+    marks.append(time.perf_counter())
+    page.locator(".rows").evaluate("box => box.scrollTop = box.scrollHeight")
+    last = page.locator(".rows li:last-child a")
+    last.click()
+    page.wait_for_selector(".toolbar button[title^=Next]:disabled")
+    marks.append(time.perf_counter())
+    heap = float(page.evaluate("performance.memory.usedJSHeapSize / 1e6"))
+    page.close()
+    return (*(end - start for start, end in pairwise(marks)), heap)
+
+
+@contextmanager
+def _viewer(folder: Path) -> Iterator[str]:
+    """The viewer of a folder, in a thread of this process."""
+    import uvicorn
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(view_app(folder), host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{port}/"
+    server.should_exit = True
+    thread.join()
 
 
 def _open(browser: Browser, path: Path) -> float:

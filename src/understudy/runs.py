@@ -95,6 +95,16 @@ def read_jsonl(path: Path, record_type: type[RecordT]) -> Iterator[RecordT]:
                 raise BadRecordError(f"{path}, line {number}: {explain(error, record_type.__name__)}") from error
 
 
+def read_record(path: Path, record_type: type[RecordT]) -> RecordT:
+    """Return the one record that a file holds. Raises ``BadRecordError``, which names the file, where it is another,
+    ``FileNotFoundError`` where there is no file.
+    """
+    try:
+        return record_type.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise BadRecordError(f"{path}: {explain(error, record_type.__name__)}") from error
+
+
 def write_jsonl(path: Path, records: Iterator[RecordT] | list[RecordT] | tuple[RecordT, ...]) -> int:
     """Write a whole file of records at once and atomically; return how many there were."""
     lines = [record.model_dump_json(exclude_defaults=True) for record in records]

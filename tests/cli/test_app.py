@@ -79,6 +79,9 @@ def test_a_run_is_shown_graded_compared_and_reported(run_dir: Path) -> None:
     assert "final_answer" in understudy("show", str(run_dir), "rollout/taught").stdout
     assert "verdicts changed" in understudy("grade", str(run_dir), "--again").stdout
     assert "median" in understudy("compare", str(run_dir), str(run_dir)).stdout
+    page = run_dir.parent / "compare.html"
+    assert "Page:" in understudy("compare", str(run_dir), str(run_dir), "--page", str(page)).stdout
+    assert "run beside run (2)" in page.read_text()
     assert "Report:" in understudy("report", str(run_dir)).stdout
     assert "done before, nothing has changed" in understudy("curate", str(run_dir)).stdout
 

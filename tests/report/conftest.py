@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import uvicorn
 
-from tests.report.make_run import add_hostile, make_run
-from understudy.report import write_report
+from tests.report.make_run import SYSTEMS, add_hostile, make_run
+from understudy.report import write_comparison, write_report
+from understudy.report.view import view_app
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -39,6 +44,51 @@ def made_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def made_report(made_run: Path) -> Path:
     return write_report(made_run)
+
+
+@pytest.fixture(scope="session")
+def made_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of runs: ``first`` and ``second`` attempted the same tasks, ``other`` has other tasks under their names.
+
+    Not to be written to.
+    """
+    folder = tmp_path_factory.mktemp("several")
+    for name, luck in (("first", 0), ("second", 1)):
+        add_hostile(make_run(folder / name, n_tasks=12, systems=SYSTEMS[4:6], luck=luck))
+    make_run(folder / "other", n_tasks=3, systems=SYSTEMS[4:6], seed=5)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made_comparison(made_runs: Path) -> Path:
+    return write_comparison([made_runs / name for name in ("first", "second", "other")], made_runs / "compare.html")
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Path], str]]:
+    """Serve a folder of runs on loopback while a test goes; gives the address."""
+    stops: list[Callable[[], None]] = []
+
+    def serve_(runs_dir: Path) -> str:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        server = uvicorn.Server(uvicorn.Config(view_app(runs_dir), host="127.0.0.1", port=port, log_level="error"))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join()
+
+        stops.append(stop)
+        while not server.started:
+            time.sleep(0.01)
+        return f"http://127.0.0.1:{port}/"
+
+    yield serve_
+    for stop in stops:
+        stop()
 
 
 @pytest.fixture(scope="session")

@@ -68,12 +68,17 @@ SYSTEMS = (
 )
 
 
-def make_run(run_dir: Path, n_tasks: int = 24, systems: tuple[Made, ...] = SYSTEMS, seed: int = 0) -> Path:
-    """A finished run: two collections, two curations, trainings and evaluations on four task sets."""
+def make_run(
+    run_dir: Path, n_tasks: int = 24, systems: tuple[Made, ...] = SYSTEMS, seed: int = 0, luck: int = 0
+) -> Path:
+    """A finished run: two collections, two curations, trainings and evaluations on four task sets.
+
+    ``seed``: of the tasks; ``luck``: of what comes of the attempts at them.
+    """
     tasks = [task for task_set in TASK_SETS for task in tasks_of(task_set, "test", n_tasks, seed)]
     graded: list[Graded] = []
     for system in systems:
-        graded.append(_evaluate(run_dir, system, [attempt(task, system.skill, seed) for task in tasks]))
+        graded.append(_evaluate(run_dir, system, [attempt(task, system.skill, luck) for task in tasks]))
     comparisons: list[Comparison] = []
     for baseline in (graded[0], graded[4] if len(graded) > 4 else graded[0]):
         comparisons += [one for other in graded if other is not baseline for one in compare_all(other, baseline)]
@@ -82,18 +87,18 @@ def make_run(run_dir: Path, n_tasks: int = 24, systems: tuple[Made, ...] = SYSTE
     training = [task for name in ("hotpotqa", "math500") for task in tasks_of(name, "train", n_tasks, seed + 1)]
     for stage, prefixed in (("teacher-agent", False), ("teacher-agent-ftp", True)):
         skill = Skill("toy-teacher", 0.8, breaks=0.08, tokens=4, prefixed=prefixed)
-        _collect(run_dir, stage, [attempt(task, skill, seed) for task in training])
+        _collect(run_dir, stage, [attempt(task, skill, luck) for task in training])
     _train_log(run_dir, "agent", "curate/teacher-agent", seed)
     _train_log(run_dir, "agent-ftp", "curate/teacher-agent-ftp", seed + 1)
-    _manifest(run_dir, [system.label for system in systems], seed)
+    _manifest(run_dir, [system.label for system in systems], luck)
     return run_dir
 
 
-def make_many(run_dir: Path, n_trajectories: int) -> Path:
-    """A run of one evaluation only, with as many trajectories as asked for, one of them hostile."""
+def make_many(run_dir: Path, n_trajectories: int, luck: int = 7) -> Path:
+    """A run of one evaluation only, with as many trajectories as asked for."""
     system = SYSTEMS[4]
     tasks = [task for name in TASK_SETS for task in tasks_of(name, "test", n_trajectories // len(TASK_SETS), 7)]
-    _evaluate(run_dir, system, [attempt(task, system.skill, 7) for task in tasks])
+    _evaluate(run_dir, system, [attempt(task, system.skill, luck) for task in tasks])
     _manifest(run_dir, [system.label], 7)
     return run_dir
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import uvicorn
 from playwright.sync_api import expect
 from starlette.testclient import TestClient
 
@@ -40,8 +36,21 @@ def test_lists_runs_and_gives_their_documents(client: TestClient) -> None:
     assert (run["name"], run["state"], len(run["systems"])) == ("one", "done", 9)
     document = client.get("/run/one/document").json()
     assert client.get("/run/one/document", params={"have": document["version"]}).status_code == 204
-    place = next(i for i, one in enumerate(document["collections"]) if one["key"] == "evaluate/agent")
-    assert len(client.get(f"/run/one/chunk/{place}/0").text.split("\n")) == 12
+    assert len(client.get("/run/one/chunk/evaluate/agent/0").text.split("\n")) == 12
+
+
+def test_gives_what_two_runs_are_put_side_by_side_by(client: TestClient, runs_dir: Path) -> None:
+    assert "text/html" in client.get("/compare/").headers["content-type"]
+    outline = client.get("/run/one/outline").json()
+    assert [one["n"] for one in outline["collections"]] == [12] * 9 + [6] * 2
+    assert "rows" not in outline["collections"][0]
+    assert len(client.get("/run/one/attempts/evaluate/agent").json()["rows"]) == 12
+    (runs_dir / "one" / "evaluate" / "cot" / "metrics.json").write_text('{"system"')
+    problem = client.get("/run/one/outline").json()["problem"]
+    assert "metrics.json" in problem
+    assert "Invalid JSON" in problem
+    (run,) = client.get("/runs").json()["runs"]
+    assert "metrics.json" in run["problem"]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +61,11 @@ def test_lists_runs_and_gives_their_documents(client: TestClient) -> None:
         "/run/../secret/",
         "/run/..%2Fsecret/",
         "/run/..%2Fsecret/document",
-        "/run/one/chunk/99/0",
+        "/run/one/chunk/evaluate/none/0",
+        "/run/one/chunk/train/agent/0",
+        "/run/one/chunk/evaluate/..%2F..%2F..%2Fsecret/0",
+        "/run/one/attempts/evaluate/none",
+        "/run/..%2Fsecret/outline",
     ],
 )
 def test_gives_out_nothing_that_it_did_not_list(client: TestClient, path: str) -> None:
@@ -68,23 +81,11 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
         serve_view(tmp_path / "none")
 
 
-@pytest.fixture
-def served(runs_dir: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(view_app(runs_dir), host="127.0.0.1", port=port, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}/"
-    server.should_exit = True
-    thread.join()
-
-
 @pytest.mark.browser
-def test_follows_a_run_and_leaves_the_reader_where_he_is(open_page: OpenPage, runs_dir: Path, served: str) -> None:
+def test_follows_a_run_and_leaves_the_reader_where_he_is(
+    open_page: OpenPage, runs_dir: Path, serve: Callable[[Path], str]
+) -> None:
+    served = serve(runs_dir)
     page = open_page(served, allowed=served)
     page.get_by_role("link", name="one").click()
     page.wait_for_selector("table.cards")

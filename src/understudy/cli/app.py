@@ -130,11 +130,18 @@ def show(
 @app.command()
 def compare(
     run_dirs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs of one recipe under several seeds.")],
+    page: Annotated[
+        Path | None, typer.Option(help="Also write a page, such as compare.html: two attempts at a task side by side.")
+    ] = None,
 ) -> None:
     """Put the accuracies of several runs side by side, with their medians."""
     from understudy.walk import compare_runs
 
     out.print(compare_runs(run_dirs))
+    if page is not None:
+        from understudy.report import write_comparison
+
+        out.print(f"\nPage: {write_comparison(run_dirs, page)}", markup=False)
 
 
 @app.command()

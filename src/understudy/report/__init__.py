@@ -9,6 +9,7 @@ from understudy.report.collect import collect
 from understudy.report.config import PaperCell, ReportConfig
 from understudy.report.page import write_report
 from understudy.report.paper import PaperMethod
+from understudy.report.side_by_side import write_comparison
 from understudy.report.terminal import show_mask, show_run, show_trajectory, terminal_table
 from understudy.report.view import serve_view
 
@@ -22,5 +23,6 @@ __all__ = [
     "show_run",
     "show_trajectory",
     "terminal_table",
+    "write_comparison",
     "write_report",
 ]

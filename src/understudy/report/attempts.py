@@ -55,6 +55,11 @@ class _CandidateTally:
         )
 
 
+def is_by_program(stage: Stage) -> bool:
+    """Whether the stage's own settings say that its model is a program."""
+    return dict(stage.facts).get("settings.model.kind") == PROGRAM_KIND
+
+
 def read_attempts(run_dir: Path, stage: Stage, label: str, programs: AbstractCollection[str]) -> Attempts:
     """Read the attempts of a stage; none where it has written none yet.
 
@@ -66,7 +71,7 @@ def read_attempts(run_dir: Path, stage: Stage, label: str, programs: AbstractCol
     rows: dict[str, Row] = {}
     tasks: dict[str, Task] = {}
     tally = _CandidateTally()
-    is_program = dict(stage.facts).get("settings.model.kind") == PROGRAM_KIND
+    is_program = is_by_program(stage)
     for line, trajectory in enumerate(read_if_there(folder / "trajectories.jsonl", Trajectory)):
         rows.pop(trajectory.id, None)
         rows[trajectory.id] = row_of_trajectory(line, trajectory, scores.get(trajectory.id, ()))

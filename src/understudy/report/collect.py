@@ -7,7 +7,7 @@ nothing. Not here: the texts of trajectories (``bodies``), the drawing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -22,13 +22,13 @@ from understudy.report.data import Collection, Document, Stage
 from understudy.report.sentence import sentence_of
 from understudy.report.stage_files import read_curves, read_facts, read_stages
 from understudy.report.systems import systems_of
-from understudy.runs import digest
+from understudy.runs import BadRecordError, digest, read_record
 
 _COMPARISONS = TypeAdapter(tuple[Comparison, ...])
 
 
 @dataclass(frozen=True, slots=True)
-class _Recipe:
+class RecipeFacts:
     """What a report takes from the recipe in the manifest."""
 
     config: ReportConfig
@@ -45,10 +45,10 @@ def collect(run_dir: Path, config: ReportConfig | None = None) -> Document:
     """
     if not run_dir.is_dir():
         raise FileNotFoundError(f"{run_dir}: expected a run directory, there is none")
-    recipe = _read_recipe(run_dir)
+    recipe = read_recipe(run_dir)
     recipe = recipe if config is None else replace(recipe, config=config)
     stages = read_stages(run_dir)
-    metrics = _read_metrics(run_dir, stages, list(recipe.labels.values()))
+    metrics = read_metrics(run_dir, stages, recipe)
     attempts = {stage.key: one for stage, one in _read_attempts(run_dir, stages, metrics, recipe)}
     comparisons = read_comparisons(run_dir)
     candidates = {key: one.candidates for key, one in attempts.items()}
@@ -80,39 +80,50 @@ def read_comparisons(run_dir: Path) -> tuple[Comparison, ...]:
 def run_version(run_dir: Path) -> str:
     """A text that changes when a file that the report shows changes."""
     found = [*run_dir.glob("*.json"), *run_dir.glob("*/*/*.json"), *run_dir.glob("*/*/*.jsonl")]
+    return files_version(run_dir, found)
+
+
+def files_version(run_dir: Path, found: Iterable[Path]) -> str:
+    """A text that changes when one of the files does, by size and time."""
     return digest([[str(path.relative_to(run_dir)), path.stat().st_size, path.stat().st_mtime_ns] for path in found])
 
 
-def _read_recipe(run_dir: Path) -> _Recipe:
-    """Of the manifest; nothing where the run has none yet."""
+def read_recipe(run_dir: Path) -> RecipeFacts:
+    """Of the manifest; nothing where the run has none yet. Raises ``BadRecordError`` where it is damaged."""
     path = run_dir / "manifest.json"
-    recipe = json.loads(path.read_text(encoding="utf-8"))["recipe"] if path.is_file() else {}
+    try:
+        recipe = json.loads(path.read_text(encoding="utf-8")).get("recipe", {}) if path.is_file() else {}
+    except ValueError as error:
+        raise BadRecordError(f"{path}: expected the manifest of a run as JSON; {error}") from error
     labels = {name: stage["label"] for name, stage in recipe.get("evaluate", {}).items()}
-    return _Recipe(ReportConfig.model_validate(recipe.get("report", {})), labels)
+    return RecipeFacts(ReportConfig.model_validate(recipe.get("report", {})), labels)
 
 
-def _read_metrics(run_dir: Path, stages: Sequence[Stage], labels: Sequence[str]) -> dict[str, Metrics]:
+def read_metrics(run_dir: Path, stages: Sequence[Stage], recipe: RecipeFacts) -> dict[str, Metrics]:
     """Metrics by the key of their collection, in the order of the recipe, then of the stages."""
     found: dict[str, Metrics] = {}
     for stage in stages:
         path = run_dir / stage.key / "metrics.json"
         if stage.kind is StageKind.EVALUATE and path.is_file():
-            found[stage.key] = Metrics.model_validate_json(path.read_bytes())
-    place = {label: number for number, label in enumerate(labels)}
+            found[stage.key] = read_record(path, Metrics)
+    place = {label: number for number, label in enumerate(recipe.labels.values())}
     return dict(sorted(found.items(), key=lambda item: place.get(item[1].system, len(place))))
 
 
 def _read_attempts(
-    run_dir: Path, stages: Sequence[Stage], metrics: Mapping[str, Metrics], recipe: _Recipe
+    run_dir: Path, stages: Sequence[Stage], metrics: Mapping[str, Metrics], recipe: RecipeFacts
 ) -> Iterator[tuple[Stage, Attempts]]:
     programs = {one.model for one in metrics.values() if one.is_program}
     for stage in stages:
         if stage.kind.has_attempts:
-            measured = metrics.get(stage.key)
-            label = measured.system if measured else stage.name
-            if stage.kind is StageKind.EVALUATE and not measured:
-                label = recipe.labels.get(stage.name, stage.name)
-            yield stage, read_attempts(run_dir, stage, label, programs)
+            yield stage, read_attempts(run_dir, stage, label_of(stage, metrics, recipe), programs)
+
+
+def label_of(stage: Stage, metrics: Mapping[str, Metrics], recipe: RecipeFacts) -> str:
+    """What the attempts of a stage are called: as measured, as the recipe says, or by the stage's own name."""
+    if stage.key in metrics:
+        return metrics[stage.key].system
+    return recipe.labels.get(stage.name, stage.name) if stage.kind is StageKind.EVALUATE else stage.name
 
 
 def _collections(run_dir: Path, stages: Sequence[Stage], attempts: Mapping[str, Attempts]) -> tuple[Collection, ...]:

@@ -237,14 +237,23 @@ class RunEntry(Record):
 
     name: str
     state: StageState
-    created: str
+    created: str = ""
     """UTC, ISO 8601."""
-    n_stages: int
-    n_done: int
-    stage: str
+    n_stages: int = 0
+    n_done: int = 0
+    stage: str = ""
     """The one that is running, else the last one."""
-    systems: tuple[tuple[str, float], ...]
+    systems: tuple[tuple[str, float], ...] = ()
     """Label and average accuracy of what was evaluated."""
+    problem: str = ""
+    """Why nothing else is said of it: which file could not be read."""
+
+
+class Problem(Record):
+    """What the viewer answers instead of what was asked for."""
+
+    problem: str
+    """Which file of the run could not be read, and why."""
 
 
 class RunList(Record):

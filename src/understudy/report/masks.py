@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from understudy.records import Example, Message, Role, StageKind, StageRecord
 from understudy.report.data import Mask, TextAmount, Unit
+from understudy.runs import read_record
 
 if TYPE_CHECKING:
     from understudy.models.rendering import Renderer
@@ -95,7 +96,7 @@ def text_amounts(examples: Iterable[Example], count: Callable[[str], int] = len)
 
 def _was_trained_on(stage_dir: Path, curation: str) -> bool:
     path = stage_dir / "stage.json"
-    return path.is_file() and curation in StageRecord.model_validate_json(path.read_bytes()).inputs
+    return path.is_file() and curation in read_record(path, StageRecord).inputs
 
 
 @lru_cache(maxsize=4)

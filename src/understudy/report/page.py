@@ -11,11 +11,11 @@ import base64
 import gzip
 import hashlib
 from collections.abc import Iterator
+from enum import StrEnum
 from functools import cache
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 from understudy.report.as_json import as_json
 from understudy.report.bodies import chunks
@@ -40,11 +40,25 @@ SCRIPTS = (
     "list.js",
     "steps.js",
     "reading.js",
+    "two_panes.js",
     "trajectories.js",
+    "side_by_side.js",
+    "pairs.js",
+    "runs.js",
     "main.js",
 )
 """In order: they are joined into one script, each using what stands before it."""
-STYLES = ("base.css", "results.css", "trajectories.css")
+STYLES = ("base.css", "results.css", "trajectories.css", "pairs.css")
+
+
+class PageKind(StrEnum):
+    """What a page shows."""
+
+    RUN = "run"
+    INDEX = "index"
+    """The list of all runs: in the viewer only."""
+    COMPARE = "compare"
+    """Two systems of two runs, attempt by attempt."""
 
 
 def write_report(run_dir: Path, config: ReportConfig | None = None) -> Path:
@@ -60,15 +74,26 @@ def write_report(run_dir: Path, config: ReportConfig | None = None) -> Path:
 
 def page_of(document: Document, data: str) -> str:
     """The page with ``data`` in it: script elements that hold packed text and are never run."""
-    return _page(title=document.title, data=data, fallback=_fallback(document), connect="'none'", live="")
+    return file_page(document.title, PageKind.RUN, data, _fallback(document))
 
 
-def live_page(title: str, view: Literal["run", "index"] = "run") -> str:
-    """The page without data: it asks the server that it came from, and goes on asking. ``index``: the list of runs."""
-    return _page(title=title, data="", fallback="", connect="'self'", live=f' data-live="{view}"')
+def file_page(title: str, kind: PageKind, data: str, fallback: str) -> str:
+    """A page that holds its data. ``fallback``: markup that is read where no script runs."""
+    return _page(title=title, kind=kind, data=data, fallback=fallback, connect="'none'", live="")
 
 
-def _page(*, title: str, data: str, fallback: str, connect: str, live: str) -> str:
+def live_page(title: str, kind: PageKind = PageKind.RUN) -> str:
+    """The page without data: it asks the server that it came from, and goes on asking."""
+    return _page(title=title, kind=kind, data="", fallback="", connect="'self'", live=" data-live")
+
+
+def element(name: str, content: bytes) -> str:
+    """Data in a page: packed text in a script element that is never run."""
+    packed = base64.b64encode(gzip.compress(content, compresslevel=6, mtime=0)).decode()
+    return f'<script type="text/plain" id="{name}">{packed}</script>\n'
+
+
+def _page(*, title: str, kind: PageKind, data: str, fallback: str, connect: str, live: str) -> str:
     style, script = _joined(STYLES), _joined(SCRIPTS)
     policy = (
         f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; img-src data:; "
@@ -78,7 +103,7 @@ def _page(*, title: str, data: str, fallback: str, connect: str, live: str) -> s
     parts = {
         "POLICY": policy,
         "TITLE": escape(title),
-        "LIVE": live,
+        "PAGE": f' data-page="{kind}"{live}',
         "STYLE": style,
         "FALLBACK": fallback,
         "DATA": data,
@@ -90,15 +115,10 @@ def _page(*, title: str, data: str, fallback: str, connect: str, live: str) -> s
 
 
 def _data(run_dir: Path, document: Document) -> Iterator[str]:
-    yield _element("document", as_json(document).encode())
+    yield element("document", as_json(document).encode())
     for place, collection in enumerate(document.collections):
         for number, lines in enumerate(chunks(run_dir, collection.key)):
-            yield _element(f"chunk-{place}-{number}", lines)
-
-
-def _element(name: str, content: bytes) -> str:
-    packed = base64.b64encode(gzip.compress(content, compresslevel=6, mtime=0)).decode()
-    return f'<script type="text/plain" id="{name}">{packed}</script>\n'
+            yield element(f"chunk-{place}-{number}", lines)
 
 
 def _fallback(document: Document) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from understudy.records import Metrics, StageState
 from understudy.report.data import RunEntry, RunList
 from understudy.report.stage_files import read_facts, read_stages
+from understudy.runs import BadRecordError, read_record
 
 
 def run_dirs(runs_dir: Path) -> list[Path]:
@@ -23,14 +24,22 @@ def run_dirs(runs_dir: Path) -> list[Path]:
 
 def list_runs(runs_dir: Path) -> RunList:
     """Say of each run how far it is and what it has measured."""
-    return RunList(folder=runs_dir.resolve().name, runs=tuple(_entry(path) for path in run_dirs(runs_dir)))
+    return RunList(folder=runs_dir.resolve().name, runs=tuple(_entry_or_problem(path) for path in run_dirs(runs_dir)))
+
+
+def _entry_or_problem(run_dir: Path) -> RunEntry:
+    """One damaged run does not hide the others."""
+    try:
+        return _entry(run_dir)
+    except (BadRecordError, OSError, ValueError) as error:
+        return RunEntry(name=run_dir.name, state=StageState.RUNNING, problem=str(error))
 
 
 def _entry(run_dir: Path) -> RunEntry:
     stages = read_stages(run_dir)
     running = [stage for stage in stages if stage.state is StageState.RUNNING]
     current = running or list(stages)
-    metrics = [Metrics.model_validate_json(path.read_bytes()) for path in run_dir.glob("evaluate/*/metrics.json")]
+    metrics = [read_record(path, Metrics) for path in run_dir.glob("evaluate/*/metrics.json")]
     return RunEntry(
         name=run_dir.name,
         state=StageState.RUNNING if running else StageState.DONE,

@@ -13,7 +13,10 @@ from pathlib import Path
 
 from understudy.records import StageKind, StageRecord, StageState
 from understudy.report.data import Curve, CurvePoint, Stage
+from understudy.runs import read_record
 
+_LOGGED = {"log.jsonl": "loss", "probe.jsonl": "_rate"}
+"""Files of a training, and what the name of a quantity has that is drawn."""
 FactList = tuple[tuple[str, str], ...]
 _COUNTED = {
     StageKind.ROLLOUT: "trajectories.jsonl",
@@ -44,24 +47,30 @@ def read_stages(run_dir: Path) -> tuple[Stage, ...]:
 
 
 def read_curves(run_dir: Path) -> tuple[Curve, ...]:
-    """Return the losses that the trainings of a run logged, over their steps."""
+    """Return over their steps what the trainings of a run logged: losses, and rates of replies that were probed."""
     curves: list[Curve] = []
     for folder in (one for kind in StageKind if kind.is_training for one in stage_dirs(run_dir, kind)):
         label = folder.name if folder.parent.name == StageKind.TRAIN else f"{folder.name}, on policy"
         points: dict[str, list[CurvePoint]] = {}
-        for number, row in enumerate(_rows(folder / "log.jsonl"), 1):
-            step = row.get("step", number)
-            for name, value in row.items():
-                if "loss" in name and _is_number(value) and _is_number(step):
-                    points.setdefault(name, []).append(CurvePoint(step=float(str(step)), value=float(str(value))))
+        for name, point in _logged(folder):
+            points.setdefault(name, []).append(point)
         curves += [Curve(stage=label, quantity=name, points=tuple(found)) for name, found in points.items()]
     return tuple(curves)
+
+
+def _logged(folder: Path) -> Iterator[tuple[str, CurvePoint]]:
+    for file, mark in _LOGGED.items():
+        for number, row in enumerate(_rows(folder / file), 1):
+            step = row.get("step", number)
+            for name, value in row.items():
+                if mark in name and _is_number(value) and _is_number(step):
+                    yield name, CurvePoint(step=float(str(step)), value=float(str(value)))
 
 
 def _stage(folder: Path, kind: StageKind) -> Stage:
     """A folder without a readable ``stage.json`` has just been begun, or was filled by hand."""
     path = folder / "stage.json"
-    record = StageRecord.model_validate_json(path.read_bytes()) if path.is_file() else None
+    record = read_record(path, StageRecord) if path.is_file() else None
     return Stage(
         kind=kind,
         name=folder.name,

@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import gzip
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from understudy.records import StageKind
 from understudy.report.as_json import as_json
 from understudy.report.bodies import chunk
 from understudy.report.collect import collect, run_version
-from understudy.report.data import Document
-from understudy.report.page import live_page
+from understudy.report.data import CollectionKind, Document, Problem
+from understudy.report.outline import attempts_of, attempts_version, outline_of
+from understudy.report.page import PageKind, live_page
 from understudy.report.runs_list import list_runs, run_dirs
+from understudy.report.stage_files import stage_dirs
+from understudy.runs import BadRecordError
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -27,7 +32,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = ("localhost", "127.0.0.1")
 N_KEPT = 4
-"""Documents that are held in memory, so that a page that asks again costs nothing while nothing changes."""
+"""Documents, and rows of collections, that are held in memory, so that a page that asks again costs nothing while
+nothing changes."""
 
 
 def serve_view(runs_dir: Path, host: str = "127.0.0.1", port: int = 7788) -> None:
@@ -63,7 +69,10 @@ def view_app(runs_dir: Path, host: str = "127.0.0.1") -> Starlette:
             Route("/runs", viewer.runs),
             Route("/run/{run}/", viewer.page),
             Route("/run/{run}/document", viewer.document),
-            Route("/run/{run}/chunk/{place:int}/{number:int}", viewer.chunk),
+            Route("/run/{run}/outline", viewer.outline),
+            Route("/run/{run}/attempts/{kind}/{name}", viewer.attempts),
+            Route("/run/{run}/chunk/{kind}/{name}/{number:int}", viewer.chunk),
+            Route("/compare/", viewer.compare),
         ],
     )
 
@@ -74,10 +83,12 @@ class _Viewer:
     def __init__(self, runs_dir: Path) -> None:
         self._runs_dir = runs_dir
         self._kept: dict[Path, Document] = {}
+        self._rows: dict[tuple[Path, str], tuple[str, bytes]] = {}
+        """Rows of single collections, packed, by run and key: their version and the answer."""
         self._lock = threading.Lock()
 
     def index(self, _request: Request) -> Response:
-        return _html(live_page(self._runs_dir.resolve().name, "index"))
+        return _html(live_page(self._runs_dir.resolve().name, PageKind.INDEX))
 
     def runs(self, _request: Request) -> Response:
         return _packed(list_runs(self._runs_dir).model_dump_json())
@@ -93,14 +104,30 @@ class _Viewer:
             return Response(status_code=204)
         return _packed(as_json(self._document(run_dir)))
 
+    def compare(self, _request: Request) -> Response:
+        return _html(live_page(self._runs_dir.resolve().name, PageKind.COMPARE))
+
+    def outline(self, request: Request) -> Response:
+        run_dir = self._run_dir(request)
+        return _answer(_or_problem(lambda: _gzipped(as_json(outline_of(run_dir)))))
+
+    def attempts(self, request: Request) -> Response:
+        run_dir = self._run_dir(request)
+        key = self._key(request, run_dir)
+        return _answer(_or_problem(lambda: self._packed_rows(run_dir, key)))
+
     def chunk(self, request: Request) -> Response:
+        run_dir = self._run_dir(request)
+        return _packed(chunk(run_dir, self._key(request, run_dir), request.path_params["number"]).decode())
+
+    def _key(self, request: Request, run_dir: Path) -> str:
+        """The collection that a request names, if the run has it."""
         from starlette.exceptions import HTTPException
 
-        run_dir, place = self._run_dir(request), request.path_params["place"]
-        collections = self._document(run_dir).collections
-        if place >= len(collections):
+        kind, name = request.path_params["kind"], request.path_params["name"]
+        if kind not in set(CollectionKind) or name not in {one.name for one in stage_dirs(run_dir, StageKind(kind))}:
             raise HTTPException(404, "no such collection")
-        return _packed(chunk(run_dir, collections[place].key, request.path_params["number"]).decode())
+        return f"{kind}/{name}"
 
     def _run_dir(self, request: Request) -> Path:
         from starlette.exceptions import HTTPException
@@ -109,6 +136,17 @@ class _Viewer:
         if found is None:
             raise HTTPException(404, "no such run")
         return found
+
+    def _packed_rows(self, run_dir: Path, key: str) -> bytes:
+        version = attempts_version(run_dir, key)
+        with self._lock:
+            found = self._rows.pop((run_dir, key), None)
+            if found is None or found[0] != version:
+                found = version, _gzipped(as_json(attempts_of(run_dir, key)))
+            self._rows[run_dir, key] = found
+            while len(self._rows) > N_KEPT:
+                del self._rows[next(iter(self._rows))]
+            return found[1]
 
     def _document(self, run_dir: Path) -> Document:
         with self._lock:
@@ -120,6 +158,14 @@ class _Viewer:
             return document
 
 
+def _or_problem(read: Callable[[], bytes]) -> bytes:
+    """What was read, or a record that says which file of the run could not be read; packed."""
+    try:
+        return read()
+    except (BadRecordError, LookupError, OSError, ValueError) as error:
+        return _gzipped(as_json(Problem(problem=str(error))))
+
+
 def _html(page: str) -> Response:
     from starlette.responses import HTMLResponse
 
@@ -127,7 +173,15 @@ def _html(page: str) -> Response:
 
 
 def _packed(text: str) -> Response:
+    return _answer(_gzipped(text))
+
+
+def _gzipped(text: str) -> bytes:
+    return gzip.compress(text.encode(), compresslevel=1)
+
+
+def _answer(packed: bytes) -> Response:
     from starlette.responses import Response
 
     headers = {"Content-Encoding": "gzip", "Cache-Control": "no-store"}
-    return Response(gzip.compress(text.encode(), compresslevel=1), headers=headers, media_type="application/json")
+    return Response(packed, headers=headers, media_type="application/json")

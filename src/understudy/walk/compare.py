@@ -13,6 +13,7 @@ from rich.table import Table
 
 from understudy.recipe import StageRef
 from understudy.records import Metrics, StageKind
+from understudy.runs import read_record
 from understudy.walk.run_directory import RunDirectory, list_stages
 
 
@@ -48,4 +49,4 @@ def evaluations_of(run_dir: Path) -> list[Metrics]:
         if record.kind is StageKind.EVALUATE
     ]
     paths = [folder / "metrics.json" for folder in folders]
-    return [Metrics.model_validate_json(path.read_bytes()) for path in paths if path.exists()]
+    return [read_record(path, Metrics) for path in paths if path.exists()]

@@ -1,6 +1,8 @@
 "use strict";
 // Building the page. Every text becomes a text node; no string is ever read as markup, style or script.
 
+// The viewer's own pages, by their place beside this one.
+const BESIDE = /^(\.|\.\.|\.\.\/\.\.)\/((run\/[\w.%~!'()*-]+|compare)\/)?(#[^\s]*)?$/;
 const SVG_SPACE = "http://www.w3.org/2000/svg";
 
 function h(tag, props, ...children) {
@@ -19,8 +21,8 @@ function filled(element, props, children) {
     } else if (name === "value") {
       element.value = value;
     } else {
-      if (name === "href" && !String(value).startsWith("#") && !/^(\.\.\/\.\.\/|\.\/run\/[\w.%~-]+\/)$/.test(value)) {
-        throw new Error("a link may only lead to a place in this page or to a run beside it");
+      if (name === "href" && !String(value).startsWith("#") && !BESIDE.test(value)) {
+        throw new Error("a link may only lead to a place in this page or to a page beside it");
       }
       element.setAttribute(name, value === true ? "" : value);
     }

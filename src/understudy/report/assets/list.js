@@ -13,10 +13,9 @@ class RowList {
     new ResizeObserver(() => this.draw()).observe(this.box);
   }
 
-  show(rows, linkOf, otherOf) {
-    this.rows = rows;
-    this.linkOf = linkOf;
-    this.otherOf = otherOf;
+  // ``otherOf``: the row that stands beside a row, if there is one. ``factsOf``: what is said below its question.
+  show(rows, linkOf, otherOf, factsOf = rowFacts) {
+    Object.assign(this, { rows, linkOf, otherOf, factsOf });
     this.items.style.height = `${rows.length * ROW_HEIGHT}px`;
     this.clear();
     this.draw();
@@ -70,14 +69,7 @@ class RowList {
 
   content(row) {
     const other = this.otherOf ? this.otherOf(row) : undefined;
-    const facts = [
-      `${row.n_steps} ${row.n_steps === 1 ? "step" : "steps"}`,
-      row.n_searches ? `${row.n_searches} ${row.n_searches === 1 ? "search" : "searches"}` : null,
-      row.tokens ? `${short(row.tokens)} tokens` : null,
-      ...(row.errors || []).map(words),
-      row.stop && row.stop !== "answered" ? words(row.stop) : null,
-      row.fate ? words(row.fate) : null,
-    ].filter(Boolean);
+    const facts = this.factsOf(row, other);
     return [
       h("span", { class: "marks" }, [verdictMark(row.verdict), other ? verdictMark(other.verdict) : null]),
       h("span", { class: "words" }, [
@@ -86,4 +78,15 @@ class RowList {
       ]),
     ];
   }
+}
+
+function rowFacts(row) {
+  return [
+    `${row.n_steps} ${row.n_steps === 1 ? "step" : "steps"}`,
+    row.n_searches ? `${row.n_searches} ${row.n_searches === 1 ? "search" : "searches"}` : null,
+    row.tokens ? `${short(row.tokens)} tokens` : null,
+    ...(row.errors || []).map(words),
+    row.stop && row.stop !== "answered" ? words(row.stop) : null,
+    row.fate ? words(row.fate) : null,
+  ].filter(Boolean);
 }

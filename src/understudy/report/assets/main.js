@@ -15,8 +15,9 @@ function frame() {
   replace(document.getElementById("app"), [
     skip,
     h("header", { class: "topbar" }, [
-      LIVE_VIEW === "run" ? h("a", { class: "brand", href: "../../" }, "‹ all runs") : h("span", { class: "brand" }, "understudy"),
-      app.nav, h("span", { class: "gap" }), h("span", { class: "lost-contact" }, "no contact"), LIVE_VIEW === "index" ? null : app.keys, app.theme,
+      IS_LIVE && PAGE !== "index" ? h("a", { class: "brand", href: PAGE === "run" ? "../../" : "../" }, "‹ all runs") : h("span", { class: "brand" }, "understudy"),
+      PAGE === "run" ? app.nav : null, PAGE === "compare" ? h("h1", { class: "page-name" }, "Two runs side by side") : null,
+      h("span", { class: "gap" }), h("span", { class: "lost-contact" }, "no contact"), PAGE === "index" ? null : app.keys, app.theme,
     ]),
     app.main,
   ]);
@@ -68,7 +69,7 @@ function drawView() {
   document.title = `${plainly(doc.title)} · Understudy`;
 }
 
-const KEY_HELP = [["j or →", "next attempt"], ["k or ←", "previous attempt"], ["/", "search"], ["c", "compare with another system"], ["m", "steps or messages"], ["Esc", "back to the list"], ["1 – 4", "results, attempts, training, run"], ["?", "this list"]];
+const KEY_HELP = [["j or →", "next attempt"], ["k or ←", "previous attempt"], ["/", "search"], ["c", PAGE === "compare" ? "choose what to compare with" : "compare with another system"], ["m", "steps or messages"], ["Esc", "back to the list"], PAGE === "run" ? ["1 – 4", "results, attempts, training, run"] : null, ["?", "this list"]].filter(Boolean);
 
 function showKeys() {
   const dialog = h("dialog", { class: "keys", "aria-label": "Keys" }, [
@@ -91,24 +92,10 @@ function onKey(event) {
   if (event.key === "Escape" && isTyping) event.target.blur();
   else if (isTyping) return;
   else if (event.key === "?") showKeys();
-  else if (event.key >= "1" && event.key <= String(VIEWS.length)) go({ view: VIEWS[event.key - 1][0] });
-  else if (app.view !== "trajectories") return;
-  else if (!explorerKey(event.key)) return;
+  else if (PAGE === "run" && event.key >= "1" && event.key <= String(VIEWS.length)) go({ view: VIEWS[event.key - 1][0] });
+  else if (PAGE === "run" && app.view !== "trajectories") return;
+  else if (!app.explorer?.key(event.key)) return;
   event.preventDefault();
-}
-
-function explorerKey(key) {
-  const { explorer } = app;
-  if (key === "j" || key === "ArrowRight") explorer.step(1);
-  else if (key === "k" || key === "ArrowLeft") explorer.step(-1);
-  else if (key === "/") explorer.search.focus();
-  else if (key === "c") {
-    explorer.folded.open = true;
-    explorer.filters.querySelector("[data-key=vs]")?.focus();
-  } else if (key === "m") go({ ...explorer.state, raw: explorer.state.raw ? undefined : "1" }, { quietly: true });
-  else if (key === "Escape" && explorer.state.open) go({ ...explorer.state, open: undefined });
-  else return false;
-  return true;
 }
 
 const POLL_MS = 2500;
@@ -132,35 +119,19 @@ async function refreshRun() {
   drawView();
 }
 
-async function refreshIndex() {
-  const { folder, runs } = await fetchedJson("runs");
-  replace(app.main, h("div", { class: "page" }, [
-    h("h1", {}, plainly(folder)),
-    runs.length ? h("ul", { class: "runs" }, runs.map(runCard)) : h("p", { class: "note" }, "No run in this folder yet."),
-  ]));
-}
-
-function runCard(run) {
-  return h("li", {}, [
-    h("h2", {}, [h("a", { href: `./run/${encodeURIComponent(run.name)}/` }, plainly(run.name)), h("span", { class: `badge ${run.state}` }, run.state)]),
-    h("p", { class: "note" }, `${run.n_done} of ${run.n_stages} begun stages done${run.stage ? ` · ${plainly(run.stage)}` : ""}${run.created ? ` · ${run.created.replace("T", " ").slice(0, 16)}` : ""}`),
-    h("p", {}, run.systems.slice(0, 4).map(([name, average]) => h("span", { class: "best" }, [h("b", {}, percent(average)), ` ${plainly(name)}`]))),
-  ]);
-}
-
 async function start() {
   followTheme();
   frame();
-  const refresh = LIVE_VIEW === "index" ? refreshIndex : refreshRun;
+  const refresh = { run: refreshRun, index: refreshIndex, compare: refreshPairs }[PAGE];
+  if (PAGE !== "index") {
+    window.addEventListener("hashchange", PAGE === "run" ? drawView : () => app.explorer?.update(readState()));
+    window.addEventListener("keydown", onKey);
+  }
   try {
     await refresh();
   } catch (error) {
     replace(app.main, h("p", { class: "empty-note", role: "alert" }, `This could not be read: ${error.message}`));
     if (!IS_LIVE) return;
-  }
-  if (LIVE_VIEW !== "index") {
-    window.addEventListener("hashchange", drawView);
-    window.addEventListener("keydown", onKey);
   }
   document.documentElement.dataset.ready = "yes";
   if (IS_LIVE) setTimeout(follow, POLL_MS, refresh);

@@ -1,6 +1,7 @@
 // Reading one attempt, or one training example.
 
-function trajectoryView(collection, row, body, { raw = false, level = "h2" } = {}) {
+// ``head``: what stands above the verdict instead of the attempt's name and question.
+function trajectoryView(collection, row, body, { raw = false, head } = {}) {
   const { trajectory, scores = [] } = body;
   const messages = trajectory.messages;
   const steps = trajectory.steps || [];
@@ -8,8 +9,10 @@ function trajectoryView(collection, row, body, { raw = false, level = "h2" } = {
   const first = starts.length ? starts[0] : messages.length;
   const article = h("article", { class: "attempt", "aria-label": `Attempt ${plainly(row.id)}` }, [
     h("header", { class: "attempt-head" }, [
-      h("p", { class: "kicker" }, [plainly(collection.label), programBadge(collection.is_program), ` · ${plainly(row.task_set)} · ${plainly(row.id)}`]),
-      textBlock(trajectory.task.question, { className: "asked", lines: 14, draw: (text) => h(level, {}, says(text)) }),
+      head || [
+        h("p", { class: "kicker" }, [plainly(collection.label), programBadge(collection.is_program), ` · ${plainly(row.task_set)} · ${plainly(row.id)}`]),
+        questionView(trajectory),
+      ],
       verdictBox(row, trajectory, scores),
       factsList(trajectory),
     ]),
@@ -27,6 +30,10 @@ function trajectoryView(collection, row, body, { raw = false, level = "h2" } = {
     trajectory.failure ? h("p", { class: "failure" }, ["The program failed: ", says(trajectory.failure.message)]) : null,
   ]);
   return article;
+}
+
+function questionView(trajectory) {
+  return textBlock(trajectory.task.question, { className: "asked", lines: 14, draw: (text) => h("h2", {}, says(text)) });
 }
 
 function messageView(message) {

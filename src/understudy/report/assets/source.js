@@ -1,7 +1,7 @@
 // Where the data comes from: packed into this file, or asked of the viewer that served it.
 
-const LIVE_VIEW = document.documentElement.dataset.live; // "run", "index", or nothing in a file
-const IS_LIVE = LIVE_VIEW !== undefined;
+const PAGE = document.documentElement.dataset.page; // "run", "index" or "compare"
+const IS_LIVE = document.documentElement.dataset.live !== undefined;
 const ROWS_IN_CHUNK = 50;
 const CHUNKS_HELD = 16;
 
@@ -23,23 +23,25 @@ async function loadDocument() {
 
 // The bodies of one chunk, the ones used last being held.
 function loadChunk(collection, number) {
-  const place = source.document.collections.indexOf(collection);
-  const name = `${place}-${number}`;
-  const held = source.chunks.get(name) || readChunk(place, number);
+  const name = `${collection.chunks}\n${collection.version}\n${number}`;
+  const held = source.chunks.get(name) || readChunk(collection, number);
   source.chunks.delete(name);
   source.chunks.set(name, held);
+  held.catch(() => source.chunks.delete(name)); // to be asked for again
   if (source.chunks.size > CHUNKS_HELD) source.chunks.delete(source.chunks.keys().next().value);
   return held;
 }
 
-async function readChunk(place, number) {
-  const text = IS_LIVE ? await fetchedText(`chunk/${place}/${number}`) : await unpacked(`chunk-${place}-${number}`);
+async function readChunk(collection, number) {
+  const text = IS_LIVE ? await fetchedText(`${collection.chunks}/${number}`) : await unpacked(`${collection.chunks}-${number}`);
   return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
 }
 
 async function loadBody(collection, row) {
   const bodies = await loadChunk(collection, Math.floor(row.line / ROWS_IN_CHUNK));
-  return bodies[row.line % ROWS_IN_CHUNK];
+  const body = bodies[row.line % ROWS_IN_CHUNK];
+  if (!body) throw new Error("its file has become shorter than its list");
+  return body;
 }
 
 async function fetchedJson(path) {
@@ -53,7 +55,9 @@ async function fetchedText(path) {
 }
 
 async function unpacked(id) {
-  const packed = document.getElementById(id).textContent;
+  const element = document.getElementById(id);
+  if (!element) throw new Error("this part of the file is missing");
+  const packed = element.textContent;
   const bytes = Uint8Array.fromBase64
     ? Uint8Array.fromBase64(packed)
     : Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
@@ -65,6 +69,11 @@ async function unpacked(id) {
 function withDefaults(found) {
   const lists = ["systems", "comparisons", "collections", "curves", "curations", "stages", "manifest", "in_domain"];
   for (const name of lists) found[name] = found[name] || [];
-  for (const collection of found.collections) collection.rows = collection.rows || [];
+  found.collections.forEach((collection, place) => {
+    collection.rows = collection.rows || [];
+    collection.chunks = IS_LIVE ? `chunk/${addressOf(collection.key)}` : `chunk-${place}`;
+  });
   return found;
 }
+
+const addressOf = (key) => key.split("/").map(encodeURIComponent).join("/");

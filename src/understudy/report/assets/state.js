@@ -1,12 +1,12 @@
 // The place in the report is written in the address, so that every view can be linked to, and Back works.
 
-const KEYS = ["view", "c", "set", "verdict", "error", "steps", "search", "fate", "q", "vs", "flip", "open", "raw"];
+const KEYS = ["view", "c", "a", "ac", "b", "bc", "set", "verdict", "error", "steps", "search", "fate", "q", "vs", "flip", "open", "raw"];
 
 function readState() {
   const given = new URLSearchParams(location.hash.slice(1));
   const state = {};
   for (const key of KEYS) if (given.get(key)) state[key] = given.get(key);
-  state.view = state.view || "results";
+  if (PAGE === "run") state.view = state.view || "results";
   return state;
 }
 

@@ -1,26 +1,19 @@
 // Attempts: filters and list on one side, reading on the other.
 
-class Explorer {
+class Explorer extends TwoPanes {
   constructor(doc) {
+    super("Search questions, answers, texts  ( / )");
     this.doc = doc;
-    this.list = new RowList();
     this.found = new Set();
     this.choice = h("select", { id: "collection" });
     this.choice.addEventListener("change", () => go({ view: "trajectories", c: this.choice.value }));
-    this.search = h("input", { type: "search", id: "search", placeholder: "Search questions, answers, texts  ( / )", autocomplete: "off", spellcheck: "false" });
-    this.search.addEventListener("input", () => this.searchSoon());
-    this.filters = h("div", { class: "filters" });
-    this.tally = h("p", { class: "tally", role: "status" });
-    this.reader = h("div", { class: "reader", tabindex: "-1", role: "region", "aria-label": "Reading" });
-    this.box = h("div", { class: "explorer" }, [
-      h("div", { class: "side", role: "search" }, [
-        h("label", { class: "picker wide" }, [h("span", {}, "Attempts of"), this.choice]),
-        h("label", { class: "unseen", for: "search" }, "Search"), this.search,
-        this.folded = h("details", { class: "filter-fold", open: !matchMedia("(max-width: 900px)").matches }, [h("summary", {}, "Filters"), this.filters]),
-        this.tally, this.list.box,
-      ]),
-      this.reader,
-    ]);
+    this.folded = h("details", { class: "filter-fold", open: !matchMedia("(max-width: 900px)").matches }, [h("summary", {}, "Filters"), this.filters]);
+    this.frame(h("label", { class: "picker wide" }, [h("span", {}, "Attempts of"), this.choice]), this.searchField(), this.folded);
+  }
+
+  chooseOther() {
+    this.folded.open = true;
+    this.filters.querySelector("[data-key=vs]")?.focus();
   }
 
   use(doc) {
@@ -33,7 +26,7 @@ class Explorer {
     const collection = collectionOf(this.doc, state.c) || this.first();
     this.state = { ...state, c: collection?.key };
     if (!collection) {
-      replace(this.reader, h("p", { class: "empty-note" }, "This run holds no attempts yet."));
+      this.say("This run holds no attempts yet.");
       return;
     }
     if (collection !== this.collection) this.enter(collection);
@@ -58,16 +51,7 @@ class Explorer {
   }
 
   change(part) {
-    const next = { ...this.state, ...part };
-    if ("vs" in part && !part.vs) next.flip = undefined;
-    const key = document.activeElement?.dataset?.key;
-    go(next, { quietly: true });
-    if (key) this.filters.querySelector(`[data-key="${key}"]`)?.focus();
-  }
-
-  searchSoon() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.change({ q: this.search.value.trim() || undefined }), 180);
+    super.change("vs" in part && !part.vs ? { ...part, flip: undefined } : part);
   }
 
   seek(collection, words) {
@@ -105,13 +89,6 @@ class Explorer {
     this.updatePager();
   }
 
-  step(by) {
-    const rows = this.list.rows;
-    if (!rows.length) return;
-    const at = this.at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, this.at + by));
-    go({ ...this.state, open: rows[at].id }, { quietly: this.state.open !== undefined });
-  }
-
   async read() {
     const { open, vs, raw } = this.state;
     this.box.classList.toggle("reading", Boolean(open));
@@ -121,7 +98,8 @@ class Explorer {
     const isNew = this.shown === undefined || !this.shown.startsWith(`${this.collection.key}\n${open}\n`);
     this.shown = wanted;
     if (!row) {
-      replace(this.reader, h("p", { class: "empty-note" }, open ? "There is no such attempt in this run." : ["Choose an attempt to read. ", h("kbd", {}, "j"), " and ", h("kbd", {}, "k"), " go to the next and the previous one."]));
+      if (open) this.say("There is no such attempt in this run.");
+      else this.invite();
       return;
     }
     const other = collectionOf(this.doc, vs);
@@ -129,12 +107,9 @@ class Explorer {
     try {
       const [body, otherBody] = await Promise.all([loadBody(this.collection, row), twin ? loadBody(other, twin) : undefined]);
       if (this.shown !== wanted) return;
-      replace(this.reader, [this.toolbar(row, other), this.articles({ row, body }, other && { row: twin, body: otherBody, collection: other })]);
-      if (isNew) this.reader.scrollTop = 0;
-      if (isNew && matchMedia("(max-width: 900px)").matches) window.scrollTo(0, 0);
-      this.updatePager();
+      this.put(isNew, this.tools(row, other), this.articles({ row, body }, other && { row: twin, body: otherBody, collection: other }));
     } catch (error) {
-      replace(this.reader, h("p", { class: "empty-note" }, `This attempt could not be read: ${error.message}`));
+      this.say(`This attempt could not be read: ${error.message}`);
     }
   }
 
@@ -147,29 +122,15 @@ class Explorer {
     return h("div", { class: "pair" }, [first, second]);
   }
 
-  toolbar(row, other) {
-    const isExample = this.collection.kind === "curate";
-    this.position = h("span", { class: "position" });
-    this.previous = h("button", { type: "button", title: "Previous (k)", "aria-label": "Previous attempt" }, "←");
-    this.next = h("button", { type: "button", title: "Next (j)", "aria-label": "Next attempt" }, "→");
-    this.previous.addEventListener("click", () => this.step(-1));
-    this.next.addEventListener("click", () => this.step(1));
-    const fate = ["rollout", "repair"].includes(this.collection.kind) && row.fate === "kept" ? this.doc.collections.find((one) => one.kind === "curate" && (stageOf(this.doc, one.key)?.inputs || []).includes(this.collection.key)) : undefined;
-    return h("div", { class: "toolbar", role: "toolbar", "aria-label": "Attempt" }, [
-      h("a", { class: "back", href: linkTo({ ...this.state, open: undefined }) }, "‹ List"),
-      this.previous, this.next, this.position,
-      h("span", { class: "gap" }),
+  tools(row, other) {
+    const { kind, key } = this.collection;
+    const isExample = kind === "curate";
+    const fate = ["rollout", "repair"].includes(kind) && row.fate === "kept" ? this.doc.collections.find((one) => one.kind === "curate" && (stageOf(this.doc, one.key)?.inputs || []).includes(key)) : undefined;
+    return this.toolbar(
       fate ? h("a", { href: trajectoriesLink(fate.key, { open: row.id }) }, "What is learnt of it") : null,
       other ? h("a", { href: linkTo({ ...this.state, vs: undefined, flip: undefined }) }, "Close comparison") : null,
-      isExample ? null : h("a", { href: linkTo({ ...this.state, raw: this.state.raw ? undefined : "1" }) }, this.state.raw ? "As steps" : "As messages"),
-    ]);
-  }
-
-  updatePager() {
-    if (!this.position) return;
-    const n = this.list.rows.length;
-    replace(this.position, this.at < 0 ? "" : `${count(this.at + 1)} of ${count(n)}`);
-    this.previous.disabled = this.at <= 0;
-    this.next.disabled = this.at >= n - 1;
+      IS_LIVE && !isExample ? h("a", { href: `../../compare/${linkTo({ a: decodeURIComponent(location.pathname.split("/").at(-2)), ac: key, open: row.id })}` }, "Beside another run") : null,
+      isExample ? null : this.messagesLink(),
+    );
   }
 }

@@ -1,0 +1,98 @@
+"""What of a run can be put beside another run: its attempts by name and number, read one collection at a time.
+
+In: a run directory. Out: ``RunOutline``, which costs no more than counting lines, and the rows of the collections that
+a reader chooses. Not here: which rows of two runs belong together; the page pairs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from understudy.records import Metrics, Record, StageState
+from understudy.report.attempts import is_by_program, read_attempts
+from understudy.report.collect import files_version, label_of, read_comparisons, read_metrics, read_recipe
+from understudy.report.data import Collection, CollectionKind, Stage, SystemRole
+from understudy.report.stage_files import read_stages
+from understudy.report.systems import systems_of
+
+
+class CollectionOutline(Record):
+    """The attempts of one stage, without their rows."""
+
+    key: str
+    """``evaluate/<system>``, ``rollout/<stage>``, ``repair/<stage>``."""
+    kind: CollectionKind
+    label: str
+    is_program: bool = False
+    n: int
+    """Records written so far."""
+    version: str
+    """Changes when its files do."""
+
+
+class RunOutline(Record):
+    """One run among those that stand side by side."""
+
+    name: str
+    state: StageState
+    student: str = ""
+    """Key of the collection that is shown where none was chosen, empty where nothing was measured yet."""
+    collections: tuple[CollectionOutline, ...] = ()
+
+
+def outline_of(run_dir: Path, name: str = "") -> RunOutline:
+    """Say what attempts a run holds. ``name``: what the run is called; empty for the name of its directory.
+
+    Raises ``FileNotFoundError`` where there is no such directory, ``BadRecordError`` where a stage's file is damaged,
+    ``ValueError`` where the manifest is.
+    """
+    if not run_dir.is_dir():
+        raise FileNotFoundError(f"{run_dir}: expected a run directory, there is none")
+    recipe, stages = read_recipe(run_dir), read_stages(run_dir)
+    metrics = read_metrics(run_dir, stages, recipe)
+    systems = systems_of(metrics, read_comparisons(run_dir), {}, recipe.config)
+    is_running = any(stage.state is StageState.RUNNING for stage in stages)
+    return RunOutline(
+        name=name or run_dir.resolve().name,
+        state=StageState.RUNNING if is_running else StageState.DONE,
+        student=next((one.key for one in systems if one.role is SystemRole.STUDENT), ""),
+        collections=tuple(
+            CollectionOutline(
+                key=stage.key,
+                kind=CollectionKind(stage.kind.value),
+                label=label_of(stage, metrics, recipe),
+                is_program=metrics[stage.key].is_program if stage.key in metrics else is_by_program(stage),
+                n=stage.n,
+                version=attempts_version(run_dir, stage.key),
+            )
+            for stage in _with_attempts(stages, metrics)
+        ),
+    )
+
+
+def attempts_version(run_dir: Path, key: str) -> str:
+    """A text that changes when a file of the stage does."""
+    return files_version(run_dir, sorted((run_dir / key).glob("*.json*")))
+
+
+def attempts_of(run_dir: Path, key: str) -> Collection:
+    """Read the rows of one collection.
+
+    Raises ``LookupError`` where the run has none of that key, ``BadRecordError`` where a record is damaged.
+    """
+    recipe, stages = read_recipe(run_dir), read_stages(run_dir)
+    stage = next((one for one in stages if one.key == key and one.kind.has_attempts), None)
+    if stage is None:
+        raise LookupError(f"{run_dir}: there are no attempts of {key!r}")
+    metrics = read_metrics(run_dir, stages, recipe)
+    programs = {one.model for one in metrics.values() if one.is_program}
+    return read_attempts(run_dir, stage, label_of(stage, metrics, recipe), programs).collection
+
+
+def _with_attempts(stages: Sequence[Stage], metrics: Mapping[str, Metrics]) -> list[Stage]:
+    """Evaluations in the order of the table, those not yet measured behind them, then what was collected."""
+    place = {key: number for number, key in enumerate(metrics)}
+    found = [stage for stage in stages if stage.kind.has_attempts]
+    is_later = {stage.key: stage.kind.value != CollectionKind.EVALUATE.value for stage in found}
+    return sorted(found, key=lambda stage: (is_later[stage.key], place.get(stage.key, len(place))))
