@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.report.made_up import Skill, attempt, score_of, tasks_of
 from tests.report.make_run import BASELINE, STUDENT, SYSTEMS, TEACHER, make_run
-from understudy.records import Score, StageState, StopReason, Trajectory
+from understudy.records import Dropped, DropReason, Example, Score, StageState, StopReason, Trajectory
 from understudy.report import PaperCell, PaperMethod, ReportConfig, collect
 from understudy.report.as_json import as_json
 from understudy.report.bodies import bodies, chunk, chunks
 from understudy.report.data import CHUNK_ROWS, Body, SystemRole, Verdict
-from understudy.runs import append_jsonl, read_jsonl
+from understudy.runs import append_jsonl, read_jsonl, write_jsonl
 
 
 def test_every_trajectory_has_one_row_with_its_verdict(made_run: Path) -> None:
@@ -53,6 +54,32 @@ def test_fate_is_said_of_the_rollout_that_the_curation_took_from(made_run: Path)
     assert all(row.fate for row in rollout.rows)
     assert not any(row.fate for one in document.collections if one.key.startswith("evaluate") for row in one.rows)
     assert rollout.is_program
+
+
+def test_of_two_stages_with_the_same_ids_each_has_its_own_fates(made_run: Path, tmp_path: Path) -> None:
+    """As a repair and the rollout that it stands beside have."""
+    run = tmp_path / "run"
+    shutil.copytree(made_run, run)
+    again = run / "repair" / "again"
+    shutil.copytree(run / "rollout" / "teacher-agent", again)
+    path = again / "stage.json"
+    path.write_text(path.read_text().replace('"rollout"', '"repair"').replace("teacher-agent", "again"))
+    folder = run / "curate" / "teacher-agent"
+    record = json.loads((folder / "stage.json").read_text())
+    record["inputs"]["repair/again"] = "0"
+    (folder / "stage.json").write_text(json.dumps(record))
+    examples = [
+        one.model_copy(update={"stage": "repair/again"}) for one in read_jsonl(folder / "examples.jsonl", Example)
+    ]
+    write_jsonl(folder / "examples.jsonl", examples)
+    others = [
+        Dropped(trajectory_id=one.trajectory_id, stage="rollout/teacher-agent", reason=DropReason.NOT_SELECTED)
+        for one in examples
+    ]
+    write_jsonl(folder / "dropped.jsonl", others)
+    found = {one.key: {row.fate for row in one.rows if row.fate} for one in collect(run).collections}
+    assert found["repair/again"] == {"kept"}
+    assert found["rollout/teacher-agent"] == {"not_selected"}
 
 
 def test_bodies_stand_where_their_rows_say(made_run: Path) -> None:

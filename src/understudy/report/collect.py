@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from understudy.records import Comparison, Metrics, StageKind, StageState, Task
 from understudy.report.attempts import Attempts, read_attempts
 from understudy.report.config import ReportConfig
-from understudy.report.curations import fates_of, read_curation, read_examples
+from understudy.report.curations import Fates, read_curation, read_examples
 from understudy.report.data import Collection, Document, Stage
 from understudy.report.sentence import sentence_of
 from understudy.report.stage_files import read_curves, read_facts, read_stages
@@ -134,8 +134,8 @@ def _collections(run_dir: Path, stages: Sequence[Stage], attempts: Mapping[str, 
         tasks |= one.tasks
     examples: list[Collection] = []
     for stage in (stage for stage in stages if stage.kind is StageKind.CURATE):
-        examples.append(read_examples(run_dir, stage, tasks))
-        fates = fates_of(run_dir, stage.name, examples[-1].rows)
+        made, fates = read_examples(run_dir, stage, tasks)
+        examples.append(made)
         for key in stage.inputs:
             if key in found:
                 found[key] = _with_fates(found[key], fates)
@@ -144,6 +144,9 @@ def _collections(run_dir: Path, stages: Sequence[Stage], attempts: Mapping[str, 
     return (*evaluated, *collected, *examples)
 
 
-def _with_fates(collection: Collection, fates: Mapping[str, str]) -> Collection:
-    rows = tuple(row.model_copy(update={"fate": fates.get(row.id, row.fate)}) for row in collection.rows)
+def _with_fates(collection: Collection, fates: Fates) -> Collection:
+    # Where a curation took from one stage only, and outside of a walk, its files need not name the stage.
+    found = [fates.get((collection.key, row.id), fates.get(("", row.id))) for row in collection.rows]
+    pairs = zip(collection.rows, found, strict=True)
+    rows = tuple(row.model_copy(update={"fate": row.fate if fate is None else fate}) for row, fate in pairs)
     return collection.model_copy(update={"rows": rows})

@@ -7,7 +7,7 @@ of each trajectory. Not here: the choice itself (``understudy.curate``).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from understudy.records import Dropped, Example, Task
@@ -18,11 +18,23 @@ from understudy.report.rows import read_if_there, row_of_example
 KEPT = "kept"
 
 
-def read_examples(run_dir: Path, stage: Stage, tasks: Mapping[str, Task]) -> Collection:
-    """The examples of one curation as a list. ``tasks``: those of the run by id, where they are known."""
-    examples = read_if_there(run_dir / stage.key / "examples.jsonl", Example)
-    rows = tuple(row_of_example(line, one, tasks.get(one.task_id)) for line, one in enumerate(examples))
-    return Collection(key=stage.key, kind=CollectionKind.CURATE, label=stage.name, rows=rows)
+Fates = Mapping[tuple[str, str], str]
+"""(Stage, trajectory id) → ``kept`` or the reason why not."""
+
+
+def read_examples(run_dir: Path, stage: Stage, tasks: Mapping[str, Task]) -> tuple[Collection, Fates]:
+    """The examples of one curation as a list, and what became of each trajectory that it looked at.
+
+    ``tasks``: those of the run by id, where they are known.
+    """
+    fates: dict[tuple[str, str], str] = {}
+    for drop in read_if_there(run_dir / stage.key / "dropped.jsonl", Dropped):
+        fates[drop.stage, drop.trajectory_id] = drop.reason.value
+    rows: list[Row] = []
+    for line, example in enumerate(read_if_there(run_dir / stage.key / "examples.jsonl", Example)):
+        rows.append(row_of_example(line, example, tasks.get(example.task_id)))
+        fates[example.stage, example.trajectory_id] = KEPT
+    return Collection(key=stage.key, kind=CollectionKind.CURATE, label=stage.name, rows=tuple(rows)), fates
 
 
 def read_curation(run_dir: Path, stage: str) -> Curation:
@@ -38,10 +50,3 @@ def read_curation(run_dir: Path, stage: str) -> Curation:
         unit=maker.unit,
         amounts=maker.amounts(examples),
     )
-
-
-def fates_of(run_dir: Path, stage: str, kept: Iterable[Row]) -> dict[str, str]:
-    """Trajectory id → ``kept`` or the reason why not."""
-    path = run_dir / CollectionKind.CURATE / stage / "dropped.jsonl"
-    fates = {one.trajectory_id: one.reason.value for one in read_if_there(path, Dropped)}
-    return fates | {row.id: KEPT for row in kept}

@@ -79,7 +79,7 @@ function factsList(trajectory) {
 
 function exampleView(doc, collection, row, body) {
   const { example, masks = [] } = body;
-  const from = doc.collections.filter((one) => ["rollout", "repair"].includes(one.kind) && (stageOf(doc, collection.key)?.inputs || []).includes(one.key) && one.rows.some((other) => other.id === example.trajectory_id));
+  const from = doc.collections.filter((one) => ["rollout", "repair"].includes(one.kind) && (stageOf(doc, collection.key)?.inputs || []).includes(one.key) && [one.key, undefined, ""].includes(example.stage) && one.rows.some((other) => other.id === example.trajectory_id));
   return h("article", { class: "attempt", "aria-label": `Example ${plainly(row.id)}` }, [
     h("header", { class: "attempt-head" }, [
       h("p", { class: "kicker" }, [plainly(collection.label), ` · training example · ${plainly(row.id)}`]),
