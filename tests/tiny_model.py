@@ -66,10 +66,13 @@ def tiny_tokenizer(
     )
 
 
-def save_tiny_model(folder: Path, *, seed: int = 0, max_tokens: int = 2048, scale: float = 0.2) -> Path:
+def save_tiny_model(
+    folder: Path, *, seed: int = 0, max_tokens: int = 2048, scale: float = 0.2, hidden_size: int = 48
+) -> Path:
     """Write a Qwen2 of about 0.1 M parameters with its tokenizer; return the folder.
 
-    ``scale``: standard deviation of the initial weights; large enough that replies vary.
+    ``scale``: standard deviation of the initial weights; large enough that replies vary. ``hidden_size`` is that of
+    four heads: vLLM has kernels for heads of 32, not of 12.
     """
     import torch
     from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM
@@ -77,7 +80,7 @@ def save_tiny_model(folder: Path, *, seed: int = 0, max_tokens: int = 2048, scal
     tokenizer = tiny_tokenizer()
     config = Qwen2Config(
         vocab_size=len(tokenizer),
-        hidden_size=48,
+        hidden_size=hidden_size,
         intermediate_size=96,
         num_hidden_layers=2,
         num_attention_heads=4,

@@ -159,8 +159,32 @@ def test_a_server_that_gives_fewer_than_n_is_asked_for_the_rest_with_other_seeds
         running(Faulty(lambda body: reply("a", "b", "c")[:2])) as faulty,
         OpenAIChatModel(config(faulty)) as model,
     ):
-        assert [c.text for c in model.complete(ask(n=8, seed=10))] == ["a", "b", "c", "a", "b", "c", "a", "b"]
+        said = model.complete(ask(n=8, seed=10, temperature=1.0))
+    assert "".join(completion.text for completion in said) == "abcabcab"
     assert [(body["n"], body["seed"]) for body in faulty.bodies] == [(8, 10), (5, 13), (2, 16)]
+
+
+def test_greedy_completions_are_asked_for_one_at_a_time() -> None:
+    def as_vllm(body: dict[str, object]) -> Answer:
+        if body["n"] != 1 and body["temperature"] == 0:
+            return refuse(400, f"n must be 1 when using greedy sampling, got {body['n']}.")
+        return echo(body)
+
+    with running(Faulty(as_vllm)) as faulty, OpenAIChatModel(config(faulty)) as model:
+        assert [c.text for c in model.complete(ask("x", n=3))] == ["you said x"] * 3
+
+
+def test_an_endpoint_that_keeps_failing_is_said_once_and_so_is_its_return(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        running(Faulty(echo, lambda number: "500" if number < 5 else None)) as faulty,
+        OpenAIChatModel(config(faulty)) as model,
+    ):
+        for number in range(3):
+            model.complete(ask(str(number)))
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("understudy")] == [
+        f"{faulty.url} fails (InternalServerError: Error code: 500 - oops); it is tried again",
+        f"{faulty.url} answers again after 5 failures",
+    ]
 
 
 def test_when_one_endpoint_dies_the_others_take_its_share() -> None:
@@ -198,6 +222,10 @@ def test_requests_are_spread_over_the_endpoints() -> None:
         "the request exceeds the available context size (2048 tokens), try increasing it",
         "The input (3000 tokens) is longer than the model's context length (2048 tokens).",
         "Error code: context_length_exceeded",
+        # vLLM 0.32: beyond the window, and exactly as long as it
+        "This model's maximum context length is 2048 tokens. However, your prompt contains at least 2049 input tokens, "
+        "which exceeds this limit even without any output tokens. (parameter=input_tokens, value=2049)",
+        "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)",
     ],
 )
 def test_a_full_context_is_told_from_other_refusals(message: str) -> None:
@@ -224,6 +252,21 @@ def test_a_prompt_that_fits_gets_the_room_that_is_left() -> None:
     with running(Faulty(strict)) as faulty, OpenAIChatModel(config(faulty)) as model:
         assert model.complete(ask("x"))[0].text == "you said x"
     assert [body["max_tokens"] for body in faulty.bodies] == [1024, 548]
+
+
+def test_a_limit_beyond_the_window_becomes_the_window() -> None:
+    """As vLLM 0.32 has it: it cuts a limit to the room that a prompt leaves, but refuses one beyond the window."""
+
+    def as_vllm(body: dict[str, object]) -> Answer:
+        asked = body["max_tokens"]
+        assert isinstance(asked, int)
+        if asked > 2048:
+            return refuse(400, f"max_tokens={asked} cannot be greater than max_model_len=2048. Please request fewer.")
+        return echo(body)
+
+    with running(Faulty(as_vllm)) as faulty, OpenAIChatModel(config(faulty)) as model:
+        assert model.complete(ask("x", max_tokens=3000))[0].text == "you said x"
+    assert [body["max_tokens"] for body in faulty.bodies] == [3000, 2048]
 
 
 @pytest.mark.parametrize(
@@ -285,9 +328,27 @@ def test_raw_completions_send_the_ids_of_the_prompt(tiny_dir: Path) -> None:
 def test_tokens_and_money_are_counted() -> None:
     prices = {"prompt_price_usd": 2.0, "completion_price_usd": 10.0}
     with running(Faulty(lambda body: reply("a", "b"))) as faulty, OpenAIChatModel(config(faulty, **prices)) as model:
-        first, second = model.complete(ask(n=2))
+        first, second = model.complete(ask(n=2, temperature=1.0))
     assert (first.usage.prompt_tokens, second.usage.prompt_tokens) == (3, 0)
     assert (first.usage.completion_tokens, second.usage.completion_tokens) == (2, 2)
     total = first.usage + second.usage
     assert total.cost_usd == pytest.approx((3 * 2.0 + 4 * 10.0) / 1e6)
     assert total.requests == 1
+
+
+def test_no_path_to_render_with_is_told_from_no_such_model() -> None:
+    def no_path(body: dict[str, object]) -> Answer:
+        return 404, {"detail": "Not Found"}
+
+    def no_model(body: dict[str, object]) -> Answer:
+        message = "The model `m` does not exist. Valid aliases: student."
+        return 404, {"error": {"message": message, "type": "NotFoundError", "param": "model", "code": 404}}
+
+    with running(Faulty(no_path)) as faulty, OpenAIChatModel(config(faulty)) as model:
+        assert model.rendered_ids(ask().messages) is None
+    with (
+        running(Faulty(no_model)) as faulty,
+        OpenAIChatModel(config(faulty)) as model,
+        pytest.raises(ProviderError, match="does not exist"),
+    ):
+        model.rendered_ids(ask().messages)

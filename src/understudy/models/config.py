@@ -51,7 +51,8 @@ class OpenAIChatConfig(Record):
     """Name of the environment variable that holds the key. None: the server asks for none."""
     timeout_s: PositiveFloat = 600.0
     """Of one attempt at one request."""
-    max_retries: Annotated[int, Field(ge=0)] = 8
+    max_retries: Annotated[int, Field(ge=0)] = 10
+    """Ten last three to four minutes, in which vLLM reads a small model again."""
     max_retry_wait_s: PositiveFloat = 60.0
     """Longest wait before an attempt; a longer Retry-After is cut to it."""
     max_in_flight: PositiveInt = 64

@@ -1,24 +1,28 @@
 """The servers behind one model: which one is asked next, what counts as a passing failure, how long to wait.
 
-In: request bodies. Out: parsed replies, or the exception of one attempt. An endpoint that fails rests,
-longer each time, and the others take its share; when all rest, the one that wakes first is asked.
+In: what is to be asked of one server. Out: what the first that answers well says. An endpoint that fails rests,
+longer each time, and the others take its share; when all rest, the one that wakes first is asked. One that
+keeps failing is said on the log, once, and so is its return.
 """
 
 from __future__ import annotations
 
 import email.utils
+import logging
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 import openai
 from pydantic import JsonValue
 
+from understudy.models.config import OpenAIChatConfig
+from understudy.models.model import ProviderError
 from understudy.models.wire import BadReplyError, WireReply, parse_models, parse_reply, parse_tokens
 
 if TYPE_CHECKING:
@@ -27,6 +31,13 @@ if TYPE_CHECKING:
 RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 """Beside all of 500 and above."""
 LONGEST_REST_S = 30.0
+FIRST_WAIT_S = 0.5
+"""Before the second attempt; it doubles from one to the next."""
+SAID_AFTER_FAILURES = 3
+"""In a row: what passes sooner is not worth a line on the log."""
+
+_log = logging.getLogger(__name__)
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(slots=True, eq=False)
@@ -68,12 +79,33 @@ class Endpoint:
 class Endpoints:
     """All servers of a model. Safe to use from many threads."""
 
-    def __init__(self, urls: tuple[str, ...], api_key: str, timeout_s: float) -> None:
+    def __init__(self, config: OpenAIChatConfig, api_key: str) -> None:
+        self._config = config
         self._all = [
-            Endpoint(url, openai.OpenAI(base_url=url, api_key=api_key, timeout=timeout_s, max_retries=0))
-            for url in urls
+            Endpoint(url, openai.OpenAI(base_url=url, api_key=api_key, timeout=config.timeout_s, max_retries=0))
+            for url in config.base_urls
         ]
+        self._in_flight = threading.BoundedSemaphore(config.max_in_flight)
         self._lock = threading.Lock()
+
+    def ask(self, attempt_at: Callable[[Endpoint], ResultT]) -> ResultT:
+        """Try until it goes well. Raises ``ProviderError`` when the retries are used up, and refusals as they are."""
+        n_failed = 0
+        while True:
+            try:
+                with self._in_flight, self.take() as endpoint:
+                    return attempt_at(endpoint)
+            except (openai.APIConnectionError, openai.APIStatusError, BadReplyError) as error:
+                if not is_passing(error):
+                    raise
+                n_failed += 1
+                if n_failed > self._config.max_retries:
+                    raise ProviderError(
+                        f"{self._config.model} at {', '.join(self._config.base_urls)}: gave up after {n_failed} "
+                        f"attempts; the last one: {type(error).__name__}: {error}"
+                    ) from error
+                wait_s = self._wait_s(error, n_failed)
+            time.sleep(wait_s)
 
     @contextmanager
     def take(self) -> Iterator[Endpoint]:
@@ -93,28 +125,42 @@ class Endpoints:
             self._note_failure(chosen, error)
             raise
         else:
-            chosen.n_failures = 0
+            self._note_success(chosen)
         finally:
             with self._lock:
                 chosen.n_in_flight -= 1
-
-    def has_awake_other(self) -> bool:
-        """Whether the next attempt goes to another endpoint, which need not be waited for."""
-        now = time.monotonic()
-        return len(self._all) > 1 and any(endpoint.rests_until <= now for endpoint in self._all)
 
     def close(self) -> None:
         """Close all connections."""
         for endpoint in self._all:
             endpoint.client.close()
 
+    def _wait_s(self, error: Exception, n_failed: int) -> float:
+        """Before the next attempt of a request."""
+        now = time.monotonic()
+        if len(self._all) > 1 and any(endpoint.rests_until <= now for endpoint in self._all):
+            return with_jitter(0.02)  # it goes to another endpoint, which need not be waited for
+        longest_s = self._config.max_retry_wait_s
+        asked = retry_after_s(error)
+        return with_jitter(min(longest_s, FIRST_WAIT_S * 2 ** min(n_failed - 1, 16) if asked is None else asked))
+
     def _note_failure(self, endpoint: Endpoint, error: Exception) -> None:
-        if len(self._all) == 1 or not is_passing(error):
-            return  # a lone server is never rested: one request's failure says little about the next
+        if not is_passing(error):
+            return
         with self._lock:
             endpoint.n_failures += 1
-            rest_s = min(LONGEST_REST_S, 0.5 * 2**endpoint.n_failures)
-            endpoint.rests_until = time.monotonic() + max(rest_s, retry_after_s(error) or 0.0)
+            n_failures = endpoint.n_failures
+            if len(self._all) > 1:  # a lone server is never rested: one request's failure says little about the next
+                rest_s = min(LONGEST_REST_S, FIRST_WAIT_S * 2 ** min(n_failures, 8))
+                endpoint.rests_until = time.monotonic() + max(rest_s, retry_after_s(error) or 0.0)
+        if n_failures == SAID_AFTER_FAILURES:
+            _log.warning("%s fails (%s: %s); it is tried again", endpoint.url, type(error).__name__, error)
+
+    def _note_success(self, endpoint: Endpoint) -> None:
+        with self._lock:
+            n_failures, endpoint.n_failures = endpoint.n_failures, 0
+        if n_failures >= SAID_AFTER_FAILURES:
+            _log.warning("%s answers again after %d failures", endpoint.url, n_failures)
 
 
 def is_passing(error: Exception) -> bool:

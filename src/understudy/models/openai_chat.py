@@ -13,19 +13,18 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import openai
-import stamina
 from pydantic import JsonValue
 
 from understudy.models.config import OpenAIChatConfig
-from understudy.models.endpoints import Endpoint, Endpoints, is_passing, retry_after_s, with_jitter
+from understudy.models.endpoints import Endpoints
 from understudy.models.model import ContextFullError, ProviderError, Request
-from understudy.models.wire import BadReplyError, WireChoice, WireReply, room_in_context, says_context_is_full
+from understudy.models.wire import WireChoice, WireReply, room_in_context, says_context_is_full
 from understudy.records import Completion, FinishReason, Message, PrefixDelivery, Usage
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 CONTINUING_SERVERS = frozenset({"vllm", "sglang", "understudy"})
 """``owned_by`` in the model lists of servers that continue an assistant message."""
-
-ResultT = TypeVar("ResultT")
 
 
 class OpenAIChatModel:
@@ -46,8 +43,7 @@ class OpenAIChatModel:
         """Raises ``ValueError`` where the key's environment variable is not set. Connects to nothing yet."""
         self.name = config.model
         self._config = config
-        self._endpoints = Endpoints(config.base_urls, _api_key(config), config.timeout_s)
-        self._in_flight = threading.BoundedSemaphore(config.max_in_flight)
+        self._endpoints = Endpoints(config, _api_key(config))
         self._delivery = None if config.prefix_delivery == "auto" else PrefixDelivery(config.prefix_delivery)
         self._delivery_lock = threading.Lock()
         self._refuses_schemas = False
@@ -73,7 +69,9 @@ class OpenAIChatModel:
         while len(completions) < request.n:
             # Another seed, or a server that ignores n would say the same thing again.
             seed = None if request.seed is None else (request.seed + len(completions)) % 2**31
-            rest = replace(request, n=request.n - len(completions), seed=seed)
+            # vLLM refuses more than one greedy completion at a time.
+            n = 1 if request.temperature == 0 else request.n - len(completions)
+            rest = replace(request, n=n, seed=seed)
             completions.extend(self._ask(rest)[: rest.n])
         return tuple(completions)
 
@@ -93,7 +91,7 @@ class OpenAIChatModel:
             **self._config.extra_body,
         }
         try:
-            reply = self._persist(lambda endpoint: endpoint.continue_text(self.name, body))
+            reply = self._endpoints.ask(lambda endpoint: endpoint.continue_text(self.name, body))
         except openai.APIStatusError as error:
             self._room_after(error)
             raise ContextFullError(f"{self.name}: {error}") from error
@@ -109,9 +107,9 @@ class OpenAIChatModel:
         """What the model reads before it speaks, as the server renders it; None where it offers no ``/tokenize``."""
         said: list[JsonValue] = [{"role": one.role.value, "content": one.content} for one in messages]
         try:
-            return self._persist(lambda endpoint: endpoint.tokenize(self.name, said))
+            return self._endpoints.ask(lambda endpoint: endpoint.tokenize(self.name, said))
         except openai.APIStatusError as error:
-            if error.status_code in (404, 405):
+            if error.status_code in (404, 405) and not _is_about_model(error):
                 return None
             raise ProviderError(f"{self.name}: the server refuses to render messages: {error}") from error
 
@@ -129,7 +127,7 @@ class OpenAIChatModel:
 
     def _owner(self) -> str:
         try:
-            return self._persist(lambda endpoint: endpoint.owner_of(self.name))
+            return self._endpoints.ask(lambda endpoint: endpoint.owner_of(self.name))
         except openai.APIStatusError as error:
             if error.status_code in (404, 405):
                 return ""  # no list of models
@@ -140,10 +138,10 @@ class OpenAIChatModel:
         try:
             if self._renderer is None:
                 body = self._chat_body(request)
-                reply = self._persist(lambda endpoint: endpoint.chat(self.name, body))
+                reply = self._endpoints.ask(lambda endpoint: endpoint.chat(self.name, body))
             else:
                 body = self._raw_body(request, self._renderer)
-                reply = self._persist(lambda endpoint: endpoint.continue_text(self.name, body))
+                reply = self._endpoints.ask(lambda endpoint: endpoint.continue_text(self.name, body))
         except openai.APIStatusError as error:
             if self._sends_schema(request) and _may_be_about_schema(error):
                 return self._ask_without_schema(request)
@@ -167,38 +165,6 @@ class OpenAIChatModel:
         if error.status_code not in (400, 413, 422) or not says_context_is_full(str(error)):
             raise ProviderError(f"{self.name}: the server refuses the request: {error}") from error
         return room_in_context(str(error)) or 0
-
-    def _persist(self, attempt_at: Callable[[Endpoint], ResultT]) -> ResultT:
-        """Try until it goes well. Raises ``ProviderError`` when the retries are used up, and refusals as they are."""
-        attempts = self._config.max_retries + 1
-        try:
-            for attempt in stamina.retry_context(
-                on=self._backoff,
-                attempts=attempts,
-                timeout=None,
-                wait_initial=0.5,
-                wait_max=self._config.max_retry_wait_s,
-                wait_jitter=0.5,
-            ):
-                with attempt, self._in_flight, self._endpoints.take() as endpoint:
-                    return attempt_at(endpoint)
-        except (openai.APIConnectionError, openai.APIStatusError, BadReplyError) as error:
-            if not is_passing(error):
-                raise
-            raise ProviderError(
-                f"{self.name} at {', '.join(self._config.base_urls)}: gave up after {attempts} attempts; "
-                f"the last one: {type(error).__name__}: {error}"
-            ) from error
-        raise AssertionError("unreachable: the last attempt raises")
-
-    def _backoff(self, error: Exception) -> bool | float:
-        """False: do not try again. True: wait as the schedule has it. A number: wait so many seconds."""
-        if not is_passing(error):
-            return False
-        if self._endpoints.has_awake_other():
-            return with_jitter(0.02)
-        asked = retry_after_s(error)
-        return True if asked is None else with_jitter(min(asked, self._config.max_retry_wait_s))
 
     def _chat_body(self, request: Request) -> dict[str, JsonValue]:
         body = self._sampling(request)
@@ -259,6 +225,11 @@ class OpenAIChatModel:
 def _may_be_about_schema(error: openai.APIStatusError) -> bool:
     """Servers word this refusal in many ways; what it is not about is a full context."""
     return error.status_code in (400, 422) and not says_context_is_full(str(error))
+
+
+def _is_about_model(error: openai.APIStatusError) -> bool:
+    """A 404 is said for a missing path, but by vLLM and our own server for a missing model too."""
+    return error.param == "model" or error.code == "model_not_found"
 
 
 def _token_shares(reply: WireReply) -> list[int]:

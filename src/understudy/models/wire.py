@@ -123,13 +123,17 @@ def parse_models(content: bytes) -> WireModels:
 
 _FULL = re.compile(
     r"maximum context length|context_length_exceeded|maximum (?:model|prompt|input) length|max_model_len"
-    r"|context length|context window|context size|prompt is too long|input is too long|too many tokens",
+    r"|context length|context window|context size|prompt is too long|input is too long|too many tokens"
+    # vLLM, of a prompt that fills the window to the last token; nobody here asks for fewer than one.
+    r"|max_tokens must be at least 1, got",
     re.IGNORECASE,
 )
 _WINDOW = re.compile(r"(?:context length|context window|context size)\D{0,40}?(\d+)", re.IGNORECASE)
 _PROMPT = re.compile(
     r"(\d+) (?:input tokens|tokens? (?:in|from) the (?:messages|prompt|input)|in the messages)", re.IGNORECASE
 )
+_LIMIT = re.compile(r"max_tokens=\d+ cannot be greater than max_model_len=(\d+)", re.IGNORECASE)
+"""vLLM, of a limit beyond the whole window, before it looks at the prompt. A limit within the window it cuts itself."""
 
 
 def says_context_is_full(text: str) -> bool:
@@ -138,6 +142,11 @@ def says_context_is_full(text: str) -> bool:
 
 
 def room_in_context(text: str) -> int | None:
-    """Tokens left for the reply, where the refusal names the window and the prompt's share of it."""
+    """Tokens left for the reply, where the refusal names the window and the prompt's share of it.
+
+    The whole window where the server has not looked at the prompt yet.
+    """
+    if limit := _LIMIT.search(text):
+        return int(limit[1])
     window, prompt = _WINDOW.search(text), _PROMPT.search(text)
     return int(window[1]) - int(prompt[1]) if window and prompt else None
