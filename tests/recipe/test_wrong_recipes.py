@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from understudy.recipe import RecipeError, load_recipe
+from understudy.recipe import PublishedStage, Recipe, RecipeError, load_recipe
+from understudy.records import TaskKind
 
 GOOD = """\
 name: small
@@ -33,6 +34,8 @@ report:
   baseline: taught student
 """
 
+ROLLOUT = "{tasks: [train], model: teacher, agent: agent}"
+
 # What is written instead of what, and what the message must name.
 WRONG = [
     ("seed: 3", "sed: 3", ["line 2", "sed", "unknown key", "did you mean `seed`"]),
@@ -58,6 +61,25 @@ WRONG = [
     ("[train], model", "[training], model", ["line 14", "rollout.taught.tasks.0", "train, test", "'training'"]),
     ("[train], model", "train, model", ["line 14", "rollout.taught.tasks", "expected a list", "'train'"]),
     ("model: teacher,", "model: teecher,", ["rollout.taught.model", "teacher", "'teecher'"]),
+    (ROLLOUT, "{published: rows.jsonl}", ["line 14", "rollout.taught.kind", "is missing"]),
+    (
+        ROLLOUT,
+        "{published: rows.jsonl, kind: facts}",
+        ["line 14", "rollout.taught.kind", "'fact' or 'maths'", "'facts'"],
+    ),
+    (ROLLOUT, "{published: r.jsonl, kind: fact, agnet: x}", ["rollout.taught.agnet", "did you mean `agent`"]),
+    (ROLLOUT, "{published: r.jsonl, kind: fact, model: teacher}", ["rollout.taught.model", "published, kind, agent"]),
+    (
+        ROLLOUT,
+        "{published: r.jsonl, kind: fact, agent: agent}",
+        ["rollout.taught.agent", "chain_of_thought", "'agent'"],
+    ),
+    (ROLLOUT, "{publisht: r.jsonl, tasks: [train], model: teacher, agent: agent}", ["publisht", "unknown key"]),
+    (
+        ROLLOUT,
+        "{published: r.jsonl, kind: fact}\nrepair: {again: {rollout: taught, teacher: teacher}}",
+        ["repair.again.rollout", "(none is defined)", "'taught'"],
+    ),
     ("agent: agent}\ncurate", "agent: actor}\ncurate", ["rollout.taught.agent", "agent, cot", "'actor'"]),
     ("rollouts: [taught]", "rollouts: [tought]", ["line 16", "curate.taught.rollouts.0", "taught", "'tought'"]),
     ("rollouts: [taught]", "rollouts: []", ["curate.taught.rollouts", "at least 1"]),
@@ -122,6 +144,16 @@ def test_the_recipe_that_the_cases_spoil_is_good(tmp_path: Path) -> None:
         "train/taught",
         "evaluate/taught",
     ]
+
+
+def test_published_attempts_stand_in_for_a_rollout(tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(GOOD.replace(ROLLOUT, "{published: rows.jsonl, kind: maths}"))
+    recipe = load_recipe(path)
+    stage = recipe.rollout["taught"]
+    assert isinstance(stage, PublishedStage)
+    assert (stage.published, stage.kind, recipe.acted) == (Path("rows.jsonl"), TaskKind.MATHS, {})
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe, "a manifest brings it back"
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from understudy.curate.chat import Conversation
 from understudy.curate.config import ChatMix, CurateConfig, Filter, Selection, SpanWeights
 from understudy.curate.curation import Curated, Opening, curate
 from understudy.curate.export import Provenance, data_card, export, write_curated
-from understudy.curate.importing import import_trajectories
+from understudy.curate.importing import NO_REFERENCE, import_trajectories
 from understudy.curate.repair import Repair, RepairConfig, RepairingModel, repair
 from understudy.curate.selection import Student
 
 __all__ = [
+    "NO_REFERENCE",
     "ChatMix",
     "Conversation",
     "CurateConfig",

@@ -6,6 +6,7 @@ Config stops at this door: rooms get their own configs, never the recipe.
 from understudy.recipe.errors import RecipeError
 from understudy.recipe.schema import (
     EvaluateStage,
+    PublishedStage,
     Recipe,
     RepairStage,
     StageRef,
@@ -17,6 +18,7 @@ from understudy.recipe.schema import (
 
 __all__ = [
     "EvaluateStage",
+    "PublishedStage",
     "Recipe",
     "RecipeError",
     "RepairStage",

@@ -135,6 +135,8 @@ def _choose(kind: object, place: object) -> object:
         models = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]
         tag = place.get("kind") if isinstance(place, dict) else None
         named = [m for m in models if "kind" in m.model_fields and m.model_fields["kind"].default == tag]
+        if not named and isinstance(place, dict):
+            models.sort(key=lambda model: -len(model.model_fields.keys() & place.keys()))  # the one meant, most likely
         return (named or models or members or [None])[0]
     return kind
 

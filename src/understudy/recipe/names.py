@@ -32,7 +32,7 @@ def dangling_names(recipe: Recipe) -> Iterator[str]:
 
 
 def _in_rollouts(recipe: Recipe, models: list[str]) -> Iterator[str]:
-    for name, stage in recipe.rollout.items():
+    for name, stage in recipe.acted.items():
         for number, tasks in enumerate(stage.tasks):
             yield from _unknown(f"rollout.{name}.tasks.{number}", tasks, recipe.tasks)
         yield from _unknown(f"rollout.{name}.model", stage.model, models)
@@ -45,11 +45,11 @@ def _in_rollouts(recipe: Recipe, models: list[str]) -> Iterator[str]:
 
 def _in_repairs(recipe: Recipe, models: list[str]) -> Iterator[str]:
     for name, stage in recipe.repair.items():
-        yield from _unknown(f"repair.{name}.rollout", stage.rollout, recipe.rollout)
+        yield from _unknown(f"repair.{name}.rollout", stage.rollout, recipe.acted)
         yield from _unknown(f"repair.{name}.teacher", stage.teacher, models)
         if stage.teacher_agent is not None:
             yield from _unknown(f"repair.{name}.teacher_agent", stage.teacher_agent, recipe.agents)
-        rollout = recipe.rollout.get(stage.rollout)
+        rollout = recipe.acted.get(stage.rollout)
         if rollout is not None and rollout.first_thoughts is not None:
             yield f"repair.{name}.rollout: expected attempts without first thoughts; came {stage.rollout!r}"
 

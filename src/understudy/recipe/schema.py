@@ -15,9 +15,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationError, model_validator
 
 from understudy.agents import AgentConfig, FirstThoughtConfig
 from understudy.curate import CurateConfig, RepairConfig
@@ -26,7 +26,7 @@ from understudy.models import ModelConfig
 from understudy.recipe.errors import RecipeError, describe
 from understudy.recipe.names import dangling_names
 from understudy.recipe.text import RecipeText, read_recipe_text, with_overrides
-from understudy.records import Manifest, Record, StageKind
+from understudy.records import Manifest, Record, StageKind, TaskKind
 from understudy.report import ReportConfig
 from understudy.retrieval import RetrievalConfig
 from understudy.rollout import RolloutConfig
@@ -58,6 +58,22 @@ class RolloutStage(RolloutConfig):
     agent: str
     first_thoughts: str | None = None
     """The ``prefixes`` stage whose first thoughts the agent is given."""
+
+
+class PublishedStage(Record):
+    """Attempts that were made elsewhere stand in for a rollout: a file instead of a model, an agent and tasks."""
+
+    published: Path
+    """JSONL or JSON in one of the shapes that ``understudy.curate.import_trajectories`` reads."""
+    kind: TaskKind
+    """Of all its tasks; by it those are graded that come without a score."""
+    agent: Literal["code_agent", "chain_of_thought"] = "code_agent"
+    """What the attempts are: an agent's, whose replies act by code, or chains of thought."""
+
+
+def _is_published(stage: object) -> str:
+    is_published = "published" in stage if isinstance(stage, dict) else isinstance(stage, PublishedStage)
+    return "[published]" if is_published else "[acted]"
 
 
 class PrefixStage(FirstThoughtConfig):
@@ -140,7 +156,13 @@ class Recipe(Record):
     grading: GradingConfig = GradingConfig()
     judge: str | None = None
     """The model that judges, where ``grading.kind`` is ``judge``."""
-    rollout: dict[Name, RolloutStage] = {}
+    rollout: dict[
+        Name,
+        Annotated[
+            Annotated[RolloutStage, Tag("[acted]")] | Annotated[PublishedStage, Tag("[published]")],
+            Discriminator(_is_published),
+        ],
+    ] = {}
     prefixes: dict[Name, PrefixStage] = {}
     repair: dict[Name, RepairStage] = {}
     curate: dict[Name, CurateStage] = {}
@@ -161,6 +183,8 @@ class Recipe(Record):
         match ref.kind:
             case StageKind.ROLLOUT:
                 rollout = self.rollout[ref.name]
+                if isinstance(rollout, PublishedStage):
+                    return []
                 given = (
                     [StageRef(kind=StageKind.PREFIXES, name=rollout.first_thoughts)] if rollout.first_thoughts else []
                 )
@@ -168,7 +192,7 @@ class Recipe(Record):
             case StageKind.REPAIR:
                 repair = self.repair[ref.name]
                 wrong = StageRef(kind=StageKind.ROLLOUT, name=repair.rollout)
-                return [wrong, *trained(self.rollout[repair.rollout].model), *trained(repair.teacher)]
+                return [wrong, *trained(self.acted[repair.rollout].model), *trained(repair.teacher)]
             case StageKind.PREFIXES:
                 return [StageRef(kind=StageKind.ROLLOUT, name=self.prefixes[ref.name].rollout)]
             case StageKind.CURATE:
@@ -184,6 +208,11 @@ class Recipe(Record):
                 return [examples, *trained(distilled.student), *trained(distilled.teacher)]
             case StageKind.EVALUATE:
                 return trained(self.evaluate[ref.name].model)
+
+    @property
+    def acted(self) -> dict[str, RolloutStage]:
+        """Rollouts in which an agent of this recipe acts: all but the published ones."""
+        return {name: stage for name, stage in self.rollout.items() if isinstance(stage, RolloutStage)}
 
     def _named_stages(self) -> Iterator[StageRef]:
         for kind in StageKind:

@@ -5,8 +5,11 @@ In: props and a stage that has attempts. Out: records, or new scores. Not here: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
+from understudy.curate import NO_REFERENCE
 from understudy.grading import grade_all
 from understudy.parallel import Progress
 from understudy.recipe import StageRef
@@ -37,13 +40,29 @@ def read_graded(props: Props, ref: StageRef) -> tuple[list[Trajectory], list[Sco
     return list(read_trajectories(trajectories_path(props, ref))), list(read_jsonl(scores_path(props, ref), Score))
 
 
-def grade_stage(props: Props, ref: StageRef) -> list[Score]:
-    """Grade all attempts of a stage and write ``scores.jsonl`` whole."""
+def grade_stage(props: Props, ref: StageRef, given: Mapping[str, Score] = MappingProxyType({})) -> list[Score]:
+    """Grade all attempts of a stage and write ``scores.jsonl`` whole.
+
+    ``given``: verdicts that stand, by trajectory id.
+    """
     trajectories = list(read_trajectories(trajectories_path(props, ref)))
-    scores = []
-    with Progress(f"{ref} grading", len(trajectories), quiet=props.quiet) as progress:
-        for score in grade_all(props.grader(), trajectories):
-            scores.append(score)
+    graded = dict(given)
+    ungraded = [one for one in trajectories if one.id not in given and one.task.answer != NO_REFERENCE]
+    with Progress(f"{ref} grading", len(ungraded), quiet=props.quiet) as progress:
+        for score in grade_all(props.grader(), ungraded) if ungraded else ():
+            graded[score.trajectory_id] = score
             progress.advance()
+    scores = [graded.get(one.id) or _without_reference(one) for one in trajectories]
     write_jsonl(scores_path(props, ref), scores)
     return scores
+
+
+def _without_reference(trajectory: Trajectory) -> Score:
+    return Score(
+        trajectory_id=trajectory.id,
+        grader="none",
+        grader_version="1",
+        correct=None,
+        answer=trajectory.answer,
+        explanation="the file it comes from names neither a reference answer nor a score",
+    )

@@ -72,7 +72,7 @@ def _repair_all(props: Props, stage: RepairStage, todo: list[Wrong], path: Path,
 
 
 def _open_repair(props: Props, stage: RepairStage, stack: ExitStack) -> Callable[[Wrong], RepairedAttempt]:
-    rollout = props.recipe.rollout[stage.rollout]
+    rollout = props.recipe.acted[stage.rollout]
     student, teacher = (
         stack.enter_context(closing(open_model(props.model_config(name)))) for name in (rollout.model, stage.teacher)
     )

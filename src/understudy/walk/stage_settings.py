@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from understudy.agents import PromptSetName, prompts_hash
-from understudy.recipe import Recipe, StageRef
+from understudy.recipe import PublishedStage, Recipe, StageRef
 from understudy.records import Record, StageKind
 from understudy.runs import digest
 
@@ -51,7 +51,10 @@ def settings_of(recipe: Recipe, ref: StageRef) -> dict[str, JsonValue]:
     match ref.kind:
         case StageKind.ROLLOUT:
             rollout = recipe.rollout[ref.name]
-            settings |= _stage_props(recipe, rollout.model, rollout.agent, rollout.tasks)
+            if isinstance(rollout, PublishedStage):
+                settings |= {"content": _file_digest(rollout.published), "grading": _plain(recipe.grading)}
+            else:
+                settings |= _stage_props(recipe, rollout.model, rollout.agent, rollout.tasks)
         case StageKind.EVALUATE:
             evaluate = recipe.evaluate[ref.name]
             settings |= _stage_props(recipe, evaluate.model, evaluate.agent, evaluate.tasks)
@@ -118,6 +121,14 @@ def folder_digest(folder: Path) -> str:
         seen.update(f"{file.name}:{stat.st_size}:".encode())
         seen.update(file.read_bytes() if stat.st_size <= _WHOLE_FILE_BYTES else str(stat.st_mtime_ns).encode())
     return seen.hexdigest()[:16]
+
+
+def _file_digest(path: Path) -> str:
+    """Raises ``FileNotFoundError``."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected a file of published attempts, there is none")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _plain(record: Record) -> JsonValue:

@@ -14,7 +14,7 @@ from understudy.agents import make_first_thoughts
 from understudy.curate import curate, write_curated
 from understudy.evaluate import measure
 from understudy.models.scoring import Scorer
-from understudy.recipe import StageRef, attempts_named, trained
+from understudy.recipe import PublishedStage, StageRef, attempts_named, trained
 from understudy.records import FirstThought, Score, StageKind, Task, Trajectory
 from understudy.rollout import RolloutConfig, RolloutSummary, read_trajectories, rollout
 from understudy.runs import derive_seed, read_jsonl, write_atomic, write_jsonl
@@ -26,6 +26,7 @@ from understudy.walk.attempts import (
     trajectories_path,
 )
 from understudy.walk.props import Props
+from understudy.walk.published import run_published
 from understudy.walk.repairs import run_repair
 from understudy.walk.students import prove_student
 
@@ -49,6 +50,8 @@ def run_stage(props: Props, ref: StageRef) -> Counts:
 
 def _run_rollout(props: Props, ref: StageRef) -> Counts:
     stage = props.recipe.rollout[ref.name]
+    if isinstance(stage, PublishedStage):
+        return run_published(props, ref, stage)
     thoughts = () if stage.first_thoughts is None else _first_thoughts(props, stage.first_thoughts)
     return _attempt(props, ref, stage, stage.model, stage.agent, props.all_tasks(stage.tasks), thoughts)
 

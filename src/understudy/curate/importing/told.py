@@ -1,0 +1,124 @@
+"""What a row of others tells of an attempt, in our words.
+
+In: replies, errors and observations as smolagents words them. Out: messages in our roles, facts of steps. Not here:
+where a row keeps them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+
+from understudy.agents.parsing import END_CODE, THOUGHT_LABEL, completed, parse_reply
+from understudy.records import (
+    ExecutionStatus,
+    Message,
+    ParseProblem,
+    Role,
+    Step,
+    StopReason,
+    Timing,
+    Usage,
+)
+
+STEP_LIMIT_MARK = "Reached max steps"
+PARSE_ERROR_MARK = "Error in code parsing"
+TIMEOUT_MARK = "exceeded the maximum execution time"
+NEW_TASK = "New task:\n"
+ENDS_OPEN = "it ends without an answer, and not at a step limit"
+CARRY_OUT_PLAN = "Now proceed and carry out this plan."
+_TAGGED = re.compile(r"<code>(.*?)</code>", re.DOTALL)
+_FENCED = re.compile(r"```(?:python|py)\n(.*?)\n```(?:<end_code>)?", re.DOTALL)
+_CODE_LABEL = re.compile(r"^[ \t]*Code:[ \t]*$", re.MULTILINE)
+_CAUSE = re.compile(r"due to: (\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One attempt, whatever shape it came in."""
+
+    question: str
+    messages: tuple[Message, ...]
+    steps: tuple[Step, ...]
+    stop_reason: StopReason
+    answer: str | None
+    answer_was_asked: bool = False
+    failure: str = ""
+    """What failed in the program, where the row says so."""
+    usage: Usage = field(default_factory=Usage)
+    timing: Timing = field(default_factory=Timing)
+
+
+@dataclass(slots=True)
+class Dialogue:
+    """Messages as they come; neighbours of one role become one, since chat templates want roles to alternate."""
+
+    messages: list[Message] = field(default_factory=list)
+
+    def say(self, role: Role, text: str) -> int:
+        """Add words; return the number of the message that they are in."""
+        if self.messages and self.messages[-1].role is role:
+            text = f"{self.messages.pop().content}\n{text}"
+        self.messages.append(Message(role=role, content=text))
+        return len(self.messages) - 1
+
+
+def in_our_form(reply: str, code: str | None = None) -> str:
+    """A reply in the form that our agents speak and students learn: thought, ``Code:``, one closed block.
+
+    ``code``: what smolagents ran of the reply, where that is known. Replies with ``<code>`` tags, several blocks, bare
+    code or JSON of thought and code are put into the form; a reply that has it stays, and so does one without code.
+    """
+    ran = code if code is not None else "\n\n".join(block.strip() for block in _TAGGED.findall(reply))
+    has_form = parse_reply(reply).code
+    if not ran.strip() or (has_form is not None and has_form.strip() == ran.strip()):
+        return completed(reply)
+    thought = _thought(reply, ran).strip()
+    label = "" if not thought or thought.startswith(THOUGHT_LABEL) else f"{THOUGHT_LABEL} "
+    said = f"{label}{thought}\n" if thought else ""
+    return f"{said}Code:\n```py\n{ran.strip()}\n```{END_CODE}"
+
+
+def _thought(reply: str, code: str) -> str:
+    """What a reply says beside its code."""
+    if reply.strip() == code.strip():
+        return ""
+    try:
+        parts = json.loads(reply)
+    except json.JSONDecodeError:
+        outside = _TAGGED.sub("", reply) if _TAGGED.search(reply) else _FENCED.sub("", reply)
+        return re.sub(r"\n{3,}", "\n\n", _CODE_LABEL.sub("", outside))
+    return str(parts.get("thought", "")) if isinstance(parts, dict) else reply
+
+
+def step_of(
+    message_index: int,
+    reply: str,
+    error: str | None,
+    *,
+    ran: bool,
+    is_final: bool,
+    usage: Usage | None = None,
+    timing: Timing | None = None,
+) -> Step:
+    """Facts of one step. ``error``: as smolagents told it to the model; ``ran``: some code was run."""
+    problem = parse_reply(reply).problem
+    if error is not None and PARSE_ERROR_MARK in error:
+        problem = problem or ParseProblem.NO_CODE
+    status, cause = None, ""
+    if problem is None and error is not None:
+        status = ExecutionStatus.TIMEOUT if TIMEOUT_MARK in error else ExecutionStatus.ERROR
+        found = _CAUSE.search(error)
+        cause = found[1] if found else ""
+    elif problem is None and ran:
+        status = ExecutionStatus.OK
+    return Step(
+        message_index=message_index,
+        parse_problem=problem,
+        execution_status=status,
+        error_name=cause,
+        is_final=is_final and problem is None,
+        usage=usage or Usage(),
+        timing=timing or Timing(),
+    )
