@@ -1,7 +1,7 @@
 """Trained tokens a second: our layout of rows beside padded batches, on the lengths of agent trajectories.
 
     python -m benchmarks.bench_train                         a small model, on whatever is here
-    python -m benchmarks.bench_train --shape qwen2.5-0.5b    random weights of that shape, for a GPU
+    python -m benchmarks.bench_train --shape qwen2.5-0.5b --peak-tflops 989    random weights of that shape, on an H100
 
 Three ways train the same model on the same sequences, eight a step, each in a process of its own:
 
@@ -12,6 +12,10 @@ Three ways train the same model on the same sequences, eight a step, each in a p
 Lengths are log-normal around ``--median`` tokens (sigma 0.6, cut at eight times the median), about a third of them
 trained: what agent trajectories look like, which spread far more than chat data does. Seconds are those of the
 training loop, without start-up. Memory is the peak of the process (CPU) or of the GPU's allocator.
+
+TFLOP/s are those of the matrix products that the task needs, the same for all three ways (``needed_flops``): what a way
+computes in vain, on padding or in logits that nobody asked for, does not count. Their share of the card's peak is the
+model FLOPs utilisation, MFU (Chowdhery et al. 2022, appendix B).
 """
 
 from __future__ import annotations
@@ -25,13 +29,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from understudy.records import Example, Message, Role, TrainSpan
 from understudy.runs import read_jsonl, write_jsonl
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 WAYS = ("understudy", "padded", "trl")
 BATCH_SIZE = 8
@@ -53,6 +61,7 @@ class Measured(BaseModel):
     cpu_s: float
     peak_bytes: int
     parameters: int
+    needed_flops: int
 
 
 def main() -> None:
@@ -62,6 +71,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--median", type=int, default=160, help="tokens; real trajectories have about 1,500")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--peak-tflops", type=float, help="dense bf16 TFLOP/s of the card's data sheet; shows MFU")
     parser.add_argument("--repeats", type=int, default=2, help="the fastest of so many runs is shown")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -73,6 +83,23 @@ def main() -> None:
         _prepare(options, Path(folder))
         runs = [_child(way, folder) for _ in range(options.repeats) for way in WAYS]
     _show([min((run for run in runs if run.way == way), key=lambda run: run.cpu_s) for way in WAYS], options)
+
+
+def needed_flops(config: PreTrainedConfig, lengths: Sequence[int], n_trained: int) -> int:
+    """FLOPs of the matrix products of one pass of full fine-tuning over sequences of a decoder with gated MLPs.
+
+    ``lengths``: tokens of each sequence; ``n_trained``: targets of all of them, the only places that need logits. A
+    product of (m, k) and (k, n) takes 2 m k n. Attention is causal: a token meets itself and those before it. The
+    backward pass takes twice the forward. Computing activations again, softmax, norms and the optimiser do not count.
+    """
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    queries, keys = config.num_attention_heads * head_dim, config.num_key_value_heads * head_dim
+    in_layer = config.hidden_size * (2 * queries + 2 * keys + 3 * config.intermediate_size)
+    per_pair = 2 * queries  # a query with a key, and a weight with a value
+    pairs = sum(length * (length + 1) // 2 for length in lengths)
+    layers = config.num_hidden_layers * (sum(lengths) * in_layer + pairs * per_pair)
+    head = n_trained * config.hidden_size * config.vocab_size
+    return 3 * 2 * (layers + head)
 
 
 def _child(way: str, folder: str) -> Measured:
@@ -131,20 +158,24 @@ def _digits(numbers: random.Random, n: int) -> str:
 
 def _measure(options: argparse.Namespace) -> Measured:
     import torch
+    from transformers import AutoConfig
 
     torch.set_num_threads(options.threads)
     ways = {"understudy": _with_understudy, "padded": _with_padding, "trl": _with_trl}
     wall_s, cpu_s, parameters = ways[options.way](options)
     sequences = _encoded(options.folder)
+    lengths = [len(one["input_ids"]) for one in sequences]
+    n_trained = sum(label != -100 for one in sequences for label in one["labels"])
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else _peak_resident_bytes()
     return Measured(
         way=options.way,
-        n_tokens=sum(len(one["input_ids"]) for one in sequences),
-        n_trained=sum(label != -100 for one in sequences for label in one["labels"]),
+        n_tokens=sum(lengths),
+        n_trained=n_trained,
         wall_s=wall_s,
         cpu_s=cpu_s,
         peak_bytes=peak,
         parameters=parameters,
+        needed_flops=needed_flops(AutoConfig.from_pretrained(options.folder / "base"), lengths, n_trained),
     )
 
 
@@ -160,10 +191,10 @@ def _with_understudy(options: argparse.Namespace) -> tuple[float, float, int]:
         method=Method.FULL, epochs=1, batch_size=BATCH_SIZE, max_length=32_768, n_threads=options.threads
     )
     job = verb._Job(options.folder / "examples.jsonl", config, str(options.folder / "base"), options.folder / "out")
-    model, tokenizer = verb.load_base(job.base, config)
-    trainer = verb._open_trainer(model, tokenizer, job, verb._plan(job, tokenizer))
+    tokenizer = verb.load_tokenizer(job.base)
+    trainer = verb._open_trainer(tokenizer, job, verb._plan(job, tokenizer))
     trainer.args.save_strategy = "no"
-    return (*_timed(trainer.train), sum(p.numel() for p in model.parameters()))
+    return (*_timed(trainer.train), sum(p.numel() for p in trainer.model.parameters()))
 
 
 def _with_trl(options: argparse.Namespace) -> tuple[float, float, int]:
@@ -242,11 +273,14 @@ def _show(best: list[Measured], options: argparse.Namespace) -> None:
         f"{options.shape}: {millions:.1f} M parameters, {options.steps} steps of {BATCH_SIZE}, {ours.n_tokens} tokens,"
     )
     print(f"{ours.n_trained} of them trained, {options.threads} thread(s)\n")
-    print(f"{'way':<12}{'tokens/s':>10}{'tokens/CPU-s':>14}{'ratio':>7}{'peak MB':>10}")
+    columns = f"{'way':<12}{'tokens/s':>10}{'tokens/CPU-s':>14}{'ratio':>7}{'peak MB':>10}{'TFLOP/s':>10}"
+    print(columns + (f"{'MFU':>7}" if options.peak_tflops else ""))
     for one in best:
         rate = one.n_tokens / one.cpu_s
         ratio = rate / (padded.n_tokens / padded.cpu_s)
-        print(f"{one.way:<12}{one.n_tokens / one.wall_s:>10.0f}{rate:>14.0f}{ratio:>7.2f}{one.peak_bytes / 1e6:>10.0f}")
+        tflops = one.needed_flops / one.wall_s / 1e12
+        row = f"{one.way:<12}{one.n_tokens / one.wall_s:>10.0f}{rate:>14.0f}{ratio:>7.2f}{one.peak_bytes / 1e6:>10.0f}"
+        print(f"{row}{tflops:>10.3g}" + (f"{tflops / options.peak_tflops:>7.1%}" if options.peak_tflops else ""))
     print("\n" + json.dumps({one.way: one.model_dump() for one in best}))
 
 

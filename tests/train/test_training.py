@@ -198,7 +198,8 @@ def test_killed_in_mid_training_it_goes_on_to_the_same_losses(base: str, example
 
 @pytest.mark.slow
 def test_two_processes_come_to_the_same_losses_as_one(base: str, examples_path: Path, tmp_path: Path) -> None:
-    config = QUICK.model_copy(update={"batch_size": 3, "tokens_per_pass": 150})
+    probe = Probe(every_steps=3, n_prompts=1, max_new_tokens=4)
+    config = QUICK.model_copy(update={"batch_size": 3, "tokens_per_pass": 150, "probe": probe})
     train(examples_path, config, base, tmp_path / "one", quiet=True)
     arguments = [str(examples_path), config.model_dump_json(), base, str(tmp_path / "two")]
     (tmp_path / "program.py").write_text(PROGRAM)
@@ -207,6 +208,7 @@ def test_two_processes_come_to_the_same_losses_as_one(base: str, examples_path: 
         [*launch, str(tmp_path / "program.py"), *arguments], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-4)
+    assert [line.step for line in read_jsonl(tmp_path / "two" / "probe.jsonl", ProbeLine)] == [3, 6], "said once"
 
 
 def _train_and_kill(examples_path: Path, config: TrainConfig, base: str, out_dir: Path, after_step: int) -> None:

@@ -19,10 +19,12 @@ from understudy.train.config import (
 from understudy.train.encoding import NothingToTrainError, TokenCounts, TrainSequence, encode
 from understudy.train.on_policy import Divergence, OnPolicyConfig, TokenizersDifferError, distil_on_policy
 from understudy.train.order import OnPolicyOrder, TrainOrder
+from understudy.train.running import ActionSpec
 from understudy.train.summary import LogLine, ProbeLine, StudentCard, TrainSummary
 from understudy.train.training import train
 
 __all__ = [
+    "ActionSpec",
     "Attention",
     "Divergence",
     "Dtype",

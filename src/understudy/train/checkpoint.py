@@ -28,6 +28,8 @@ def save_student(trainer: StudentTrainer, tokenizer: Any, card: StudentCard, fol
         shutil.rmtree(beside, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()
     trainer.model.config.use_cache = True
+    if trainer.is_fsdp_enabled:  # one set of weights, also where checkpoints in between are in parts
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     with bars_of_downloads_only(beside.parent):
         trainer.save_model(str(beside))
     if trainer.is_world_process_zero():

@@ -20,7 +20,7 @@ class Method(StrEnum):
     FULL = "full"
     LORA = "lora"
     QLORA = "qlora"
-    """LoRA on a base held in four bits. Needs a GPU and bitsandbytes."""
+    """LoRA on a base held in four bits. Needs bitsandbytes; on a CPU it runs too."""
 
 
 class Schedule(StrEnum):
@@ -74,6 +74,11 @@ class Probe(Record):
     n_prompts: Annotated[int, Field(gt=0)] = 16
     """Prompts of first steps, taken from the examples."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 256
+    run_code: bool | None = None
+    """Whether the replies' code is run with the recipe's tools and sandbox, each in a fresh episode and for a few
+    seconds at most. None: where the tools are no more than a search by URL or in memory. True also opens an index in
+    the training's process, and calls tools that may have effects.
+    """
 
 
 class TrainConfig(Record):

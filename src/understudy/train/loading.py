@@ -6,33 +6,63 @@ Not here: training.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from understudy.models.loading import bars_of_downloads_only
-from understudy.train.config import Dtype, LoraSettings, Method, TrainConfig
+from understudy.train.config import Attention, Dtype, LoraSettings, Method, TrainConfig
 
-
-def load_base(base: str, config: TrainConfig) -> tuple[Any, Any]:
-    """Return (model, tokenizer). Raises ``ValueError`` where QLoRA is asked for without a GPU."""
+if TYPE_CHECKING:
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    if config.method is Method.QLORA and not torch.cuda.is_available():
-        raise ValueError("method 'qlora' holds the base in four bits, which needs a CUDA GPU; none is here: use 'lora'")
+_READ_ON = {"linear_attention", "conv", "hybrid", "hybrid_sliding"}
+"""Kinds of layers, in transformers' words, that carry a state on from token to token."""
+
+
+def load_base(base: str, config: TrainConfig) -> Any:
+    """The model.
+
+    Raises ``ValueError`` where QLoRA is asked for without bitsandbytes, flash attention outside bfloat16, or packing of
+    a model in which neighbours in a row would reach each other.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    in_four_bits = config.method is Method.QLORA
+    if in_four_bits and importlib.util.find_spec("bitsandbytes") is None:
+        raise ValueError(
+            "method 'qlora' holds the base in four bits, which needs bitsandbytes; it is not installed: "
+            "pip install 'understudy[qlora]', or use 'lora'"
+        )
+    if config.attention is Attention.FLASH and not computes_in_bfloat16(config):
+        raise ValueError(
+            "attention 'flash_attention_2' computes in bfloat16 on a GPU; here it would be float32: use 'sdpa'"
+        )
+    if config.packing:
+        _refuse_rows_that_leak(AutoConfig.from_pretrained(base).get_text_config(), base)
+    # A fully trained model keeps its master weights in float32: updates are too small for bfloat16.
+    in_bfloat16 = computes_in_bfloat16(config) and config.method is not Method.FULL
+    dtype = torch.bfloat16 if in_bfloat16 else torch.float32
     with bars_of_downloads_only(base):
         model = AutoModelForCausalLM.from_pretrained(
             base,
-            # A fully trained model keeps its master weights in float32: updates are too small for bfloat16.
-            dtype=torch.bfloat16
-            if computes_in_bfloat16(config) and config.method is not Method.FULL
-            else torch.float32,
+            dtype=dtype,
             attn_implementation=config.attention.value,
-            quantization_config=_four_bits() if config.method is Method.QLORA else None,
+            quantization_config=_four_bits(dtype) if in_four_bits else None,
         )
     model.config.use_cache = False  # with the cache, packed sequences would see one another
-    return model, AutoTokenizer.from_pretrained(base)
+    if in_four_bits:
+        _keep_weights_trainable_through(model)
+    return model
+
+
+def load_tokenizer(base: str) -> Any:
+    """The base's tokenizer."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(base)
 
 
 def computes_in_bfloat16(config: TrainConfig) -> bool:
@@ -77,13 +107,29 @@ def torch_threads(n_threads: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _four_bits() -> Any:
-    import torch
+def _four_bits(computed_in: torch.dtype) -> Any:
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_compute_dtype=computed_in,
     )
+
+
+def _refuse_rows_that_leak(settings: Any, base: str) -> None:
+    """Only attention keeps sequences apart by their positions; convolutions and recurrences read on across them."""
+    leaking = sorted(_READ_ON & set(getattr(settings, "layer_types", None) or ()))
+    if leaking:
+        raise ValueError(
+            f"{base} has layers of kind {', '.join(leaking)}, in which packed sequences would see one "
+            "another: set packing: false"
+        )
+
+
+def _keep_weights_trainable_through(model: Any) -> None:
+    """On a CPU, one reply of a probe would turn the weights into a form that gives no gradients ever after."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False

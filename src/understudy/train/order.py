@@ -14,6 +14,7 @@ from understudy.models import OpenAIChatConfig
 from understudy.records import Record
 from understudy.train.config import TrainConfig
 from understudy.train.on_policy import OnPolicyConfig, distil_on_policy
+from understudy.train.running import ActionSpec
 from understudy.train.training import train
 
 
@@ -25,10 +26,12 @@ class TrainOrder(Record):
     base: str
     """Folder or Hub id."""
     config: TrainConfig
+    acting: ActionSpec | None = None
+    """With what the code of probed replies is run."""
 
     def carry_out(self, folder: Path) -> None:
         """Raises what ``train`` raises."""
-        train(self.examples, self.config, self.base, folder, quiet=True)
+        train(self.examples, self.config, self.base, folder, acting=self.acting, quiet=True)
 
 
 class OnPolicyOrder(Record):

@@ -1,8 +1,8 @@
 """What the student's replies are like while it trains.
 
-In: prompts of first steps of its own examples. Out: lines of ``probe.jsonl``: the share of replies that parse, and the
-share that end by the end-of-turn token. A loss says nothing of either. Not here: running the code, which needs the
-tools of the recipe; evaluation does it.
+In: prompts of first steps of its own examples. Out: lines of ``probe.jsonl``: the share of replies that parse, that end
+by the end-of-turn token, and whose code runs. A loss says nothing of these. Not here: later steps and right answers,
+which an evaluation looks at.
 """
 
 from __future__ import annotations
@@ -15,29 +15,47 @@ from typing import Any
 from understudy.agents.parsing import parse_reply
 from understudy.models.rendering import Renderer
 from understudy.records import Example, FinishReason, Role
-from understudy.runs import append_jsonl
+from understudy.runs import append_jsonl, read_jsonl, write_jsonl
 from understudy.train.config import Probe
+from understudy.train.running import CodeRunner
 from understudy.train.summary import ProbeLine
 
 
 def open_probe(
-    trainer: Any, tokenizer: Any, examples: Iterable[Example], probe: Probe, path: Path
+    trainer: Any,
+    tokenizer: Any,
+    examples: Iterable[Example],
+    probe: Probe,
+    path: Path,
+    *,
+    runner: CodeRunner | None = None,
+    n_done: int = 0,
 ) -> Callable[[int], None]:
-    """Return what probes the trainer's model: called with the number of steps done, it appends a line to ``path``."""
+    """Return what probes the trainer's model: called with the number of steps done, it appends a line to ``path``.
+
+    On several devices all sample, since the model may be spread over them, and the first writes. ``runner``: where the
+    replies' code is run. ``n_done``: steps of a killed training that count; lines after them are forgotten.
+    """
     renderer = Renderer(tokenizer)
+    is_first = trainer.is_world_process_zero()
+    if is_first and path.exists():
+        write_jsonl(path, [line for line in read_jsonl(path, ProbeLine) if line.step <= n_done])
     prompts = [_first_prompt(renderer, example) for example in islice(examples, probe.n_prompts)]
 
     def run(step: int) -> None:
         replies = [_reply(trainer.model, prompt, renderer, probe.max_new_tokens) for prompt in prompts]
+        if not is_first:
+            return
         n_stopped = sum(stopped for _, stopped in replies)
         reasons = [FinishReason.STOP if stopped else FinishReason.LENGTH for _, stopped in replies]
         texts = [tokenizer.decode(ids) for ids, _ in replies]
-        n_parsed = sum(parse_reply(text, why).code is not None for text, why in zip(texts, reasons, strict=True))
+        codes = [parse_reply(text, why).code for text, why in zip(texts, reasons, strict=True)]
         line = ProbeLine(
             step=step,
             n_replies=len(replies),
-            parse_rate=n_parsed / len(replies),
+            parse_rate=sum(code is not None for code in codes) / len(replies),
             stop_rate=n_stopped / len(replies),
+            code_runs_rate=runner.code_runs_rate(codes) if runner is not None else None,
             mean_tokens=sum(len(ids) for ids, _ in replies) / len(replies),
         )
         with append_jsonl(path) as writer:

@@ -35,6 +35,10 @@ class ProbeLine(Record):
     """Share of replies that hold an action that can be run."""
     stop_rate: float
     """Share that ended by the end-of-turn token."""
+    code_runs_rate: float | None = None
+    """Share whose code ran without error with the recipe's tools. None where no code was run, or tools or sandbox
+    failed.
+    """
     mean_tokens: float
 
 

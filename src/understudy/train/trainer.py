@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
+from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.nn import functional
 from torch.utils.data import DataLoader
 from transformers import Trainer
 from trl import SFTTrainer
 
+from understudy.models.loading import bars_of_downloads_only
 from understudy.train.layout import RowPass
 
 
@@ -31,6 +33,14 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
     """Of the last step, over all devices as far as this one knows."""
     last_grad_norm: float | None = None
     rate_of_last_step: float = 0.0
+
+    def create_accelerator_and_postprocess(self) -> None:
+        """Where weights are divided (FSDP 2), gradients are added up in float32 and log-probabilities stay in it."""
+        super().create_accelerator_and_postprocess()
+        plugin = getattr(self.accelerator.state, "fsdp_plugin", None)
+        if plugin is not None and isinstance(plugin.mixed_precision_policy, MixedPrecisionPolicy):
+            computed_in = plugin.mixed_precision_policy.param_dtype
+            plugin.mixed_precision_policy = MixedPrecisionPolicy(param_dtype=computed_in, reduce_dtype=torch.float32)
 
     def attach(self, n_steps: int, passes_of_step: Callable[[int], list[RowPass]]) -> None:
         """Give the trainer its steps, once, before ``train``."""
@@ -80,9 +90,12 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
 
     @contextlib.contextmanager
     def _gradients_are_shared(self, model: Any, *, at_last: bool) -> Iterator[None]:
-        """Devices exchange gradients, and DeepSpeed steps, in the last pass of a step only."""
+        """Devices exchange gradients, and DeepSpeed steps, in the last pass of a step only.
+
+        With FSDP they exchange them in each pass: to wait, each would have to hold the gradients of all weights.
+        """
         self.accelerator.gradient_state._set_sync_gradients(at_last)
-        with contextlib.nullcontext() if at_last else self.accelerator.no_sync(model):
+        with contextlib.nullcontext() if at_last or self.is_fsdp_enabled else self.accelerator.no_sync(model):
             yield
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> float | None:
@@ -90,7 +103,9 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
         return self.last_grad_norm
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        Trainer._save_checkpoint(self, model, trial)  # without TRL's model card in every checkpoint
+        with bars_of_downloads_only(self.args.output_dir):
+            Trainer._save_checkpoint(self, model, trial)  # without TRL's model card in every checkpoint
+        self.accelerator.wait_for_everyone()  # it is whole when all devices have written their part
 
     def floating_point_ops(self, inputs: object) -> int:  # noqa: ARG002
         """Not counted: transformers would guess them from padded batches."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,14 +24,15 @@ from understudy.train.claim import claim
 from understudy.train.config import Attention, Method, TrainConfig
 from understudy.train.encoding import TokenCounts, TrainSequence, encode
 from understudy.train.layout import RowPass, passes_of
-from understudy.train.loading import adapter_settings, load_base, torch_threads
+from understudy.train.loading import adapter_settings, load_base, load_tokenizer, torch_threads
 from understudy.train.plan import steps_of
+from understudy.train.running import ActionSpec, CodeRunner
 from understudy.train.summary import LogLine, StudentCard, TrainSummary
 
 if TYPE_CHECKING:
     from understudy.train.trainer import StudentTrainer
 
-CHECKPOINT, LOG, SUMMARY = "checkpoint", "log.jsonl", "summary.json"
+CHECKPOINT, LOG, PROBE, SUMMARY = "checkpoint", "log.jsonl", "probe.jsonl", "summary.json"
 RESUME = "resume"
 """Folder of the checkpoints that a killed training goes on from; gone when it is finished."""
 
@@ -60,36 +62,60 @@ class _Steps:
     """Tokens and trained tokens."""
 
 
-def train(examples_path: Path, config: TrainConfig, base: str, out_dir: Path, *, quiet: bool = False) -> TrainSummary:
+def train(
+    examples_path: Path,
+    config: TrainConfig,
+    base: str,
+    out_dir: Path,
+    *,
+    acting: ActionSpec | None = None,
+    quiet: bool = False,
+) -> TrainSummary:
     """Train ``base`` (folder or Hub id) on the examples of a file; return what it came to.
 
-    Called again on a folder with the same training, it goes on where that stopped, or returns its summary. Raises
-    ``OtherTrainingError`` for a folder of another training, ``NothingToTrainError`` where no token would be trained.
+    ``acting``: with what the code of probed replies is run; None: it is not run. Called again on a folder with the same
+    training, it goes on where that stopped, or returns its summary. Raises ``OtherTrainingError`` for a folder of
+    another training, ``NothingToTrainError`` where no token would be trained, ``ValueError`` for a probe that is to run
+    code without ``acting``.
     """
+    if acting is None and config.probe is not None and config.probe.run_code:
+        raise ValueError("probe.run_code: expected the sandbox and tools to run code with (acting); came none")
     job = _Job(examples_path, config, base, out_dir)
     identity = job.identity
     done = _begin(out_dir, identity)
     if done is not None:
         return done
+    if config.probe is not None and config.probe.run_code is False:
+        acting = None
     with torch_threads(config.n_threads):
-        return _train(job, identity, quiet)
+        return _train(job, identity, acting, quiet)
 
 
-def _train(job: _Job, identity: str, quiet: bool) -> TrainSummary:
+def _train(job: _Job, identity: str, acting: ActionSpec | None, quiet: bool) -> TrainSummary:
     from understudy.train.watch import Watch, last_whole_checkpoint
 
-    model, tokenizer = load_base(job.base, job.config)
+    tokenizer = load_tokenizer(job.base)
     steps = _plan(job, tokenizer)
-    trainer = _open_trainer(model, tokenizer, job, steps)
+    trainer = _open_trainer(tokenizer, job, steps)
     resume = last_whole_checkpoint(job.out_dir / RESUME)
     n_done = resume[1] if resume else 0
-    with Progress(f"train {job.out_dir.name}", len(steps.of_step), done=n_done, quiet=quiet) as progress:
+    with (
+        ExitStack() as stack,
+        Progress(f"train {job.out_dir.name}", len(steps.of_step), done=n_done, quiet=quiet) as progress,
+    ):
         watch = Watch(trainer, job.config, steps.tokens_of_step, job.out_dir / LOG, progress)
         if job.config.probe is not None:
             from understudy.train.probe import open_probe
 
-            examples = read_jsonl(job.examples_path, Example)
-            watch.probe = open_probe(trainer, tokenizer, examples, job.config.probe, job.out_dir / "probe.jsonl")
+            watch.probe = open_probe(
+                trainer,
+                tokenizer,
+                read_jsonl(job.examples_path, Example),
+                job.config.probe,
+                job.out_dir / PROBE,
+                runner=stack.enter_context(CodeRunner(acting)) if acting is not None else None,
+                n_done=n_done,
+            )
         trainer.add_callback(watch)
         started = time.monotonic()
         trainer.train(resume_from_checkpoint=str(resume[0]) if resume else None)
@@ -128,21 +154,25 @@ def _plan(job: _Job, tokenizer: Any) -> _Steps:
     return _Steps(sequences, counts, of_step, tokens)
 
 
-def _open_trainer(model: Any, tokenizer: Any, job: _Job, steps: _Steps) -> StudentTrainer:
+def _open_trainer(tokenizer: Any, job: _Job, steps: _Steps) -> StudentTrainer:
     from datasets import Dataset
     from transformers import PrinterCallback
 
     from understudy.train.trainer import StudentTrainer
 
+    arguments = trl_arguments(job.config, job.out_dir / RESUME, len(steps.of_step))  # before the model: see there
     trainer = StudentTrainer(
-        model=model,
-        args=trl_arguments(job.config, job.out_dir / RESUME, len(steps.of_step)),
+        model=load_base(job.base, job.config),
+        args=arguments,
         train_dataset=Dataset.from_dict({"input_ids": [[0]], "labels": [[0]]}),  # never read: the steps are the plan's
         data_collator=list,
         processing_class=tokenizer,
         peft_config=adapter_settings(job.config),
     )
     trainer.remove_callback(PrinterCallback)
+    for parameter in trainer.model.parameters():
+        if parameter.requires_grad:  # TRL makes the adapter of a base in four bits bfloat16, which loses small updates
+            parameter.data = parameter.data.float()
     rank, world = trainer.accelerator.process_index, trainer.accelerator.num_processes
     pad_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 

@@ -25,7 +25,7 @@ from understudy.tasks import load_tasks
 from understudy.tasks.config import TOY
 from understudy.tasks.toy import RECIPES_WORLD, toy_passages
 from understudy.tools import Tool, ToolsConfig, open_tools
-from understudy.train import read_card
+from understudy.train import ActionSpec, read_card
 from understudy.walk.openings import opening_of
 from understudy.walk.run_directory import RunDirectory
 
@@ -151,6 +151,10 @@ class Props:
         if self._tools is None:
             self._tools = self._open.enter_context(open_tools(self._tools_config(), self.retriever()))
         return self._tools
+
+    def acting(self) -> ActionSpec:
+        """What running an agent's code needs, for a process of its own."""
+        return ActionSpec(sandbox=self.recipe.sandbox, tools=self._tools_config(), retrieval=self._retrieval_config())
 
     def _tools_config(self) -> ToolsConfig:
         if self.recipe.retrieval is None:

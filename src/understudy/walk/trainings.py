@@ -19,9 +19,18 @@ from understudy.parallel import Progress
 from understudy.recipe import StageRef
 from understudy.records import StageKind
 from understudy.runs import read_jsonl, write_atomic
-from understudy.train import LogLine, OnPolicyConfig, OnPolicyOrder, TrainConfig, TrainOrder
+from understudy.train import (
+    ActionSpec,
+    LogLine,
+    OnPolicyConfig,
+    OnPolicyOrder,
+    Probe,
+    ProbeLine,
+    TrainConfig,
+    TrainOrder,
+)
 from understudy.train.order import END_WITH_INPUT, ORDER
-from understudy.train.training import LOG
+from understudy.train.training import LOG, PROBE
 from understudy.walk.attempts import Counts, StageFailedError
 from understudy.walk.props import Props
 
@@ -84,7 +93,12 @@ def _order(props: Props, ref: StageRef) -> TrainOrder | OnPolicyOrder:
     if ref.kind is StageKind.TRAIN:
         stage = props.recipe.train[ref.name]
         config = _config(props, stage, TrainConfig)
-        return TrainOrder(examples=_examples(props, stage.examples), base=props.base_path(stage.base), config=config)
+        return TrainOrder(
+            examples=_examples(props, stage.examples),
+            base=props.base_path(stage.base),
+            config=config,
+            acting=acting_of(props, config.probe),
+        )
     distilled = props.recipe.on_policy[ref.name]
     return OnPolicyOrder(
         examples=_examples(props, distilled.examples),
@@ -92,6 +106,14 @@ def _order(props: Props, ref: StageRef) -> TrainOrder | OnPolicyOrder:
         teacher=props.judge(distilled.teacher),
         config=_config(props, distilled, OnPolicyConfig),
     )
+
+
+def acting_of(props: Props, probe: Probe | None) -> ActionSpec | None:
+    """With what a training's probe runs code; what is not light, only where it is asked for."""
+    if probe is None or probe.run_code is False:
+        return None
+    acting = props.acting()
+    return acting if probe.run_code or acting.is_light else None
 
 
 def _config(props: Props, stage: ConfigT, config: type[ConfigT]) -> ConfigT:
@@ -135,4 +157,14 @@ def _counts(training: _Training) -> Counts:
         "seen_tokens": sum(line.n_tokens for line in lines),
         "trained_tokens": sum(line.n_trained for line in lines),
         "last_loss": round(lines[-1].loss, 4),
+        **_last_probe(training.folder / PROBE),
     }
+
+
+def _last_probe(path: Path) -> Counts:
+    """What the student's replies were like at the end, where they were looked at."""
+    if not path.exists():
+        return {}
+    last = list(read_jsonl(path, ProbeLine))[-1]
+    ran = {} if last.code_runs_rate is None else {"code_runs_rate": round(last.code_runs_rate, 4)}
+    return {"parse_rate": round(last.parse_rate, 4), "stop_rate": round(last.stop_rate, 4), **ran}

@@ -1,0 +1,125 @@
+"""Does the code of a reply run? Asked while a student trains, so nothing here may stop a training.
+
+In: the recipe's sandbox, tools and search engine as one record, and the code of sampled replies. Out: the share that
+runs without error, or None where tools or sandbox failed, whose reason is logged once. Not here: whether the answer is
+right.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from understudy.records import ExecutionStatus, Record
+from understudy.retrieval import HttpConfig, MemoryConfig, RetrievalConfig, RetrievalError, open_retriever
+from understudy.sandbox import HostFunction, Sandbox, SandboxConfig, SandboxError, open_sandbox
+from understudy.tools import Tool, ToolError, ToolsConfig, open_tools
+
+MAX_CODE_S = 5.0
+"""CPU and wall seconds of one reply's code, where the recipe does not allow less."""
+MAX_TOOL_S = 10.0
+"""Seconds of one tool call, where the recipe does not allow less."""
+_LOG = logging.getLogger(__name__)
+
+
+class ActionSpec(Record):
+    """What running the code of an agent needs, as one record that can be sent to another process."""
+
+    sandbox: SandboxConfig = SandboxConfig()
+    tools: ToolsConfig = ToolsConfig(search=None)
+    retrieval: RetrievalConfig | None = None
+
+    @property
+    def is_light(self) -> bool:
+        """Opening it costs next to nothing and calling it changes nothing: search in memory, by URL or none, alone."""
+        has_light_search = self.retrieval is None or isinstance(self.retrieval, HttpConfig | MemoryConfig)
+        return has_light_search and not self.tools.functions and not self.tools.mcp
+
+
+class CodeRunner:
+    """Runs code in fresh episodes. Opens what it needs when there is code for the first time."""
+
+    def __init__(self, spec: ActionSpec) -> None:
+        self._spec = spec
+        self._open = ExitStack()
+        self._sandbox: Sandbox | None = None
+        self._functions: dict[str, HostFunction] = {}
+        self._cannot_open = False
+        self._has_complained = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def code_runs_rate(self, codes: Sequence[str | None]) -> float | None:
+        """Share of replies whose code runs without error; None in ``codes`` is a reply without code. Never raises.
+
+        None where sandbox or tools failed, which says nothing about the student.
+        """
+        try:
+            n_ran = sum(self._runs(code) for code in codes if code is not None)
+        except Exception as error:  # a probe must not end the training that it looks at
+            self._complain(error)
+            return None
+        return None if self._cannot_open else n_ran / len(codes)
+
+    def close(self) -> None:
+        """Close sandbox and tools. Never raises."""
+        try:
+            self._open.close()
+        except Exception as error:  # as above
+            self._complain(error)
+
+    def _runs(self, code: str) -> bool:
+        if self._cannot_open:
+            return False
+        if self._sandbox is None:
+            try:
+                self._sandbox = self._opened()
+            except Exception:
+                self._cannot_open = True  # an index that cannot be loaded is not tried again at each probe
+                raise
+        with self._sandbox.episode(self._functions) as episode:
+            return episode.run(code).status is ExecutionStatus.OK
+
+    def _opened(self) -> Sandbox:
+        retriever = None
+        if self._spec.retrieval is not None:
+            retriever = self._open.enter_context(closing(open_retriever(self._spec.retrieval)))
+        tools = self._open.enter_context(open_tools(self._spec.tools, retriever))
+        self._functions = {tool.name: HostFunction(_told_apart(tool), pure=tool.pure) for tool in tools}
+        limits = self._spec.sandbox.limits
+        shorter = {"cpu_s": min(limits.cpu_s, MAX_CODE_S), "wall_s": min(limits.wall_s, MAX_CODE_S)}
+        config = self._spec.sandbox.model_copy(update={"limits": limits.model_copy(update=shorter)})
+        return self._open.enter_context(open_sandbox(config))
+
+    def _complain(self, error: Exception) -> None:
+        if not self._has_complained:
+            _LOG.warning("the probe cannot say which replies' code runs: %s: %s", type(error).__name__, error)
+        self._has_complained = True
+
+
+def _told_apart(tool: Tool) -> Callable[..., object]:
+    """The tool, whose own failures end the probe: they are no fault of the code that called it."""
+    timely = replace(tool, timeout_s=min(tool.timeout_s, MAX_TOOL_S))
+
+    def call(*args: object, **kwargs: object) -> object:
+        started = time.monotonic()
+        try:
+            return timely(*args, **kwargs)
+        except ToolError as error:
+            is_late = time.monotonic() - started >= timely.timeout_s
+            if is_late or isinstance(error.__cause__, RetrievalError | OSError):
+                raise SandboxError(str(error)) from error
+            raise
+
+    return call
