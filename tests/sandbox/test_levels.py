@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -164,9 +163,3 @@ def python_that_everybody_may_run() -> list[str]:
         ):
             return command
     pytest.skip("no Python here that a plain user may run")
-
-
-def test_the_example_of_the_documentation_runs() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    exec(compile(example, "docs/sandbox.md", "exec"), {"__name__": "__main__"})
