@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def records(path: Path) -> list[Trajectory]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it may be ignored
     rollout(
         make_tasks(40),
         spec("think", wait_s=0.01),

@@ -29,10 +29,18 @@ def wait_until(claim: Callable[[], bool], timeout_s: float = 15.0) -> bool:
 
 
 def descendants(pid: int) -> list[psutil.Process]:
+    """Those that live: a process that ended may wait a while until its parent looks at it."""
     try:
-        return psutil.Process(pid).children(recursive=True)
+        return [one for one in psutil.Process(pid).children(recursive=True) if is_alive(one)]
     except psutil.NoSuchProcess:
         return []
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def n_descriptors() -> int:
@@ -108,7 +116,8 @@ def test_episodes_of_many_threads_do_not_mix(light_sandbox: Sandbox) -> None:
 
 
 HOST = """
-import sys, threading
+import signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests in the background may have it ignored
 from understudy.sandbox import Limits, Sandbox
 sandbox = Sandbox(preload=(), limits=Limits(cpu_s=100, wall_s=100))
 episode = sandbox.episode()
@@ -123,7 +132,7 @@ def start_host() -> tuple[subprocess.Popen[str], psutil.Process]:
     host = subprocess.Popen([sys.executable, "-c", HOST], stdout=subprocess.PIPE, text=True)
     assert host.stdout is not None
     zygote = psutil.Process(int(host.stdout.readline()))
-    assert wait_until(lambda: len(zygote.children(recursive=True)) == 5)
+    assert wait_until(lambda: len(descendants(zygote.pid)) == 5)
     return host, zygote
 
 
@@ -132,7 +141,7 @@ def test_a_host_killed_in_mid_branch_leaves_no_process() -> None:
     all_of_them = [zygote, *zygote.children(recursive=True)]
     host.send_signal(signal.SIGKILL)
     host.communicate()
-    assert wait_until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in all_of_them))
+    assert wait_until(lambda: not any(map(is_alive, all_of_them)))
 
 
 def test_an_interrupted_host_leaves_no_process() -> None:
@@ -140,7 +149,7 @@ def test_an_interrupted_host_leaves_no_process() -> None:
     all_of_them = [zygote, *zygote.children(recursive=True)]
     host.send_signal(signal.SIGINT)
     host.communicate()
-    assert wait_until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in all_of_them))
+    assert wait_until(lambda: not any(map(is_alive, all_of_them)))
 
 
 def test_a_dead_zygote_is_replaced_and_the_state_made_again() -> None:
