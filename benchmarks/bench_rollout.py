@@ -28,7 +28,7 @@ from understudy.agents import CodeAgentConfig, open_agent
 from understudy.models import OpenAIChatConfig, open_model
 from understudy.models.process import ServerProcess
 from understudy.records import Task, TaskKind
-from understudy.rollout import Outcome, RolloutConfig, rollout
+from understudy.rollouts import Outcome, RolloutConfig, rollout
 from understudy.sandbox import Sandbox
 
 LEVELS = (1, 16, 64, 256)

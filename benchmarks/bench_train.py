@@ -184,8 +184,8 @@ def _peak_resident_bytes() -> int:
 
 
 def _with_understudy(options: argparse.Namespace) -> tuple[float, float, int]:
-    from understudy.train import Method, TrainConfig
-    from understudy.train import training as verb
+    from understudy.training import Method, TrainConfig
+    from understudy.training import training as verb
 
     config = TrainConfig(
         method=Method.FULL, epochs=1, batch_size=BATCH_SIZE, max_length=32_768, n_threads=options.threads

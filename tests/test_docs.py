@@ -16,15 +16,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.curate.attempts import attempt, task
+from tests.curation.attempts import attempt, task
 from tests.models.test_server import serving
 from tests.retrieval.conftest import make_passages, write_corpus
 from tests.tiny_model import save_tiny_model
-from tests.train.conversations import write_examples
+from tests.training.conversations import write_examples
 from understudy.models import ScriptedConfig, open_model
 from understudy.records import Completion, Score, StopReason
-from understudy.rollout import read_trajectories
-from understudy.train import TrainSummary, read_card
+from understudy.rollouts import read_trajectories
+from understudy.training import TrainSummary, read_card
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:transformers", "ignore::FutureWarning:trl")
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,6 +1,6 @@
 """Understudy: turn an expensive, tool-using LLM agent into a small one that acts by itself.
 
-The names here are the usual beginnings; each room (``understudy.agents``, ``understudy.train``, …) has a door with
+The names here are the usual beginnings; each room (``understudy.agents``, ``understudy.training``, …) has a door with
 the rest. Importing this package loads nothing: a name is looked up in its room when it is first used.
 """
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from understudy.agents import open_agent as open_agent
-    from understudy.evaluate import compare_all as compare_all
-    from understudy.evaluate import measure as measure
+    from understudy.evaluation import compare_all as compare_all
+    from understudy.evaluation import measure as measure
     from understudy.grading import open_grader as open_grader
     from understudy.models import open_model as open_model
     from understudy.recipe import Recipe as Recipe

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.walk.test_walk import RECIPE
+from tests.pipeline.test_walk import RECIPE
 
 VERBS = [
     "run",

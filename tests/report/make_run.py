@@ -14,9 +14,9 @@ from pydantic import TypeAdapter
 
 from tests.report.hostile import hostile_trajectory
 from tests.report.made_up import MAKERS, Skill, attempt, score_of, tasks_of
-from understudy.curate.config import CurateConfig
-from understudy.curate.spans import example_of
-from understudy.evaluate.metrics import Graded, compare_all, measure
+from understudy.curation.config import CurateConfig
+from understudy.curation.spans import example_of
+from understudy.evaluation.metrics import Graded, compare_all, measure
 from understudy.records import (
     Comparison,
     Dropped,
@@ -29,7 +29,7 @@ from understudy.records import (
     Trajectory,
 )
 from understudy.runs import append_jsonl, write_atomic, write_jsonl
-from understudy.train.summary import LogLine
+from understudy.training.summary import LogLine
 
 TASK_SETS = ("hotpotqa", "math500", "bamboogle", "gsm_hard")
 BASELINE, STUDENT, TEACHER = "Student, CoT prompt", "Agent distilled + FTP + SAG", "Teacher"

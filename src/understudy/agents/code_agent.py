@@ -71,7 +71,7 @@ class CodeAgent:
     def solve(
         self, task: Task, attempt: int = 0, seed: int = 0, first_thought: FirstThought | None = None
     ) -> Trajectory:
-        """One attempt at a task. ``seed``: the attempt's own, see ``understudy.rollout``."""
+        """One attempt at a task. ``seed``: the attempt's own, see ``understudy.rollouts``."""
         history = self._begin(task, attempt, seed)
         try:
             given = self._open(history, first_thought)

@@ -48,8 +48,8 @@ Stage = Annotated[str | None, typer.Option("--stage", help="Only the stage of th
 def run(target: Target, overrides: Overrides = None, run_dir: RunDir = None, anew: Anew = False) -> None:
     """Walk a whole recipe: roll out, grade, curate, train, evaluate, report. Run it again to go on."""
     recipe, directory = _recipe_and_run(target, overrides, run_dir)
+    from understudy.pipeline import walk
     from understudy.report import terminal_table
-    from understudy.walk import walk
 
     walk(recipe, directory, anew=anew, say=_say)
     out.print()
@@ -64,7 +64,7 @@ def _stage_verb(kind: StageKind, about: str) -> None:
         target: Target, overrides: Overrides = None, stage: Stage = None, run_dir: RunDir = None, anew: Anew = False
     ) -> None:
         recipe, directory = _recipe_and_run(target, overrides, run_dir)
-        from understudy.walk import walk
+        from understudy.pipeline import walk
 
         refs = [ref for ref in recipe.stages() if ref.kind is kind and stage in (None, ref.name)]
         if not refs:
@@ -96,7 +96,7 @@ def grade(
 ) -> None:
     """Grade the attempts of a run and measure its evaluations."""
     recipe, directory = _recipe_and_run(target, overrides, run_dir)
-    from understudy.walk import grade_run
+    from understudy.pipeline import grade_run
 
     for line in grade_run(recipe, directory, again=again):
         _say(line)
@@ -135,7 +135,7 @@ def compare(
     ] = None,
 ) -> None:
     """Put the accuracies of several runs side by side, with their medians."""
-    from understudy.walk import compare_runs
+    from understudy.pipeline import compare_runs
 
     out.print(compare_runs(run_dirs))
     if page is not None:
@@ -159,7 +159,7 @@ def view(
 @app.command()
 def doctor() -> None:
     """Say what this machine has and what that allows."""
-    from understudy.walk import examine
+    from understudy.pipeline import examine
 
     out.print(examine())
 
@@ -196,7 +196,7 @@ def check_student(
 ) -> None:
     """Show that a trained student differs from its base and is the same merged and served."""
     recipe, directory = _recipe_and_run(target, overrides, run_dir)
-    from understudy.walk import check_students
+    from understudy.pipeline import check_students
 
     for line in check_students(recipe, directory, stage, url):
         _say(line)

@@ -2,7 +2,7 @@
 
 In: a YAML file and ``key=value`` overrides. Out: a frozen ``Recipe``, or one ``RecipeError`` that lists
 every problem with its line, its key, what came and what was expected, before any work starts.
-Not here: running it (``understudy.walk``).
+Not here: running it (``understudy.pipeline``).
 
 Things have names and stages refer to them: ``tasks``, ``models`` and ``agents`` are named once; a
 training's student is the model ``train/<name>`` or ``on_policy/<name>``, and repaired attempts are the rollout
@@ -20,7 +20,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationError, model_validator
 
 from understudy.agents import AgentConfig, FirstThoughtConfig
-from understudy.curate import CurateConfig, RepairConfig
+from understudy.curation import CurateConfig, RepairConfig
 from understudy.grading import GradingConfig
 from understudy.models import ModelConfig
 from understudy.recipe.errors import RecipeError, describe
@@ -29,12 +29,12 @@ from understudy.recipe.text import RecipeText, read_recipe_text, with_overrides
 from understudy.records import Manifest, Record, StageKind, TaskKind
 from understudy.report import ReportConfig
 from understudy.retrieval import RetrievalConfig
-from understudy.rollout import RolloutConfig
+from understudy.rollouts import RolloutConfig
 from understudy.runs import BadRecordError, explain
 from understudy.sandbox import SandboxConfig
 from understudy.tasks import TaskSetConfig
 from understudy.tools import ToolsConfig
-from understudy.train import OnPolicyConfig, TrainConfig
+from understudy.training import OnPolicyConfig, TrainConfig
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 """A name that is also a folder: lower-case letters, digits, dot, dash, underscore."""
@@ -64,7 +64,7 @@ class PublishedStage(Record):
     """Attempts that were made elsewhere stand in for a rollout: a file instead of a model, an agent and tasks."""
 
     published: Path
-    """JSONL or JSON in one of the shapes that ``understudy.curate.import_trajectories`` reads."""
+    """JSONL or JSON in one of the shapes that ``understudy.curation.import_trajectories`` reads."""
     kind: TaskKind
     """Of all its tasks; by it those are graded that come without a score."""
     agent: Literal["code_agent", "chain_of_thought"] = "code_agent"
@@ -113,7 +113,7 @@ class TrainStage(TrainConfig):
     examples: str
     base: str
     launcher: tuple[str, ...] = ()
-    """Words before ``-m understudy.train``: ``[accelerate, launch, --config_file, fsdp.yaml]``; empty: this Python."""
+    """Words before ``-m understudy.training``: ``[accelerate, launch, --config_file, x.yaml]``; empty: this Python."""
 
 
 class OnPolicyStage(OnPolicyConfig):

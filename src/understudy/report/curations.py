@@ -1,7 +1,7 @@
 """What a curation kept, what it dropped and why, and how much of what was kept is learnt.
 
 In: ``curate/<stage>/examples.jsonl`` and ``dropped.jsonl``. Out: ``Curation``, the examples as a collection, the fate
-of each trajectory. Not here: the choice itself (``understudy.curate``).
+of each trajectory. Not here: the choice itself (``understudy.curation``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From the metrics of a run's evaluations to the rows of the table of distillation.
 
 In: ``Metrics``, comparisons, the report's config. Out: ``System`` records in the order of the table. Not here: the
-measuring of accuracies and their intervals (``understudy.evaluate``).
+measuring of accuracies and their intervals (``understudy.evaluation``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Training questions that are too much like test questions, found by rules made for short questions.
 
 In: training and test tasks. Out: the pairs, each with the rule that found it and how strongly. Not here: dropping them
-(``understudy.curate`` does), paraphrases in other words.
+(``understudy.curation`` does), paraphrases in other words.
 
 Three rules, the first that holds names the pair:
 

@@ -1,0 +1,36 @@
+"""Curate: trajectories and scores come in, examples and reasons for the dropped ones go out.
+
+Agents' trajectories and chains of thought go the same way. Not promised: that what is kept is right in every step;
+a filter sees only what a grader or a record says.
+"""
+
+from understudy.curation.chat import Conversation
+from understudy.curation.config import ChatMix, CurateConfig, Filter, Selection, SpanWeights
+from understudy.curation.curation import Curated, Opening, curate
+from understudy.curation.export import Provenance, data_card, export, write_curated
+from understudy.curation.importing import NO_REFERENCE, import_trajectories
+from understudy.curation.repair import Repair, RepairConfig, RepairingModel, repair
+from understudy.curation.selection import Student
+
+__all__ = [
+    "NO_REFERENCE",
+    "ChatMix",
+    "Conversation",
+    "CurateConfig",
+    "Curated",
+    "Filter",
+    "Opening",
+    "Provenance",
+    "Repair",
+    "RepairConfig",
+    "RepairingModel",
+    "Selection",
+    "SpanWeights",
+    "Student",
+    "curate",
+    "data_card",
+    "export",
+    "import_trajectories",
+    "repair",
+    "write_curated",
+]

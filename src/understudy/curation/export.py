@@ -1,0 +1,94 @@
+"""A folder that others can train from: examples as JSONL and Parquet, with a data card.
+
+In: what a curation gave, and facts about where it came from. Out: ``examples.jsonl``, ``examples.parquet``,
+``dropped.jsonl``, ``README.md``. Not here: uploading. Parquet needs pyarrow, which the extra ``train`` brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from understudy.curation.config import CurateConfig
+from understudy.curation.curation import Curated
+from understudy.records import Example, Record
+from understudy.runs import digest, write_atomic, write_jsonl
+
+
+class Provenance(Record):
+    """Where trajectories come from, as their rollout's manifest tells it."""
+
+    name: str
+    teacher: str
+    agent: str
+    prompt_hash: str
+    temperature: float | None = None
+    top_p: float | None = None
+    task_sets: tuple[str, ...] = ()
+    versions: dict[str, str] = Field(default_factory=dict)
+    """Package → version."""
+
+
+def write_curated(curated: Curated, folder: Path) -> None:
+    """Write ``examples.jsonl`` and ``dropped.jsonl``, each whole or not at all."""
+    write_jsonl(folder / "dropped.jsonl", curated.dropped)
+    write_jsonl(folder / "examples.jsonl", curated.examples)
+
+
+def export(curated: Curated, config: CurateConfig, provenance: Provenance, folder: Path) -> None:
+    """Write a data set that stands by itself: JSONL, Parquet and a card."""
+    write_curated(curated, folder)
+    _write_parquet(curated.examples, folder / "examples.parquet")
+    write_atomic(folder / "README.md", data_card(curated, config, provenance))
+
+
+def data_card(curated: Curated, config: CurateConfig, provenance: Provenance) -> str:
+    """The card as Markdown, from facts alone."""
+    n_kept = len(curated.examples) - curated.n_chat
+    spans = [span for example in curated.examples for span in example.spans]
+    trained_chars = sum(span.end - span.start for span in spans)
+    all_chars = sum(len(message.content) for example in curated.examples for message in example.messages)
+    facts = {
+        "Teacher": provenance.teacher,
+        "Agent": provenance.agent,
+        "Prompts": f"hash `{provenance.prompt_hash}`",
+        "Sampling": f"temperature {provenance.temperature}, top_p {provenance.top_p}",
+        "Task sets": ", ".join(provenance.task_sets),
+        "Curation": f"`{digest(config)}`: filters {', '.join(config.filters)}; kept: {config.select}",
+        "Versions": ", ".join(f"{name} {version}" for name, version in sorted(provenance.versions.items())),
+    }
+    counts = {"kept": n_kept, "mixed-in chat": curated.n_chat} | {str(k): n for k, n in curated.counts.items()}
+    return "\n".join(
+        [
+            f"# {provenance.name}",
+            "",
+            f"{len(curated.examples)} training examples of {n_kept + len(curated.dropped)} trajectories; "
+            f"{trained_chars:,} of {all_chars:,} characters are trained, the rest is read.",
+            "",
+            _table(("fact", "value"), facts),
+            "",
+            _table(("trajectories", "count"), counts),
+            "",
+            "Each row: `id`, `task_id`, `trajectory_id`, `messages`, and `spans`: character ranges of messages "
+            "that are trained, with their loss weight. A span that ends where a message ends trains the "
+            "end-of-turn token too.",
+            "",
+        ]
+    )
+
+
+def _table(head: tuple[str, str], rows: Mapping[str, object]) -> str:
+    lines = [f"| {head[0]} | {head[1]} |", "|---|---|"]
+    return "\n".join(lines + [f"| {name} | {value} |" for name, value in rows.items()])
+
+
+def _write_parquet(examples: tuple[Example, ...], path: Path) -> None:
+    import pyarrow.parquet
+
+    rows: list[dict[str, Any]] = [example.model_dump(mode="json") for example in examples]
+    beside = path.with_name(f".{path.name}.part")
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), beside)
+    beside.replace(path)

@@ -1,0 +1,145 @@
+"""Conversations of others: smolagents' memory as messages, the paper's authors' logs, OpenAI's chats.
+
+In: a row with messages. Out: what it tells of the attempt. Facts of steps are read off what the model was told after a
+reply. Not here: memories as steps, which say their facts.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from understudy.curation.importing.rows import ForeignMessage, ForeignRole, ForeignRow
+from understudy.curation.importing.told import (
+    CARRY_OUT_PLAN,
+    ENDS_OPEN,
+    NEW_TASK,
+    PARSE_ERROR_MARK,
+    STEP_LIMIT_MARK,
+    Dialogue,
+    Told,
+    in_our_form,
+    step_of,
+)
+from understudy.records import Message, Role, Step, StopReason
+
+HIDDEN_REFERENCE = re.compile(r"<reference>.*?</reference>", re.DOTALL)
+"""Notes that the authors' loader takes out of the question before training."""
+_ERROR = re.compile(r"(?:^|\n)Error:\n(.*?)\nNow let's retry: take care", re.DOTALL)
+_LAST_VALUE = re.compile(r"Last output from code snippet:\n(.*)\Z", re.DOTALL)
+_CALLING = "Calling tools:\n"
+_OUR_ROLE = {
+    ForeignRole.SYSTEM: Role.SYSTEM,
+    ForeignRole.DEVELOPER: Role.SYSTEM,
+    ForeignRole.USER: Role.USER,
+    ForeignRole.ASSISTANT: Role.ASSISTANT,
+    ForeignRole.TOOL: Role.USER,
+    ForeignRole.TOOL_RESPONSE: Role.USER,
+}
+"""A tool-call message only repeats the code of the assistant message before it."""
+
+
+@dataclass(slots=True)
+class _Turns:
+    """A conversation, and which code each of its replies ran where that is known."""
+
+    dialogue: Dialogue
+    ran: dict[int, str]
+
+
+def read_chat(row: ForeignRow, *, acts: bool) -> Told:
+    """``acts``: the replies are a code agent's. Without replies it is an attempt that failed in the program."""
+    foreign = row.log_data.messages if row.log_data else row.messages or ()
+    reached_limit = any(STEP_LIMIT_MARK in one.text for one in foreign if _OUR_ROLE.get(one.role) is Role.USER)
+    turns = _turns(_without_notice_of_limit(foreign), acts=acts)
+    messages = tuple(turns.dialogue.messages)
+    steps = _steps(messages, turns.ran, acts=acts)
+    first_user = next((one.text for one in foreign if _OUR_ROLE.get(one.role) is Role.USER), "")
+    answer = row.generated_answer if row.generated_answer is not None else _answer_shown(messages, steps)
+    is_open = acts and answer is None and bool(steps) and not steps[-1].is_final
+    if reached_limit and steps:
+        stop = StopReason.STEP_LIMIT
+    else:
+        stop = StopReason.PROVIDER if is_open or not steps else StopReason.ANSWERED
+    return Told(
+        question=row.question or _without_notes(first_user).removeprefix(NEW_TASK),
+        messages=messages,
+        steps=steps,
+        stop_reason=stop,
+        answer=answer,
+        failure=ENDS_OPEN if is_open and not reached_limit else "",
+    )
+
+
+def _without_notice_of_limit(foreign: Sequence[ForeignMessage]) -> Sequence[ForeignMessage]:
+    """The last message of smolagents' memory may be that notice: no reply follows it."""
+    ends_so = bool(foreign) and foreign[-1].text.startswith(f"Error:\n{STEP_LIMIT_MARK}")
+    return foreign[:-1] if ends_so else foreign
+
+
+def _turns(foreign: Sequence[ForeignMessage], *, acts: bool) -> _Turns:
+    turns = _Turns(Dialogue(), {})
+    for one, after in zip_longest(foreign, foreign[1:]):
+        role = _OUR_ROLE.get(one.role)
+        if role is None or one.role is ForeignRole.TOOL_CALL:
+            continue
+        if role is Role.ASSISTANT and acts:
+            is_plan = after is not None and after.text.strip() == CARRY_OUT_PLAN
+            code = _code_called(after) if after is not None else None
+            text = one.text if is_plan else in_our_form(one.text, code)
+            # A plan is an answer to another prompt than the agent's: it is read, not learnt.
+            index = turns.dialogue.say(Role.USER if is_plan else role, text)
+            if code is not None:
+                turns.ran[index] = code
+        else:
+            turns.dialogue.say(role, _without_notes(one.text) if role is Role.USER else one.text)
+    return turns
+
+
+def _without_notes(text: str) -> str:
+    return HIDDEN_REFERENCE.sub("", text)
+
+
+def _code_called(message: ForeignMessage) -> str | None:
+    """The code in a tool-call message, which is Python's way of writing a list of calls."""
+    if message.role is not ForeignRole.TOOL_CALL:
+        return None
+    try:
+        (call,) = ast.literal_eval(message.text.removeprefix(_CALLING))
+        code = call["function"]["arguments"]
+    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
+        return None
+    return code if isinstance(code, str) else None
+
+
+def _steps(messages: tuple[Message, ...], ran: dict[int, str], *, acts: bool) -> tuple[Step, ...]:
+    replies = [index for index, message in enumerate(messages) if message.role is Role.ASSISTANT]
+    steps = []
+    for index in replies:
+        reply = messages[index].content
+        is_final = index == replies[-1] and "final_answer(" in reply
+        if acts:
+            following = messages[index + 1].content if index + 1 < len(messages) else ""
+            error = _error(following)
+            steps.append(step_of(index, reply, error, ran=index in ran, is_final=is_final and error is None))
+        else:
+            steps.append(Step(message_index=index))
+    return tuple(steps)
+
+
+def _error(observation: str) -> str | None:
+    found = _ERROR.search(observation)
+    if found:
+        return found[1]
+    return observation if PARSE_ERROR_MARK in observation else None
+
+
+def _answer_shown(messages: tuple[Message, ...], steps: tuple[Step, ...]) -> str | None:
+    """What the last code gave back, where that code was the final answer and its observation is there."""
+    if not steps or not steps[-1].is_final or messages[-1].role is not Role.USER:
+        return None
+    found = _LAST_VALUE.search(messages[-1].content)
+    return found[1] if found else None

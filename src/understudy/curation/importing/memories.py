@@ -1,0 +1,170 @@
+"""smolagents' memory as steps, as ``get_full_steps``, ``get_succinct_steps`` and ``RunResult.dict`` give it.
+
+In: a row with steps of a ``CodeAgent``. Out: the conversation that the model had, and facts of its steps. Seen with
+versions 1.14, 1.22 and 1.26. A plan is read, not learnt: it answers another prompt than the agent's. Not here:
+memories of a ``ToolCallingAgent``, whose actions are not code, and of several runs in one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
+from understudy.curation.importing.rows import ForeignRole, ForeignRow, ForeignStep, text_of
+from understudy.curation.importing.told import (
+    CARRY_OUT_PLAN,
+    ENDS_OPEN,
+    NEW_TASK,
+    STEP_LIMIT_MARK,
+    Dialogue,
+    Told,
+    in_our_form,
+    step_of,
+)
+from understudy.records import Role, Step, StopReason, Timing, Usage
+
+INTERPRETER = "python_interpreter"
+_NUDGE = (
+    "Now let's retry: take care not to repeat previous errors! "
+    "If you have retried several times, try a completely different approach.\n"
+)
+
+
+def read_memory(row: ForeignRow) -> Told:
+    """Raises ``ValueError`` for the memory of another kind of agent, or of several runs."""
+    memory = row.steps or ()
+    tasks = [step.task for step in memory if step.task is not None]
+    if len(tasks) != 1:
+        raise ValueError(f"expected the memory of one run, with one task; came {len(tasks)} tasks")
+    actions = [step for step in memory if _is_action(step)]
+    said = [step for step in actions if _reply(step)]
+    dialogue, steps = _conversation(memory, tasks[0], last=said[-1] if said else None)
+    reason, failure = _stop(actions, steps)
+    limit = actions[-1] if reason is StopReason.STEP_LIMIT else None
+    answer = row.generated_answer if row.generated_answer is not None else _answer(row, actions, steps, limit)
+    return Told(
+        question=row.question or tasks[0],
+        messages=tuple(dialogue.messages),
+        steps=tuple(steps),
+        stop_reason=reason,
+        answer=answer,
+        answer_was_asked=limit is not None and answer is not None,
+        failure=failure,
+        usage=sum((_usage(step) for step in memory), Usage()),
+        timing=sum((_timing(step) for step in memory), Timing()),
+    )
+
+
+def _conversation(memory: Sequence[ForeignStep], task: str, last: ForeignStep | None) -> tuple[Dialogue, list[Step]]:
+    dialogue, steps = Dialogue(), []
+    system = _system_prompt(memory)
+    if system:
+        dialogue.say(Role.SYSTEM, system)
+    dialogue.say(Role.USER, f"{NEW_TASK}{task}")
+    for number, step in enumerate(memory, 1):
+        if step.plan is not None:
+            dialogue.say(Role.USER, step.plan.strip())
+            dialogue.say(Role.USER, CARRY_OUT_PLAN)
+        elif _is_action(step) and _reply(step):
+            steps.append(_act(dialogue, step, number, is_last=step is last))
+    return dialogue, steps
+
+
+def _act(dialogue: Dialogue, step: ForeignStep, number: int, *, is_last: bool) -> Step:
+    code = _code(step, number)
+    reply = in_our_form(_reply(step), code)
+    # With an error the agent goes on, whatever its code called.
+    is_final = step.is_final_answer if step.is_final_answer is not None else is_last and "final_answer(" in reply
+    error = None if step.error is None else step.error.message
+    index = dialogue.say(Role.ASSISTANT, reply)
+    if step.observations is not None:
+        dialogue.say(Role.USER, f"Observation:\n{step.observations}")
+    if error is not None:
+        call_id = f"Call id: {step.tool_calls[0].id}\n" if step.tool_calls and step.tool_calls[0].id else ""
+        dialogue.say(Role.USER, f"{call_id}Error:\n{error}\n{_NUDGE}")
+    return step_of(
+        index,
+        reply,
+        error,
+        ran=code is not None,
+        is_final=is_final and error is None,
+        usage=_usage(step),
+        timing=_timing(step),
+    )
+
+
+def _is_action(step: ForeignStep) -> bool:
+    return step.task is None and step.plan is None and step.system_prompt is None
+
+
+def _reply(step: ForeignStep) -> str:
+    return text_of(step.model_output).strip()
+
+
+def _system_prompt(memory: Sequence[ForeignStep]) -> str:
+    """Stands in no dump by itself, but in what the model was given; succinct dumps leave that out."""
+    for step in memory:
+        if step.system_prompt is not None:
+            return step.system_prompt
+        given = step.model_input_messages or () if _is_action(step) else ()
+        if given and given[0].role is ForeignRole.SYSTEM:
+            return given[0].text
+    return ""
+
+
+def _code(step: ForeignStep, number: int) -> str | None:
+    """What was run of a step; None where its reply held no code."""
+    if step.code_action is not None:
+        return step.code_action
+    for call in step.tool_calls or ():
+        if call.function.name != INTERPRETER:
+            raise ValueError(
+                f"steps.{number - 1}: expected the memory of a CodeAgent, whose actions are code; "
+                f"came a call of {call.function.name!r}"
+            )
+        if isinstance(call.function.arguments, str):
+            return call.function.arguments
+    return None
+
+
+def _stop(actions: Sequence[ForeignStep], steps: Sequence[Step]) -> tuple[StopReason, str]:
+    """How the run ended, and what failed in the program where that ended it."""
+    last = actions[-1] if actions else None
+    if last is not None and last.error is not None and STEP_LIMIT_MARK in last.error.message:
+        return StopReason.STEP_LIMIT, ""
+    if steps and steps[-1].is_final:
+        return StopReason.ANSWERED, ""
+    told = last.error.message if last is not None and last.error is not None else ENDS_OPEN
+    return StopReason.PROVIDER, told
+
+
+def _answer(
+    row: ForeignRow, actions: Sequence[ForeignStep], steps: Sequence[Step], limit: ForeignStep | None
+) -> str | None:
+    if row.output is not None:
+        return _as_text(row.output)
+    if limit is None and not (steps and steps[-1].is_final):
+        return None
+    return _as_text(actions[-1].action_output)
+
+
+def _as_text(value: JsonValue) -> str | None:
+    """An answer as Python prints it; lists and mappings as JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+
+
+def _usage(step: ForeignStep) -> Usage:
+    if step.token_usage is None:
+        return Usage()
+    used = step.token_usage
+    return Usage(prompt_tokens=used.input_tokens, completion_tokens=used.output_tokens, requests=1)
+
+
+def _timing(step: ForeignStep) -> Timing:
+    """A step is measured whole: what its code took is in the model's seconds too."""
+    duration = step.timing.duration if step.timing is not None else step.duration
+    return Timing(model_s=duration or 0.0)

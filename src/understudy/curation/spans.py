@@ -1,0 +1,60 @@
+"""From a trajectory to an example: what the student reads, and which words it learns.
+
+In: a trajectory, the config, and, where the student is prompted in other words than the teacher was, what the
+student sees before its first reply. Out: an ``Example`` whose spans cover words of the model only. Not here:
+token ids and masks (``understudy.models.rendering``), the choice of trajectories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from understudy.curation.config import CurateConfig
+from understudy.records import Example, Message, Role, Step, TrainSpan, Trajectory
+
+CODE_FENCE = "```"
+
+
+def example_of(trajectory: Trajectory, config: CurateConfig, opening: tuple[Message, ...] | None = None) -> Example:
+    """Return the example of one trajectory.
+
+    ``opening`` replaces everything before the model's first reply; None keeps what the teacher saw.
+    Messages after the last reply are cut off: nothing of them is learnt.
+    """
+    replies = [index for index, message in enumerate(trajectory.messages) if message.role is Role.ASSISTANT]
+    first = replies[0] if replies else len(trajectory.messages)
+    before = trajectory.messages[:first] if opening is None else opening
+    said = trajectory.messages[first : replies[-1] + 1 if replies else None]
+    shift = len(before) - first
+    steps = {step.message_index: step for step in trajectory.steps}
+    spans = tuple(
+        span.model_copy(update={"message_index": index + shift})
+        for index in replies
+        for span in _spans_of_reply(trajectory.messages[index].content, index, steps.get(index), config)
+    )
+    return Example(
+        id=trajectory.id,
+        task_id=trajectory.task.id,
+        trajectory_id=trajectory.id,
+        messages=before + said,
+        spans=spans,
+    )
+
+
+def _spans_of_reply(content: str, index: int, step: Step | None, config: CurateConfig) -> Iterator[TrainSpan]:
+    if step is not None and step.failed and not config.failed_steps_trained:
+        return
+    start = step.given_chars if step is not None and not config.prefix_trained else 0
+    weights = config.weights
+    code_weight = weights.final if step is not None and step.is_final else weights.code
+    code_start = len(content) if weights.are_equal else _code_start(content)
+    parts = ((start, max(start, code_start), weights.thought), (max(start, code_start), len(content), code_weight))
+    for part_start, part_end, weight in parts:
+        if weight > 0 and part_start < part_end:
+            yield TrainSpan(message_index=index, start=part_start, end=part_end, weight=weight)
+
+
+def _code_start(content: str) -> int:
+    """Where the code block of a reply begins; the end of the reply where it has none, as in a chain of thought."""
+    found = content.find(CODE_FENCE)
+    return found if found >= 0 else len(content)

@@ -1,0 +1,253 @@
+"""Trajectories and scores become figures: ``metrics.json``, tables by level and type, paired comparisons.
+
+In: trajectories and their scores, joined by trajectory id. Out: ``Metrics``, ``Comparison``, ``GroupAccuracy``. Not
+here: running anything, reading or writing files.
+
+Nothing computed is left out of a denominator: a trajectory without a score, or whose score has no verdict, counts as
+wrong and is named in ``n_not_scored``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from understudy.evaluation.statistics import (
+    clustered_wilson,
+    mcnemar,
+    paired_bootstrap,
+    pass_at_k,
+    stratified_bootstrap,
+)
+from understudy.records import (
+    Breakdown,
+    BreakdownTable,
+    Comparison,
+    GroupAccuracy,
+    Interval,
+    Metrics,
+    Score,
+    TaskSetMetrics,
+    Timing,
+    Trajectory,
+    Usage,
+)
+
+SEARCH_WORD = "search"
+"""A tool whose name holds this word searches: ``web_search``, ``search``, ``search_notes``."""
+
+AVERAGE = "average"
+"""Name of the comparison over all task sets, each of which counts the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """One system's attempts and their scores."""
+
+    system: str
+    trajectories: Sequence[Trajectory]
+    scores: Sequence[Score]
+
+
+def measure(
+    system: str,
+    model: str,
+    agent: str,
+    trajectories: Sequence[Trajectory],
+    scores: Sequence[Score],
+    *,
+    is_program: bool = False,
+) -> Metrics:
+    """Figures of one system, by task set in the order in which they first appear.
+
+    Raises ``ValueError`` where there is no trajectory, where two share an id, or where a score belongs to none.
+    """
+    joined = _join(trajectories, scores)
+    parts = _by_source(trajectories)
+    task_sets = tuple(_measure_task_set(name, part, joined) for name, part in parts.items())
+    return Metrics(
+        system=system,
+        model=model,
+        agent=agent,
+        is_program=is_program,
+        task_sets=task_sets,
+        average=fmean(t.accuracy for t in task_sets),
+        breakdowns=tuple(table for name, part in parts.items() for table in _breakdowns(name, part, joined)),
+    )
+
+
+def _join(trajectories: Sequence[Trajectory], scores: Iterable[Score]) -> Mapping[str, Score]:
+    ids = {trajectory.id for trajectory in trajectories}
+    if not trajectories:
+        raise ValueError("expected trajectories, none came")
+    if len(ids) < len(trajectories):
+        raise ValueError(f"expected one trajectory an attempt, {len(trajectories) - len(ids)} ids come twice")
+    joined = {score.trajectory_id: score for score in scores}
+    if strangers := sorted(joined.keys() - ids):
+        raise ValueError(f"score of {strangers[0]!r}: no such trajectory ({len(strangers)} such scores)")
+    return joined
+
+
+def _by_source(trajectories: Iterable[Trajectory]) -> dict[str, list[Trajectory]]:
+    parts: dict[str, list[Trajectory]] = {}
+    for trajectory in trajectories:
+        parts.setdefault(trajectory.task.source, []).append(trajectory)
+    return parts
+
+
+def _measure_task_set(name: str, trajectories: Sequence[Trajectory], scores: Mapping[str, Score]) -> TaskSetMetrics:
+    here = [scores[t.id] for t in trajectories if t.id in scores]
+    verdicts = _verdicts_by_task(trajectories, scores)
+    n_correct = sum(map(sum, verdicts.values()))
+    searches = [_count_searches(t) for t in trajectories]
+    can_search = any(step.execution_status is not None for t in trajectories for step in t.steps)
+    return TaskSetMetrics(
+        task_set=name,
+        n=len(trajectories),
+        n_tasks=len(verdicts),
+        n_correct=n_correct,
+        n_not_scored=len(trajectories) - sum(s.correct is not None for s in here),
+        accuracy=n_correct / len(trajectories),
+        interval=clustered_wilson(list(verdicts.values())),
+        mean_value=_mean_or_none([s.value for s in here if s.value is not None]),
+        search_rate=fmean(n > 0 for n in searches) if can_search else None,
+        searches_per_task=fmean(searches) if can_search else None,
+        support_rate=_mean_or_none([float(s.supported) for s in here if s.supported is not None]),
+        stop_reasons=dict(Counter(t.stop_reason for t in trajectories)),
+        step_failures=_count_failures(trajectories),
+        mean_steps=fmean(len(t.steps) for t in trajectories),
+        usage=sum((t.usage for t in trajectories), Usage()),
+        timing=sum((t.timing for t in trajectories), Timing()),
+    )
+
+
+def _verdicts_by_task(trajectories: Iterable[Trajectory], scores: Mapping[str, Score]) -> dict[str, list[bool]]:
+    """For each task its attempts' verdicts; what has no verdict is wrong."""
+    verdicts: defaultdict[str, list[bool]] = defaultdict(list)
+    for trajectory in trajectories:
+        score = scores.get(trajectory.id)
+        verdicts[trajectory.task.id].append(score is not None and score.correct is True)
+    return dict(verdicts)
+
+
+def _count_searches(trajectory: Trajectory) -> int:
+    return sum(SEARCH_WORD in call.name for step in trajectory.steps for call in step.tool_calls)
+
+
+def _count_failures(trajectories: Iterable[Trajectory]) -> dict[str, int]:
+    failures: Counter[str] = Counter()
+    for step in (step for t in trajectories for step in t.steps if step.failed):
+        reason = step.parse_problem or step.execution_status
+        failures[str(reason)] += 1
+    return dict(failures)
+
+
+def _mean_or_none(values: Sequence[float]) -> float | None:
+    return fmean(values) if values else None
+
+
+def _breakdowns(
+    task_set: str, trajectories: Sequence[Trajectory], joined: Mapping[str, Score]
+) -> Iterator[BreakdownTable]:
+    """The tables of one task set that say more than its one accuracy does."""
+    for breakdown in Breakdown:
+        groups = _groups(breakdown, trajectories, joined)
+        if len(groups) > 1 or (breakdown is Breakdown.TASK_SET and len(groups[0].pass_at) > 1):
+            yield BreakdownTable(task_set=task_set, by=breakdown, groups=groups)
+
+
+def accuracy_by(
+    breakdown: Breakdown, trajectories: Sequence[Trajectory], scores: Sequence[Score]
+) -> tuple[GroupAccuracy, ...]:
+    """Accuracy and pass@k of each group, groups in order of their names."""
+    return _groups(breakdown, trajectories, _join(trajectories, scores))
+
+
+def _groups(
+    breakdown: Breakdown, trajectories: Iterable[Trajectory], joined: Mapping[str, Score]
+) -> tuple[GroupAccuracy, ...]:
+    groups: defaultdict[str, list[Trajectory]] = defaultdict(list)
+    for trajectory in trajectories:
+        groups[_group_of(trajectory, breakdown)].append(trajectory)
+    return tuple(_group_accuracy(name, _verdicts_by_task(groups[name], joined)) for name in sorted(groups))
+
+
+def _group_of(trajectory: Trajectory, breakdown: Breakdown) -> str:
+    task = trajectory.task
+    return {Breakdown.TASK_SET: task.source, Breakdown.LEVEL: task.level, Breakdown.TYPE: task.type}[breakdown]
+
+
+def _group_accuracy(name: str, verdicts: Mapping[str, Sequence[bool]]) -> GroupAccuracy:
+    clusters = list(verdicts.values())
+    n, n_correct = sum(map(len, clusters)), sum(map(sum, clusters))
+    ks = range(1, min(map(len, clusters)) + 1)
+    return GroupAccuracy(
+        group=name,
+        n=n,
+        n_tasks=len(clusters),
+        n_correct=n_correct,
+        accuracy=n_correct / n,
+        interval=clustered_wilson(clusters),
+        pass_at=tuple(fmean(pass_at_k(len(c), sum(c), k) for c in clusters) for k in ks),
+    )
+
+
+def compare(system: Graded, baseline: Graded, task_set: str, *, seed: int = 0) -> Comparison:
+    """Paired comparison on the tasks of one set that both systems attempted.
+
+    With several attempts a task, its share of correct ones stands for it, and McNemar's test counts the tasks where one
+    system's share is the larger (the sign test, of which McNemar's is the case of one attempt).
+    Raises ``ValueError`` where they have no task in common.
+    """
+    differences = _differences(system, baseline, task_set)
+    interval = paired_bootstrap(differences, seed=seed)
+    return _comparison((system.system, baseline.system), task_set, differences, fmean(differences), interval)
+
+
+def compare_all(system: Graded, baseline: Graded, *, seed: int = 0) -> tuple[Comparison, ...]:
+    """One comparison for each task set that both have, and with several sets one of their unweighted average."""
+    theirs = _by_source(baseline.trajectories)
+    names = [name for name in _by_source(system.trajectories) if name in theirs]
+    rows = [compare(system, baseline, name, seed=seed) for name in names]
+    if len(names) < 2:
+        return tuple(rows)
+    strata = [_differences(system, baseline, name) for name in names]
+    difference = fmean(fmean(values) for values in strata)
+    pooled = [value for values in strata for value in values]
+    interval = stratified_bootstrap(strata, seed=seed)
+    return (*rows, _comparison((system.system, baseline.system), AVERAGE, pooled, difference, interval))
+
+
+def _differences(system: Graded, baseline: Graded, task_set: str) -> list[float]:
+    """For each common task the first system's share of correct attempts less the second's."""
+    ours, theirs = _shares(system, task_set), _shares(baseline, task_set)
+    common = [task_id for task_id in ours if task_id in theirs]
+    if not common:
+        raise ValueError(f"{system.system} and {baseline.system} have no task of {task_set!r} in common")
+    return [ours[task_id] - theirs[task_id] for task_id in common]
+
+
+def _shares(graded: Graded, task_set: str) -> dict[str, float]:
+    joined = _join(graded.trajectories, graded.scores)
+    part = [t for t in graded.trajectories if t.task.source == task_set]
+    return {task_id: fmean(verdicts) for task_id, verdicts in _verdicts_by_task(part, joined).items()}
+
+
+def _comparison(
+    names: tuple[str, str], task_set: str, differences: Sequence[float], difference: float, interval: Interval
+) -> Comparison:
+    n_only_system = sum(value > 0 for value in differences)
+    n_only_baseline = sum(value < 0 for value in differences)
+    return Comparison(
+        system=names[0],
+        baseline=names[1],
+        task_set=task_set,
+        n_tasks=len(differences),
+        difference=difference,
+        interval=interval,
+        n_only_system=n_only_system,
+        n_only_baseline=n_only_baseline,
+        p_value=mcnemar(n_only_system, n_only_baseline),
+    )

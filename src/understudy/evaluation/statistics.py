@@ -1,0 +1,131 @@
+"""Whether a difference is noise: intervals and paired tests, with numpy only.
+
+In: counts, or per-task means (several attempts at one task are one cluster). Out: ``Interval`` records, p-values.
+Not here: records of trajectories (``understudy.evaluation.metrics``), any correction for many comparisons.
+
+Everything is deterministic: what is drawn is drawn from a seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from understudy.records import Interval
+
+Floats = npt.NDArray[np.float64]
+
+LEVEL = 0.95
+N_RESAMPLES = 10_000
+
+
+def wilson(n_correct: float, n: float, level: float = LEVEL) -> Interval:
+    """Wilson's score interval of a proportion. ``n`` may be an effective size; 0 knows nothing: [0, 1]."""
+    if not 0 <= n_correct <= n:
+        raise ValueError(f"expected 0 <= n_correct <= n, came n_correct={n_correct}, n={n}")
+    if n == 0:
+        return Interval(low=0.0, high=1.0, level=level)
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    share = n_correct / n
+    centre = share + z * z / (2 * n)
+    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    low, high = (centre - spread) / (1 + z * z / n), (centre + spread) / (1 + z * z / n)
+    return Interval(low=0.0 if n_correct == 0 else low, high=1.0 if n_correct == n else high, level=level)
+
+
+def clustered_wilson(clusters: Sequence[Sequence[bool]], level: float = LEVEL) -> Interval:
+    """Wilson's interval of a proportion whose trials come in clusters: the attempts at one task.
+
+    Attempts at one task resemble one another, so n of them are worth less than n tasks. The size is divided by the
+    design effect, the variance between clusters over the variance that independent trials would have. With one
+    attempt a task this is plain Wilson.
+    """
+    n = sum(map(len, clusters))
+    n_correct = sum(map(sum, clusters))
+    n_effective = n / _design_effect(clusters, n, n_correct)
+    return wilson(n_correct / n * n_effective if n else 0.0, n_effective, level)
+
+
+def _design_effect(clusters: Sequence[Sequence[bool]], n: int, n_correct: int) -> float:
+    """At least 1 (luck in a small sample earns no narrower interval), at most the mean cluster size."""
+    largest = max(map(len, clusters), default=1)
+    if largest == 1 or len(clusters) < 2:
+        return float(largest)
+    share = n_correct / n
+    if share in (0.0, 1.0):
+        # All attempts agree: nothing shows that they were not copies of one another.
+        return n / len(clusters)
+    residuals = np.array([sum(c) - share * len(c) for c in clusters])
+    between = len(clusters) / (len(clusters) - 1) * float(np.sum(residuals**2)) / n**2
+    independent = share * (1 - share) / n
+    return min(max(between / independent, 1.0), float(largest))
+
+
+def mcnemar(n_only_first: int, n_only_second: int) -> float:
+    """Two-sided p-value of the exact McNemar test: could the tasks that only one of two solves split like this by luck?
+
+    Ties say nothing and are not asked for. 1.0 where there are no others.
+    """
+    n = n_only_first + n_only_second
+    if n == 0:
+        return 1.0
+    smaller = min(n_only_first, n_only_second)
+    # Whole numbers keep this exact for any n: P(X <= smaller) for X ~ Binomial(n, 1/2), doubled.
+    tail = sum(math.comb(n, k) for k in range(smaller + 1))
+    p_value: float = 2 * tail / 2**n
+    return min(1.0, p_value)
+
+
+def paired_bootstrap(
+    differences: Sequence[float], *, seed: int = 0, level: float = LEVEL, n_resamples: int = N_RESAMPLES
+) -> Interval:
+    """Interval of the mean of per-task differences, by resampling tasks (percentiles, widened for few tasks).
+
+    ``differences``: for each task the first system's mean over its attempts less the second's. Resampling whole tasks
+    keeps the attempts of one task together.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if values.size == 0:
+        raise ValueError("expected at least one task in common, none came")
+    means = _resampled_means(values, seed, n_resamples)
+    return _widened_percentiles(float(values.mean()), means, values.size, level)
+
+
+def stratified_bootstrap(
+    strata: Sequence[Sequence[float]], *, seed: int = 0, level: float = LEVEL, n_resamples: int = N_RESAMPLES
+) -> Interval:
+    """Interval of the unweighted mean of several task sets' means, tasks resampled within each set."""
+    sets = [np.asarray(values, dtype=np.float64) for values in strata]
+    if not sets or any(values.size == 0 for values in sets):
+        raise ValueError("expected at least one task in each set")
+    means = np.mean([_resampled_means(v, seed + i, n_resamples) for i, v in enumerate(sets)], axis=0)
+    centre = float(np.mean([v.mean() for v in sets]))
+    return _widened_percentiles(centre, means, min(v.size for v in sets), level)
+
+
+def _resampled_means(values: Floats, seed: int, n_resamples: int) -> Floats:
+    generator = np.random.default_rng(seed)
+    # Drawing how often each distinct value comes up is the same lottery as drawing tasks, and much smaller.
+    distinct, counts = np.unique(values, return_counts=True)
+    drawn = generator.multinomial(values.size, counts / values.size, size=n_resamples)  # (resamples, distinct)
+    means: Floats = drawn @ distinct / values.size
+    return means
+
+
+def _widened_percentiles(centre: float, means: Floats, n: int, level: float) -> Interval:
+    """Percentiles, stretched about the centre by sqrt(n / (n - 1)): resampling understates the spread by that much."""
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    stretch = math.sqrt(n / (n - 1)) if n > 1 else 1.0
+    low, high = centre + (float(low) - centre) * stretch, centre + (float(high) - centre) * stretch
+    return Interval(low=max(-1.0, low), high=min(1.0, high), level=level)
+
+
+def pass_at_k(n: int, n_correct: int, k: int) -> float:
+    """Chance that k of n attempts, drawn without putting back, hold a correct one (Chen et al. 2021, unbiased)."""
+    if not (0 <= n_correct <= n and 1 <= k <= n):
+        raise ValueError(f"expected 0 <= n_correct <= n and 1 <= k <= n, came n={n}, n_correct={n_correct}, k={k}")
+    return 1.0 - math.comb(n - n_correct, k) / math.comb(n, k)

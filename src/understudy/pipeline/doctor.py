@@ -1,0 +1,77 @@
+"""What this machine has, and what that allows: ``understudy doctor``.
+
+In: nothing. Out: a table. Isolation is found by trying it in a scratch process, not by reading configuration.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from understudy.pipeline.machine import describe_machine, installed_versions
+from understudy.sandbox import Level, sandbox_report
+
+ALLOWS = {
+    "torch": "models in this process, training (extra `local`)",
+    "transformers": "models in this process (extra `local`)",
+    "trl": "training (extra `train`)",
+    "peft": "LoRA (extra `train`)",
+    "datasets": "Hub data sets, Parquet export (extra `hub` or `train`)",
+    "faiss-cpu": "dense retrieval (extra `dense`)",
+    "starlette": "serving models, indexes and reports (extra `serve`)",
+    "ray": "rollouts over several machines (extra `ray`)",
+    "qdrant-client": "retrieval by Qdrant (extra `qdrant`)",
+}
+"""What each optional package is for."""
+
+
+def examine() -> RenderableType:
+    """Look at the machine and say what it allows."""
+    return Group(_machine(), _isolation(), _packages())
+
+
+def _machine() -> Table:
+    table = _table("Machine", "", "")
+    facts = describe_machine()
+    for name, value in facts.items():
+        table.add_row(name, value)
+    table.add_row("allows", "; ".join(_allowed(facts)))
+    return table
+
+
+def _allowed(facts: dict[str, str]) -> Iterator[str]:
+    yield "make demo: a student of about a million parameters on the CPU, in minutes"
+    if facts["gpu"] == "none":
+        yield "no GPU: larger students train elsewhere; teachers are reached by URL"
+    else:
+        yield "a GPU: LoRA of 0.5B to 7B students here, as memory allows"
+    yield "vllm is here: `understudy serve-model`" if shutil.which("vllm") else "no vllm: models are reached by URL"
+
+
+def _isolation() -> Table:
+    table = _table("Isolation of model-written code", "protection", "active", "how it was tried")
+    for level in Level:
+        report = sandbox_report(level)
+        table.add_section()
+        table.add_row(f"level {level}", "yes" if report.available else "no", report.refusal)
+        for one in report.protections:
+            table.add_row(f"  {one.name}", "yes" if one.active else "NO", one.tried)
+    return table
+
+
+def _packages() -> Table:
+    table = _table("Packages", "package", "version", "allows")
+    versions = installed_versions()
+    for package in dict.fromkeys([*ALLOWS, *versions]):
+        table.add_row(package, versions.get(package, "not installed"), ALLOWS.get(package, ""))
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", show_header=any(columns))
+    for column in columns:
+        table.add_column(column)
+    return table

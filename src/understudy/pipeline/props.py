@@ -1,0 +1,181 @@
+"""What stages share while a walk goes on: task sets, sandbox, search engine, grader, models.
+
+In: a recipe and a run directory. Out: opened things, each opened when it is first asked for and closed with the walk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from understudy.agents import Agent, CodeAgentConfig, open_agent
+from understudy.grading import Grader, open_grader
+from understudy.models import LocalConfig, Model, ModelConfig, OpenAIChatConfig, open_model
+from understudy.pipeline.openings import opening_of
+from understudy.pipeline.run_directory import RunDirectory
+from understudy.recipe import Recipe, StageRef, trained
+from understudy.records import Message, StageKind, Task
+from understudy.retrieval import MemoryConfig, RetrievalConfig, Retriever, open_retriever
+from understudy.rollouts import AgentSpec, Engine
+from understudy.runs import write_atomic
+from understudy.sandbox import Sandbox, open_sandbox
+from understudy.tasks import load_tasks
+from understudy.tasks.config import TOY
+from understudy.tasks.toy import RECIPES_WORLD, toy_passages
+from understudy.tools import Tool, ToolsConfig, open_tools
+from understudy.training import ActionSpec, read_card
+
+
+class Props:
+    """Opened things of one walk."""
+
+    def __init__(self, recipe: Recipe, directory: RunDirectory, *, quiet: bool = False) -> None:
+        self.recipe = recipe
+        self.directory = directory
+        self.quiet = quiet
+        self._open = contextlib.ExitStack()
+        self._tasks: dict[str, tuple[Task, ...]] = {}
+        self._sandbox: Sandbox | None = None
+        self._retriever: Retriever | None = None
+        self._tools: tuple[Tool, ...] | None = None
+        self._grader: Grader | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def tasks(self, name: str) -> tuple[Task, ...]:
+        """The tasks of a set that the recipe names."""
+        if name not in self._tasks:
+            self._tasks[name] = load_tasks(self.recipe.tasks[name]).tasks
+        return self._tasks[name]
+
+    def all_tasks(self, names: Sequence[str]) -> list[Task]:
+        """The tasks of several sets, one set after the other."""
+        return [task for name in names for task in self.tasks(name)]
+
+    @contextlib.contextmanager
+    def cast(self, model: str, agent: str, engine: Engine) -> Iterator[Agent | AgentSpec]:
+        """An agent of the recipe, played by a model of it; for Ray, what each worker makes its own agent of."""
+        config = self.recipe.agents[agent]
+        if engine is Engine.RAY:
+            yield AgentSpec(
+                agent=config,
+                model=self.model_config(model),
+                tools=self._tools_config(),
+                sandbox=self.recipe.sandbox,
+                retrieval=self._retrieval_config(),
+            )
+            return
+        with contextlib.closing(open_model(self.model_config(model))) as opened:
+            yield self.play(agent, opened)
+
+    def play(self, agent: str, model: Model) -> Agent:
+        """An agent of the recipe, played by an opened model."""
+        config = self.recipe.agents[agent]
+        sandbox = self.sandbox() if isinstance(config, CodeAgentConfig) else None
+        return open_agent(config, model, sandbox, self.tools(), self.retriever())
+
+    def opening(self, agent: str, task: Task) -> tuple[Message, ...]:
+        """What an agent of the recipe shows its model first."""
+        imports = self.recipe.sandbox.imports
+        return opening_of(self.recipe.agents[agent], task, self.tools(), imports, self.retriever())
+
+    def model_config(self, name: str) -> ModelConfig:
+        """What ``name`` refers to, a checkpoint of this run included."""
+        for ref in trained(name):
+            checkpoint = self.checkpoint(ref)
+            card = read_card(checkpoint)
+            changes = {"path": card.base, "adapter": str(checkpoint)} if card.is_adapter else {"path": str(checkpoint)}
+            return self._first_base(ref).model_copy(update={**changes, "name": name})
+        return self.recipe.models[name]
+
+    def checkpoint(self, ref: StageRef) -> Path:
+        """Folder of the student that a training left."""
+        return self.directory.folder(ref) / "checkpoint"
+
+    def _first_base(self, ref: StageRef) -> LocalConfig:
+        """The model of the recipe that a chain of trainings began with: its device and numbers are the student's."""
+        is_first = ref.kind is StageKind.TRAIN
+        name = self.recipe.train[ref.name].base if is_first else self.recipe.on_policy[ref.name].student
+        before = trained(name)
+        return self._first_base(before[0]) if before else self.local_config(name)
+
+    def local_config(self, name: str) -> LocalConfig:
+        """The same for a model that has to be in this process. Raises ``ValueError`` for any other."""
+        config = self.model_config(name)
+        if not isinstance(config, LocalConfig):
+            raise ValueError(f"{name}: expected a local model; came one of kind {config.kind!r}")
+        return config
+
+    def base_path(self, name: str) -> str:
+        """Folder or Hub id of the weights that a training starts from."""
+        config = self.local_config(name)
+        if config.adapter is not None:
+            raise ValueError(f"{name}: a training starts from whole weights; merge the adapter first")
+        return config.path
+
+    def weights(self, name: str) -> str:
+        """The same of a model that may be an adapter trained in this run: then the folder of its checkpoint."""
+        ref = next(iter(trained(name)), None)
+        return self.base_path(name) if ref is None else str(self.checkpoint(ref))
+
+    def judge(self, name: str) -> str | OpenAIChatConfig:
+        """A model that says how likely tokens are: its weights, or where it is served."""
+        config = self.model_config(name)
+        return config if isinstance(config, OpenAIChatConfig) else self.weights(name)
+
+    def sandbox(self) -> Sandbox:
+        if self._sandbox is None:
+            self._sandbox = self._open.enter_context(open_sandbox(self.recipe.sandbox))
+        return self._sandbox
+
+    def retriever(self) -> Retriever | None:
+        """The search engine; None where the recipe names none."""
+        config = self._retrieval_config()
+        if self._retriever is None and config is not None:
+            self._retriever = open_retriever(config)
+            self._open.callback(self._retriever.close)
+        return self._retriever
+
+    def tools(self) -> tuple[Tool, ...]:
+        """What the agents' code may call."""
+        if self._tools is None:
+            self._tools = self._open.enter_context(open_tools(self._tools_config(), self.retriever()))
+        return self._tools
+
+    def acting(self) -> ActionSpec:
+        """What running an agent's code needs, for a process of its own."""
+        return ActionSpec(sandbox=self.recipe.sandbox, tools=self._tools_config(), retrieval=self._retrieval_config())
+
+    def _tools_config(self) -> ToolsConfig:
+        if self.recipe.retrieval is None:
+            return self.recipe.tools.model_copy(update={"search": None})
+        return self.recipe.tools
+
+    def _retrieval_config(self) -> RetrievalConfig | None:
+        """The recipe's search engine; the toy world's encyclopedia becomes a corpus file like any other first."""
+        config = self.recipe.retrieval
+        if not isinstance(config, MemoryConfig) or config.corpus != Path(TOY):
+            return config
+        corpus = self.directory.path / "corpus.jsonl"
+        if not corpus.exists():
+            pages = [{"id": page.id, "title": page.title, "text": page.text} for page in toy_passages(RECIPES_WORLD)]
+            write_atomic(corpus, "".join(json.dumps(page) + "\n" for page in pages))
+        return config.model_copy(update={"corpus": corpus})
+
+    def grader(self) -> Grader:
+        if self._grader is None:
+            judge = None
+            if self.recipe.judge is not None:
+                judge = self._open.enter_context(contextlib.closing(open_model(self.model_config(self.recipe.judge))))
+            self._grader = self._open.enter_context(open_grader(self.recipe.grading, judge))
+        return self._grader

@@ -1,0 +1,69 @@
+"""What a recipe may say about a rollout, and what a rollout says when it is done."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from understudy.records import Record, Usage
+from understudy.rollouts.outcomes import Outcome
+
+
+class Engine(StrEnum):
+    """Where episodes run."""
+
+    THREADS = "threads"
+    """In this process, one thread an episode."""
+    RAY = "ray"
+    """On the nodes of a Ray cluster (extra ``ray``)."""
+
+
+class RayConfig(Record):
+    """The Ray cluster; only for ``engine: ray``."""
+
+    address: str | None = None
+    """As ``ray.init`` takes it; None starts a cluster on this machine, or joins the one that is initialised."""
+    n_workers: Annotated[int, Field(ge=1)] = 2
+    """Processes, each with a model, a sandbox and a share of the episodes in flight."""
+    cpus_per_worker: Annotated[float, Field(gt=0)] = 1.0
+    gpus_per_worker: Annotated[float, Field(ge=0)] = 0.0
+
+
+class RolloutConfig(Record):
+    """How tasks are turned into trajectories."""
+
+    attempts: Annotated[int, Field(ge=1)] = 1
+    """Trajectories a task."""
+    seed: int = 0
+    in_flight: Annotated[int, Field(ge=1)] = 32
+    """Episodes under way at once, all workers together."""
+    engine: Engine = Engine.THREADS
+    ray: RayConfig = RayConfig()
+
+
+class RolloutSummary(Record):
+    """What is in the file when a rollout is done."""
+
+    n_wanted: int
+    """Tasks times attempts."""
+    n_before: int = 0
+    """Finished by an earlier run and kept."""
+    n_retried: int = 0
+    """Failures of the program in an earlier run that were tried again."""
+    outcomes: dict[Outcome, int] = Field(default_factory=dict)
+    """Of all records that count, before any grading."""
+    n_without_first_thought: int = 0
+    """Attempts for which the recipe wanted a first thought and there was none; they ran without."""
+    candidates_saved: int = 0
+    """Samples that adaptive voting did not ask for."""
+    usage: Usage = Usage()
+    """Of all records that count."""
+    wall_s: float = 0.0
+    """Of this run."""
+
+    @property
+    def n_failed(self) -> int:
+        """Failures of the program: a resumed rollout tries them again."""
+        return self.outcomes.get(Outcome.PROVIDER, 0) + self.outcomes.get(Outcome.SANDBOX, 0)

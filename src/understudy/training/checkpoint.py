@@ -1,0 +1,89 @@
+"""The folder of a trained student, and its weights in one piece.
+
+In: a trainer that is done. Out: ``checkpoint/`` with an adapter or full weights, tokenizer and ``student.json``,
+written beside its place and renamed into it. ``merge`` makes full weights of base and adapter, for servers that take no
+adapters. Not here: whether the merged weights behave the same (``understudy.models`` proves that).
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from understudy.models.loading import bars_of_downloads_only
+from understudy.runs import write_atomic
+from understudy.training.summary import StudentCard
+
+if TYPE_CHECKING:
+    from understudy.training.trainer import StudentTrainer
+
+CARD = "student.json"
+
+
+def save_student(trainer: StudentTrainer, tokenizer: Any, card: StudentCard, folder: Path) -> None:
+    """Write the student; with several devices all of them must call."""
+    beside = _beside(folder)
+    if trainer.is_world_process_zero():
+        shutil.rmtree(beside, ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()
+    trainer.model.config.use_cache = True
+    if trainer.is_fsdp_enabled:  # one set of weights, also where checkpoints in between are in parts
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+    with bars_of_downloads_only(beside.parent):
+        trainer.save_model(str(beside))
+    if trainer.is_world_process_zero():
+        _finish(beside, tokenizer, card, folder)
+
+
+def save_weights(model: Any, tokenizer: Any, card: StudentCard, folder: Path) -> None:
+    """Write a student from one process that holds all of it."""
+    beside = _beside(folder)
+    shutil.rmtree(beside, ignore_errors=True)
+    with bars_of_downloads_only(beside.parent):
+        model.save_pretrained(beside)
+    _finish(beside, tokenizer, card, folder)
+
+
+def read_card(folder: Path) -> StudentCard:
+    """The card of a checkpoint. Raises ``FileNotFoundError`` where the folder is none of ours."""
+    return StudentCard.model_validate_json((folder / CARD).read_bytes())
+
+
+def merge(checkpoint: Path, folder: Path) -> StudentCard:
+    """Write base and adapter of a checkpoint as one set of weights. Raises ``ValueError`` where there is no adapter."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    card = read_card(checkpoint)
+    if not card.is_adapter:
+        raise ValueError(f"{checkpoint}: expected an adapter, found full weights: there is nothing to merge")
+    # Added up in float32 and stored in the base's numbers, so that rounding happens once.
+    with bars_of_downloads_only(card.base):
+        base = AutoModelForCausalLM.from_pretrained(card.base, dtype="auto")
+    stored = base.dtype
+    model = PeftModel.from_pretrained(base.to(torch.float32), checkpoint).merge_and_unload().to(stored)
+    merged = card.model_copy(update={"is_adapter": False})
+    save_weights(model, AutoTokenizer.from_pretrained(checkpoint), merged, folder)
+    return merged
+
+
+def whole_weights(weights: str, folder: Path) -> str:
+    """``weights``, a folder or Hub id, or where it is an adapter of ours the ``folder`` that it is merged into."""
+    if not (Path(weights) / CARD).is_file() or not read_card(Path(weights)).is_adapter:
+        return weights
+    merge(Path(weights), folder)
+    return str(folder)
+
+
+def _beside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.part")
+
+
+def _finish(beside: Path, tokenizer: Any, card: StudentCard, folder: Path) -> None:
+    tokenizer.save_pretrained(beside)
+    (beside / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody should have to trust
+    write_atomic(beside / CARD, card.model_dump_json(indent=2) + "\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.rename(folder)

@@ -1,0 +1,135 @@
+"""The base that is trained, and its adapter.
+
+In: a folder or Hub id, the config. Out: a model in the right numbers, its tokenizer, PEFT's settings.
+Not here: training.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from understudy.models.loading import bars_of_downloads_only
+from understudy.training.config import Attention, Dtype, LoraSettings, Method, TrainConfig
+
+if TYPE_CHECKING:
+    import torch
+
+_READ_ON = {"linear_attention", "conv", "hybrid", "hybrid_sliding"}
+"""Kinds of layers, in transformers' words, that carry a state on from token to token."""
+
+
+def load_base(base: str, config: TrainConfig) -> Any:
+    """The model.
+
+    Raises ``ValueError`` where QLoRA is asked for without bitsandbytes, flash attention outside bfloat16, or packing of
+    a model in which neighbours in a row would reach each other.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    in_four_bits = config.method is Method.QLORA
+    if in_four_bits and importlib.util.find_spec("bitsandbytes") is None:
+        raise ValueError(
+            "method 'qlora' holds the base in four bits, which needs bitsandbytes; it is not installed: "
+            "pip install 'understudy[qlora]', or use 'lora'"
+        )
+    if config.attention is Attention.FLASH and not computes_in_bfloat16(config):
+        raise ValueError(
+            "attention 'flash_attention_2' computes in bfloat16 on a GPU; here it would be float32: use 'sdpa'"
+        )
+    if config.packing:
+        _refuse_rows_that_leak(AutoConfig.from_pretrained(base).get_text_config(), base)
+    # A fully trained model keeps its master weights in float32: updates are too small for bfloat16.
+    in_bfloat16 = computes_in_bfloat16(config) and config.method is not Method.FULL
+    dtype = torch.bfloat16 if in_bfloat16 else torch.float32
+    with bars_of_downloads_only(base):
+        model = AutoModelForCausalLM.from_pretrained(
+            base,
+            dtype=dtype,
+            attn_implementation=config.attention.value,
+            quantization_config=_four_bits(dtype) if in_four_bits else None,
+        )
+    model.config.use_cache = False  # with the cache, packed sequences would see one another
+    if in_four_bits:
+        _keep_weights_trainable_through(model)
+    return model
+
+
+def load_tokenizer(base: str) -> Any:
+    """The base's tokenizer."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(base)
+
+
+def computes_in_bfloat16(config: TrainConfig) -> bool:
+    """Whether the forward pass runs in bfloat16."""
+    import torch
+
+    if config.dtype is Dtype.AUTO:
+        return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
+    return config.dtype is Dtype.BFLOAT16
+
+
+def adapter_settings(config: TrainConfig) -> Any:
+    """PEFT's settings, or None where all weights are trained."""
+    return None if config.method is Method.FULL else lora_settings(config.lora)
+
+
+def lora_settings(lora: LoraSettings) -> Any:
+    """Our adapter in PEFT's words."""
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules="all-linear",  # all but the output head
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+@contextmanager
+def torch_threads(n_threads: int | None) -> Iterator[None]:
+    """Within, torch computes with so many threads; None leaves its choice."""
+    import torch
+
+    before = torch.get_num_threads()
+    if n_threads is not None:
+        torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _four_bits(computed_in: torch.dtype) -> Any:
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=computed_in,
+    )
+
+
+def _refuse_rows_that_leak(settings: Any, base: str) -> None:
+    """Only attention keeps sequences apart by their positions; convolutions and recurrences read on across them."""
+    leaking = sorted(_READ_ON & set(getattr(settings, "layer_types", None) or ()))
+    if leaking:
+        raise ValueError(
+            f"{base} has layers of kind {', '.join(leaking)}, in which packed sequences would see one "
+            "another: set packing: false"
+        )
+
+
+def _keep_weights_trainable_through(model: Any) -> None:
+    """On a CPU, one reply of a probe would turn the weights into a form that gives no gradients ever after."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False

@@ -1,0 +1,51 @@
+"""How an on-policy distillation goes. Settings only."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from understudy.records import Record
+from understudy.training.config import LoraSettings, Method
+
+
+class Divergence(StrEnum):
+    """What is brought down between student and teacher at each token."""
+
+    REVERSE_KL = "reverse_kl"
+    """Student to teacher: the student gives up what the teacher would never say."""
+    FORWARD_KL = "forward_kl"
+    """Teacher to student: the student learns all that the teacher might say."""
+
+
+class OnPolicyConfig(Record):
+    """One on-policy distillation."""
+
+    method: Method = Method.FULL
+    """``full`` or ``lora``."""
+    lora: LoraSettings = LoraSettings()
+    n_steps: Annotated[int, Field(gt=0)] = 200
+    """Optimiser steps."""
+    batch_size: Annotated[int, Field(gt=0)] = 8
+    """Prefixes an optimiser step, one action each."""
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-5
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    divergence: Divergence = Divergence.REVERSE_KL
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Of the student's sampling."""
+    max_new_tokens: Annotated[int, Field(gt=0)] = 256
+    max_prefix_tokens: Annotated[int, Field(gt=0)] = 8192
+    """Longer prefixes are left out."""
+    step_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Weight of an action at step k is this to the power k, k from 0: late states are rarer and noisier."""
+    teacher_top_k: Annotated[int, Field(gt=0)] = 20
+    """Likeliest tokens at each place that a teacher behind a server is asked for; all others count as one outcome.
+    vLLM refuses more than its ``--max-logprobs``, 20 unless it was told otherwise."""
+    n_threads: Annotated[int, Field(gt=0)] | None = None
+    """Threads of torch on a CPU; None leaves torch's choice."""
+    seed: int = 42
+    log_every_steps: Annotated[int, Field(gt=0)] = 10
+    save_every_steps: Annotated[int, Field(gt=0)] = 50
+    """A killed distillation goes on from the last step that was saved."""

@@ -1,0 +1,61 @@
+"""The stored states that a student acts at, and the proof that student and teacher read them alike.
+
+In: examples, both renderers. Out: prefixes of token ids, one before each trained turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from understudy.records import Example, Message, Role
+from understudy.training.encoding import NothingToTrainError
+from understudy.training.on_policy.config import OnPolicyConfig
+
+if TYPE_CHECKING:
+    from understudy.models.rendering import Renderer
+
+
+class TokenizersDifferError(ValueError):
+    """Student and teacher cut or render text differently, so their token probabilities cannot be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A stored state, right before an action."""
+
+    ids: tuple[int, ...]
+    """What acting sends."""
+    messages: tuple[Message, ...]
+    weight: float
+
+
+def stored_prefixes(
+    examples: Iterable[Example], student: Renderer, teacher: Renderer, config: OnPolicyConfig
+) -> list[Prefix]:
+    """What acting sends before each trained turn, rendered by both tokenizers, which must agree on every id.
+
+    Raises ``TokenizersDifferError``, and ``NothingToTrainError`` where no prefix is short enough.
+    """
+    _check_tokenizers(student, teacher)
+    found: list[Prefix] = []
+    for example in examples:
+        for index in sorted({span.message_index for span in example.spans}):
+            before = example.messages[:index]
+            ids = student.prompt_ids(before)
+            if ids != teacher.prompt_ids(before):
+                raise TokenizersDifferError(f"example {example.id}: message {index} has other ids for the teacher")
+            if len(ids) <= config.max_prefix_tokens:
+                n_acted = sum(message.role is Role.ASSISTANT for message in before)
+                found.append(Prefix(tuple(ids), before, config.step_decay**n_acted))
+    if not found:
+        raise NothingToTrainError(f"expected a prefix of at most {config.max_prefix_tokens} tokens, found none")
+    return found
+
+
+def _check_tokenizers(student: Renderer, teacher: Renderer) -> None:
+    if student.tokenizer.get_vocab() != teacher.tokenizer.get_vocab():
+        raise TokenizersDifferError("the vocabularies of student and teacher differ")
+    if student.end_of_turn_ids != teacher.end_of_turn_ids:
+        raise TokenizersDifferError(f"ends of turn differ: {student.end_of_turn_ids}, {teacher.end_of_turn_ids}")

@@ -1,0 +1,75 @@
+"""What a training writes about itself.
+
+Records only: a line of the log, the card of a student, the summary that the stage returns.
+"""
+
+from __future__ import annotations
+
+from understudy.records import Record
+from understudy.training.config import Method
+from understudy.training.encoding import TokenCounts
+
+
+class LogLine(Record):
+    """One line of ``log.jsonl``: means and sums since the line before."""
+
+    step: int
+    """Optimiser steps done."""
+    loss: float
+    """Weighted mean over trained tokens, in nats."""
+    learning_rate: float
+    grad_norm: float | None = None
+    """Of the last step, before clipping."""
+    n_tokens: int
+    n_trained: int
+    elapsed_s: float
+    """Wall seconds since this process began to train."""
+
+
+class ProbeLine(Record):
+    """One line of ``probe.jsonl``: what the student's replies are like."""
+
+    step: int
+    n_replies: int
+    parse_rate: float
+    """Share of replies that hold an action that can be run."""
+    stop_rate: float
+    """Share that ended by the end-of-turn token."""
+    code_runs_rate: float | None = None
+    """Share whose code ran without error with the recipe's tools. None where no code was run, or tools or sandbox
+    failed.
+    """
+    mean_tokens: float
+
+
+class StudentCard(Record):
+    """``student.json`` in a checkpoint: what it is and where it comes from."""
+
+    base: str
+    method: Method
+    is_adapter: bool
+    digest: str
+    """Of config, base and examples: the same for the same training."""
+    n_steps: int
+    n_trainable: int
+    """Parameters that were trained."""
+
+
+class TrainSummary(Record):
+    """What a training came to."""
+
+    student: StudentCard
+    counts: TokenCounts
+    n_steps: int
+    n_tokens_seen: int
+    """Tokens that went through the model, without padding, in all steps."""
+    n_trained_seen: int
+    first_loss: float | None = None
+    last_loss: float | None = None
+    """Means over the first and the last line of the log."""
+    peak_memory_bytes: int | None = None
+    """Of the GPU; None on a CPU."""
+    train_s: float = 0.0
+    """Wall seconds of the training loop of the process that finished."""
+    resumed_from: int = 0
+    """Step that the finishing process began at."""

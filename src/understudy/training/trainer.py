@@ -1,0 +1,159 @@
+"""TRL's trainer, with our sequences, our loss and our log.
+
+In: a model, TRL arguments, passes of each step. Out: a trained model, and a call for each step. From TRL,
+transformers, PEFT and accelerate come the optimiser, its schedule, adapters, checkpoints, devices. Ours is what they
+would do otherwise: the batches are the plan's, the loss is the weighted mean over the trained tokens of the whole
+step, on however many devices and in however many passes, and no usage ping is sent. Importing this module loads torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch.distributed.fsdp import MixedPrecisionPolicy
+from torch.nn import functional
+from torch.utils.data import DataLoader
+from transformers import Trainer
+from trl import SFTTrainer
+
+from understudy.models.loading import bars_of_downloads_only
+from understudy.training.layout import RowPass
+
+
+class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no types
+    """Trains on passes that are laid out step by step."""
+
+    n_steps: int
+    passes_of_step: Callable[[int], list[RowPass]]
+    """Passes of one step for this device; called with the number of the step, from 0."""
+    last_loss: torch.Tensor
+    """Of the last step, over all devices as far as this one knows."""
+    last_grad_norm: float | None = None
+    rate_of_last_step: float = 0.0
+
+    def create_accelerator_and_postprocess(self) -> None:
+        """Where weights are divided (FSDP 2), gradients are added up in float32 and log-probabilities stay in it."""
+        super().create_accelerator_and_postprocess()
+        plugin = getattr(self.accelerator.state, "fsdp_plugin", None)
+        if plugin is not None and isinstance(plugin.mixed_precision_policy, MixedPrecisionPolicy):
+            computed_in = plugin.mixed_precision_policy.param_dtype
+            plugin.mixed_precision_policy = MixedPrecisionPolicy(param_dtype=computed_in, reduce_dtype=torch.float32)
+
+    def attach(self, n_steps: int, passes_of_step: Callable[[int], list[RowPass]]) -> None:
+        """Give the trainer its steps, once, before ``train``."""
+        self.n_steps = n_steps
+        self.passes_of_step = passes_of_step
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Steps in order. Each device lays out its own share, so accelerate has nothing to divide."""
+        return DataLoader(range(self.n_steps), batch_size=1, shuffle=False, collate_fn=_first)
+
+    def get_batch_samples(self, epoch_iterator: Iterator[int], num_batches: int, device: object) -> Any:  # noqa: ARG002
+        """Numbers of steps; tokens are counted in ``training_step``."""
+        return [next(epoch_iterator) for _ in range(num_batches)], None
+
+    def training_step(self, model: Any, inputs: int, num_items_in_batch: object = None) -> torch.Tensor:  # noqa: ARG002
+        """Forward and backward of one step; return its loss, the weighted mean over all its trained tokens."""
+        model.train()
+        passes = self.passes_of_step(inputs)
+        world = self.accelerator.num_processes
+        weight = sum(one.weights.sum() for one in passes)
+        n_passes = len(passes)
+        if world > 1:
+            weight, n_passes = self._over_all_devices(weight, n_passes)
+        if float(weight) <= 0:
+            raise ValueError(f"step {inputs + 1}: expected a trained token in the batch, found none")
+        total = torch.zeros((), device=self.args.device)
+        for number in range(n_passes):
+            one, share = (passes[number], 1.0) if number < len(passes) else (passes[-1], 0.0)
+            with self._gradients_are_shared(model, at_last=number == n_passes - 1):
+                loss = self._loss_sum(model, one) * (share * world / float(weight))
+                self.accelerator.backward(loss)
+            total += loss.detach()
+        self.last_loss = total
+        self.rate_of_last_step = float(self.optimizer.param_groups[0]["lr"])
+        return total
+
+    def _loss_sum(self, model: Any, one: RowPass) -> torch.Tensor:
+        """Sum of weight times cross-entropy over the targets of a pass; no logits where nothing is trained."""
+        with self.compute_loss_context_manager():
+            return loss_by_fused_head(model, one) if self.args.device.type == "cuda" else loss_by_logits(model, one)
+
+    def _over_all_devices(self, weight: torch.Tensor, n_passes: int) -> tuple[torch.Tensor, int]:
+        """Total weight of the step, and passes of the device that has most: all take part in as many."""
+        weights = self.accelerator.reduce(weight.to(self.args.device), reduction="sum")
+        counts = self.accelerator.gather(torch.tensor([n_passes], device=self.args.device))
+        return weights, int(counts.max())
+
+    @contextlib.contextmanager
+    def _gradients_are_shared(self, model: Any, *, at_last: bool) -> Iterator[None]:
+        """Devices exchange gradients, and DeepSpeed steps, in the last pass of a step only.
+
+        With FSDP they exchange them in each pass: to wait, each would have to hold the gradients of all weights.
+        """
+        self.accelerator.gradient_state._set_sync_gradients(at_last)
+        with contextlib.nullcontext() if at_last or self.is_fsdp_enabled else self.accelerator.no_sync(model):
+            yield
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> float | None:
+        self.last_grad_norm = super()._get_grad_norm(model, grad_norm=grad_norm)
+        return self.last_grad_norm
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        with bars_of_downloads_only(self.args.output_dir):
+            Trainer._save_checkpoint(self, model, trial)  # without TRL's model card in every checkpoint
+        self.accelerator.wait_for_everyone()  # it is whole when all devices have written their part
+
+    def floating_point_ops(self, inputs: object) -> int:  # noqa: ARG002
+        """Not counted: transformers would guess them from padded batches."""
+        return 0
+
+    def _send_telemetry(self) -> None:
+        """Nothing is sent."""
+
+
+def loss_by_fused_head(model: Any, one: RowPass) -> torch.Tensor:
+    """By TRL's head, which makes logits a tile at a time: on a GPU, whose memory all of them would fill."""
+    labels = one.targets.masked_fill(one.weights == 0, -100).to(model.device)
+    inputs = _inputs(model, one)
+    output = model(**inputs, labels=labels, shift_labels=labels, fused_lm_head=True)
+    loss: torch.Tensor = -(output.log_probs * one.weights.to(model.device)).sum()
+    return loss
+
+
+def loss_by_logits(model: Any, one: RowPass) -> torch.Tensor:
+    """By the model's own head, at the trained positions only: fastest on a CPU."""
+    wanted = one.weights > 0  # (R, W)
+    targets, weights = one.targets[wanted].to(model.device), one.weights[wanted].to(model.device)  # (N,), (N,)
+    with _head_sees_only(model, wanted.to(model.device)):
+        logits = model(**_inputs(model, one), use_cache=False).logits[0]  # (N, V); N may be 0 on one of several devices
+    return (functional.cross_entropy(logits.float(), targets, reduction="none") * weights).sum()
+
+
+def _inputs(model: Any, one: RowPass) -> dict[str, torch.Tensor]:
+    return {"input_ids": one.input_ids.to(model.device), "position_ids": one.position_ids.to(model.device)}
+
+
+def _first(items: Sequence[int]) -> int:
+    return items[0]
+
+
+@contextlib.contextmanager
+def _head_sees_only(model: Any, wanted: torch.Tensor) -> Iterator[None]:
+    """Within, the output head computes logits for the wanted positions only, (1, N, V) for (R, W) positions.
+
+    The head is what costs most of a small model's time and memory. Whatever a family does to the logits after its
+    head is done to each of them by itself, so it stays right.
+    """
+    module = model
+    while not hasattr(module, "get_output_embeddings"):
+        module = module.module  # DistributedDataParallel and its like
+    head = module.get_output_embeddings()
+    hook = head.register_forward_pre_hook(lambda _head, inputs: (inputs[0][wanted][None], *inputs[1:]))
+    try:
+        yield
+    finally:
+        hook.remove()

@@ -1,0 +1,88 @@
+"""A training's probe gets what the recipe's agents act with, and what it saw is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.test_walk import walk_quietly
+from tests.tiny_model import save_tiny_model
+from understudy.pipeline import RunDirectory
+from understudy.pipeline.props import Props
+from understudy.pipeline.trainings import acting_of
+from understudy.recipe import StageRef, load_recipe
+from understudy.records import StageKind
+from understudy.report.stage_files import read_curves
+from understudy.retrieval import MemoryConfig
+from understudy.runs import read_jsonl
+from understudy.training import ActionSpec, Probe, ProbeLine, TrainOrder
+from understudy.training.order import read_order
+
+RECIPE = """\
+name: probed
+tasks:
+  train: {{name: toy, split: train, limit: 4}}
+retrieval: {{kind: memory, corpus: toy}}
+tools: {{search: {{k: 1, shape: brief}}}}
+sandbox: {{preload: []}}
+models:
+  teacher: {{kind: scripted, program: "understudy.tasks.toy:toy_teacher"}}
+  base: {{kind: local, path: {base}, device: cpu}}
+agents:
+  agent: {{kind: code_agent, prompts: minimal}}
+rollout:
+  taught: {{tasks: [train], model: teacher, agent: agent}}
+curate:
+  taught: {{rollouts: [taught], agent: agent}}
+train:
+  taught: {{examples: taught, base: base, method: full, epochs: null, max_steps: 2, n_threads: 1, batch_size: 1,
+    probe: {{every_steps: 1, n_prompts: 2, max_new_tokens: 4}}}}
+"""
+TRAIN = StageRef(kind=StageKind.TRAIN, name="taught")
+
+
+@pytest.fixture(scope="module")
+def recipe_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("probed")
+    path = folder / "probed.yaml"
+    path.write_text(RECIPE.format(base=save_tiny_model(folder / "base")))
+    return path
+
+
+def test_a_walks_training_runs_the_replies_code(recipe_path: Path, tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    recipe = load_recipe(recipe_path)
+    walk_quietly(recipe, run_dir)
+    folder = run_dir / "train" / "taught"
+    order = read_order(folder)
+    assert isinstance(order, TrainOrder)
+    corpus = MemoryConfig(corpus=run_dir / "corpus.jsonl")
+    assert order.acting == ActionSpec(sandbox=recipe.sandbox, tools=recipe.tools, retrieval=corpus)
+    lines = list(read_jsonl(folder / "probe.jsonl", ProbeLine))
+    assert [(line.step, line.code_runs_rate) for line in lines] == [(1, 0.0), (2, 0.0)], "four tokens are no code"
+    record = RunDirectory(run_dir).read_stage(TRAIN)
+    assert record is not None
+    assert record.counts["code_runs_rate"] == record.counts["parse_rate"] == 0.0
+    curves = {curve.quantity: [point.value for point in curve.points] for curve in read_curves(run_dir)}
+    assert set(curves) == {"loss", "parse_rate", "stop_rate", "code_runs_rate"}
+    assert curves["code_runs_rate"] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("search", "run_code", "runs"),
+    [
+        ("{kind: http, url: 'http://127.0.0.1:9'}", None, True),
+        ("{kind: http, url: 'http://127.0.0.1:9'}", False, False),
+        ("{kind: lexical, folder: here, corpus: here}", None, False),
+        ("{kind: lexical, folder: here, corpus: here}", True, True),
+    ],
+)
+def test_an_index_is_opened_in_a_training_only_where_that_is_asked_for(
+    recipe_path: Path, tmp_path: Path, search: str, run_code: bool | None, runs: bool
+) -> None:
+    recipe = load_recipe(recipe_path, (f"retrieval={search}",))
+    with Props(recipe, RunDirectory(tmp_path / "run"), quiet=True) as props:
+        acting = acting_of(props, Probe(every_steps=1, run_code=run_code))
+        assert acting == (props.acting() if runs else None)
+        assert acting_of(props, None) is None

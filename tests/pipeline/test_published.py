@@ -1,0 +1,121 @@
+"""A recipe without a teacher begins with attempts that were made elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from understudy.pipeline import StageFailedError, Visit, grade_run, walk
+from understudy.recipe import Recipe, load_recipe
+from understudy.records import Dropped, DropReason, Example, Role, Score
+from understudy.runs import read_jsonl
+
+RECIPE = """\
+name: published
+tasks: {{}}
+models: {{}}
+agents:
+  agent: {{kind: code_agent, prompts: minimal}}
+sandbox: {{preload: []}}
+rollout:
+  released: {{published: {rows}, kind: fact}}
+curate:
+  agent: {{rollouts: [released], agent: agent}}
+"""
+
+
+def memory(task: str, answer: str) -> list[dict[str, object]]:
+    """Steps as smolagents' ``get_succinct_steps`` gives them."""
+    search = f"print(web_search({task!r}))"
+    replies = [(search, f"Execution logs:\\n{answer}", False), (f"final_answer({answer!r})", "Execution logs:", True)]
+    steps: list[dict[str, object]] = [{"task": task, "task_images": None}]
+    for number, (code, observed, is_final) in enumerate(replies, 1):
+        steps.append(
+            {
+                "step_number": number,
+                "model_output": f"Thought: step {number}.\n<code>\n{code}\n</code>",
+                "code_action": code,
+                "observations": observed,
+                "action_output": answer if is_final else None,
+                "is_final_answer": is_final,
+                "error": None,
+            }
+        )
+    return steps
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """Graded there, to be graded here, wrong, and not to be graded at all."""
+    path = tmp_path / "rows.jsonl"
+    lines = [
+        {"answer": "Christiania", "score": 1, "steps": memory("Capital of Norway?", "Oslo")},
+        {"answer": "Stockholm", "steps": memory("Capital of Sweden?", "Stockholm")},
+        {"answer": "Helsinki", "steps": memory("Capital of Finland?", "Turku")},
+        {"steps": memory("Capital of Denmark?", "Copenhagen")},
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, rows: Path) -> Recipe:
+    path = tmp_path / "published.yaml"
+    path.write_text(RECIPE.format(rows=rows))
+    return load_recipe(path)
+
+
+def walked(recipe: Recipe, run_dir: Path) -> dict[str, Visit]:
+    return walk(recipe, run_dir, say=lambda _: None, quiet=True)
+
+
+def verdicts(run_dir: Path) -> list[tuple[str, bool | None]]:
+    scores = read_jsonl(run_dir / "rollout" / "released" / "scores.jsonl", Score)
+    return [(one.grader, one.correct) for one in scores]
+
+
+def test_published_attempts_become_examples_with_the_students_opening(recipe: Recipe, tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    assert walked(recipe, run_dir) == {"rollout/released": Visit.DONE, "curate/agent": Visit.DONE}
+    assert verdicts(run_dir) == [("imported", True), ("exact_match", True), ("exact_match", False), ("none", None)]
+    examples = list(read_jsonl(run_dir / "curate" / "agent" / "examples.jsonl", Example))
+    assert {one.messages[2].content for one in examples} == {
+        f"Thought: step 1.\nCode:\n```py\nprint(web_search({task!r}))\n```<end_code>"
+        for task in ("Capital of Norway?", "Capital of Sweden?")
+    }
+    for one in examples:
+        assert [message.role for message in one.messages[:3]] == [Role.SYSTEM, Role.USER, Role.ASSISTANT]
+        assert one.messages[0].content == "Answer with thoughts and Python code.", "its own opening, not the teacher's"
+    dropped = list(read_jsonl(run_dir / "curate" / "agent" / "dropped.jsonl", Dropped))
+    assert sorted(one.reason for one in dropped) == [DropReason.INCORRECT, DropReason.NOT_SCORED]
+    assert (run_dir / "report.html").stat().st_size > 1000
+    assert set(walked(recipe, run_dir).values()) == {Visit.PASSED_OVER}
+
+
+def test_a_file_that_has_changed_is_taken_anew(recipe: Recipe, rows: Path, tmp_path: Path) -> None:
+    walked(recipe, tmp_path / "run")
+    rows.write_text(rows.read_text().splitlines()[0] + "\n")
+    assert set(walked(recipe, tmp_path / "run").values()) == {Visit.DONE}
+    assert verdicts(tmp_path / "run") == [("imported", True)]
+
+
+def test_grading_again_replaces_the_files_scores_where_there_is_a_reference(recipe: Recipe, tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    walked(recipe, run_dir)
+    said = list(grade_run(recipe, run_dir, again=True, quiet=True))
+    assert any("rollout/released: 4 graded, 1 of 4 verdicts changed" in line for line in said), said
+    assert [correct for _, correct in verdicts(run_dir)] == [False, True, False, None]
+
+
+def test_a_file_that_is_missing_empty_or_wrong_is_told(recipe: Recipe, rows: Path, tmp_path: Path) -> None:
+    rows.write_text("")
+    with pytest.raises(StageFailedError, match=r"rollout/released: .*rows\.jsonl: expected attempts"):
+        walked(recipe, tmp_path / "run")
+    rows.write_text('{"steps": [{"robot": 1}]}\n')
+    with pytest.raises(ValueError, match=r"rows\.jsonl, row 1: steps\.0: .*came robot"):
+        walk(recipe, tmp_path / "run", anew=True, say=lambda _: None, quiet=True)
+    rows.unlink()
+    with pytest.raises(FileNotFoundError, match=r"rows\.jsonl: expected a file of published attempts"):
+        walked(recipe, tmp_path / "run")

@@ -1,0 +1,88 @@
+"""Evaluation begins with the proof that the student is what was trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.test_walk import walk_quietly
+from tests.tiny_model import save_tiny_model
+from understudy.models.loading import AdapterWithoutEffectError
+from understudy.models.parity import ParityReport, StudentMismatchError
+from understudy.pipeline import check_students
+from understudy.recipe import Recipe, load_recipe
+
+RECIPE = """\
+name: students
+tasks:
+  train: {{name: toy, split: train, limit: 6}}
+  test: {{name: toy, split: test, limit: 2}}
+retrieval: {{kind: memory, corpus: toy}}
+tools: {{search: {{k: 1, shape: brief}}}}
+sandbox: {{preload: []}}
+models:
+  teacher: {{kind: scripted, program: "understudy.tasks.toy:toy_teacher"}}
+  base: {{kind: local, path: {base}, device: cpu}}
+agents:
+  agent: {{kind: code_agent, prompts: minimal, max_tokens: 4, max_steps: 2}}
+  long: {{kind: code_agent, prompts: minimal}}
+rollout:
+  teacher: {{tasks: [train], model: teacher, agent: long}}
+curate:
+  teacher: {{rollouts: [teacher], agent: agent}}
+train:
+  taught: {{examples: teacher, base: base, method: {method}, lora: {{r: 4}}, max_steps: 2, epochs: null, n_threads: 1,
+    batch_size: 2}}
+evaluate:
+  taught: {{label: taught, model: train/taught, agent: agent, tasks: [test]}}
+  again: {{label: again, model: train/taught, agent: agent, tasks: [test]}}
+"""
+
+
+def recipe_of(folder: Path, method: str) -> Recipe:
+    path = folder / "students.yaml"
+    path.write_text(RECIPE.format(base=save_tiny_model(folder / "base"), method=method))
+    return load_recipe(path)
+
+
+@pytest.mark.parametrize(("method", "systems"), [("lora", ["base", "acting"]), ("full", ["base"])])
+def test_a_student_is_proven_once(tmp_path: Path, method: str, systems: list[str]) -> None:
+    recipe, run_dir = recipe_of(tmp_path, method), tmp_path / "run"
+    walk_quietly(recipe, run_dir)
+    path = run_dir / "train/taught/parity.json"
+    report = ParityReport.model_validate_json(path.read_bytes())
+    assert [one.system for one in report.systems] == systems
+    assert all((one.max_difference_nat or 0) > 0 for one in report.systems if one.system == "base")
+    said = list(check_students(recipe, run_dir, "taught"))
+    assert said[0].startswith("train/taught: ")
+    assert any("server" in line for line in said)
+    with pytest.raises(ValueError, match=r"expected one of train/taught; came 'untaught'"):
+        list(check_students(recipe, run_dir, "untaught"))
+
+
+def test_a_student_without_effect_is_not_evaluated(tmp_path: Path) -> None:
+    """As if the training had saved the wrong weights: the base's own, or an adapter of zeros."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    recipe, run_dir = recipe_of(tmp_path, "lora"), tmp_path / "run"
+    only = [ref for ref in recipe.stages() if ref.kind != "evaluate"]
+    walk_quietly(recipe, run_dir, only=only)
+    path = run_dir / "train/taught/checkpoint/adapter_model.safetensors"
+    save_file({name: torch.zeros_like(one) for name, one in load_file(path).items()}, path)
+    with pytest.raises(AdapterWithoutEffectError, match="no effect"):
+        walk_quietly(recipe, run_dir)
+    assert not (run_dir / "evaluate/taught/trajectories.jsonl").exists(), "nothing was attempted"
+
+
+def test_full_weights_that_are_the_bases_are_not_evaluated(tmp_path: Path) -> None:
+    recipe, run_dir = recipe_of(tmp_path, "full"), tmp_path / "run"
+    only = [ref for ref in recipe.stages() if ref.kind != "evaluate"]
+    walk_quietly(recipe, run_dir, only=only)
+    checkpoint = run_dir / "train/taught/checkpoint"
+    base = json.loads((checkpoint / "student.json").read_text())["base"]
+    (checkpoint / "model.safetensors").write_bytes((Path(base) / "model.safetensors").read_bytes())
+    with pytest.raises(StudentMismatchError, match="training had no effect"):
+        walk_quietly(recipe, run_dir)
