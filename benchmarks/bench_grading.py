@@ -24,7 +24,7 @@ from understudy.tasks import TEST_SETS, TRAINING_SETS, TaskSetConfig, find_conta
 
 ResultT = TypeVar("ResultT")
 
-MATHS_SETS = ("math500", "gsm_hard", "aime", "olymmath")
+MATH_SETS = ("math500", "gsm_hard", "aime", "olymmath")
 MADE_UP = (
     "42",
     r"\frac{1}{2}",
@@ -65,7 +65,7 @@ def main() -> None:
 def _references(data_dir: Path | None) -> list[str]:
     if data_dir is None:
         return list(MADE_UP)
-    sets = [load_tasks(TaskSetConfig(name=name, data_dir=data_dir)).tasks for name in MATHS_SETS]
+    sets = [load_tasks(TaskSetConfig(name=name, data_dir=data_dir)).tasks for name in MATH_SETS]
     return [task.answer for tasks in sets for task in tasks]
 
 
@@ -82,7 +82,7 @@ def _attempts(references: Sequence[str], n: int) -> list[Trajectory]:
 
 
 def _attempt(reference: str, answer: str, number: int = 0) -> Trajectory:
-    task = Task(id="t", question="?", answer=reference, kind=TaskKind.MATHS, source="bench")
+    task = Task(id="t", question="?", answer=reference, kind=TaskKind.MATH, source="bench")
     return Trajectory(
         task=task,
         attempt=number,

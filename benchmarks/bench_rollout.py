@@ -123,7 +123,7 @@ def cpu_s() -> float:
 def run_ours(url: str, sandbox: Sandbox, n_episodes: int, in_flight: int) -> None:
     """A rollout into a file, as a recipe would run it."""
     tasks = [
-        Task(id=str(number), question="What is six times seven?", answer="42", kind=TaskKind.MATHS, source="bench")
+        Task(id=str(number), question="What is six times seven?", answer="42", kind=TaskKind.MATH, source="bench")
         for number in range(n_episodes)
     ]
     config = OpenAIChatConfig(model="fixed", base_urls=(url,), max_in_flight=in_flight, timeout_s=120.0)

@@ -115,7 +115,7 @@ PAPER_USER_FACT = (
     + " Give the answer alone, in as few words as the question allows: a name, a date, a number, yes or no."
 )
 
-PAPER_USER_MATHS = (
+PAPER_USER_MATH = (
     "{question}\n\n"
     + _FORM
     + r""" Give the exact value in \boxed{}, for example final_answer(r"\boxed{\frac{3}{4}}"): """
@@ -156,13 +156,13 @@ PAPER_ASK_ANSWER = "You have no steps left. Reply with your best answer to the t
 PAPER_COT_SYSTEM = "You answer questions. Think step by step before you answer."
 
 _COT_FACT = " Think step by step. Then give the answer alone, in as few words as possible, in \\boxed{}."
-_COT_MATHS = " Think step by step. Then give the exact answer in \\boxed{}."
+_COT_MATH = " Think step by step. Then give the exact answer in \\boxed{}."
 
 PAPER_COT_FACT = "{question}\n\n" + _COT_FACT.strip()
-PAPER_COT_MATHS = "{question}\n\n" + _COT_MATHS.strip()
+PAPER_COT_MATH = "{question}\n\n" + _COT_MATH.strip()
 _PASSAGES = "Passages that may help:\n\n{passages}\n\nQuestion:\n{question}\n\nUse the passages where they help."
 PAPER_RAG_FACT = _PASSAGES + _COT_FACT
-PAPER_RAG_MATHS = _PASSAGES + _COT_MATHS
+PAPER_RAG_MATH = _PASSAGES + _COT_MATH
 
 # --- minimal ----------------------------------------------------------------------------------
 

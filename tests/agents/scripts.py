@@ -5,7 +5,7 @@ from __future__ import annotations
 from understudy.models import Request, ScriptedModel
 from understudy.records import Completion, FinishReason, PrefixDelivery, Role, Task, TaskKind, Usage
 
-TASK = Task(id="t", question="What is six times seven?", answer="42", kind=TaskKind.MATHS, source="s")
+TASK = Task(id="t", question="What is six times seven?", answer="42", kind=TaskKind.MATH, source="s")
 
 
 def action(code: str, thought: str = "I calculate.") -> str:

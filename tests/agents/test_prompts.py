@@ -52,7 +52,7 @@ def test_the_students_opening_is_the_beginning_of_the_teachers() -> None:
 
 
 def test_the_paper_asks_for_exact_boxed_answers() -> None:
-    task = TASK.model_copy(update={"kind": TaskKind.MATHS})
+    task = TASK.model_copy(update={"kind": TaskKind.MATH})
     assert "\\boxed{" in code_opening(PromptSetName.PAPER, PromptRole.STUDENT, task, (), ())[1].content
 
 

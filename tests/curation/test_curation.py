@@ -74,10 +74,10 @@ def test_a_turn_with_neither_code_nor_answer_is_void() -> None:
     assert curate([(one, None)], config).counts == {DropReason.VOID_TURN: 1}
 
 
-def test_chains_of_thought_and_maths_need_no_search() -> None:
+def test_chains_of_thought_and_math_need_no_search() -> None:
     config = CurateConfig(filters=(Filter.SEARCHED,))
     thought = attempt(agent="chain_of_thought", searched=False, n_steps=1)
-    sums = attempt(task(2, kind=TaskKind.MATHS), searched=False)
+    sums = attempt(task(2, kind=TaskKind.MATH), searched=False)
     assert len(curate([(thought, None), (sums, None)], config).examples) == 2
 
 

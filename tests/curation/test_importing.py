@@ -91,7 +91,7 @@ def test_plain_chat_messages_and_json_lists_are_read(tmp_path: Path) -> None:
     ]
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(rows))
-    ((one, no_score),) = import_trajectories(path, TaskKind.MATHS, "chat", agent="chain_of_thought")
+    ((one, no_score),) = import_trajectories(path, TaskKind.MATH, "chat", agent="chain_of_thought")
     assert no_score is None
     assert (one.task.question, one.task.answer, one.agent) == ("Two and two?", "4", "chain_of_thought")
     assert one.messages[-1].content == "ok\nThanks"

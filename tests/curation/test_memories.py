@@ -270,7 +270,7 @@ def test_what_the_smolagents_installed_here_dumps_is_read(tmp_path: Path) -> Non
     for name, dump in dumps.items():
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(dump))
-        ((one, _),) = import_trajectories(path, TaskKind.MATHS, "x")
+        ((one, _),) = import_trajectories(path, TaskKind.MATH, "x")
         assert (one.stop_reason, one.answer) == (StopReason.ANSWERED, "42")
         assert [step.execution_status for step in one.steps] == [ERROR, OK]
         assert one.messages[-2].content == "Code:\n```py\nfinal_answer(7 * 6)\n```<end_code>"

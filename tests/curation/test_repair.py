@@ -14,7 +14,7 @@ from understudy.records import Role, Score, Task, TaskKind, Trajectory
 from understudy.sandbox import Sandbox, open_sandbox
 from understudy.sandbox.config import SandboxConfig
 
-TASK = Task(id="t", question="What is six times seven, plus one?", answer="43", kind=TaskKind.MATHS, source="s")
+TASK = Task(id="t", question="What is six times seven, plus one?", answer="43", kind=TaskKind.MATH, source="s")
 
 
 @pytest.fixture(scope="module")

@@ -15,14 +15,14 @@ from understudy.records import (
 )
 
 
-def task(reference: str, kind: TaskKind = TaskKind.MATHS, aliases: tuple[str, ...] = ()) -> Task:
+def task(reference: str, kind: TaskKind = TaskKind.MATH, aliases: tuple[str, ...] = ()) -> Task:
     return Task(id="set/1", question="What is it?", answer=reference, aliases=aliases, kind=kind, source="set")
 
 
 def attempt(
     reference: str,
     answer: str | None,
-    kind: TaskKind = TaskKind.MATHS,
+    kind: TaskKind = TaskKind.MATH,
     stop_reason: StopReason = StopReason.ANSWERED,
     aliases: tuple[str, ...] = (),
     number: int = 0,

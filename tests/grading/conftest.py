@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from understudy.grading.config import MathsConfig
-from understudy.grading.maths import MathsGrader
+from understudy.grading.config import MathConfig
+from understudy.grading.math_grader import MathGrader
 from understudy.grading.pool import WorkerPool
 
 
 @pytest.fixture(scope="session")
 def pool() -> Iterator[WorkerPool]:
-    config = MathsConfig()
+    config = MathConfig()
     with WorkerPool(1, config.deadline_s, config.worker_memory_bytes) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
-def maths(pool: WorkerPool) -> MathsGrader:
-    return MathsGrader(MathsConfig(), pool)
+def grader(pool: WorkerPool) -> MathGrader:
+    return MathGrader(MathConfig(), pool)

@@ -1,4 +1,4 @@
-"""Pairs of (reference, answer) and whether they are equal: what the maths grader must never get wrong."""
+"""Pairs of (reference, answer) and whether they are equal: what the math grader must never get wrong."""
 
 from __future__ import annotations
 

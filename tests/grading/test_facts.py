@@ -111,7 +111,7 @@ def test_support_needs_something_looked_up(observations: list[tuple[str, bool]],
         assert grader.grade(searched("Max Teller", *observations)).supported is expected
 
 
-def test_support_has_no_meaning_for_maths_and_closed_questions() -> None:
+def test_support_has_no_meaning_for_math_and_closed_questions() -> None:
     with open_grader() as grader:
         assert grader.grade(searched("yes", ("yes", True))).supported is None
-        assert grader.grade(searched("42", ("42", True), kind=TaskKind.MATHS)).supported is None
+        assert grader.grade(searched("42", ("42", True), kind=TaskKind.MATH)).supported is None

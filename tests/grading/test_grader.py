@@ -36,10 +36,10 @@ def test_only_a_failed_program_is_not_graded(reason: StopReason) -> None:
 def test_the_kind_of_task_decides_the_grader_unless_the_config_does() -> None:
     def graders(kind: GraderKind) -> list[str]:
         with open_grader(GradingConfig(kind=kind)) as grader:
-            return [grader.grade(attempt("1", "1", k)).grader for k in (TaskKind.MATHS, TaskKind.FACT)]
+            return [grader.grade(attempt("1", "1", k)).grader for k in (TaskKind.MATH, TaskKind.FACT)]
 
-    assert graders(GraderKind.AUTO) == ["maths", "exact_match"]
-    assert graders(GraderKind.MATHS) == ["maths", "maths"]
+    assert graders(GraderKind.AUTO) == ["math", "exact_match"]
+    assert graders(GraderKind.MATH) == ["math", "math"]
     assert graders(GraderKind.EXACT_MATCH) == ["exact_match", "exact_match"]
 
 
@@ -62,16 +62,14 @@ def test_scores_come_in_order() -> None:
 
 
 def score(number: int, correct: bool | None, version: str) -> Score:
-    return Score(
-        trajectory_id=f"t#{number}", grader="maths", grader_version=version, correct=correct, explanation="why"
-    )
+    return Score(trajectory_id=f"t#{number}", grader="math", grader_version=version, correct=correct, explanation="why")
 
 
 def test_regrading_lists_changes_and_agreement() -> None:
     before = [score(n, n < 5, "1") for n in range(10)]
     after = [score(n, n < 4, "2") for n in range(9)] + [score(77, True, "2")]
     found = regrade(before, after)
-    assert [str(c) for c in found.changes] == ["t#4: right → wrong (maths 1 → maths 2; why)"]
+    assert [str(c) for c in found.changes] == ["t#4: right → wrong (math 1 → math 2; why)"]
     assert (found.n, found.n_only_before, found.n_only_after) == (9, 1, 1)
     assert found.agreement == pytest.approx(8 / 9)
     # By hand: observed 8/9, by chance (5*4 + 4*5) / 81.

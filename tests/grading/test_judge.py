@@ -59,9 +59,9 @@ def test_a_verdict_becomes_a_score() -> None:
     assert schema["required"] == list(schema["properties"]) == list(Verdict.model_fields)
 
 
-def test_maths_is_not_the_judges_business_and_no_answer_is_not_asked_about() -> None:
+def test_math_is_not_the_judges_business_and_no_answer_is_not_asked_about() -> None:
     judge = Recorder()
-    assert grade(judge, attempt("42", "42.0")).grader == "maths"
+    assert grade(judge, attempt("42", "42.0")).grader == "math"
     assert grade(judge, fact("x", None)).correct is False
     assert grade(judge, fact("x", r"\boxed{}")).correct is False
     assert judge.requests == []

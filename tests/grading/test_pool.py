@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from tests.grading.attempts import task
-from understudy.grading.config import MathsConfig
-from understudy.grading.maths import MathsGrader
+from understudy.grading.config import MathConfig
+from understudy.grading.math_grader import MathGrader
 from understudy.grading.pool import WorkerPool
 
 DEADLINE_S = 0.3
@@ -55,11 +55,11 @@ HOSTILE = (
 
 @pytest.mark.parametrize("reference", ["2k+1", "1,-2", r"\text{east}"])
 def test_a_hostile_batch_is_wrong_and_leaves_the_pool_alive(pool: WorkerPool, reference: str) -> None:
-    maths = MathsGrader(MathsConfig(deadline_s=DEADLINE_S), pool)
+    grader = MathGrader(MathConfig(deadline_s=DEADLINE_S), pool)
     assert pool.ask("2k", "k+k", 30.0).equal
     started = pool.n_started
     for answer in HOSTILE:
-        assert maths.judge(task(reference), answer).correct is False, answer[:40]
+        assert grader.judge(task(reference), answer).correct is False, answer[:40]
     assert pool.n_started == started
     assert pool.ask("2k", "k+k", 30.0).equal
 

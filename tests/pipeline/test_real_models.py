@@ -55,7 +55,7 @@ def test_the_walk_on_real_models_and_real_questions(shared_dir: Path, tmp_path: 
             "train.agent.lora.r=4",
             "train.cot.lora.r=4",
         ]
-        for name in ("train-facts", "train-maths", "hotpotqa", "math500"):
+        for name in ("train-facts", "train-math", "hotpotqa", "math500"):
             values += [f"tasks.{name}.data_dir={data}", f"tasks.{name}.limit={N}"]
         for agent in ("teacher", "agent", "agent-sag", "cot"):
             values.append(f"agents.{agent}.max_tokens=24")

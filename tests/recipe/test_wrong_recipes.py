@@ -65,7 +65,7 @@ WRONG = [
     (
         ROLLOUT,
         "{published: rows.jsonl, kind: facts}",
-        ["line 14", "rollout.taught.kind", "'fact' or 'maths'", "'facts'"],
+        ["line 14", "rollout.taught.kind", "'fact' or 'math'", "'facts'"],
     ),
     (ROLLOUT, "{published: r.jsonl, kind: fact, agnet: x}", ["rollout.taught.agnet", "did you mean `agent`"]),
     (ROLLOUT, "{published: r.jsonl, kind: fact, model: teacher}", ["rollout.taught.model", "published, kind, agent"]),
@@ -148,11 +148,11 @@ def test_the_recipe_that_the_cases_spoil_is_good(tmp_path: Path) -> None:
 
 def test_published_attempts_stand_in_for_a_rollout(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
-    path.write_text(GOOD.replace(ROLLOUT, "{published: rows.jsonl, kind: maths}"))
+    path.write_text(GOOD.replace(ROLLOUT, "{published: rows.jsonl, kind: math}"))
     recipe = load_recipe(path)
     stage = recipe.rollout["taught"]
     assert isinstance(stage, PublishedStage)
-    assert (stage.published, stage.kind, recipe.acted) == (Path("rows.jsonl"), TaskKind.MATHS, {})
+    assert (stage.published, stage.kind, recipe.acted) == (Path("rows.jsonl"), TaskKind.MATH, {})
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe, "a manifest brings it back"
 
 

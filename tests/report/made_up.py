@@ -79,7 +79,7 @@ def score_of(trajectory: Trajectory, correct: bool, explanation: str = "") -> Sc
     said = "equals" if correct else "differs from"
     return Score(
         trajectory_id=trajectory.id,
-        grader="maths" if trajectory.task.kind is TaskKind.MATHS else "exact_match",
+        grader="math" if trajectory.task.kind is TaskKind.MATH else "exact_match",
         grader_version="1",
         correct=correct,
         answer=trajectory.answer,
@@ -96,27 +96,27 @@ def _fact(draw: random.Random, task_id: str, source: str) -> Task:
     return Task(id=task_id, question=question, answer=place, kind=TaskKind.FACT, source=source, type="bridge")
 
 
-def _maths(draw: random.Random, task_id: str, source: str) -> Task:
+def _math(draw: random.Random, task_id: str, source: str) -> Task:
     n, k = draw.randint(200, 9000), draw.randint(3, 19)
     question = f"How many positive integers up to ${n}$ are divisible by ${k}$ or by ${k + 4}$, but not by both?"
     answer = sum((i % k == 0) != (i % (k + 4) == 0) for i in range(1, n + 1))
     return Task(
-        id=task_id, question=question, answer=str(answer), kind=TaskKind.MATHS, source=source, level=str(k % 5 + 1)
+        id=task_id, question=question, answer=str(answer), kind=TaskKind.MATH, source=source, level=str(k % 5 + 1)
     )
 
 
 MAKERS: dict[str, Callable[[random.Random, str, str], Task]] = {
     "hotpotqa": _fact,
     "bamboogle": _fact,
-    "math500": _maths,
-    "gsm_hard": _maths,
+    "math500": _math,
+    "gsm_hard": _math,
 }
 
 
 def _wrong(draw: random.Random, task: Task) -> str | None:
     if draw.random() < 0.12:
         return None
-    if task.kind is TaskKind.MATHS:
+    if task.kind is TaskKind.MATH:
         return str(int(task.answer) + draw.randint(1, 40))
     return draw.choice([place for place in PLACES if place != task.answer])
 

@@ -12,8 +12,7 @@ from understudy.records import StopReason, Task, TaskKind
 from understudy.rollouts import RolloutConfig, read_trajectories, rollout
 
 TASKS = [
-    Task(id=f"t{n}", question=f"What is n{n}?", answer=str(n), kind=TaskKind.MATHS, source="numbers")
-    for n in range(200)
+    Task(id=f"t{n}", question=f"What is n{n}?", answer=str(n), kind=TaskKind.MATH, source="numbers") for n in range(200)
 ]
 
 

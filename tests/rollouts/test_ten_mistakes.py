@@ -38,12 +38,12 @@ VOTE = CodeAgentConfig(self_consistency=SelfConsistencyConfig(n_candidates=4))
 
 
 def test_1_a_crash_is_never_right(sandbox: Sandbox) -> None:
-    """A run that crashed was graded correct in maths, as "None" equals "None"."""
+    """A run that crashed was graded correct in math, as "None" equals "None"."""
 
     def crashes(request: Request) -> str:
         raise ProviderError("gone")
 
-    task = Task(id="t", question="Is there a solution?", answer="None", kind=TaskKind.MATHS, source="s")
+    task = Task(id="t", question="Is there a solution?", answer="None", kind=TaskKind.MATH, source="s")
     crashed = open_agent(CodeAgentConfig(), ScriptedModel(crashes, "m"), sandbox).solve(task)
     nothing = open_agent(CodeAgentConfig(), in_order(action("final_answer(None)")), sandbox).solve(task)
     out_of_steps = open_agent(CodeAgentConfig(max_steps=1), in_order(action("1 / 0")), sandbox).solve(task)
@@ -158,7 +158,7 @@ def test_9_a_prefix_is_never_the_whole_chain_and_may_be_asked_to_be_right() -> N
     trajectory = open_agent(ChainOfThoughtConfig(), ScriptedModel(lambda request: said, "m")).solve(TASK)
     (thought,) = make_first_thoughts([trajectory], {}, FirstThoughtConfig()).thoughts
     assert thought.text == "First I add. Then I see 4."
-    wrong = Score(trajectory_id=trajectory.id, grader="maths", grader_version="1", correct=False)
+    wrong = Score(trajectory_id=trajectory.id, grader="math", grader_version="1", correct=False)
     assert not make_first_thoughts([trajectory], {trajectory.id: wrong}, FirstThoughtConfig(only_correct=True)).thoughts
 
 

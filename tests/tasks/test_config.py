@@ -19,7 +19,7 @@ from understudy.tasks import Origin, TaskSetConfig
         ({"name": "aime", "kind": "fact"}, "kind: has no meaning for 'aime', which is a benchmark task set"),
         ({"name": "aime", "subset": "x"}, "subset: has no meaning"),
         ({"name": "mine", "path": "a.jsonl", "hub": "o/n", "kind": "fact"}, "path, hub: "),
-        ({"name": "mine", "path": "a.jsonl"}, "kind: expected one of fact, maths"),
+        ({"name": "mine", "path": "a.jsonl"}, "kind: expected one of fact, math"),
         ({"name": "mine", "path": "a.jsonl", "kind": "fact", "data_dir": "."}, "data_dir: has no meaning"),
         ({"name": "mine", "path": "a.jsonl", "kind": "fact", "revision": "1"}, "revision: has no meaning"),
         ({"name": "aime", "path": "a.jsonl", "kind": "fact"}, "name: 'aime' is a task set of this package"),
@@ -43,7 +43,7 @@ def test_impossible_combinations_name_the_key(keys: dict[str, Any], message: str
         ({"name": "math500"}, Origin.BENCHMARK),
         ({"name": "hotpotqa", "split": "train"}, Origin.BENCHMARK),
         ({"name": "toy", "split": "train", "limit": 3}, Origin.TOY),
-        ({"name": "mine", "path": "a.jsonl", "kind": "maths", "split": "dev"}, Origin.JSONL),
+        ({"name": "mine", "path": "a.jsonl", "kind": "math", "split": "dev"}, Origin.JSONL),
         ({"name": "mine", "hub": "o/n", "kind": "fact", "subset": "x", "revision": "1"}, Origin.HUB),
     ],
 )

@@ -24,7 +24,7 @@ from understudy.tasks.minhash import similar_pairs
 
 def tasks(*questions: str, source: str = "train") -> list[Task]:
     return [
-        Task(id=f"{source}/{n}", question=q, answer="a", kind=TaskKind.MATHS, source=source)
+        Task(id=f"{source}/{n}", question=q, answer="a", kind=TaskKind.MATH, source=source)
         for n, q in enumerate(questions)
     ]
 

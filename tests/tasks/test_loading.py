@@ -49,8 +49,8 @@ def test_the_real_files_load(data_dir: Path, name: str, split: str, n_rows: int)
     assert len({task.id for task in found.tasks}) == len(found.tasks)
     assert {(task.source, task.split) for task in found.tasks} == {(name, split)}
     assert found.licence
-    is_maths = name in ("math500", "gsm_hard", "aime", "olymmath", "math_hard", "math_medium")
-    assert {task.kind for task in found.tasks} == {TaskKind.MATHS if is_maths else TaskKind.FACT}
+    is_math = name in ("math500", "gsm_hard", "aime", "olymmath", "math_hard", "math_medium")
+    assert {task.kind for task in found.tasks} == {TaskKind.MATH if is_math else TaskKind.FACT}
 
 
 def test_facts_of_the_real_files(data_dir: Path) -> None:

@@ -69,7 +69,7 @@ class PromptSet(Record):
 _PAPER = PromptSet(
     teacher_system=texts.PAPER_TEACHER_SYSTEM,
     student_system=texts.PAPER_STUDENT_SYSTEM,
-    user={TaskKind.FACT: texts.PAPER_USER_FACT, TaskKind.MATHS: texts.PAPER_USER_MATHS},
+    user={TaskKind.FACT: texts.PAPER_USER_FACT, TaskKind.MATH: texts.PAPER_USER_MATH},
     plan=texts.PAPER_PLAN,
     question=texts.PAPER_QUESTION,
     instructed=texts.PAPER_INSTRUCTED,
@@ -90,8 +90,8 @@ _PAPER = PromptSet(
         ask_answer=texts.PAPER_ASK_ANSWER,
     ),
     cot_system=texts.PAPER_COT_SYSTEM,
-    cot_user={TaskKind.FACT: texts.PAPER_COT_FACT, TaskKind.MATHS: texts.PAPER_COT_MATHS},
-    rag_user={TaskKind.FACT: texts.PAPER_RAG_FACT, TaskKind.MATHS: texts.PAPER_RAG_MATHS},
+    cot_user={TaskKind.FACT: texts.PAPER_COT_FACT, TaskKind.MATH: texts.PAPER_COT_MATH},
+    rag_user={TaskKind.FACT: texts.PAPER_RAG_FACT, TaskKind.MATH: texts.PAPER_RAG_MATH},
 )
 
 _MINIMAL = PromptSet(

@@ -5,7 +5,7 @@ without an answer is wrong, always; one that the program failed is not graded. N
 """
 
 from understudy.grading.again import Change, Regrading, grade_all, regrade
-from understudy.grading.config import GraderKind, GradingConfig, JudgeConfig, MathsConfig
+from understudy.grading.config import GraderKind, GradingConfig, JudgeConfig, MathConfig
 from understudy.grading.facts import exact_match, normalise_answer, token_f1
 from understudy.grading.grader import Grader
 from understudy.grading.opening import open_grader
@@ -17,7 +17,7 @@ __all__ = [
     "GraderKind",
     "GradingConfig",
     "JudgeConfig",
-    "MathsConfig",
+    "MathConfig",
     "Regrading",
     "answer_in_text",
     "exact_match",

@@ -18,14 +18,14 @@ class GraderKind(StrEnum):
     """Who judges."""
 
     AUTO = "auto"
-    """``maths`` for mathematical tasks, ``exact_match`` for factual ones."""
-    MATHS = "maths"
+    """``math`` for mathematical tasks, ``exact_match`` for factual ones."""
+    MATH = "math"
     EXACT_MATCH = "exact_match"
     JUDGE = "judge"
-    """A language model judges factual tasks; mathematical ones are still judged by ``maths``."""
+    """A language model judges factual tasks; mathematical ones are still judged by ``math``."""
 
 
-class MathsConfig(Record):
+class MathConfig(Record):
     """When two mathematical answers are equal."""
 
     rel_tol: Annotated[float, Field(gt=0, lt=0.1)] = 1e-4
@@ -54,7 +54,7 @@ class GradingConfig(Record):
     """Who judges, and how."""
 
     kind: GraderKind = GraderKind.AUTO
-    maths: MathsConfig = MathsConfig()
+    math: MathConfig = MathConfig()
     judge: JudgeConfig | None = None
     """Only with ``kind: judge``."""
 

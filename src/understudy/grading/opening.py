@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from understudy.grading.config import GraderKind, GradingConfig, JudgeConfig
 from understudy.grading.facts import ExactMatchGrader
 from understudy.grading.grader import AnswerGrader, Grader, grade_with
-from understudy.grading.maths import MathsGrader
+from understudy.grading.math_grader import MathGrader
 from understudy.grading.pool import WorkerPool
 from understudy.models.model import Model
 from understudy.records import Score, TaskKind, Trajectory
@@ -28,15 +28,15 @@ def open_grader(config: GradingConfig | None = None, judge_model: Model | None =
     if (config.kind is GraderKind.JUDGE) != (judge_model is not None):
         missing = "a model is needed" if judge_model is None else "no model is asked for"
         raise ValueError(f"kind: {config.kind.value!r} came, {missing}: judge_model goes with kind 'judge' only")
-    maths = config.maths
-    with WorkerPool(maths.n_workers, maths.deadline_s, maths.worker_memory_bytes) as pool:
-        yield _KindGrader(_choice(config, MathsGrader(maths, pool), judge_model))
+    math = config.math
+    with WorkerPool(math.n_workers, math.deadline_s, math.worker_memory_bytes) as pool:
+        yield _KindGrader(_choice(config, MathGrader(math, pool), judge_model))
 
 
-def _choice(config: GradingConfig, maths: MathsGrader, judge_model: Model | None) -> Callable[[TaskKind], AnswerGrader]:
+def _choice(config: GradingConfig, math: MathGrader, judge_model: Model | None) -> Callable[[TaskKind], AnswerGrader]:
     exact = ExactMatchGrader()
-    if config.kind is GraderKind.MATHS:
-        return lambda _: maths
+    if config.kind is GraderKind.MATH:
+        return lambda _: math
     if config.kind is GraderKind.EXACT_MATCH:
         return lambda _: exact
     facts: AnswerGrader = exact
@@ -44,7 +44,7 @@ def _choice(config: GradingConfig, maths: MathsGrader, judge_model: Model | None
         from understudy.grading.judge import JudgeGrader
 
         facts = JudgeGrader(judge_model, config.judge or JudgeConfig())
-    return lambda kind: maths if kind is TaskKind.MATHS else facts
+    return lambda kind: math if kind is TaskKind.MATH else facts
 
 
 class _KindGrader:

@@ -1,7 +1,7 @@
 """A few worker processes for symbolic comparison: started when first needed, killed when late, started anew.
 
 In: two LaTeX texts. Out: a reply, or that there is none. Not here: what is compared (``symbolic``), who asks
-(``maths``).
+(``math``).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ class Score(Record):
 
     trajectory_id: str
     grader: str
-    """Name of the grader: ``maths``, ``exact_match``, ``judge`` …"""
+    """Name of the grader: ``math``, ``exact_match``, ``judge`` …"""
     grader_version: str
     correct: bool | None
     """None where the grader could not judge, which is not the same as wrong."""

@@ -15,8 +15,13 @@ class TaskKind(StrEnum):
 
     FACT = "fact"
     """A short factual answer, judged by exact match and F1."""
-    MATHS = "maths"
+    MATH = "math"
     """A mathematical expression, judged by equality."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> TaskKind | None:
+        """Read records that were written when the kind was called ``maths``."""
+        return cls.MATH if value == "maths" else None
 
 
 class Task(Record):

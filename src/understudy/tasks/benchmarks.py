@@ -41,7 +41,7 @@ class UnknownTaskSetError(ValueError):
     """No task set of that name, or none with that split."""
 
 
-_QA, _MATHS = "qa_dataset", "math_dataset"
+_QA, _MATH = "qa_dataset", "math_dataset"
 
 _ALL = (
     Benchmark(
@@ -49,11 +49,11 @@ _ALL = (
         "35ae8108e8cb856813dc4aeb7de261b794ec2424ddb19c81449d1007a71f1fb8", "CC-BY-SA-4.0", 1000,
     ),
     Benchmark(
-        "math_hard", "train", TaskKind.MATHS, _MATHS, "math_1000_20250414.json",
+        "math_hard", "train", TaskKind.MATH, _MATH, "math_1000_20250414.json",
         "71240de787bb08c59b09bbb5fa4daa2cb536849da29dfdd25bf9e27c7eff344b", "MIT", 1000,
     ),
     Benchmark(
-        "math_medium", "train", TaskKind.MATHS, _MATHS, "math_medium_1000_20250430.json",
+        "math_medium", "train", TaskKind.MATH, _MATH, "math_medium_1000_20250430.json",
         "af3aaef02faf2264aa32e30ca9b531b26ca7662f6be87a718ef3f5eb139e31ba", "MIT", 1000,
     ),
     Benchmark(
@@ -73,19 +73,19 @@ _ALL = (
         "5034d0e66b38f5e54f20934cbb02ff1d38f0b292efe81da05b5ebdeafcb1bb07", "Apache-2.0", 500,
     ),
     Benchmark(
-        "math500", "test", TaskKind.MATHS, _MATHS, "math_500_20250414.json",
+        "math500", "test", TaskKind.MATH, _MATH, "math_500_20250414.json",
         "32ae376ee63aee4a1e59ea167afebffa0031250b154d1805d13522c60c6069cb", "MIT", 500,
     ),
     Benchmark(
-        "gsm_hard", "test", TaskKind.MATHS, _MATHS, "gsm_hard_500_20250507.json",
+        "gsm_hard", "test", TaskKind.MATH, _MATH, "gsm_hard_500_20250507.json",
         "970c69744216a75fe04eb86ff1adaf208df5191e2731c6ef0610bd2312266498", "MIT", 500,
     ),
     Benchmark(
-        "aime", "test", TaskKind.MATHS, _MATHS, "aime_90_20250504.json",
+        "aime", "test", TaskKind.MATH, _MATH, "aime_90_20250504.json",
         "445868439c6c88c8f3ac99c9aabae90606cac43ade63597936bec37a22d510c0", "MIT (AIME 2022-2024, MAA)", 90,
     ),
     Benchmark(
-        "olymmath", "test", TaskKind.MATHS, _MATHS, "olymath_200_20250511.json",
+        "olymmath", "test", TaskKind.MATH, _MATH, "olymath_200_20250511.json",
         "dc105d5747a37031d1f981865dd5603d533488a435b8a2a0722fd167081912d1", "MIT", 200,
     ),
 )  # fmt: skip

@@ -24,7 +24,7 @@ def test_every_question_is_read_back_as_what_it_is(split: Split) -> None:
             assert task.type == f"{len(fact.relations)}-hop"
         if problem:
             assert str(problem.answer) == task.answer
-            assert task.kind is TaskKind.MATHS
+            assert task.kind is TaskKind.MATH
 
 
 def test_a_problem_s_answer_is_what_python_makes_of_its_expression() -> None:

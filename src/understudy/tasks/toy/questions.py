@@ -21,7 +21,7 @@ from understudy.tasks.toy.world import WORDS, Relation, World, relations_of
 
 Split = Literal["train", "dev", "test"]
 
-ONE_HOP, TWO_HOP, MATHS = "1-hop", "2-hop", "maths"
+ONE_HOP, TWO_HOP, MATH = "1-hop", "2-hop", "math"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class FactQuestion:
 
 
 def toy_tasks(split: Split, limit: int, seed: int, draw: int = 0) -> list[Task]:
-    """``limit`` tasks of a split: one-hop, two-hop, maths in turn. A smaller limit gives the beginning of the list.
+    """``limit`` tasks of a split: one-hop, two-hop, math in turn. A smaller limit gives the beginning of the list.
 
     ``seed`` makes the world, whose pages are ``toy_passages(seed)``; ``draw`` asks other questions about the same one.
 
@@ -107,7 +107,7 @@ def _problems(partition: Partition, shuffle: str) -> Iterator[Task]:
         problem = make_problem(rng)
         if problem.question not in seen:
             seen.add(problem.question)
-            yield _task(problem.question, str(problem.answer), TaskKind.MATHS, partition, MATHS)
+            yield _task(problem.question, str(problem.answer), TaskKind.MATH, partition, MATH)
 
 
 def _task(question: str, answer: str, kind: TaskKind, partition: Partition, level: str) -> Task:

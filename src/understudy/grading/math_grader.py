@@ -18,7 +18,7 @@ from fractions import Fraction
 
 from understudy.grading.answers import mathematical_answer
 from understudy.grading.closed_form import closed_form
-from understudy.grading.config import MathsConfig
+from understudy.grading.config import MathConfig
 from understudy.grading.grader import Judgement, is_no_answer
 from understudy.grading.pool import WorkerPool
 from understudy.grading.structures import Items, Matrix, Node, Scalar, Union, read_node
@@ -44,12 +44,12 @@ _ONLY_TEXT = re.compile(r"[:∞∅…]")
 _LONG_WORD = re.compile(r"(?<!\\)(?<![A-Za-z])(?!sqrt|sin|cos|tan|cot|sec|csc|arc|log|exp|abs)[A-Za-z]{3,}")
 
 
-class MathsGrader:
+class MathGrader:
     """Right where the answer equals the reference or an alias. Owns nothing: the pool belongs to who made it."""
 
-    name = "maths"
+    name = "math"
 
-    def __init__(self, config: MathsConfig, pool: WorkerPool) -> None:
+    def __init__(self, config: MathConfig, pool: WorkerPool) -> None:
         self._config = config
         self._pool = pool
         self._remembered: dict[tuple[str, str], tuple[bool, str]] = {}
@@ -91,7 +91,7 @@ class MathsGrader:
 class _Comparison:
     """One comparison, with one time limit for all that it asks of the workers."""
 
-    def __init__(self, config: MathsConfig, pool: WorkerPool) -> None:
+    def __init__(self, config: MathConfig, pool: WorkerPool) -> None:
         self._config = config
         self._pool = pool
         self._left_s = config.deadline_s
