@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from understudy.agents import ChainOfThoughtConfig, PassagesConfig, PromptSetName, SelfConsistencyConfig, open_agent
-from understudy.agents.chain_of_thought import last_boxed, read_answer
+from understudy.agents.chain_of_thought import read_answer
 from understudy.models import ContextFullError, ProviderError, Request, ScriptedModel
 from understudy.records import Completion, FinishReason, Role, StopReason, Task, TaskKind
 from understudy.retrieval import Hit, Passage, RetrievalError, lexical_retriever
@@ -25,11 +23,6 @@ def model(program: Callable[[Request], str]) -> ScriptedModel:
 
 def read(text: str, reason: FinishReason = FinishReason.STOP) -> str | None:
     return read_answer(Completion(text=text, finish_reason=reason))
-
-
-@given(st.recursive(st.text("a1+", max_size=3), lambda inner: st.lists(inner).map(lambda xs: "{" + "".join(xs) + "}")))
-def test_what_is_boxed_is_read_whole(content: str) -> None:
-    assert last_boxed(rf"x \boxed{{1}} so \boxed{{{content}}}. {{") == content.strip()
 
 
 @pytest.mark.parametrize(

@@ -68,5 +68,5 @@ def attempt(
     )
 
 
-def score(of: Trajectory, *, correct: bool | None = True, supported: bool | None = None) -> Score:
-    return Score(trajectory_id=of.id, grader="made up", grader_version="1", correct=correct, supported=supported)
+def score(of: Trajectory, *, correct: bool | None = True, grounded: bool | None = None) -> Score:
+    return Score(trajectory_id=of.id, grader="made up", grader_version="1", correct=correct, grounded=grounded)

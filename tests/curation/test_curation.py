@@ -62,7 +62,7 @@ def test_scores_have_their_reasons() -> None:
         (None, DropReason.NOT_SCORED),
         (score(one, correct=None), DropReason.NOT_SCORED),
         (score(one, correct=False), DropReason.INCORRECT),
-        (score(one, supported=False), DropReason.UNSUPPORTED),
+        (score(one, grounded=False), DropReason.UNGROUNDED),
     ]
     for given_score, reason in wanted:
         assert curate([(one, given_score)], EVERY_FILTER).counts == {reason: 1}

@@ -56,8 +56,8 @@ def test_every_figure_by_hand() -> None:
         attempt("b", 1, searches=1),
     ]
     scores = [
-        score(trajectories[0], True, value=1.0, supported=True),
-        score(trajectories[1], False, value=0.5, supported=False),
+        score(trajectories[0], True, value=1.0, grounded=True),
+        score(trajectories[1], False, value=0.5, grounded=False),
         score(trajectories[2], False, value=0.0),
         score(trajectories[3], None),
         score(trajectories[4], True),
@@ -68,14 +68,14 @@ def test_every_figure_by_hand() -> None:
     assert metrics.average == pytest.approx((1 / 4 + 1) / 2)
     assert (a.task_set, a.n, a.n_tasks, a.n_correct, a.n_not_scored, a.accuracy) == ("a", 4, 4, 1, 1, 0.25)
     assert a.interval == wilson(1, 4)
-    assert (a.mean_value, a.support_rate) == (0.5, 0.5)
+    assert (a.mean_value, a.grounded_rate) == (0.5, 0.5)
     assert (a.search_rate, a.searches_per_task) == (0.25, 0.5)
     assert a.stop_reasons == {StopReason.ANSWERED: 2, StopReason.STEP_LIMIT: 1, StopReason.PROVIDER: 1}
     assert a.step_failures == {"no_code": 1, "error": 1}
     assert a.mean_steps == 5 / 4
     assert a.usage == Usage(prompt_tokens=11, completion_tokens=5, requests=1)
     assert a.timing == Timing(model_s=1, code_s=2)
-    assert (b.n, b.accuracy, b.search_rate, b.mean_value, b.support_rate) == (1, 1.0, 1.0, None, None)
+    assert (b.n, b.accuracy, b.search_rate, b.mean_value, b.grounded_rate) == (1, 1.0, 1.0, None, None)
 
 
 def test_a_chain_of_thought_has_no_search_rate() -> None:

@@ -1,4 +1,4 @@
-"""Exact match, F1, support."""
+"""Exact match, F1, grounding."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.grading.attempts import attempt, searched
 from understudy.grading import answer_in_text, exact_match, normalise_answer, open_grader, token_f1
-from understudy.records import TaskKind
+from understudy.records import DropReason, Score, TaskKind, TaskSetMetrics
 
 texts = st.text(alphabet="abcthe ABC.,-'0123456789éß’", max_size=40)
 
@@ -106,12 +106,23 @@ def test_answer_in_text(answer: str, text: str, expected: bool) -> None:
         ([], None),
     ],
 )
-def test_support_needs_something_looked_up(observations: list[tuple[str, bool]], expected: bool | None) -> None:
+def test_grounding_needs_something_looked_up(observations: list[tuple[str, bool]], expected: bool | None) -> None:
     with open_grader() as grader:
-        assert grader.grade(searched("Max Teller", *observations)).supported is expected
+        assert grader.grade(searched("Max Teller", *observations)).grounded is expected
 
 
-def test_support_has_no_meaning_for_math_and_closed_questions() -> None:
+def test_grounding_has_no_meaning_for_math_and_closed_questions() -> None:
     with open_grader() as grader:
-        assert grader.grade(searched("yes", ("yes", True))).supported is None
-        assert grader.grade(searched("42", ("42", True), kind=TaskKind.MATH)).supported is None
+        assert grader.grade(searched("yes", ("yes", True))).grounded is None
+        assert grader.grade(searched("42", ("42", True), kind=TaskKind.MATH)).grounded is None
+
+
+def test_scores_and_metrics_that_were_stored_under_the_old_words_are_read() -> None:
+    old = {"trajectory_id": "t#0", "grader": "exact_match", "grader_version": "1", "correct": True, "supported": True}
+    score = Score.model_validate(old)
+    assert score.grounded is True
+    assert Score.model_validate_json(score.model_dump_json()) == score
+    assert DropReason("unsupported") is DropReason.UNGROUNDED
+    interval = {"low": 0.0, "high": 1.0, "level": 0.95}
+    row = {"task_set": "a", "n": 1, "n_tasks": 1, "n_correct": 1, "accuracy": 1.0, "interval": interval}
+    assert TaskSetMetrics.model_validate(row | {"support_rate": 0.5}).grounded_rate == 0.5

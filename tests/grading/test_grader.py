@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.grading.attempts import attempt
@@ -114,6 +116,11 @@ def test_last_boxed(text: str, expected: str | None) -> None:
 )
 def test_mathematical_answer(text: str, expected: str) -> None:
     assert mathematical_answer(text) == expected
+
+
+@given(st.recursive(st.text("a1+", max_size=3), lambda inner: st.lists(inner).map(lambda xs: "{" + "".join(xs) + "}")))
+def test_what_is_boxed_is_read_whole(content: str) -> None:
+    assert last_boxed(rf"x \boxed{{1}} so \boxed{{{content}}}. {{") == content.strip()
 
 
 def test_boxed_or_text() -> None:

@@ -84,7 +84,7 @@ def score_of(trajectory: Trajectory, correct: bool, explanation: str = "") -> Sc
         correct=correct,
         answer=trajectory.answer,
         explanation=explanation or f"{trajectory.answer!r} {said} the reference {trajectory.task.answer!r}.",
-        supported=(trajectory.task.answer in "".join(m.content for m in trajectory.messages[2:]))
+        grounded=(trajectory.task.answer in "".join(m.content for m in trajectory.messages[2:]))
         if trajectory.task.kind is TaskKind.FACT
         else None,
     )

@@ -15,6 +15,7 @@ from understudy.agents.config import ChainOfThoughtConfig
 from understudy.agents.history import AttemptFacts, History, total_usage
 from understudy.agents.prompts import cot_opening, prompts_hash
 from understudy.agents.self_consistency import Ballot, Election, elect, next_portion
+from understudy.grading import last_boxed
 from understudy.models import ContextFullError, Model, ProviderError, Request
 from understudy.records import (
     Candidate,
@@ -134,20 +135,6 @@ def read_answer(completion: Completion) -> str | None:
         return str(marked[-1]).strip().rstrip(".").strip("*").strip()
     lines = completion.text.strip().splitlines()
     return lines[-1].strip() if lines else None
-
-
-def last_boxed(text: str) -> str | None:
-    r"""What the braces of the last ``\boxed{}`` hold; None where there is none or its braces do not close."""
-    start = text.rfind(r"\boxed{")
-    if start < 0:
-        return None
-    begin = start + len(r"\boxed{")
-    depth = 1
-    for end in range(begin, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[end], 0)
-        if depth == 0:
-            return text[begin:end].strip()
-    return None
 
 
 def _ballot(completion: Completion) -> Ballot:

@@ -26,7 +26,7 @@ class Filter(StrEnum):
     """Answered, and not because it was asked at the step limit."""
     WITHIN_LENGTH = "within_length"
     """At most ``max_tokens`` tokens of the student's tokenizer, prompt included."""
-    SUPPORTED = "supported"
+    GROUNDED = "grounded"
     """A factual answer occurs in an observation. Says nothing about tasks where the grader says nothing."""
     SEARCHED = "searched"
     """An agent that answers a factual task called a search tool at least once."""

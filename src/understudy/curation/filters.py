@@ -62,9 +62,9 @@ def _stopped(trajectory: Trajectory, _score: Score | None, _config: CurateConfig
     return (DropReason.STEP_LIMIT, "answered only when asked at the limit") if trajectory.answer_was_asked else None
 
 
-def _unsupported(_trajectory: Trajectory, score: Score | None, _config: CurateConfig) -> Against:
-    if score is not None and score.supported is False:
-        return DropReason.UNSUPPORTED, "no observation contains the answer"
+def _ungrounded(_trajectory: Trajectory, score: Score | None, _config: CurateConfig) -> Against:
+    if score is not None and score.grounded is False:
+        return DropReason.UNGROUNDED, "no observation contains the answer"
     return None
 
 
@@ -81,7 +81,7 @@ CHECKS: Mapping[Filter, Callable[[Trajectory, Score | None, CurateConfig], Again
     Filter.PARSEABLE: _unparseable,
     Filter.NO_VOID_TURN: _void_turn,
     Filter.ENDED_BY_ITSELF: _stopped,
-    Filter.SUPPORTED: _unsupported,
+    Filter.GROUNDED: _ungrounded,
     Filter.SEARCHED: _without_search,
 }
 """All but the length, which is a fact about the example."""

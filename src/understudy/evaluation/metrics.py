@@ -114,7 +114,7 @@ def _measure_task_set(name: str, trajectories: Sequence[Trajectory], scores: Map
         mean_value=_mean_or_none([s.value for s in here if s.value is not None]),
         search_rate=fmean(n > 0 for n in searches) if can_search else None,
         searches_per_task=fmean(searches) if can_search else None,
-        support_rate=_mean_or_none([float(s.supported) for s in here if s.supported is not None]),
+        grounded_rate=_mean_or_none([float(s.grounded) for s in here if s.grounded is not None]),
         stop_reasons=dict(Counter(t.stop_reason for t in trajectories)),
         step_failures=_count_failures(trajectories),
         mean_steps=fmean(len(t.steps) for t in trajectories),

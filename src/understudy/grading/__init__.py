@@ -5,11 +5,12 @@ without an answer is wrong, always; one that the program failed is not graded. N
 """
 
 from understudy.grading.again import Change, Regrading, grade_all, regrade
+from understudy.grading.answers import last_boxed
 from understudy.grading.config import GraderKind, GradingConfig, JudgeConfig, MathConfig
 from understudy.grading.facts import exact_match, normalise_answer, token_f1
 from understudy.grading.grader import Grader
+from understudy.grading.grounding import answer_in_text
 from understudy.grading.opening import open_grader
-from understudy.grading.support import answer_in_text
 
 __all__ = [
     "Change",
@@ -22,6 +23,7 @@ __all__ = [
     "answer_in_text",
     "exact_match",
     "grade_all",
+    "last_boxed",
     "normalise_answer",
     "open_grader",
     "regrade",

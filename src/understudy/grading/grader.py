@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from understudy.grading.support import is_supported
+from understudy.grading.grounding import is_grounded
 from understudy.records import Score, Task, Trajectory
 
 NO_ANSWER = frozenset({"", "none", "null", "nan", "undefined"})
@@ -64,7 +64,7 @@ def grade_with(grader: AnswerGrader, trajectory: Trajectory) -> Score:
         value=judgement.value,
         answer=judgement.answer,
         explanation=judgement.explanation,
-        supported=is_supported(trajectory),
+        grounded=is_grounded(trajectory),
     )
 
 

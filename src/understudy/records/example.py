@@ -44,7 +44,7 @@ class DropReason(StrEnum):
     STEP_LIMIT = "step_limit"
     """Did not end by itself."""
     TOO_LONG = "too_long"
-    UNSUPPORTED = "unsupported"
+    UNGROUNDED = "ungrounded"
     """A factual answer that no observation contains."""
     NO_SEARCH = "no_search"
     NOT_SELECTED = "not_selected"
@@ -52,6 +52,11 @@ class DropReason(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
     CONTAMINATED = "contaminated"
     NOTHING_TRAINED = "nothing_trained"
+
+    @classmethod
+    def _missing_(cls, value: object) -> DropReason | None:
+        """Read records that were written when the reason was called ``unsupported``."""
+        return cls.UNGROUNDED if value == "unsupported" else None
 
 
 class Dropped(Record):

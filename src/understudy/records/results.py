@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AliasChoices, Field
 
 from understudy.records.conversation import Usage
 from understudy.records.record import Record
@@ -34,7 +37,7 @@ class TaskSetMetrics(Record):
     search_rate: float | None = None
     """Share of trajectories that searched at least once."""
     searches_per_task: float | None = None
-    support_rate: float | None = None
+    grounded_rate: Annotated[float | None, Field(validation_alias=AliasChoices("grounded_rate", "support_rate"))] = None
     """Share of factual trajectories whose reference answer an observation contains."""
     stop_reasons: dict[StopReason, int] = {}
     step_failures: dict[str, int] = {}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import AliasChoices, Field
+
 from understudy.records.record import Record
 
 
@@ -19,5 +23,5 @@ class Score(Record):
     answer: str | None = None
     """The answer as extracted from the trajectory."""
     explanation: str = ""
-    supported: bool | None = None
+    grounded: Annotated[bool | None, Field(validation_alias=AliasChoices("grounded", "supported"))] = None
     """Whether an observation of the trajectory contains the reference answer; None where that has no meaning."""

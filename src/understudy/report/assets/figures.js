@@ -130,9 +130,9 @@ function meanOver(system, name) {
 function searchFigures(doc, series) {
   const row = (name, format) => (system) => ({ label: chartName(system), value: meanOver(system, name), series: series.get(system.key), href: trajectoriesLink(system.key), text: meanOver(system, name) === undefined ? undefined : format(meanOver(system, name)) });
   const searching = doc.systems.filter((system) => meanOver(system, "searches_per_task") !== undefined);
-  const supported = doc.systems.filter((system) => meanOver(system, "support_rate") !== undefined);
+  const grounded = doc.systems.filter((system) => meanOver(system, "grounded_rate") !== undefined);
   const searches = searching.map(row("searches_per_task", (n) => n.toFixed(2)));
-  const support = supported.map(row("support_rate", percent));
+  const rates = grounded.map(row("grounded_rate", percent));
   return [
     searching.length ? figure({
       title: "Searches a question",
@@ -140,11 +140,11 @@ function searchFigures(doc, series) {
       draw: rowsPlot(searches, { name: "Searches a question", to: Math.max(1, ...searches.map((one) => one.value)) * 1.1, format: (n) => n.toFixed(1) }),
       table: dataTable(["System", "Searches a question", "Searched at all, %"], searching.map((system) => [chartName(system), meanOver(system, "searches_per_task").toFixed(2), percent(meanOver(system, "search_rate"))])),
     }) : null,
-    supported.length ? figure({
-      title: "Answers with support",
+    grounded.length ? figure({
+      title: "Grounded answers",
       note: "Share of factual questions, in percent, whose reference answer stood in something the system had read.",
-      draw: rowsPlot(support, { name: "Support rate" }),
-      table: dataTable(["System", "Supported, %"], supported.map((system) => [chartName(system), percent(meanOver(system, "support_rate"))])),
+      draw: rowsPlot(rates, { name: "Grounded rate" }),
+      table: dataTable(["System", "Grounded, %"], grounded.map((system) => [chartName(system), percent(meanOver(system, "grounded_rate"))])),
     }) : null,
   ];
 }

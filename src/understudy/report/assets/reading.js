@@ -52,7 +52,7 @@ function verdictBox(row, trajectory, scores) {
       h("b", {}, plainly(score.grader)), " ",
       score.correct === undefined || score.correct === null ? "could not judge" : score.correct ? "right" : "wrong",
       score.value === undefined || score.value === null ? null : `, value ${score.value.toFixed(2)}`,
-      score.supported === true ? ", supported by an observation" : score.supported === false ? ", no observation supports it" : null,
+      score.grounded === true ? ", grounded in an observation" : score.grounded === false ? ", not grounded in any observation" : null,
       score.explanation ? ": " : null, score.explanation ? says(score.explanation.slice(0, 3000)) : null,
     ])),
   ]);

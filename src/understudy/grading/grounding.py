@@ -1,8 +1,8 @@
-"""Support: did what the attempt looked up contain the answer?
+"""Grounding: whether an observation of the attempt contains the reference answer.
 
 In: a trajectory. Out: yes, no, or that the question has no meaning. Not here: whether the answer is right.
 
-An observation counts only from the first tool call on: a guess that the code printed to itself is no evidence.
+Only observations from the first tool call on count: a guess that the code printed to itself is no evidence.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def has_meaning(task: Task) -> bool:
     return task.kind is TaskKind.FACT and task.answer.strip().casefold() not in _CLOSED
 
 
-def is_supported(trajectory: Trajectory) -> bool | None:
+def is_grounded(trajectory: Trajectory) -> bool | None:
     """Whether an observation contains the reference answer or an alias.
 
     None for mathematical and closed questions, and for attempts that never ran code: there is nothing to look at.
