@@ -11,6 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from understudy.annotations import SpeedOnly
 from understudy.records import Record
 
 
@@ -37,7 +38,7 @@ class MathConfig(Record):
     deadline_s: Annotated[float, Field(gt=0)] = 2.0
     """CPU seconds that the symbolic comparison of one answer may take; after that it is not equal. In any case it ends
     after 4.5 s on the clock."""
-    n_workers: Annotated[int, Field(ge=1)] = 2
+    n_workers: Annotated[int, Field(ge=1), SpeedOnly] = 2
     """Processes for symbolic comparison; none is started before the first answer that needs one."""
     worker_memory_bytes: Annotated[int, Field(ge=256 * 1024**2)] = 2 * 1024**3
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self, assert_never
 
 from pydantic import Field, JsonValue, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from understudy.annotations import SpeedOnly
 from understudy.models.model import Model
 from understudy.models.scripted import Program, ScriptedModel
 from understudy.records import PrefixDelivery, Record
@@ -45,17 +46,17 @@ class OpenAIChatConfig(Record):
     kind: Literal["openai_chat"] = "openai_chat"
     model: Annotated[str, Field(min_length=1)]
     """As the server names it."""
-    base_urls: Annotated[tuple[str, ...], Field(min_length=1)] = ("https://api.openai.com/v1",)
+    base_urls: Annotated[tuple[str, ...], Field(min_length=1), SpeedOnly] = ("https://api.openai.com/v1",)
     """Requests go to them in turn; one that fails is passed over for a while."""
-    api_key_env: str | None = None
+    api_key_env: Annotated[str | None, SpeedOnly] = None
     """Name of the environment variable that holds the key. None: the server asks for none."""
-    timeout_s: PositiveFloat = 600.0
+    timeout_s: Annotated[PositiveFloat, SpeedOnly] = 600.0
     """Of one attempt at one request."""
-    max_retries: Annotated[int, Field(ge=0)] = 10
+    max_retries: Annotated[int, Field(ge=0), SpeedOnly] = 10
     """Ten last three to four minutes, in which vLLM reads a small model again."""
-    max_retry_wait_s: PositiveFloat = 60.0
+    max_retry_wait_s: Annotated[PositiveFloat, SpeedOnly] = 60.0
     """Longest wait before an attempt; a longer Retry-After is cut to it."""
-    max_in_flight: PositiveInt = 64
+    max_in_flight: Annotated[PositiveInt, SpeedOnly] = 64
     """Requests under way at once, all endpoints together."""
     prompt_price_usd: NonNegativeFloat | None = None
     """For a million tokens read."""
@@ -91,10 +92,10 @@ class LocalConfig(Record):
     name: str | None = None
     """As records name the model; the path (and adapter) where None."""
     dtype: DType = DType.AUTO
-    device: Device = Device.AUTO
-    max_batch_size: PositiveInt = 128
+    device: Annotated[Device, SpeedOnly] = Device.AUTO
+    max_batch_size: Annotated[PositiveInt, SpeedOnly] = 128
     """Completions decoded at once."""
-    max_batch_tokens: PositiveInt = 262_144
+    max_batch_tokens: Annotated[PositiveInt, SpeedOnly] = 262_144
     """Bound of completions times the longest of them, prompt and reply: it bounds the memory of the KV cache."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from understudy.annotations import SpeedOnly
 from understudy.records import Record
 from understudy.retrieval.encoder import EncoderConfig
 
@@ -38,7 +39,7 @@ class DenseConfig(Record):
     """None opens the one that the index names."""
     exact: bool = False
     """Compare every row: slow, and what the approximate search is measured against."""
-    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
+    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$"), SpeedOnly] = "cpu"
     """``cuda``, or ``cuda:1`` for the second one: all rows are put on the GPU and every row is compared there. They
     take two bytes a number, 32 GB for 21 M rows of 768. Never chosen by itself: a model may want that memory."""
 
@@ -58,12 +59,12 @@ class HttpConfig(Record):
     kind: Literal["http"] = "http"
     url: str = "http://127.0.0.1:8000"
     """Without ``/retrieve``."""
-    token_env: str | None = None
+    token_env: Annotated[str | None, SpeedOnly] = None
     """Name of the environment variable that holds the bearer token."""
-    timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    timeout_s: Annotated[float, Field(gt=0), SpeedOnly] = 30.0
     """Of each attempt."""
-    attempts: Annotated[int, Field(ge=1)] = 5
-    max_pause_s: Annotated[float, Field(ge=0)] = 10.0
+    attempts: Annotated[int, Field(ge=1), SpeedOnly] = 5
+    max_pause_s: Annotated[float, Field(ge=0), SpeedOnly] = 10.0
     """Longest wait between two attempts, whatever the server asks for."""
 
 
@@ -82,9 +83,9 @@ class QdrantConfig(Record):
     """Of the server; ``:memory:`` is the client's own engine, for tests."""
     collection: str
     encoder: EncoderConfig
-    api_key_env: str | None = None
+    api_key_env: Annotated[str | None, SpeedOnly] = None
     """Name of the environment variable that holds the key."""
-    timeout_s: Annotated[int, Field(ge=1)] = 30
+    timeout_s: Annotated[int, Field(ge=1), SpeedOnly] = 30
     oversampling: Annotated[float, Field(ge=1)] = 8.0
     """Candidates by binary codes for each hit, before the server rescores them exactly."""
 

@@ -18,6 +18,7 @@ from typing import Annotated, Literal, Protocol
 import numpy as np
 from pydantic import Field
 
+from understudy.annotations import SpeedOnly
 from understudy.records import Record
 from understudy.retrieval.files import sampled_hash
 from understudy.runs import digest
@@ -47,7 +48,7 @@ class TransformerEncoderConfig(Record):
     pooling: Pooling = Pooling.MEAN
     max_tokens: Annotated[int, Field(ge=8)] = 256
     """Longer texts are cut."""
-    device: str = "auto"
+    device: Annotated[str, SpeedOnly] = "auto"
     """``auto`` takes the GPU where there is one."""
     batch_size: Annotated[int, Field(ge=1)] = 64
 

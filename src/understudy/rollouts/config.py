@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from understudy.annotations import SpeedOnly
 from understudy.records import Record, Usage
 from understudy.rollouts.outcomes import Outcome
 
@@ -37,10 +38,10 @@ class RolloutConfig(Record):
     attempts: Annotated[int, Field(ge=1)] = 1
     """Trajectories a task."""
     seed: int = 0
-    in_flight: Annotated[int, Field(ge=1)] = 32
+    in_flight: Annotated[int, Field(ge=1), SpeedOnly] = 32
     """Episodes under way at once, all workers together."""
-    engine: Engine = Engine.THREADS
-    ray: RayConfig = RayConfig()
+    engine: Annotated[Engine, SpeedOnly] = Engine.THREADS
+    ray: Annotated[RayConfig, SpeedOnly] = RayConfig()
 
 
 class RolloutSummary(Record):

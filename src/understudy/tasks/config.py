@@ -11,6 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from understudy.annotations import SpeedOnly
 from understudy.records import Record, TaskKind
 from understudy.tasks.benchmarks import BENCHMARKS, benchmark_named
 
@@ -54,7 +55,7 @@ class TaskSetConfig(Record):
     seed: int = 0
     data_dir: Path | None = None
     """Folder that already holds the benchmark's file; nothing is fetched then."""
-    cache_dir: Path | None = None
+    cache_dir: Annotated[Path | None, SpeedOnly] = None
     """Folder that fetched benchmark files are kept in; None: ``understudy`` in the user's cache folder."""
     path: Path | None = None
     """JSONL file with your own questions, one object a line."""

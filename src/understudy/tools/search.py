@@ -10,7 +10,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Annotated
 
+from understudy.annotations import SpeedOnly
 from understudy.records import Record
 from understudy.retrieval import Hit, RetrievalError, Retriever
 from understudy.tools.tool import Tool, ToolError
@@ -33,7 +35,7 @@ class SearchConfig(Record):
     k: int = 3
     """Passages a search."""
     shape: SearchShape = SearchShape.FULL
-    cache_size: int = 10_000
+    cache_size: Annotated[int, SpeedOnly] = 10_000
     """Answers kept in memory for all episodes."""
     timeout_s: float = 60.0
 

@@ -11,6 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from understudy.annotations import SpeedOnly
 from understudy.records import Record
 
 
@@ -114,13 +115,13 @@ class TrainConfig(Record):
     """Compute activations again in the backward pass: less memory, about a third more time."""
     dtype: Dtype = Dtype.AUTO
     attention: Attention = Attention.SDPA
-    n_threads: Annotated[int, Field(gt=0)] | None = None
+    n_threads: Annotated[Annotated[int, Field(gt=0)] | None, SpeedOnly] = None
     """Threads of torch on a CPU; None leaves torch's choice."""
     seed: int = 42
     log_every_steps: Annotated[int, Field(gt=0)] = 10
     save_every_steps: Annotated[int, Field(gt=0)] | None = None
     """Steps between checkpoints from which a killed training goes on; None: about ten a training."""
-    report_to: tuple[str, ...] = ()
+    report_to: Annotated[tuple[str, ...], SpeedOnly] = ()
     """Trackers by their transformers name, such as ``tensorboard`` or ``wandb``."""
     probe: Probe | None = None
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from understudy.annotations import SpeedOnly
 from understudy.records import Record
 from understudy.training.config import LoraSettings, Method
 
@@ -43,7 +44,7 @@ class OnPolicyConfig(Record):
     teacher_top_k: Annotated[int, Field(gt=0)] = 20
     """Likeliest tokens at each place that a teacher behind a server is asked for; all others count as one outcome.
     vLLM refuses more than its ``--max-logprobs``, 20 unless it was told otherwise."""
-    n_threads: Annotated[int, Field(gt=0)] | None = None
+    n_threads: Annotated[Annotated[int, Field(gt=0)] | None, SpeedOnly] = None
     """Threads of torch on a CPU; None leaves torch's choice."""
     seed: int = 42
     log_every_steps: Annotated[int, Field(gt=0)] = 10

@@ -1,0 +1,248 @@
+"""The kinds of each exchangeable part: ours by a short name, a user's by ``package.module:Class``.
+
+In: what a recipe says about a part (``kind`` and that kind's own keys). Out: its typed config, then the part itself.
+Config and part of a built-in kind are named by strings, so that reading a recipe never imports what runs it.
+Packages announce short names of their own by an entry point in the group ``understudy.<group>``.
+Not here: which kinds there are; each package of parts declares its own ``Group``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar, cast
+
+from pydantic import BaseModel, GetCoreSchemaHandler, SerializationInfo, ValidationError, create_model
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+
+from understudy.records import Record
+
+PartT = TypeVar("PartT")
+
+
+class TargetError(ValueError):
+    """A name of the form ``package.module:name`` that leads to nothing usable."""
+
+
+class PartConfig(Record):
+    """Base of the configs of all parts."""
+
+    kind: str
+    """A short name, or ``package.module:Class``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """A kind of this package. Both are ``package.module:name``; ``part`` is called with the config."""
+
+    config: str
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One line of ``understudy kinds``."""
+
+    group: str
+    name: str
+    about: str
+    origin: str
+    """The distribution that brings it."""
+
+
+class Group(Generic[PartT]):
+    """All kinds of one part, such as the graders; also the pydantic type of a config of any of them."""
+
+    def __init__(
+        self,
+        name: str,
+        about: str,
+        builtin: Mapping[str, Builtin],
+        *,
+        adapt: Callable[[Callable[..., object]], PartT] | None = None,
+        kind_of: Callable[[Mapping[str, object]], str | None] | None = None,
+    ) -> None:
+        """Declare a group.
+
+        Args:
+            name: Plural, such as ``graders``.
+            about: What a part does, as the rest of a sentence.
+            builtin: Kinds of this package, by short name.
+            adapt: Makes a part of a user's plain function; None where functions are not accepted.
+            kind_of: The kind that is meant where a mapping names none; None where ``kind`` is required.
+        """
+        self.name = name
+        self.about = about
+        self.builtin = dict(builtin)
+        self._adapt = adapt
+        self._kind_of = kind_of
+        self._configs: dict[str, type[PartConfig]] = {}
+
+    def config_class(self, kind: str) -> type[PartConfig]:
+        """The config of a kind. Raises ``TargetError`` for a kind that is not there."""
+        if kind not in self._configs:
+            self._configs[kind] = self._find_config(kind)
+        return self._configs[kind]
+
+    def open(self, config: PartConfig, *args: object, **named: object) -> PartT:
+        """Make the part that a config describes. Raises ``TargetError`` and whatever the part raises."""
+        if config.kind in self.builtin:
+            part: PartT = import_target(self.builtin[config.kind].part)(config, *args, **named)
+            return part
+        target: Any = self._target(config.kind)
+        if not isinstance(target, type):
+            return self._adapted(config.kind, target)
+        own = (config,) if hasattr(target, "Config") else ()
+        made: PartT = target(*own, *args, **named)
+        return made
+
+    def version(self, config: PartConfig) -> str | None:
+        """What names the behaviour of a user's kind: its ``version``, or a digest of its source file.
+
+        None for a built-in kind: the manifest names the version of this package.
+        """
+        if config.kind in self.builtin:
+            return None
+        target = self._target(config.kind)
+        stated = getattr(target, "version", None)
+        return str(stated) if isinstance(stated, str | int) else _source_digest(target)
+
+    def kinds(self) -> Iterator[Kind]:
+        """All kinds that have a short name."""
+        for name in self.builtin:
+            yield Kind(self.name, name, _first_line(self.config_class(name)), "understudy")
+        for name, entry in self._announced.items():
+            origin = entry.dist.name if entry.dist else "?"
+            try:
+                about = _first_line(self._target(name))
+            except TargetError as error:
+                about = f"cannot be used: {error}"
+            yield Kind(self.name, name, about, origin)
+
+    def validate(self, value: object) -> PartConfig:
+        """The typed config of what a recipe says: a mapping with ``kind``, or a kind alone.
+
+        Raises ``ValidationError``, whose locations begin at the mapping.
+        """
+        if isinstance(value, PartConfig):
+            return value
+        if isinstance(value, str):
+            value = {"kind": value}
+        if not isinstance(value, Mapping):
+            raise _refused((), value, f"expected a mapping with `kind`: {self._expected()}")
+        kind = value.get("kind") or (self._kind_of(value) if self._kind_of else None)
+        if not isinstance(kind, str):
+            raise _refused((), value, f"`kind` is missing: {self._expected()}")
+        try:
+            config = self.config_class(kind)
+        except TargetError as error:
+            raise _refused(("kind",), kind, str(error)) from None
+        return config.model_validate({**value, "kind": kind})
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(_dump, info_arg=True),
+        )
+
+    def _find_config(self, kind: str) -> type[PartConfig]:
+        if kind in self.builtin:
+            found: type[PartConfig] = import_target(self.builtin[kind].config)
+            return found
+        target = self._target(kind)
+        own = getattr(target, "Config", Record)
+        if not (inspect.isclass(own) and issubclass(own, BaseModel)):
+            raise TargetError(f"{kind}: expected its Config to be a pydantic model; it is {own!r}")
+        if not inspect.isclass(target):
+            self._adapted(kind, target)
+        # The user's config first, so that its fields are kept; ours last, so that unknown keys are refused.
+        bases: Any = (PartConfig,) if own is Record else (own, PartConfig)
+        literal: Any = Literal[kind]
+        name = f"{target.__name__}Config"
+        return cast(type[PartConfig], create_model(name, __base__=bases, __doc__=target.__doc__, kind=(literal, kind)))
+
+    def _target(self, kind: str) -> Any:
+        if kind in self._announced:
+            return import_target(self._announced[kind].value)
+        if ":" not in kind:
+            raise TargetError(f"{self._expected()}; came {kind!r}")
+        return import_target(kind)
+
+    def _adapted(self, kind: str, target: object) -> PartT:
+        if self._adapt is None or not callable(target):
+            raise TargetError(f"{kind}: expected a class; it is {type(target).__name__}")
+        return self._adapt(target)
+
+    def _expected(self) -> str:
+        return f"expected one of {', '.join([*self.builtin, *self._announced])}, or package.module:Class"
+
+    @cached_property
+    def _announced(self) -> dict[str, importlib.metadata.EntryPoint]:
+        found = importlib.metadata.entry_points(group=f"understudy.{self.name}")
+        return {entry.name: entry for entry in found if entry.name not in self.builtin}
+
+
+def import_target(path: str) -> Any:
+    """What ``package.module:name`` names; the name may have dots.
+
+    Raises ``TargetError``, which says which part of the path leads nowhere.
+    """
+    module_name, colon, name = path.partition(":")
+    if not (module_name and colon and name):
+        raise TargetError(f"expected package.module:name; came {path!r}")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise TargetError(_not_found(path, module_name, error)) from error
+    except Exception as error:
+        raise TargetError(f"{path}: importing {module_name} raised {type(error).__name__}: {error}") from error
+    for attribute in name.split("."):
+        if not hasattr(found, attribute):
+            raise TargetError(f"{path}: {module_name} has no {name!r}{_near(found, attribute)}")
+        found = getattr(found, attribute)
+    return found
+
+
+def _not_found(path: str, module_name: str, error: ModuleNotFoundError) -> str:
+    missing = error.name or ""
+    if module_name == missing or module_name.startswith(missing + "."):
+        return (
+            f"{path}: there is no module {missing!r}; modules are looked for among the installed packages, in the "
+            f"recipe's folder and in the working directory ({Path.cwd()})"
+        )
+    return f"{path}: {module_name} imports {missing!r}, which is not installed"
+
+
+def _near(found: object, attribute: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(attribute, dir(found), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _refused(loc: tuple[str, ...], value: object, message: str) -> ValidationError:
+    error = PydanticCustomError("kind", "{said}", {"said": message})
+    return ValidationError.from_exception_data("kind", [InitErrorDetails(type=error, loc=loc, input=value)])
+
+
+def _dump(value: PartConfig, info: SerializationInfo) -> dict[str, object]:
+    plain = value.model_dump(mode=info.mode, exclude_defaults=info.exclude_defaults)
+    return {"kind": value.kind, **plain}
+
+
+def _first_line(target: object) -> str:
+    return (inspect.getdoc(target) or "").partition("\n")[0]
+
+
+def _source_digest(target: object) -> str:
+    try:
+        source = Path(inspect.getsourcefile(target) or "")  # type: ignore[arg-type]
+        return hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+    except (TypeError, OSError):
+        return "unknown"

@@ -1,0 +1,1 @@
+"""Parts of a user: what a recipe names as ``tests.parts.…:name``."""

@@ -1,0 +1,91 @@
+"""What is stated at a field: names that it refers to, and whether results depend on it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pytest
+from pydantic import Field
+
+from understudy.annotations import (
+    AgentRef,
+    DisplayOnly,
+    LocalModelRef,
+    ModelRef,
+    SpeedOnly,
+    Target,
+    TaskSetRef,
+    references,
+    result_settings,
+)
+from understudy.models import LocalConfig, OpenAIChatConfig, ScriptedConfig
+from understudy.records import Record
+from understudy.tools import FunctionToolConfig
+
+
+class Inner(Record):
+    judge: ModelRef | None = None
+    n_threads: Annotated[int, Field(ge=1), SpeedOnly] = 1
+
+
+class Config(Record):
+    model: ModelRef
+    base: LocalModelRef | None = None
+    agent: AgentRef = "a"
+    tasks: tuple[TaskSetRef, ...] = ()
+    label: Annotated[str, DisplayOnly] = ""
+    inner: Inner = Inner()
+    options: dict[str, object] = {}
+
+
+def test_references_are_found_at_any_depth_of_a_config() -> None:
+    config = Config(model="m", base="b", tasks=("x", "y"), inner=Inner(judge="j"), options={"model": "no name"})
+    found = [(one.key, one.name, one.mark.to) for one in references(config)]
+    assert found == [
+        ("model", "m", Target.MODEL),
+        ("base", "b", Target.MODEL),
+        ("agent", "a", Target.AGENT),
+        ("tasks.0", "x", Target.TASK_SET),
+        ("tasks.1", "y", Target.TASK_SET),
+        ("inner.judge", "j", Target.MODEL),
+    ]
+
+
+def test_neutral_fields_stay_out_and_a_users_options_stay_in() -> None:
+    config = Config(model="m", label="x", inner=Inner(n_threads=4), options={"label": 1, "engine": {"n_threads": 2}})
+    assert result_settings(config) == {
+        "model": "m",
+        "base": None,
+        "agent": "a",
+        "tasks": [],
+        "inner": {"judge": None},
+        "options": {"label": 1, "engine": {"n_threads": 2}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (ScriptedConfig(program="a:b", options={"engine": 1}), ScriptedConfig(program="a:b", options={"engine": 2})),
+        (ScriptedConfig(program="a:b", options={"label": 1}), ScriptedConfig(program="a:b", options={})),
+        (FunctionToolConfig(function="a:b", timeout_s=1), FunctionToolConfig(function="a:b", timeout_s=2)),
+        (OpenAIChatConfig(model="x", extra_body={"device": 1}), OpenAIChatConfig(model="x")),
+        (LocalConfig(path="x"), LocalConfig(path="y")),
+    ],
+)
+def test_settings_that_results_depend_on_differ(one: Record, other: Record) -> None:
+    assert result_settings(one) != result_settings(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (LocalConfig(path="x", max_batch_size=1), LocalConfig(path="x", max_batch_tokens=7)),
+        (
+            OpenAIChatConfig(model="x", timeout_s=1, max_retries=2),
+            OpenAIChatConfig(model="x", base_urls=("http://a/v1",)),
+        ),
+    ],
+)
+def test_settings_of_speed_do_not_differ(one: Record, other: Record) -> None:
+    assert result_settings(one) == result_settings(other)
