@@ -8,12 +8,11 @@ from understudy.curation.chat import Conversation
 from understudy.curation.config import ChatMix, CurateConfig, Filter, Selection, SpanWeights
 from understudy.curation.curation import Curated, Opening, curate
 from understudy.curation.export import Provenance, data_card, export, write_curated
-from understudy.curation.importing import NO_REFERENCE, import_trajectories
+from understudy.curation.importing import import_trajectories
 from understudy.curation.repair import Repair, RepairConfig, RepairingModel, repair
 from understudy.curation.selection import Student
 
 __all__ = [
-    "NO_REFERENCE",
     "ChatMix",
     "Conversation",
     "CurateConfig",

@@ -25,8 +25,10 @@ def near_duplicates(tasks: Iterable[Task], similarity: float) -> dict[str, str]:
     repeats: dict[str, str] = {}
     for task in tasks:
         shingles = _shingles(task.question)
-        same_answer = kept[" ".join(_words(task.answer))]
-        earlier = next((task_id for task_id, other in same_answer if _jaccard(shingles, other) >= similarity), None)
+        same_answer = kept["" if task.answer is None else " ".join(_words(task.answer))]
+        # Without references nothing tells questions of one pattern apart, so only equal words count.
+        needed = 1.0 if task.answer is None else similarity
+        earlier = next((task_id for task_id, other in same_answer if _jaccard(shingles, other) >= needed), None)
         if earlier is None:
             same_answer.append((task.id, shingles))
         else:

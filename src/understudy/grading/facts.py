@@ -62,7 +62,7 @@ def token_f1(reference: str, answer: str) -> float:
 
 def references(task: Task) -> tuple[str, ...]:
     """The reference answer and its aliases."""
-    return (task.answer, *task.aliases)
+    return task.references
 
 
 class ExactMatchGrader:

@@ -72,6 +72,8 @@ def _settled(trajectory: Trajectory) -> Judgement | None:
     """The judgement where there is no answer to look at, None where there is one."""
     if trajectory.stop_reason.is_program_failure or trajectory.failure is not None:
         return Judgement(None, f"not graded: the program failed ({trajectory.stop_reason.value})")
+    if trajectory.task.answer is None:
+        return Judgement(None, "not graded: the task has no reference answer", trajectory.answer)
     if trajectory.answer is None or is_no_answer(trajectory.answer):
         return Judgement(False, f"no answer ({trajectory.stop_reason.value})", trajectory.answer, 0.0)
     return None

@@ -42,8 +42,9 @@ def _number_spelling(token: str) -> str:
 
 
 def has_meaning(task: Task) -> bool:
-    """Whether a page could contain the answer: a fact that is more than yes or no."""
-    return task.kind is TaskKind.FACT and task.answer.strip().casefold() not in _CLOSED
+    """Whether a page could contain the answer: a known fact that is more than yes or no."""
+    is_known_fact = task.kind is TaskKind.FACT and task.answer is not None
+    return is_known_fact and task.references[0].strip().casefold() not in _CLOSED
 
 
 def is_grounded(trajectory: Trajectory) -> bool | None:
@@ -53,7 +54,7 @@ def is_grounded(trajectory: Trajectory) -> bool | None:
     """
     if not has_meaning(trajectory.task) or all(step.execution_status is None for step in trajectory.steps):
         return None
-    answers = (trajectory.task.answer, *trajectory.task.aliases)
+    answers = trajectory.task.references
     return any(answer_in_text(answer, text) for text in _observations(trajectory) for answer in answers)
 
 

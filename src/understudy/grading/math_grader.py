@@ -65,7 +65,7 @@ class MathGrader:
         if is_no_answer(given):
             return Judgement(False, "no answer", given)
         how = ""
-        for reference in (task.answer, *task.aliases):
+        for reference in task.references:
             equal, how = self.equal(reference, given)
             if equal:
                 return Judgement(True, f"equals {reference!r}: {how}", given[:MAX_ANSWER_CHARS])

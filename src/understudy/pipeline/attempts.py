@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from understudy.curation import NO_REFERENCE
 from understudy.grading import grade_all
 from understudy.parallel import Progress
 from understudy.pipeline.props import Props
@@ -47,22 +46,12 @@ def grade_stage(props: Props, ref: StageRef, given: Mapping[str, Score] = Mappin
     """
     trajectories = list(read_trajectories(trajectories_path(props, ref)))
     graded = dict(given)
-    ungraded = [one for one in trajectories if one.id not in given and one.task.answer != NO_REFERENCE]
+    ungraded = [one for one in trajectories if one.id not in given]
     with Progress(f"{ref} grading", len(ungraded), quiet=props.quiet) as progress:
         for score in grade_all(props.grader(), ungraded) if ungraded else ():
             graded[score.trajectory_id] = score
             progress.advance()
-    scores = [graded.get(one.id) or _without_reference(one) for one in trajectories]
+    scores = [graded[one.id] for one in trajectories]
     write_jsonl(scores_path(props, ref), scores)
     return scores
 
-
-def _without_reference(trajectory: Trajectory) -> Score:
-    return Score(
-        trajectory_id=trajectory.id,
-        grader="none",
-        grader_version="1",
-        correct=None,
-        answer=trajectory.answer,
-        explanation="the file it comes from names neither a reference answer nor a score",
-    )

@@ -1,11 +1,13 @@
-"""Problems with their reference answers."""
+"""Problems, most of them with a reference answer."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from understudy.records.record import Record
 
@@ -25,20 +27,38 @@ class TaskKind(StrEnum):
 
 
 class Task(Record):
-    """One problem with its reference answer."""
+    """One problem. Only the question is required: ``Task(question="2 + 2?", answer="4")``."""
 
     id: Annotated[str, Field(min_length=1)]
-    """Unique within its task set."""
+    """Unique within its task set. Derived from question and answer where none is given."""
     question: Annotated[str, Field(min_length=1)]
-    answer: Annotated[str, Field(min_length=1)]
-    """The reference answer."""
+    answer: Annotated[str, Field(min_length=1)] | None = None
+    """The reference answer. None: there is none, so a grader that compares answers does not judge the attempts."""
     aliases: tuple[str, ...] = ()
     """Other spellings that count as right."""
-    kind: TaskKind
-    source: str
-    """Name of the task set it comes from, such as ``math500``."""
+    kind: TaskKind = TaskKind.FACT
+    source: str = ""
+    """Label of the data that it comes from, such as ``math500``. Several task sets may share it."""
     split: str = ""
     level: str = ""
     """Difficulty as the source names it, empty where it names none."""
     type: str = ""
     """Subject or question type as the source names it, empty where it names none."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The reference answer and its aliases; empty where there is no reference."""
+        return () if self.answer is None else (self.answer, *self.aliases)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_id(cls, value: object) -> object:
+        if not isinstance(value, Mapping) or "id" in value or not isinstance(value.get("question"), str):
+            return value
+        return {"id": content_id(value["question"], value.get("answer")), **value}
+
+
+def content_id(question: str, answer: object = None) -> str:
+    """Twelve hex digits that name a task by its question and answer, wherever it stands."""
+    text = question if answer is None else f"{question}\n{answer}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -60,7 +60,7 @@ def row_of_trajectory(line: int, trajectory: Trajectory, scores: tuple[Score, ..
         task_set=trajectory.task.source,
         question=_cut(trajectory.task.question, 160),
         answer=_cut(answer or "", 80),
-        reference=_cut(trajectory.task.answer, 80),
+        reference=_cut(trajectory.task.answer or "", 80),
         verdict=verdict_of(trajectory, scores),
         n_steps=len(trajectory.steps),
         errors=tuple(dict.fromkeys(kind for step in trajectory.steps if (kind := step_error(step)))),
@@ -79,7 +79,7 @@ def row_of_example(line: int, example: Example, task: Task | None) -> Row:
         task_id=example.task_id,
         task_set=task.source if task else "",
         question=_cut(question, 160),
-        reference=_cut(task.answer, 80) if task else "",
+        reference=_cut((task.answer or "") if task else "", 80),
         verdict=Verdict.EXAMPLE,
         n_steps=sum(message.role is Role.ASSISTANT for message in example.messages),
     )

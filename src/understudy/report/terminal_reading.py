@@ -76,7 +76,7 @@ def _head(trajectory: Trajectory, scores: tuple[Score, ...]) -> Iterator[Rendera
         "  answered: ",
         plain(trajectory.answer if trajectory.answer is not None else "(nothing)", "bold"),
         "  reference: ",
-        plain(trajectory.task.answer, "bold"),
+        plain("(none)" if trajectory.task.answer is None else trajectory.task.answer, "bold"),
     )
     for score in scores:
         said = {True: "right", False: "wrong", None: "not judged"}[score.correct]

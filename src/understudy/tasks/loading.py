@@ -86,7 +86,7 @@ def _read(config: TaskSetConfig) -> TaskSet:
 def _collect(reader: RowReader, rows: Iterable[Row], *, keep_repeated: bool, licence: str = "") -> TaskSet:
     tasks: dict[str, Task] = {}
     places: dict[str, str] = {}
-    questions: set[tuple[str, str]] = set()
+    questions: set[tuple[str, str | None]] = set()
     skipped: Counter[SkipReason] = Counter()
     n_rows = n_repeated = 0
     for row in rows:

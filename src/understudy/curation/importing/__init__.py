@@ -29,8 +29,6 @@ from understudy.records import Failure, Score, Task, TaskKind, Trajectory
 from understudy.runs import digest, explain
 
 CODE_AGENT = "code_agent"
-NO_REFERENCE = "[no reference answer]"
-"""Stands for the reference answer of a task whose row names none. Nothing is graded against it."""
 
 
 def import_trajectories(
@@ -58,7 +56,7 @@ def import_trajectories(
         task = Task(
             id=f"{source}-{digest(told.question)}",
             question=told.question,
-            answer=row.true_answer or row.answer or NO_REFERENCE,
+            answer=row.true_answer or row.answer or None,
             kind=kind,
             source=source,
         )
