@@ -35,6 +35,17 @@ def test_only_a_failed_program_is_not_graded(reason: StopReason) -> None:
     assert reason.value in none.explanation
 
 
+@pytest.mark.parametrize("kind", list(TaskKind))
+@pytest.mark.parametrize("answer", [None, "42"])
+def test_without_a_reference_nothing_is_judged(kind: TaskKind, answer: str | None) -> None:
+    attempted = attempt("42", answer, kind)
+    without = attempted.model_copy(update={"task": attempted.task.model_copy(update={"answer": None})})
+    with open_grader() as grader:
+        score = grader.grade(without)
+    assert (score.correct, score.grounded) == (None, None)
+    assert "no reference" in score.explanation
+
+
 def test_the_kind_of_task_decides_the_grader_unless_the_config_does() -> None:
     def graders(kind: GraderKind) -> list[str]:
         with open_grader(GradingConfig(kind=kind)) as grader:

@@ -79,7 +79,12 @@ def verdicts(run_dir: Path) -> list[tuple[str, bool | None]]:
 def test_published_attempts_become_examples_with_the_students_opening(recipe: Recipe, tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     assert walked(recipe, run_dir) == {"rollout/released": Visit.DONE, "curate/agent": Visit.DONE}
-    assert verdicts(run_dir) == [("imported", True), ("exact_match", True), ("exact_match", False), ("exact_match", None)]
+    assert verdicts(run_dir) == [
+        ("imported", True),
+        ("exact_match", True),
+        ("exact_match", False),
+        ("exact_match", None),
+    ]
     examples = list(read_jsonl(run_dir / "curate" / "agent" / "examples.jsonl", Example))
     assert {one.messages[2].content for one in examples} == {
         f"Thought: step 1.\nCode:\n```py\nprint(web_search({task!r}))\n```<end_code>"

@@ -54,4 +54,3 @@ def grade_stage(props: Props, ref: StageRef, given: Mapping[str, Score] = Mappin
     scores = [graded[one.id] for one in trajectories]
     write_jsonl(scores_path(props, ref), scores)
     return scores
-
