@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from understudy.models.config import LocalConfig, OpenAIChatConfig
+from understudy.models.finite import require_finite_weights
 from understudy.models.loading import load_adapter, load_base, load_checkpoint
 from understudy.models.model import Request
 from understudy.models.rendering import Renderer, open_renderer
@@ -76,8 +77,8 @@ def check_student(
     ``untrained``: the weights that full fine-tuning began with, which the reference must differ from. ``acting``: also
     load the student as agents run it, with its adapter merged in memory.
 
-    Raises ``StudentMismatchError``, ``AdapterWithoutEffectError``, ``ValueError`` without prompts, and
-    what the server's model raises.
+    Raises ``StudentMismatchError``, ``AdapterWithoutEffectError``, ``NotFiniteError`` where weights or log-probabilities
+    are NaN or infinite, ``ValueError`` without prompts, and what the server's model raises.
     """
     if not prompts:
         raise ValueError("expected at least one prompt")
@@ -87,6 +88,7 @@ def check_student(
 
     reference = load_base(base)
     adapted = None if adapter is None else load_adapter(reference, adapter)  # puts the adapter into the reference
+    require_finite_weights(reference, base.path if adapter is None else f"{base.path} + {adapter}")
     replies = [_greedy_reply(reference, ids, max_tokens, renderer) for ids in prompt_ids]
     if adapted is not None:
         with adapted.disable_adapter():

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from understudy.models.config import LocalConfig
+from understudy.models.finite import require_finite
 from understudy.models.rendering import Renderer
 from understudy.records import Example, Message, Role
 
@@ -34,7 +35,10 @@ class Scored:
 
 
 def score(model: PreTrainedModel, ids: Sequence[int], start: int) -> Scored:
-    """Score ``ids[start:]`` after ``ids[:start]``. Raises ``ValueError`` unless 0 < start < len(ids)."""
+    """Score ``ids[start:]`` after ``ids[:start]``.
+
+    Raises ``ValueError`` unless 0 < start < len(ids), ``NotFiniteError`` where the model computes NaN or infinities.
+    """
     import torch
 
     if not 0 < start < len(ids):
@@ -54,6 +58,7 @@ def score(model: PreTrainedModel, ids: Sequence[int], start: int) -> Scored:
             chosen = logits.gather(1, targets)[:, 0] - logits.logsumexp(-1)
             logprobs.extend(chosen.clamp(max=0).tolist())
             greedy.extend(logits.argmax(-1).tolist())
+    require_finite(logprobs, f"log-probabilities of {model.config.name_or_path}")
     return Scored(tuple(ids[start:]), tuple(logprobs), tuple(greedy))
 
 

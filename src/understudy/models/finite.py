@@ -1,0 +1,47 @@
+"""Weights and log-probabilities must be finite numbers.
+
+In: a model's weights, or what it computed. Out: nothing, or an error that names what is not finite. Not here: what to
+do about it; a training stops, a proof of a student fails.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+class NotFiniteError(ValueError):
+    """A weight, a loss or a log-probability is NaN or infinite."""
+
+
+def require_finite_weights(model: nn.Module, name: str) -> None:
+    """Raise ``NotFiniteError`` with the first parameter or buffer of ``model`` that holds a NaN or an infinity.
+
+    Quantised weights are skipped: they are whole numbers.
+    """
+    for key, tensor in (*model.named_parameters(), *model.named_buffers()):
+        n_wrong = _n_not_finite(tensor)
+        if n_wrong:
+            raise NotFiniteError(
+                f"{name}: expected finite weights, but {n_wrong} of the {tensor.numel()} numbers of {key} are NaN or "
+                "infinite"
+            )
+
+
+def require_finite(numbers: Iterable[float], what: str) -> None:
+    """Raise ``NotFiniteError`` where one of the numbers is NaN or infinite."""
+    wrong = next((number for number in numbers if not math.isfinite(number)), None)
+    if wrong is not None:
+        raise NotFiniteError(f"{what}: expected finite numbers, came {wrong}")
+
+
+def _n_not_finite(tensor: torch.Tensor) -> int:
+    if tensor.is_meta or not tensor.is_floating_point() or tensor.element_size() < 2:
+        return 0
+    own = tensor.to_local() if hasattr(tensor, "to_local") else tensor  # this device's part, where weights are divided
+    return own.numel() - int(own.detach().isfinite().sum())
