@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import threading
 from pathlib import Path
 
@@ -10,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.records import Message, Role, Usage
-from understudy.runs import BadRecordError, append_jsonl, derive_seed, digest, read_jsonl, write_atomic, write_jsonl
+from understudy.runs import (
+    BadRecordError,
+    append_jsonl,
+    derive_seed,
+    digest,
+    read_jsonl,
+    read_user_jsonl,
+    write_atomic,
+    write_jsonl,
+)
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), max_size=5), st.integers(0, 40))
@@ -87,3 +97,20 @@ def test_seeds_differ_by_every_part() -> None:
     assert len(seeds) == 1000
     assert derive_seed(1, "23") != derive_seed(12, "3")
     assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\n\n", b"\n  \n"])
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+def test_a_users_file_is_read_to_its_end_whatever_its_last_line_ends_with(
+    tmp_path: Path, end: bytes, mark: bytes
+) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(mark + b'{"requests": 1}\n\n{"requests": 2}' + end)
+    assert [line.requests for line in read_user_jsonl(path, Usage)] == [1, 2]
+
+
+def test_a_users_file_that_ends_in_mid_record_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b'{"requests": 1}\n{"requ')
+    with pytest.raises(BadRecordError, match=r"lines\.jsonl, line 2"):
+        list(read_user_jsonl(path, Usage))

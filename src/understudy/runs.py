@@ -6,6 +6,7 @@ stages of a run are (see ``understudy.recipe``) and how they are ordered (see ``
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import hashlib
 import json
@@ -80,7 +81,7 @@ def append_jsonl(path: Path) -> JsonlWriter:
 
 
 def read_jsonl(path: Path, record_type: type[RecordT]) -> Iterator[RecordT]:
-    """Yield the records of a file in order; a torn last line is passed over.
+    """Yield the records of a file that this package appends to; a last line that a kill left torn is skipped.
 
     Raises ``BadRecordError`` for any other line that is not a ``record_type``, ``FileNotFoundError``
     where there is no file.
@@ -89,10 +90,27 @@ def read_jsonl(path: Path, record_type: type[RecordT]) -> Iterator[RecordT]:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
-            try:
-                yield record_type.model_validate_json(line)
-            except ValidationError as error:
-                raise BadRecordError(f"{path}, line {number}: {explain(error, record_type.__name__)}") from error
+            yield _record_of(line, record_type, path, number)
+
+
+def read_user_jsonl(path: Path, record_type: type[RecordT]) -> Iterator[RecordT]:
+    """Yield the records of a file that anybody may have written.
+
+    Nothing is taken for torn: the last line counts without a newline too. Blank lines and a byte order mark are
+    skipped. Raises what ``read_jsonl`` raises.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            if text.strip():
+                yield _record_of(text, record_type, path, number)
+
+
+def _record_of(line: bytes, record_type: type[RecordT], path: Path, number: int) -> RecordT:
+    try:
+        return record_type.model_validate_json(line)
+    except ValidationError as error:
+        raise BadRecordError(f"{path}, line {number}: {explain(error, record_type.__name__)}") from error
 
 
 def read_record(path: Path, record_type: type[RecordT]) -> RecordT:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.models.faulty_server import Faulty, reply, running
 from tests.models.test_server import serving
 from tests.tiny_model import save_tiny_adapter
 from understudy.models import DType, LocalConfig, OpenAIChatConfig
+from understudy.models.finite import NotFiniteError
 from understudy.models.loading import AdapterWithoutEffectError
 from understudy.models.local import LocalModel
 from understudy.models.parity import StudentMismatchError, check_student
@@ -103,3 +106,43 @@ def test_the_student_as_agents_run_it_is_compared(base: LocalConfig, adapter_dir
     report = check_student(base, PROMPTS, adapter=str(adapter_dir), acting=True)
     acting = next(one for one in report.systems if one.system == "acting")
     assert 0 < (acting.max_difference_nat or 0) < 1e-4, "merged in memory: the same but for rounding"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("where", ["model.embed_tokens.weight", "model.layers.1.mlp.up_proj.weight"])
+def test_weights_that_are_not_finite_are_no_student(tiny_dir: Path, tmp_path: Path, number: float, where: str) -> None:
+    """One number of one row that no prompt reads is enough: log-probabilities alone would not show it."""
+    spoil(tiny_dir, tmp_path, where, number)
+    spoilt = LocalConfig(path=str(tmp_path), dtype=DType.FLOAT32)
+    with pytest.raises(NotFiniteError, match=rf"1 of the \d+ numbers of {where}"):
+        check_student(spoilt, PROMPTS, untrained=str(tiny_dir))
+
+
+def test_what_the_student_is_compared_with_must_be_finite_too(
+    base: LocalConfig, tiny_dir: Path, adapter_dir: Path, merged_dir: Path, tmp_path: Path
+) -> None:
+    spoil(merged_dir, tmp_path / "merged", "model.norm.weight", float("nan"))
+    with pytest.raises(NotFiniteError, match=r"merged.*model\.norm\.weight"):
+        check_student(base, PROMPTS, adapter=str(adapter_dir), merged=str(tmp_path / "merged"))
+    shutil.copytree(adapter_dir, tmp_path / "adapter")
+    weights = load_file(adapter_dir / "adapter_model.safetensors")
+    next(iter(weights.values()))[0, 0] = float("inf")
+    save_file(weights, tmp_path / "adapter" / "adapter_model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(NotFiniteError, match="lora"):
+        check_student(base, PROMPTS, adapter=str(tmp_path / "adapter"))
+
+
+def test_finite_weights_that_compute_no_numbers_are_no_student(tiny_dir: Path, tmp_path: Path) -> None:
+    spoil(tiny_dir, tmp_path, "model.layers.0.mlp.down_proj.weight", 3e38)
+    spoilt = LocalConfig(path=str(tmp_path), dtype=DType.FLOAT32)
+    with pytest.raises(NotFiniteError, match="log-probabilities"):
+        check_student(spoilt, PROMPTS, untrained=str(tiny_dir))
+
+
+def spoil(model_dir: Path, folder: Path, where: str, number: float) -> None:
+    """Write a copy of a model in which one number is another; a large one takes all places."""
+    shutil.copytree(model_dir, folder, dirs_exist_ok=True)
+    model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
+    weight = dict(model.named_parameters())[where].data
+    weight.view(-1)[0 if number == 3e38 else -1 :] = number
+    model.save_pretrained(folder)

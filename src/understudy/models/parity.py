@@ -82,13 +82,14 @@ def check_student(
     """
     if not prompts:
         raise ValueError("expected at least one prompt")
+    name = base.path if adapter is None else f"{base.path} + {adapter}"
     renderer = open_renderer(base.path)
     prompt_ids = [renderer.prompt_ids(prompt) for prompt in prompts]
     systems: list[SystemParity] = []
 
     reference = load_base(base)
     adapted = None if adapter is None else load_adapter(reference, adapter)  # puts the adapter into the reference
-    require_finite_weights(reference, base.path if adapter is None else f"{base.path} + {adapter}")
+    require_finite_weights(reference, name)
     replies = [_greedy_reply(reference, ids, max_tokens, renderer) for ids in prompt_ids]
     if adapted is not None:
         with adapted.disable_adapter():
@@ -99,7 +100,9 @@ def check_student(
     del adapted, reference  # one set of weights in memory at a time
 
     def compare(system: str, load: Callable[[], PreTrainedModel]) -> None:
-        systems.append(_compare(system, replies, _score_all(load(), prompt_ids, replies)))
+        model = load()
+        require_finite_weights(model, f"{name}, {system}")
+        systems.append(_compare(system, replies, _score_all(model, prompt_ids, replies)))
 
     if untrained is not None:
         compare("base", lambda: load_base(base.model_copy(update={"path": untrained})))
@@ -108,7 +111,6 @@ def check_student(
     if merged is not None:
         compare("merged", lambda: load_base(base.model_copy(update={"path": merged})))
 
-    name = base.path if adapter is None else f"{base.path} + {adapter}"
     report = ParityReport(reference=name, n_prompts=len(prompts), systems=tuple(systems))
     tolerances = {"acting": merged_tolerance_nat, "merged": merged_tolerance_nat, "server": server_tolerance_nat}
     _refuse(report, tolerances)

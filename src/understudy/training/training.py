@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.parallel import Progress
 from understudy.records import Example
-from understudy.runs import digest, read_jsonl, write_atomic
+from understudy.runs import digest, read_jsonl, read_user_jsonl, write_atomic
 from understudy.training.arguments import trl_arguments
 from understudy.training.checkpoint import save_student
 from understudy.training.claim import claim
@@ -110,7 +110,7 @@ def _train(job: _Job, identity: str, acting: ActionSpec | None, quiet: bool) -> 
             watch.probe = open_probe(
                 trainer,
                 tokenizer,
-                read_jsonl(job.examples_path, Example),
+                read_user_jsonl(job.examples_path, Example),
                 job.config.probe,
                 job.out_dir / PROBE,
                 runner=stack.enter_context(CodeRunner(acting)) if acting is not None else None,
@@ -146,7 +146,7 @@ def _begin(out_dir: Path, identity: str) -> TrainSummary | None:
 def _plan(job: _Job, tokenizer: Any) -> _Steps:
     from understudy.models.rendering import Renderer
 
-    examples = read_jsonl(job.examples_path, Example)
+    examples = read_user_jsonl(job.examples_path, Example)
     sequences, counts = encode(examples, Renderer(tokenizer), job.config.max_length, job.config.over_long)
     of_step = steps_of([len(sequence) for sequence in sequences], job.config)
     trained = [sum(weight > 0 for weight in sequence.weights) for sequence in sequences]

@@ -21,7 +21,7 @@ from understudy.models import OpenAIChatConfig
 from understudy.models.loading import bars_of_downloads_only
 from understudy.parallel import Progress
 from understudy.records import Example
-from understudy.runs import append_jsonl, derive_seed, digest, read_jsonl, write_jsonl
+from understudy.runs import append_jsonl, derive_seed, digest, read_jsonl, read_user_jsonl, write_jsonl
 from understudy.training.checkpoint import CARD, read_card, save_weights, whole_weights
 from understudy.training.claim import claim
 from understudy.training.config import Method
@@ -102,7 +102,7 @@ def _distil(
     tokenizer = AutoTokenizer.from_pretrained(student)
     renderer = Renderer(tokenizer)
     judge = open_renderer(teacher if isinstance(teacher, str) else teacher.tokenizer or "")
-    prefixes = stored_prefixes(read_jsonl(examples_path, Example), renderer, judge, config)
+    prefixes = stored_prefixes(read_user_jsonl(examples_path, Example), renderer, judge, config)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with _opened(teacher, config, prefixes, device) as opened:
         with bars_of_downloads_only(student):
