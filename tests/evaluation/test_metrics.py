@@ -165,5 +165,63 @@ def test_only_common_tasks_are_compared_and_attempts_are_clustered() -> None:
     baseline = Graded("old", other, [score(t, False) for t in other])
     found = compare(system, baseline, "a")
     assert (found.n_tasks, found.difference, found.n_only_system) == (1, 0.75, 1)
-    with pytest.raises(ValueError, match="new and old have no task of 'b' in common"):
+    with pytest.raises(ValueError, match="new and old have no question of 'b' in common"):
         compare(system, baseline, "b")
+
+
+# --- several sets of one source -----------------------------------------------------------------
+
+
+def in_sets(names: tuple[str, ...], number: int, *, question: str = "?", source: str = "shop") -> Trajectory:
+    made = attempt(source, number)
+    return made.model_copy(update={"task": made.task.model_copy(update={"task_sets": names, "question": question})})
+
+
+def all_right(system: str, trajectories: list[Trajectory]) -> Graded:
+    return Graded(system, trajectories, [score(t, True) for t in trajectories])
+
+
+def all_wrong(system: str, trajectories: list[Trajectory]) -> Graded:
+    return Graded(system, trajectories, [score(t, False) for t in trajectories])
+
+
+def test_two_sets_of_one_source_are_two_rows() -> None:
+    trajectories = [in_sets(("easy",), 1), in_sets(("easy",), 2), in_sets(("hard",), 3)]
+    found = measure("s", "m", "code_agent", trajectories, [score(t, t.task.id != "shop/3") for t in trajectories])
+    assert [(one.task_set, one.n, one.accuracy) for one in found.task_sets] == [("easy", 2, 1.0), ("hard", 1, 0.0)]
+    assert found.average == 0.5
+    groups = accuracy_by(Breakdown.TASK_SET, trajectories, [])
+    assert [(one.group, one.n) for one in groups] == [("easy", 2), ("hard", 1)]
+
+
+def test_a_task_of_two_sets_counts_in_both() -> None:
+    trajectories = [in_sets(("first", "second"), 1), in_sets(("second",), 2)]
+    found = measure("s", "m", "code_agent", trajectories, [score(trajectories[0], True)])
+    assert [(one.task_set, one.n, one.n_correct) for one in found.task_sets] == [("first", 1, 1), ("second", 2, 1)]
+    rows = compare_all(all_right("new", trajectories), all_wrong("old", trajectories))
+    assert [(row.task_set, row.n_tasks) for row in rows] == [("first", 1), ("second", 2), (AVERAGE, 3)]
+
+
+def test_sets_of_one_source_are_not_paired() -> None:
+    """Two files of one source number their questions alike: the ids say nothing."""
+    ours, theirs = [in_sets(("a",), 1, question="one?")], [in_sets(("b",), 1, question="two?")]
+    assert compare_all(all_right("new", ours), all_wrong("old", theirs)) == ()
+
+
+def test_one_id_with_two_questions_is_not_paired() -> None:
+    ours = [in_sets(("a",), 1, question="one?"), in_sets(("a",), 2), in_sets(("b",), 3)]
+    theirs = [in_sets(("a",), 1, question="another?"), in_sets(("a",), 2), in_sets(("b",), 4)]
+    rows = compare_all(all_right("new", ours), all_wrong("old", theirs))
+    assert [(row.task_set, row.n_tasks) for row in rows] == [("a", 1)], "and b, with nothing in common, ends no run"
+
+
+def test_an_id_that_carries_its_set_is_paired_with_the_id_of_the_source() -> None:
+    ours, plain = in_sets(("b",), 1), in_sets(("b",), 1)
+    carrying = ours.model_copy(update={"task": ours.task.model_copy(update={"id": "b:shop/1"})})
+    assert compare(all_right("new", [carrying]), all_wrong("old", [plain]), "b").n_tasks == 1
+
+
+def test_attempts_of_before_are_read_by_their_source() -> None:
+    old = attempt("a", 1).model_dump(mode="json", exclude_defaults=True)
+    assert "task_sets" not in old["task"]
+    assert Trajectory.model_validate(old).task.set_names == ("a",)

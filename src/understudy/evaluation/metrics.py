@@ -60,12 +60,12 @@ def measure(
     *,
     is_program: bool = False,
 ) -> Metrics:
-    """Figures of one system, by task set in the order in which they first appear.
+    """Figures of one system, by task set in the order in which they first appear. A task of two sets counts in both.
 
     Raises ``ValueError`` where there is no trajectory, where two share an id, or where a score belongs to none.
     """
     joined = _join(trajectories, scores)
-    parts = _by_source(trajectories)
+    parts = _by_task_set(trajectories)
     task_sets = tuple(_measure_task_set(name, part, joined) for name, part in parts.items())
     return Metrics(
         system=system,
@@ -90,10 +90,11 @@ def _join(trajectories: Sequence[Trajectory], scores: Iterable[Score]) -> Mappin
     return joined
 
 
-def _by_source(trajectories: Iterable[Trajectory]) -> dict[str, list[Trajectory]]:
+def _by_task_set(trajectories: Iterable[Trajectory]) -> dict[str, list[Trajectory]]:
     parts: dict[str, list[Trajectory]] = {}
     for trajectory in trajectories:
-        parts.setdefault(trajectory.task.source, []).append(trajectory)
+        for name in trajectory.task.set_names:
+            parts.setdefault(name, []).append(trajectory)
     return parts
 
 
@@ -152,9 +153,12 @@ def _breakdowns(
     task_set: str, trajectories: Sequence[Trajectory], joined: Mapping[str, Score]
 ) -> Iterator[BreakdownTable]:
     """The tables of one task set that say more than its one accuracy does."""
-    for breakdown in Breakdown:
+    whole = _group_accuracy(task_set, _verdicts_by_task(trajectories, joined))
+    if len(whole.pass_at) > 1:
+        yield BreakdownTable(task_set=task_set, by=Breakdown.TASK_SET, groups=(whole,))
+    for breakdown in (Breakdown.LEVEL, Breakdown.TYPE):
         groups = _groups(breakdown, trajectories, joined)
-        if len(groups) > 1 or (breakdown is Breakdown.TASK_SET and len(groups[0].pass_at) > 1):
+        if len(groups) > 1:
             yield BreakdownTable(task_set=task_set, by=breakdown, groups=groups)
 
 
@@ -170,13 +174,14 @@ def _groups(
 ) -> tuple[GroupAccuracy, ...]:
     groups: defaultdict[str, list[Trajectory]] = defaultdict(list)
     for trajectory in trajectories:
-        groups[_group_of(trajectory, breakdown)].append(trajectory)
+        for name in _groups_of(trajectory, breakdown):
+            groups[name].append(trajectory)
     return tuple(_group_accuracy(name, _verdicts_by_task(groups[name], joined)) for name in sorted(groups))
 
 
-def _group_of(trajectory: Trajectory, breakdown: Breakdown) -> str:
+def _groups_of(trajectory: Trajectory, breakdown: Breakdown) -> tuple[str, ...]:
     task = trajectory.task
-    return {Breakdown.TASK_SET: task.source, Breakdown.LEVEL: task.level, Breakdown.TYPE: task.type}[breakdown]
+    return {Breakdown.TASK_SET: task.set_names, Breakdown.LEVEL: (task.level,), Breakdown.TYPE: (task.type,)}[breakdown]
 
 
 def _group_accuracy(name: str, verdicts: Mapping[str, Sequence[bool]]) -> GroupAccuracy:
@@ -195,44 +200,53 @@ def _group_accuracy(name: str, verdicts: Mapping[str, Sequence[bool]]) -> GroupA
 
 
 def compare(system: Graded, baseline: Graded, task_set: str, *, seed: int = 0) -> Comparison:
-    """Paired comparison on the tasks of one set that both systems attempted.
+    """Paired comparison on the questions of one set that both systems attempted.
 
     With several attempts a task, its share of correct ones stands for it, and McNemar's test counts the tasks where one
     system's share is the larger (the sign test, of which McNemar's is the case of one attempt).
-    Raises ``ValueError`` where they have no task in common.
+    Raises ``ValueError`` where they have no question in common.
     """
     differences = _differences(system, baseline, task_set)
+    if not differences:
+        raise ValueError(f"{system.system} and {baseline.system} have no question of {task_set!r} in common")
     interval = paired_bootstrap(differences, seed=seed)
     return _comparison((system.system, baseline.system), task_set, differences, fmean(differences), interval)
 
 
 def compare_all(system: Graded, baseline: Graded, *, seed: int = 0) -> tuple[Comparison, ...]:
-    """One comparison for each task set that both have, and with several sets one of their unweighted average."""
-    theirs = _by_source(baseline.trajectories)
-    names = [name for name in _by_source(system.trajectories) if name in theirs]
-    rows = [compare(system, baseline, name, seed=seed) for name in names]
-    if len(names) < 2:
+    """One comparison for each task set of which both attempted a question, and with several sets one of their
+    unweighted average. Empty where they have no question in common.
+    """
+    theirs = _by_task_set(baseline.trajectories)
+    names = [name for name in _by_task_set(system.trajectories) if name in theirs]
+    strata = {name: values for name in names if (values := _differences(system, baseline, name))}
+    rows = [compare(system, baseline, name, seed=seed) for name in strata]
+    if len(rows) < 2:
         return tuple(rows)
-    strata = [_differences(system, baseline, name) for name in names]
-    difference = fmean(fmean(values) for values in strata)
-    pooled = [value for values in strata for value in values]
-    interval = stratified_bootstrap(strata, seed=seed)
+    difference = fmean(fmean(values) for values in strata.values())
+    pooled = [value for values in strata.values() for value in values]
+    interval = stratified_bootstrap(list(strata.values()), seed=seed)
     return (*rows, _comparison((system.system, baseline.system), AVERAGE, pooled, difference, interval))
 
 
 def _differences(system: Graded, baseline: Graded, task_set: str) -> list[float]:
-    """For each common task the first system's share of correct attempts less the second's."""
+    """For each common question the first system's share of correct attempts less the second's."""
     ours, theirs = _shares(system, task_set), _shares(baseline, task_set)
-    common = [task_id for task_id in ours if task_id in theirs]
-    if not common:
-        raise ValueError(f"{system.system} and {baseline.system} have no task of {task_set!r} in common")
-    return [ours[task_id] - theirs[task_id] for task_id in common]
+    return [share - theirs[question] for question, share in ours.items() if question in theirs]
 
 
-def _shares(graded: Graded, task_set: str) -> dict[str, float]:
+def _shares(graded: Graded, task_set: str) -> dict[tuple[str, ...], float]:
+    """Of each question of the set the share of correct attempts.
+
+    An id alone may mean another question in another file of the same source.
+    """
     joined = _join(graded.trajectories, graded.scores)
-    part = [t for t in graded.trajectories if t.task.source == task_set]
-    return {task_id: fmean(verdicts) for task_id, verdicts in _verdicts_by_task(part, joined).items()}
+    part = {t.task.id: t.task for t in graded.trajectories if task_set in t.task.set_names}
+    attempts = [t for t in graded.trajectories if t.task.id in part]
+    return {
+        (part[task_id].id_in_source, part[task_id].question, part[task_id].answer or ""): fmean(verdicts)
+        for task_id, verdicts in _verdicts_by_task(attempts, joined).items()
+    }
 
 
 def _comparison(

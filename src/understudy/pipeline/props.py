@@ -23,7 +23,7 @@ from understudy.retrieval import MemoryConfig, RetrievalConfig, Retriever, open_
 from understudy.rollouts import AgentSpec, Engine
 from understudy.runs import write_atomic
 from understudy.sandbox import Sandbox, open_sandbox
-from understudy.tasks import load_tasks
+from understudy.tasks import combine_task_sets, load_tasks
 from understudy.tasks.config import TOY
 from understudy.tasks.toy import RECIPES_WORLD, toy_passages
 from understudy.tools import Tool, ToolsConfig, open_tools
@@ -59,8 +59,8 @@ class Props:
         return self._tasks[name]
 
     def all_tasks(self, names: Sequence[str]) -> list[Task]:
-        """The tasks of several sets, one set after the other."""
-        return [task for name in names for task in self.tasks(name)]
+        """The tasks of several sets, one set after the other; each knows the sets that hold it."""
+        return combine_task_sets({name: self.tasks(name) for name in names})
 
     @contextlib.contextmanager
     def cast(self, model: str, agent: str, engine: Engine) -> Iterator[Agent | AgentSpec]:

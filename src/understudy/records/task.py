@@ -30,7 +30,7 @@ class Task(Record):
     """One problem. Only the question is required: ``Task(question="2 + 2?", answer="4")``."""
 
     id: Annotated[str, Field(min_length=1)]
-    """Unique within its task set. Derived from question and answer where none is given."""
+    """Unique within a rollout. Derived from question and answer where none is given."""
     question: Annotated[str, Field(min_length=1)]
     answer: Annotated[str, Field(min_length=1)] | None = None
     """The reference answer. None: there is none, so a grader that compares answers does not judge the attempts."""
@@ -39,6 +39,8 @@ class Task(Record):
     kind: TaskKind = TaskKind.FACT
     source: str = ""
     """Label of the data that it comes from, such as ``math500``. Several task sets may share it."""
+    task_sets: tuple[str, ...] = ()
+    """Names of the recipe's task sets that hold it. Two of them may be splits, draws or files of one source."""
     split: str = ""
     level: str = ""
     """Difficulty as the source names it, empty where it names none."""
@@ -49,6 +51,16 @@ class Task(Record):
     def references(self) -> tuple[str, ...]:
         """The reference answer and its aliases; empty where there is no reference."""
         return () if self.answer is None else (self.answer, *self.aliases)
+
+    @property
+    def set_names(self) -> tuple[str, ...]:
+        """The task sets that figures and comparisons go by; the source where no recipe named a set."""
+        return self.task_sets or (self.source or "tasks",)
+
+    @property
+    def id_in_source(self) -> str:
+        """The id without the name of the set, which it carries where two sets of a rollout have the same id."""
+        return self.id.removeprefix(f"{self.set_names[0]}:")
 
     @model_validator(mode="before")
     @classmethod

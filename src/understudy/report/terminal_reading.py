@@ -68,7 +68,7 @@ def show_mask(mask: Mask) -> RenderableType:
 
 def _head(trajectory: Trajectory, scores: tuple[Score, ...]) -> Iterator[RenderableType]:
     verdict = verdict_of(trajectory, scores)
-    yield _rule(f"{visible(trajectory.task.source)} · {visible(trajectory.id)}")
+    yield _rule(f"{visible(' + '.join(trajectory.task.set_names))} · {visible(trajectory.id)}")
     yield plain(trajectory.task.question, "bold")
     yield Text()
     yield Text.assemble(

@@ -6,6 +6,7 @@ training and test questions that are too much alike. Not promised: that a Hub da
 """
 
 from understudy.tasks.benchmarks import BENCHMARKS, TEST_SETS, TRAINING_SETS, Benchmark, UnknownTaskSetError
+from understudy.tasks.combining import combine_task_sets
 from understudy.tasks.config import FieldMap, Origin, TaskSetConfig
 from understudy.tasks.decontamination import (
     Contamination,
@@ -33,6 +34,7 @@ __all__ = [
     "TaskSet",
     "TaskSetConfig",
     "UnknownTaskSetError",
+    "combine_task_sets",
     "find_contamination",
     "load_tasks",
 ]
