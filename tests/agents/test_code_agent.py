@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.agents.scripts import TASK, Candidates, action, in_order
-from understudy.agents import CodeAgentConfig, PromptRole, PromptSetName, open_agent
+from understudy.agents import CodeAgentConfig, PromptRole, PromptSetName, SelfConsistencyConfig, open_agent
 from understudy.models import ContextFullError, ProviderError, Request, ScriptedModel
 from understudy.records import (
+    Completion,
     ExecutionStatus,
     FinishReason,
     FirstThought,
@@ -205,6 +206,59 @@ def test_teacher_and_student_differ_in_the_opening_only(sandbox: Sandbox) -> Non
     assert teacher.messages[1:] == student.messages[1:]
     assert len(teacher.messages[0].content) > len(student.messages[0].content)
     assert "sympy" in teacher.messages[0].content
+
+
+# --- servers that ignore stop strings -----------------------------------------------------------
+
+
+class _NeverStops(Candidates):
+    """A server that ignores stop strings, and so gives the reply as it was written."""
+
+    def _completion(self, step: int, number: int) -> Completion:
+        said = super()._completion(step, number)
+        return said.model_copy(update={"text": self._steps[step][number], "finish_reason": FinishReason.LENGTH})
+
+
+@pytest.mark.parametrize("model", [_NeverStops, Candidates])
+@pytest.mark.parametrize(
+    ("continued", "cut_at"),
+    [
+        ("\nObservation: rows: 999\nThought: So 999 rows.", "<end_code>"),
+        ("\nThought: b\nCode:\n```py\nfinal_answer(999)\n```<end_code>", "<end_code>"),
+        ("\n", ""),
+        ("", ""),
+    ],
+)
+def test_a_reply_is_cut_at_the_first_stop_string(
+    sandbox: Sandbox, model: type[Candidates], continued: str, cut_at: str
+) -> None:
+    said = model([action("x = 42") + continued], [ANSWER])
+    trajectory = open_agent(CodeAgentConfig(), said, sandbox).solve(TASK)
+    assert trajectory.messages[2].content == action("x = 42")
+    assert [(step.parse_problem, step.cut_at) for step in trajectory.steps] == [(None, cut_at), (None, "")]
+    assert trajectory.answer == "42"
+
+
+def test_an_invented_observation_without_end_code_is_not_stored(sandbox: Sandbox) -> None:
+    said = _NeverStops(["Thought: a\nCode:\n```py\nx = 42\n```\nObservation: 999\nThought: So."], [ANSWER])
+    trajectory = open_agent(CodeAgentConfig(), said, sandbox).solve(TASK)
+    assert trajectory.messages[2].content == "Thought: a\nCode:\n```py\nx = 42\n```<end_code>"
+    assert trajectory.steps[0].cut_at == "Observation:"
+
+
+def test_candidates_are_cut_too_and_say_so(sandbox: Sandbox) -> None:
+    replies = [action("x = 42") + "\nObservation: 1", action("x = 42"), action("x = 42") + "\nObservation: 2"]
+    config = CodeAgentConfig(self_consistency=SelfConsistencyConfig(n_candidates=3))
+    trajectory = open_agent(config, _NeverStops(replies, [ANSWER] * 3), sandbox).solve(TASK)
+    assert [each.reply for each in trajectory.steps[0].candidates] == [action("x = 42")] * 3
+    assert [each.cut_at for each in trajectory.steps[0].candidates] == ["<end_code>", "", "<end_code>"]
+    assert trajectory.steps[0].cut_at == "<end_code>"
+
+
+def test_the_answer_after_the_limit_is_cut(sandbox: Sandbox) -> None:
+    config = CodeAgentConfig(max_steps=1, ask_once_after_limit=True)
+    said = _NeverStops([action("x = 42")], ["42\nObservation: no"])
+    assert open_agent(config, said, sandbox).solve(TASK).answer == "42"
 
 
 # --- the first thought ------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from understudy.agents.history import AttemptFacts, History
 from understudy.agents.observations import observe_execution, observe_problem
 from understudy.agents.parsing import STOP_STRINGS, THOUGHT_LABEL
 from understudy.agents.prompts import code_opening, fill, prompt_set, prompts_hash
-from understudy.agents.sampling import Drawn, Sampler
+from understudy.agents.sampling import Drawn, Sampler, complete
 from understudy.models import ContextFullError, Model, ProviderError, Request
 from understudy.records import (
     FirstThought,
@@ -157,7 +157,7 @@ class CodeAgent:
             seed=derive_seed(history.facts.seed, "answer"),
         )
         started = time.perf_counter()
-        (completion,) = self._model.complete(request)
+        (completion,) = complete(self._model, request)
         history.spend(completion.usage, Timing(model_s=time.perf_counter() - started))
         history.say(Role.ASSISTANT, completion.text)
         return completion.text.strip() or None
@@ -172,6 +172,7 @@ def _facts(drawn: Drawn, message_index: int, given_chars: int) -> Step:
         error_name=execution.error_name if execution else "",
         is_final=execution.is_final if execution else False,
         given_chars=given_chars,
+        cut_at=drawn.cut_at,
         tool_calls=execution.tool_calls if execution else (),
         candidates=drawn.candidates,
         candidates_saved=drawn.n_saved,

@@ -16,6 +16,7 @@ from understudy.agents.history import total_usage
 from understudy.agents.parsing import STOP_STRINGS, ParsedReply, completed, parse_reply
 from understudy.agents.self_consistency import Ballot, elect, next_portion, outcome_of
 from understudy.models import Model, Request
+from understudy.models.stopping import cut_completion
 from understudy.records import Candidate, Completion, Message, Role, Timing, Usage
 from understudy.runs import derive_seed
 from understudy.sandbox import Execution
@@ -32,6 +33,8 @@ class Drawn:
     """None where nothing could be run."""
     usage: Usage
     timing: Timing
+    cut_at: str = ""
+    """The stop string at which the reply was cut, where the model had gone on to write."""
     mean_logprob: float | None = None
     candidates: tuple[Candidate, ...] = ()
     n_saved: int = 0
@@ -63,6 +66,7 @@ class _Try:
             reply=self.content,
             parse_problem=self.reply.problem,
             execution_status=execution.status if execution else None,
+            cut_at=self.completion.cut_at,
             observation=_yielded(execution) if execution else "",
             vote=group,
             mean_logprob=self.completion.mean_logprob,
@@ -100,12 +104,12 @@ class Sampler:
 
     def _draw_one(self, request: Request, episode: ComingEpisode, given: str) -> Drawn:
         started = time.perf_counter()
-        (completion,) = self._model.complete(request)
+        (completion,) = complete(self._model, request)
         answered = time.perf_counter()
         content, reply = _read(given, completion)
         execution = None if reply.code is None else episode.get().run(reply.code)
         timing = Timing(model_s=answered - started, code_s=time.perf_counter() - answered)
-        return Drawn(content, reply, execution, completion.usage, timing, completion.mean_logprob)
+        return Drawn(content, reply, execution, completion.usage, timing, completion.cut_at, completion.mean_logprob)
 
     def _draw_by_vote(
         self, request: Request, episode: ComingEpisode, given: str, config: SelfConsistencyConfig
@@ -118,7 +122,7 @@ class Sampler:
             # The first portion has the step's own seed: asking for all at once is one portion.
             own_seed = derive_seed(seed, "portion", len(tries)) if tries else seed
             started = time.perf_counter()
-            completions = self._model.complete(replace(request, n=portion, seed=own_seed))
+            completions = complete(self._model, replace(request, n=portion, seed=own_seed))
             answered = time.perf_counter()
             tries += _run_all(completions, episode, given, keep_earlier=bool(tries))
             timing += Timing(model_s=answered - started, code_s=time.perf_counter() - answered)
@@ -131,6 +135,7 @@ class Sampler:
             execution=None if kept.execution is None else _as_first_asked(episode.get().commit(kept.execution), tries),
             usage=total_usage([each.completion.usage for each in tries]),
             timing=timing,
+            cut_at=kept.completion.cut_at,
             mean_logprob=kept.completion.mean_logprob,
             candidates=tuple(
                 each.candidate(group, chosen=index == election.winner)
@@ -143,6 +148,11 @@ class Sampler:
         if config.adaptive:
             return next_portion([each.ballot for each in tries], config.n_candidates)
         return config.n_candidates - len(tries)
+
+
+def complete(model: Model, request: Request) -> tuple[Completion, ...]:
+    """Ask the model. Each reply ends at the first stop string, also where the server writes on."""
+    return tuple(cut_completion(each, request.stop) for each in model.complete(request))
 
 
 def _read(given: str, completion: Completion) -> tuple[str, ParsedReply]:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from understudy.models.model import Request
+from understudy.models.stopping import cut_completion
 from understudy.records import Completion, FinishReason, PrefixDelivery, Usage
 from understudy.runs import derive_seed
 
@@ -36,16 +37,14 @@ class ScriptedModel:
 
     def _complete_one(self, request: Request, number: int) -> Completion:
         own = replace(request, n=1, seed=derive_seed("scripted", request.seed or 0, number))
-        text, reason = _cut(self._program(own), request)
-        return Completion(
-            text=text,
-            finish_reason=reason,
-            usage=Usage(
-                prompt_tokens=sum(len(m.content.split()) for m in request.messages) if number == 0 else 0,
-                completion_tokens=len(text.split()),
-                requests=1 if number == 0 else 0,
-            ),
+        text, reason = _shortened(self._program(own), request.max_tokens)
+        completion = cut_completion(Completion(text=text, finish_reason=reason), request.stop)
+        usage = Usage(
+            prompt_tokens=sum(len(m.content.split()) for m in request.messages) if number == 0 else 0,
+            completion_tokens=len(completion.text.split()),
+            requests=1 if number == 0 else 0,
         )
+        return completion.model_copy(update={"usage": usage})
 
     def close(self) -> None:
         """Nothing is held."""
@@ -59,12 +58,9 @@ class ScriptedModel:
         self.close()
 
 
-def _cut(text: str, request: Request) -> tuple[str, FinishReason]:
-    """Do to a program's reply what a decoder does: stop strings and the limit of new tokens."""
-    ends = [position for stop in request.stop if (position := text.find(stop)) >= 0]
-    if ends:
-        text = text[: min(ends)]
+def _shortened(text: str, max_tokens: int) -> tuple[str, FinishReason]:
+    """Do to a program's reply what a decoder does at the limit of new tokens."""
     words = list(re.finditer(r"\S+", text))
-    if len(words) > request.max_tokens:
-        return text[: words[request.max_tokens].start()].rstrip(), FinishReason.LENGTH
+    if len(words) > max_tokens:
+        return text[: words[max_tokens].start()].rstrip(), FinishReason.LENGTH
     return text, FinishReason.STOP

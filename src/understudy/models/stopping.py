@@ -1,19 +1,64 @@
-"""Which sampled token may complete a stop string.
+"""Where a reply ends: the cut at a stop string, and which sampled token may complete one.
+
+In: a reply and the stop strings of its request. Out: the reply up to the first stop string. Servers may ignore stop
+strings, so the cut is made on our side too, once in the model and once in the agent.
 
 Decoding a reply at each token to look for stop strings would cost more than a small model does. A stop
-string can only be completed by a token that contains its last character; this module knows those.
+string can only be completed by a token that contains its last character; ``StopStrings`` knows those.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from understudy.models.reasoning import reasoning_spans
+from understudy.records import Completion, FinishReason
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
 """In the text of a token that holds part of a character."""
+
+
+def cut_text(text: str, stop: Sequence[str]) -> tuple[str, str]:
+    """The text before the first stop string, and that string; the whole text and "" where none occurs.
+
+    A stop string inside closed reasoning does not count. Of two that begin at the same place the longer one counts.
+    """
+    drafts = list(reasoning_spans(text))
+    first: tuple[int, int, str] | None = None
+    for string in stop:
+        start = _find_outside(text, string, drafts)
+        if string and start >= 0 and (first is None or (start, -len(string)) < first[:2]):
+            first = (start, -len(string), string)
+    return (text, "") if first is None else (text[: first[0]], first[2])
+
+
+def cut_completion(completion: Completion, stop: Sequence[str]) -> Completion:
+    """The completion up to the first stop string; ``cut_at`` says where the model had gone on to write.
+
+    Token ids and log-probabilities of a completion that was cut belong to more text than is kept: they are dropped.
+    """
+    text, string = cut_text(completion.text, stop)
+    if not string:
+        return completion
+    changes: dict[str, object] = {"text": text, "finish_reason": FinishReason.STOP}
+    if completion.text[len(text) + len(string) :].strip():
+        changes |= {"cut_at": string, "token_ids": None, "logprobs": None}
+    return completion.model_copy(update=changes)
+
+
+def _find_outside(text: str, string: str, spans: Sequence[tuple[int, int]]) -> int:
+    start = text.find(string)
+    while start >= 0:
+        around = next((end for begin, end in spans if begin <= start < end), None)
+        if around is None:
+            return start
+        start = text.find(string, around)
+    return -1
 
 
 class StopStrings:

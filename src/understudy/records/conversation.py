@@ -62,6 +62,8 @@ class Completion(Record):
     text: str
     """What the model wrote, without stop string and without the prefix it was made to continue."""
     finish_reason: FinishReason
+    cut_at: str = ""
+    """The stop string at which the text was cut on our side, where the model had gone on to write; else empty."""
     usage: Usage = Usage()
     """The prompt is counted once per request: on the first of its n completions."""
     token_ids: tuple[int, ...] | None = None

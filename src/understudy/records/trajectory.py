@@ -57,6 +57,8 @@ class Candidate(Record):
     parse_problem: ParseProblem | None = None
     execution_status: ExecutionStatus | None = None
     """None where the reply did not parse, so nothing was run."""
+    cut_at: str = ""
+    """As in ``Step``."""
     observation: str = ""
     """What this candidate's code yielded."""
     vote: int | None = None
@@ -90,6 +92,8 @@ class Step(Record):
     """The code called ``final_answer``."""
     given_chars: int = 0
     """Leading characters of the message that were put in the model's mouth (first-thought prefix)."""
+    cut_at: str = ""
+    """The stop string at which the reply was cut, where the model had gone on to write beyond it; else empty."""
     tool_calls: tuple[ToolCall, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     """All N candidates, the chosen one too; empty without self-consistent actions."""

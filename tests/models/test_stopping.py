@@ -1,0 +1,69 @@
+"""A reply ends at the first stop string, wherever the model went on to."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.models.reasoning import reasoning_spans
+from understudy.models.stopping import cut_completion, cut_text
+from understudy.records import Completion, FinishReason
+
+STOP = ("<end_code>", "Observation:", "Calling tools:")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "string"),
+    [
+        ("a", "a", ""),
+        ("a<end_code>", "a", "<end_code>"),
+        ("a<end_code>\nObservation: 999", "a", "<end_code>"),
+        ("a Observation: 999 <end_code>", "a ", "Observation:"),
+        ("a<end_code>b<end_code>c", "a", "<end_code>"),
+        ("<think>x<end_code> y</think>a<end_code>b", "<think>x<end_code> y</think>a", "<end_code>"),
+        ("<think>x<end_code>", "<think>x", "<end_code>"),
+        ("[THINK]Observation: no[/THINK]a", "[THINK]Observation: no[/THINK]a", ""),
+        ("", "", ""),
+    ],
+)
+def test_where_a_reply_is_cut(text: str, kept: str, string: str) -> None:
+    assert cut_text(text, STOP) == (kept, string)
+
+
+def test_no_stop_string_and_an_empty_one_cut_nothing() -> None:
+    assert cut_text("abc", ()) == ("abc", "")
+    assert cut_text("abc", ("",)) == ("abc", "")
+
+
+def test_of_two_stop_strings_at_one_place_the_longer_one_counts() -> None:
+    assert cut_text("x</code>", ("</", "</code>")) == ("x", "</code>")
+
+
+@given(st.lists(st.sampled_from([*STOP, "a", " ", "\n", "<think>", "</think>", "[THINK]"]), max_size=12).map("".join))
+def test_what_is_kept_is_a_beginning_and_is_not_cut_again(text: str) -> None:
+    kept, string = cut_text(text, STOP)
+    assert text.startswith(kept + string)
+    outside = kept
+    for start, end in reversed(list(reasoning_spans(kept))):
+        outside = outside[:start] + "|" + outside[end:]
+    assert not any(each in outside for each in STOP)
+
+
+def test_the_completion_says_where_it_was_cut_and_keeps_no_numbers_of_other_text() -> None:
+    whole = Completion(
+        text="a<end_code>\nObservation: 1", finish_reason=FinishReason.LENGTH, token_ids=(1, 2), logprobs=(-1.0, -2.0)
+    )
+    cut = cut_completion(whole, STOP)
+    assert (cut.text, cut.cut_at, cut.finish_reason) == ("a", "<end_code>", FinishReason.STOP)
+    assert (cut.token_ids, cut.logprobs, cut.mean_logprob) == (None, None, None)
+
+
+def test_a_stop_string_at_the_very_end_is_left_out_and_nothing_was_cut() -> None:
+    completion = Completion(text="a<end_code>\n", finish_reason=FinishReason.STOP, logprobs=(-1.0,))
+    assert cut_completion(completion, STOP) == completion.model_copy(update={"text": "a"})
+
+
+def test_what_holds_no_stop_string_stays_the_same() -> None:
+    completion = Completion(text="abc", finish_reason=FinishReason.LENGTH)
+    assert cut_completion(completion, STOP) is completion
