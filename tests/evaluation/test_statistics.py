@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from math import comb
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -75,6 +78,30 @@ def test_mcnemar_of_many() -> None:
     assert mcnemar(2_000, 2_000) == 1.0
     assert 0 < mcnemar(1_400, 1_600) < 0.001
     assert mcnemar(0, 3_000) == pytest.approx(0.0, abs=1e-300)
+
+
+@given(st.integers(0, 600), st.integers(0, 600))
+def test_mcnemar_is_exact(first: int, second: int) -> None:
+    n = first + second
+    tail = sum(comb(n, k) for k in range(min(first, second) + 1))
+    assert mcnemar(first, second) == min(1.0, 2 * tail / 2**n)
+
+
+def test_mcnemar_of_huge_counts_is_exact_and_quick() -> None:
+    n, term, tail = 80_500, 1, 0
+    for k in range(40_000 + 1):
+        tail += term
+        term = term * (n - k) // (k + 1)
+    started_s = time.process_time()
+    assert mcnemar(40_000, 40_500) == 2 * tail / 2**n
+    assert mcnemar(4_000, 4_080) == pytest.approx(0.379, abs=5e-4)
+    assert mcnemar(10**9, 10**9 + 100_000) == pytest.approx(
+        2 * NormalDist().cdf(-99_999 / math.sqrt(2e9 + 1e5)), rel=1e-4
+    )
+    assert mcnemar(0, 10**7) == 0.0
+    assert time.process_time() - started_s < 5
+    with pytest.raises(ValueError, match="came -1 and 3"):
+        mcnemar(-1, 3)
 
 
 @given(st.integers(1, 12).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
