@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from understudy.retrieval import (
+    BadQueryError,
     Hit,
     HttpConfig,
     Passage,
@@ -215,12 +216,14 @@ class OddServer(BaseHTTPRequestHandler):
 
     reply: bytes = b"{}"
     n_busy = 0
+    n_answered = 1 << 30
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         busy = type(self).n_busy > 0
         type(self).n_busy -= 1
-        self.send_response(503 if busy else 200)
+        type(self).n_answered -= 1
+        self.send_response(503 if busy else 200 if self.n_answered >= 0 else 422)
         body = b"busy" if busy else self.reply
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -231,13 +234,50 @@ class OddServer(BaseHTTPRequestHandler):
 
 
 @pytest.mark.parametrize(
-    "reply", [b"{}", b"not json", b'{"result": []}', b'{"result": [[{"id": "1", "contents": "c"}]]}']
+    "reply", [b"{}", b"not json", b'{"result": []}', b'{"result": [[{"id": "1", "body_vector": [1]}]]}']
 )
 def test_a_server_that_answers_nonsense_is_a_retrieval_error(reply: bytes) -> None:
     with odd_server(reply, 0) as url:
         client = open_retriever(HttpConfig(url=url))
         with pytest.raises(RetrievalError):
             client.search(["a"], 1)
+        client.close()
+
+
+@pytest.mark.parametrize("end", ["", "/", "/retrieve", "/retrieve/"])
+def test_other_servers_of_this_kind_are_read(end: str) -> None:
+    reply = json.dumps({"result": [[{"document": {"contents": '"Aaron"\nA prophet.', "url": 1}}]]}).encode()
+    with odd_server(reply, 0) as url:
+        client = open_retriever(HttpConfig(url=url + end))
+        ((hit,),) = client.search(["a"], 3)
+        assert (hit.passage.title, hit.passage.text, hit.score) == ("Aaron", "A prophet.", None)
+        client.close()
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "127.0.0.1:8000/retrieve", "ftp://x", ""])
+def test_an_address_needs_its_scheme(url: str) -> None:
+    with pytest.raises(ValidationError, match="url"):
+        HttpConfig(url=url)
+
+
+def test_a_query_is_at_fault_only_where_others_are_answered() -> None:
+    with odd_server(b'{"result": [["x"]]}', 0) as url:
+        client = open_retriever(HttpConfig(url=url))
+        with pytest.raises(BadQueryError, match="cannot be sent"):
+            client.search(["x" * 30_000], 1)
+        assert client.search(["fine"], 1)[0][0].passage.text == "x"
+        client.close()
+    with refusing_server(n_answered=1) as url:
+        client = open_retriever(HttpConfig(url=url))
+        client.search(["fine"], 1)
+        with pytest.raises(BadQueryError, match="422"):
+            client.search(["odd"], 1)
+        client.close()
+    with refusing_server(n_answered=0) as url:
+        client = open_retriever(HttpConfig(url=url))
+        with pytest.raises(RetrievalError, match="422") as raised:
+            client.search(["any"], 1)
+        assert not isinstance(raised.value, BadQueryError)
         client.close()
 
 
@@ -250,9 +290,13 @@ def test_a_server_of_search_r1_is_understood_after_being_busy() -> None:
         client.close()
 
 
+def refusing_server(n_answered: int) -> odd_server:
+    return odd_server(b'{"result": [["x"]]}', 0, n_answered)
+
+
 class odd_server:  # noqa: N801  reads as a function at its uses
-    def __init__(self, reply: bytes, n_busy: int) -> None:
-        kind = type("Kind", (OddServer,), {"reply": reply, "n_busy": n_busy})
+    def __init__(self, reply: bytes, n_busy: int, n_answered: int = 1 << 30) -> None:
+        kind = type("Kind", (OddServer,), {"reply": reply, "n_busy": n_busy, "n_answered": n_answered})
         self._server = HTTPServer(("127.0.0.1", 0), kind)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 

@@ -34,7 +34,7 @@ from understudy.records import (
 )
 from understudy.runs import derive_seed
 from understudy.sandbox import Execution, HostFunction, Sandbox, SandboxError
-from understudy.tools import Tool
+from understudy.tools import Tool, ToolDownError
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,8 @@ class CodeAgent:
             return history.trajectory(StopReason.CONTEXT_FULL)
         except ProviderError as error:
             return history.trajectory(StopReason.PROVIDER, error=error)
+        except ToolDownError:
+            raise  # no attempt after this one would fare better
         except SandboxError as error:
             return history.trajectory(StopReason.SANDBOX, error=error)
 

@@ -123,7 +123,7 @@ class StopReason(StrEnum):
     PROVIDER = "provider"
     """The model's server failed after all retries."""
     SANDBOX = "sandbox"
-    """The sandbox failed, which is not the same as code that failed in it."""
+    """The sandbox failed, or a tool's server did, which is not the same as code that failed in the sandbox."""
 
     @property
     def is_program_failure(self) -> bool:

@@ -33,12 +33,21 @@ from understudy.retrieval.encoder import (
 from understudy.retrieval.files import IndexMismatchError
 from understudy.retrieval.lexical import LexicalIndex, lexical_retriever
 from understudy.retrieval.opening import open_retriever
-from understudy.retrieval.retriever import Hit, Passage, RetrievalError, Retriever
+from understudy.retrieval.retriever import (
+    BadQueryError,
+    Hit,
+    Passage,
+    RetrievalError,
+    Retriever,
+    SearchDownError,
+    as_retrieval_error,
+)
 from understudy.retrieval.service import ServiceConfig
 from understudy.retrieval.serving import ServeConfig, serve_index
 
 __all__ = [
     "BadCorpusError",
+    "BadQueryError",
     "BuildConfig",
     "CallableEncoder",
     "DenseConfig",
@@ -59,11 +68,13 @@ __all__ = [
     "RetrievalConfig",
     "RetrievalError",
     "Retriever",
+    "SearchDownError",
     "ServeConfig",
     "ServiceConfig",
     "ShardsConfig",
     "StaticEncoderConfig",
     "TransformerEncoderConfig",
+    "as_retrieval_error",
     "build_index",
     "download_corpus",
     "index_info",

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from understudy.retrieval.retriever import Hit, RetrievalError, Retriever
+from understudy.retrieval.retriever import Hit, RetrievalError, Retriever, as_retrieval_error
 
 Hits = tuple[Hit, ...]
 
@@ -167,7 +167,7 @@ class BatchingRetriever:
         with self._changed:
             self.counters.failed += 1
             future = self._open.pop(question)
-        future.set_exception(_as_retrieval_error(error))
+        future.set_exception(as_retrieval_error(error))
 
     def _remember(self, question: Question, hits: Hits) -> tuple[Future[Hits], Hits]:
         """Put an answer into the cache, under the lock; return the future that waits for it."""
@@ -181,11 +181,3 @@ class BatchingRetriever:
         for question in self._waiting:
             self._open.pop(question).set_exception(RetrievalError("the retriever was closed"))
         self._waiting.clear()
-
-
-def _as_retrieval_error(error: Exception) -> RetrievalError:
-    if isinstance(error, RetrievalError):
-        return error
-    failure = RetrievalError(f"the search engine failed: {type(error).__name__}: {error}")
-    failure.__cause__ = error
-    return failure

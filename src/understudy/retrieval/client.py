@@ -16,10 +16,13 @@ import httpx
 from pydantic import ValidationError
 
 from understudy.retrieval.config import HttpConfig
-from understudy.retrieval.retriever import Hit, RetrievalError
-from understudy.retrieval.wire import MAX_QUERIES, RetrieveReply, RetrieveRequest, hits_of
+from understudy.retrieval.replies import ReplyError, read_reply
+from understudy.retrieval.retriever import BadQueryError, Hit, RetrievalError
+from understudy.retrieval.wire import MAX_QUERIES, RetrieveRequest
 
 _PASSING = (429, 502, 503, 504)
+_REFUSALS = (400, 413, 422)
+"""Of one query, where the server has answered others; of everything that we send, where it has not."""
 _FIRST_PAUSE_S = 0.2
 
 
@@ -33,9 +36,9 @@ class HttpRetriever:
         if config.token_env is not None:
             headers["Authorization"] = f"Bearer {os.environ.get(config.token_env, '')}"
         limits = httpx.Limits(max_connections=512, max_keepalive_connections=512)
-        self._client = httpx.Client(
-            base_url=config.url.rstrip("/"), timeout=config.timeout_s, headers=headers, limits=limits
-        )
+        self._client = httpx.Client(timeout=config.timeout_s, headers=headers, limits=limits)
+        self._url = f"{config.url.rstrip('/').removesuffix('/retrieve')}/retrieve"
+        self._has_answered = False
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """See ``Retriever``."""
@@ -52,34 +55,35 @@ class HttpRetriever:
         try:
             body = RetrieveRequest(queries=queries, topk=k, return_scores=True).model_dump_json().encode()
         except (ValidationError, ValueError) as error:
-            raise RetrievalError(f"these queries cannot be sent: {error}") from error
+            raise BadQueryError(f"these queries cannot be sent: {error}") from error
         reply = self._post(body)
         try:
-            answers = hits_of(RetrieveReply.model_validate_json(reply))
-        except ValidationError as error:
-            raise RetrievalError(f"{self._config.url}: expected a reply of /retrieve with scores ({error})") from error
-        if len(answers) != len(queries):
-            raise RetrievalError(f"{self._config.url}: {len(queries)} queries were asked, {len(answers)} answered")
-        return answers
+            answers = read_reply(reply, len(queries))
+        except ReplyError as error:
+            raise RetrievalError(f"{self._url}: {error}") from error
+        self._has_answered = True
+        return [hits[:k] for hits in answers]
 
     def _post(self, body: bytes) -> bytes:
         failure = ""
         for attempt in range(self._config.attempts):
             pause_s = _FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.0)
             try:
-                response = self._client.post("/retrieve", content=body, headers={"Content-Type": "application/json"})
+                response = self._client.post(self._url, content=body, headers={"Content-Type": "application/json"})
             except httpx.TransportError as error:
                 failure = f"{type(error).__name__}: {error}"
             else:
                 if response.status_code == 200:
                     return response.content
                 failure = f"{response.status_code}: {response.text[:500]}"
+                if response.status_code in _REFUSALS and self._has_answered:
+                    raise BadQueryError(f"{self._url} refused the query ({failure})")
                 if response.status_code not in _PASSING:
                     break
                 pause_s = max(pause_s, _retry_after_s(response))
             if attempt + 1 < self._config.attempts:
                 time.sleep(min(pause_s, self._config.max_pause_s))
-        raise RetrievalError(f"{self._config.url}/retrieve: no answer after {attempt + 1} attempts ({failure})")
+        raise RetrievalError(f"{self._url}: no answer after {attempt + 1} attempts ({failure})")
 
 
 def _retry_after_s(response: httpx.Response) -> float:

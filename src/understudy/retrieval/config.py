@@ -57,8 +57,8 @@ class HttpConfig(Record):
     """A retrieval server."""
 
     kind: Literal["http"] = "http"
-    url: str = "http://127.0.0.1:8000"
-    """Without ``/retrieve``."""
+    url: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:8000"
+    """With or without ``/retrieve``."""
     token_env: Annotated[str | None, SpeedOnly] = None
     """Name of the environment variable that holds the bearer token."""
     timeout_s: Annotated[float, Field(gt=0), SpeedOnly] = 30.0

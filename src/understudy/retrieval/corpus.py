@@ -65,10 +65,9 @@ def parse_row(line: bytes, row: int, path: Path, number: int | None = None) -> P
         raise BadCorpusError(
             f'{_place(path, row, number)}: expected "id" as text or a whole number, came {passage_id!r}'
         )
-    contents = fields.get("contents")
+    contents, title, text = (fields.get(key) for key in ("contents", "title", "text"))
     if type(contents) is str:
-        return passage_of_contents(str(passage_id), contents)
-    title, text = fields.get("title"), fields.get("text")
+        return titled(passage_of_contents(str(passage_id), contents), title, contents)
     if type(title) is str and type(text) is str:
         return Passage(str(passage_id), title, text)
     raise BadCorpusError(
@@ -85,9 +84,17 @@ def passage_of_contents(passage_id: str, contents: str) -> Passage:
     title, line_break, text = contents.partition("\n")
     if not line_break:
         return Passage(passage_id, "", contents)
+    title = title.removesuffix("\r")
     if len(title) >= 2 and title[0] == title[-1] == '"':
         title = title[1:-1]
     return Passage(passage_id, title, text)
+
+
+def titled(passage: Passage, title: object, contents: str) -> Passage:
+    """The passage of ``contents`` under the title that its row gives separately, if it gives one."""
+    if type(title) is not str or not title.strip() or title == passage.title:
+        return passage
+    return Passage(passage.id, title, contents)
 
 
 def _loads(line: bytes) -> object:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
-from understudy.retrieval.retriever import Hit, Retriever
+from understudy.retrieval.retriever import Hit, RetrievalError, Retriever
 
 _RANK_OFFSET = 60
 
@@ -50,13 +50,19 @@ class ShardedRetriever:
         """See ``Retriever``. Equal scores are ordered by shard, then by rank."""
         answers = list(self._pool.map(lambda shard: shard.search(queries, k), self._shards))
         merged = (chain.from_iterable(of_query) for of_query in zip(*answers, strict=True))
-        return [sorted(hits, key=lambda hit: -hit.score)[:k] for hits in merged]
+        return [sorted(hits, key=_descending)[:k] for hits in merged]
 
     def close(self) -> None:
         """Close all shards. Closing twice is fine."""
         self._pool.shutdown()
         for shard in self._shards:
             shard.close()
+
+
+def _descending(hit: Hit) -> float:
+    if hit.score is None:
+        raise RetrievalError(f"a shard gave no score with {hit.passage.id!r}: shards are merged by their scores")
+    return -hit.score
 
 
 def _fuse(rankings: list[list[Hit]], k: int) -> list[Hit]:

@@ -19,6 +19,7 @@ from understudy.retrieval.config import (
 )
 from understudy.retrieval.encoder import Encoder
 from understudy.retrieval.retriever import Retriever
+from understudy.retrieval.watched import WatchedRetriever
 
 
 def open_retriever(config: RetrievalConfig, encoder: Encoder | None = None) -> Retriever:
@@ -26,12 +27,9 @@ def open_retriever(config: RetrievalConfig, encoder: Encoder | None = None) -> R
 
     Raises ``IndexMismatchError`` or ``BadCorpusError`` where files do not fit together, ``OSError`` where they lack.
     """
-    engine = open_engine(config, encoder)
-    return (
-        BatchingRetriever(engine)
-        if isinstance(config, DenseConfig | HybridConfig | QdrantConfig | ShardsConfig)
-        else engine
-    )
+    engine = WatchedRetriever(open_engine(config, encoder))
+    is_batched = isinstance(config, DenseConfig | HybridConfig | QdrantConfig | ShardsConfig)
+    return BatchingRetriever(engine) if is_batched else engine
 
 
 def open_engine(config: RetrievalConfig, encoder: Encoder | None = None) -> Retriever:

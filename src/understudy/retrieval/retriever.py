@@ -26,12 +26,21 @@ class Hit:
     """A passage with the score it was ranked by."""
 
     passage: Passage
-    score: float
-    """Cosine similarity for dense engines, BM25 for lexical ones, reciprocal-rank sum for hybrid ones."""
+    score: float | None
+    """Cosine similarity for dense engines, BM25 for lexical ones, reciprocal-rank sum for hybrid ones. None where a
+    server gave no score: its order then is all that is known."""
 
 
 class RetrievalError(Exception):
-    """The engine could not answer. Agents turn it into an observation."""
+    """The engine failed. This is an infrastructure error, never the fault of the query."""
+
+
+class BadQueryError(RetrievalError):
+    """The engine works, but this query cannot be answered, such as one that is too long."""
+
+
+class SearchDownError(Exception):
+    """So many searches failed one after the other that it is pointless to go on."""
 
 
 class Retriever(Protocol):
@@ -42,3 +51,12 @@ class Retriever(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def as_retrieval_error(error: Exception) -> RetrievalError | SearchDownError:
+    """Any exception of an engine as one of the two that callers expect."""
+    if isinstance(error, RetrievalError | SearchDownError):
+        return error
+    failure = RetrievalError(f"the search engine failed: {type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure

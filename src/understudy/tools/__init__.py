@@ -8,7 +8,15 @@ episode goes on without it.
 from understudy.tools.loading import FunctionToolConfig, ToolsConfig, function_tool, open_tools, pure
 from understudy.tools.mcp import McpConfig
 from understudy.tools.search import SearchConfig, SearchShape, SearchTool, write_hits
-from understudy.tools.tool import FINAL_ANSWER, Tool, ToolConfigError, ToolError, describe_tools
+from understudy.tools.tool import (
+    FINAL_ANSWER,
+    Tool,
+    ToolConfigError,
+    ToolDownError,
+    ToolError,
+    ToolUnavailableError,
+    describe_tools,
+)
 
 __all__ = [
     "FINAL_ANSWER",
@@ -19,7 +27,9 @@ __all__ = [
     "SearchTool",
     "Tool",
     "ToolConfigError",
+    "ToolDownError",
     "ToolError",
+    "ToolUnavailableError",
     "ToolsConfig",
     "describe_tools",
     "function_tool",

@@ -14,8 +14,8 @@ from typing import Annotated
 
 from understudy.annotations import SpeedOnly
 from understudy.records import Record
-from understudy.retrieval import Hit, RetrievalError, Retriever
-from understudy.tools.tool import Tool, ToolError
+from understudy.retrieval import BadQueryError, Hit, Retriever, SearchDownError, as_retrieval_error
+from understudy.tools.tool import Tool, ToolDownError, ToolError, ToolUnavailableError
 
 NAME = "web_search"
 
@@ -52,7 +52,9 @@ class SearchTool:
         """Queries that reached the retriever."""
 
     def __call__(self, query: str) -> str:
-        """Text of the hits. Raises ``ToolError`` where the query is no text or retrieval failed."""
+        """Text of the hits. Raises ``ToolError`` for a query that cannot be answered, ``ToolUnavailableError`` where
+        the engine fails.
+        """
         if not isinstance(query, str) or not query.strip():
             raise ToolError(f"{NAME} expects the query as a text that is not empty, got {query!r:.80}")
         query = " ".join(query.split())
@@ -61,16 +63,22 @@ class SearchTool:
                 self._answers.move_to_end(query)
                 return self._answers[query]
             self.n_searches += 1
-        try:
-            hits = self._retriever.search([query], self._config.k)[0]
-        except RetrievalError as error:
-            raise ToolError(f"the search failed: {error}") from error
-        answer = write_hits(hits, self._config.shape)
+        answer = write_hits(self._search(query), self._config.shape)
         with self._lock:
             self._answers[query] = answer
             if len(self._answers) > self._config.cache_size:
                 self._answers.popitem(last=False)
         return answer
+
+    def _search(self, query: str) -> list[Hit]:
+        try:
+            return self._retriever.search([query], self._config.k)[0]
+        except BadQueryError as error:
+            raise ToolError(f"the search failed: {error}") from error
+        except SearchDownError as error:
+            raise ToolDownError(str(error)) from error
+        except Exception as error:  # an engine is foreign code, and its errors are no fault of the agent's
+            raise ToolUnavailableError(f"the search failed: {as_retrieval_error(error)}") from error
 
     def tool(self) -> Tool:
         """This search as a tool."""
@@ -84,6 +92,7 @@ class SearchTool:
             function=self,
             pure=True,
             timeout_s=self._config.timeout_s,
+            is_service=True,
         )
 
 
@@ -94,6 +103,9 @@ def write_hits(hits: Sequence[Hit], shape: SearchShape) -> str:
     if shape is SearchShape.BRIEF:
         return "\n".join(hit.passage.text.strip() for hit in hits)
     return "\n".join(
-        f"[{rank}] {hit.passage.title} (score {hit.score:.3f})\n{hit.passage.text.strip()}"
-        for rank, hit in enumerate(hits, 1)
+        f"[{rank}] {hit.passage.title}{_score(hit)}\n{hit.passage.text.strip()}" for rank, hit in enumerate(hits, 1)
     )
+
+
+def _score(hit: Hit) -> str:
+    return "" if hit.score is None else f" (score {hit.score:.3f})"

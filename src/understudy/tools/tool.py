@@ -12,12 +12,24 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from understudy.sandbox import SandboxError
+
 MAX_ANSWER_CHARS = 20_000
 """Default limit of a tool's answer."""
 
 
 class ToolError(Exception):
     """What the agent's code is told when a tool could not answer. The message is written for a model to read."""
+
+
+class ToolUnavailableError(ToolError, SandboxError):
+    """What a tool needs does not work, such as its server: the attempt ends as an infrastructure failure and is tried
+    again on resume. The agent's code is told nothing, for it did nothing wrong.
+    """
+
+
+class ToolDownError(ToolUnavailableError):
+    """A tool has failed so often that further attempts are pointless: the stage ends."""
 
 
 class ToolConfigError(Exception):
@@ -39,6 +51,8 @@ class Tool:
     timeout_s: float = 60.0
     max_chars: int = MAX_ANSWER_CHARS
     """Longer texts are cut; other values whose text is longer are refused."""
+    is_service: bool = False
+    """A time-out is the fault of the server behind it, not of the agent's code: it ends the attempt."""
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Call the function within the tool's limits. Raises ``ToolError`` and nothing else."""
@@ -62,7 +76,8 @@ class Tool:
         if answers:
             return answers[0]
         if not errors:
-            raise ToolError(f"{self.name} did not answer within {self.timeout_s:g} s")
+            late = f"{self.name} did not answer within {self.timeout_s:g} s"
+            raise ToolUnavailableError(late) if self.is_service else ToolError(late)
         if isinstance(errors[0], ToolError):
             raise errors[0]
         raise ToolError(f"{self.name} failed: {type(errors[0]).__name__}: {errors[0]}") from errors[0]
