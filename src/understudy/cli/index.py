@@ -11,7 +11,9 @@ from rich.console import Console
 index_app = typer.Typer(help="Build, serve and search an index of passages.", no_args_is_help=True)
 out = Console(soft_wrap=True, highlight=False)
 
+Dense = Annotated[bool, typer.Option("--dense", help="Dense search by an encoder's vectors instead of BM25.")]
 Folder = Annotated[Path, typer.Argument(help="Folder of the index.")]
+Corpus = Annotated[Path | None, typer.Option(help="Where the corpus is now, if it was moved.")]
 EncoderName = Annotated[str | None, typer.Option(help="Encoder: folder or Hub id, such as intfloat/e5-base-v2.")]
 QueryPrefix = Annotated[str, typer.Option(help="What the encoder wants before a query.")]
 PassagePrefix = Annotated[str, typer.Option(help="What the encoder wants before a passage.")]
@@ -58,11 +60,12 @@ def download(
 def info(
     folder: Folder,
     verify: Annotated[bool, typer.Option("--verify", help="Read every byte and refuse damaged files.")] = False,
+    corpus: Corpus = None,
 ) -> None:
     """Say what an index holds and how it was tuned."""
     from understudy.retrieval import index_info
 
-    out.print_json(index_info(folder, verify=verify).model_dump_json())
+    out.print_json(index_info(folder, verify=verify, corpus=corpus).model_dump_json())
 
 
 @index_app.command()
@@ -70,15 +73,16 @@ def search(
     folder: Folder,
     query: str,
     k: Annotated[int, typer.Option(help="Passages.")] = 3,
-    dense: Annotated[bool, typer.Option("--dense", help="By vectors instead of by words.")] = False,
+    dense: Dense = False,
+    corpus: Corpus = None,
 ) -> None:
-    """Ask an index and print what an agent would read."""
+    """Search an index and print what an agent would read."""
     from contextlib import closing
 
     from understudy.retrieval import DenseConfig, LexicalConfig, open_retriever
     from understudy.tools import SearchShape, write_hits
 
-    config = DenseConfig(folder=folder) if dense else LexicalConfig(folder=folder)
+    config = DenseConfig(folder=folder, corpus=corpus) if dense else LexicalConfig(folder=folder, corpus=corpus)
     with closing(open_retriever(config)) as retriever:
         out.print(write_hits(retriever.search([query], k)[0], SearchShape.FULL), markup=False)
 
@@ -86,7 +90,8 @@ def search(
 @index_app.command()
 def serve(
     folder: Folder,
-    dense: Annotated[bool, typer.Option("--dense", help="By vectors instead of by words.")] = False,
+    dense: Dense = False,
+    corpus: Corpus = None,
     device: Annotated[str, typer.Option(help="cuda: every row is compared, on the GPU. Only with --dense.")] = "cpu",
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -97,5 +102,6 @@ def serve(
 
     if device != "cpu" and not dense:
         raise typer.BadParameter("only vectors are searched on a GPU: add --dense", param_hint="--device")
-    config = DenseConfig(folder=folder, device=device) if dense else LexicalConfig(folder=folder)
+    lexical = LexicalConfig(folder=folder, corpus=corpus)
+    config = DenseConfig(folder=folder, corpus=corpus, device=device) if dense else lexical
     serve_index(ServeConfig(retrieval=config, service=ServiceConfig(host=host, port=port, token_env=token_env)))

@@ -7,7 +7,9 @@ changed, its folder is set aside under ``superseded/`` and comes back if the set
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,6 +20,10 @@ from pydantic import JsonValue, ValidationError
 from understudy.recipe import StageRef
 from understudy.records import Manifest, StageKind, StageRecord, StageState
 from understudy.runs import BadRecordError, RunLockedError, explain, write_atomic
+
+_LOG = logging.getLogger(__name__)
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+"""What ``flock`` says on network and cluster file systems that cannot lock."""
 
 
 class StageChangedError(Exception):
@@ -96,6 +102,10 @@ class RunDirectory:
                 lock.seek(0)
                 holder = lock.read().strip() or "another process"
                 raise RunLockedError(f"{self.path}: is being written to by {holder}") from None
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise OSError(error.errno, error.strerror, lock.name) from error
+                _LOG.warning("%s: this file system has no locks; start no second run in this folder", self.path)
             lock.truncate(0)
             lock.write(f"process {os.getpid()}")
             lock.flush()

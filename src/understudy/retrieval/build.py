@@ -26,10 +26,17 @@ from understudy.retrieval.encoding import encode_corpus, import_flat_index
 from understudy.retrieval.files import IndexMismatchError, full_hash, sampled_hash
 from understudy.retrieval.ivf import Codes, CodesConfig, build_codes, n_lists_for
 from understudy.retrieval.lexical import LexicalFacts, LexicalIndex
-from understudy.retrieval.passages import Advance, CorpusFacts, JsonlPassages, PassageStore, index_passages
+from understudy.retrieval.passages import (
+    Advance,
+    CorpusFacts,
+    JsonlPassages,
+    PassageStore,
+    index_passages,
+    read_corpus_facts,
+)
 from understudy.retrieval.tuning import tune
 from understudy.retrieval.vectors import VectorFacts, VectorFile
-from understudy.runs import write_atomic
+from understudy.runs import read_record, write_atomic
 
 _PSEUDO_QUERY_WORDS = 12
 
@@ -86,28 +93,29 @@ def build_index(config: BuildConfig, encoder: Encoder | None = None, *, quiet: b
     return index_info(config.folder)
 
 
-def index_info(folder: Path, *, verify: bool = False) -> IndexInfo:
-    """What lies in an index folder; ``verify`` reads every byte and refuses damaged files."""
-    if not (folder / "passages.json").exists():
-        raise IndexMismatchError(f"{folder}: expected an index folder with passages.json, there is none")
+def index_info(folder: Path, *, verify: bool = False, corpus: Path | None = None) -> IndexInfo:
+    """What lies in an index folder; ``verify`` reads every byte and refuses damaged files.
+
+    ``corpus`` says where the corpus is now, if it was moved.
+    """
     lexical_path, dense_path = folder / lexical.FACTS_NAME, folder / dense.FACTS_NAME
     info = IndexInfo(
-        passages=CorpusFacts.model_validate_json((folder / "passages.json").read_bytes()),
-        lexical=LexicalFacts.model_validate_json(lexical_path.read_bytes()) if lexical_path.exists() else None,
-        dense=DenseFacts.model_validate_json(dense_path.read_bytes()) if dense_path.exists() else None,
+        passages=read_corpus_facts(folder),
+        lexical=read_record(lexical_path, LexicalFacts) if lexical_path.exists() else None,
+        dense=read_record(dense_path, DenseFacts) if dense_path.exists() else None,
         file_bytes={
             str(path.relative_to(folder)): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()
         },
     )
     if verify:
-        _verify(folder, info)
+        _verify(folder, info, corpus)
     return info
 
 
 def _build_lexical(config: BuildConfig, passages: PassageStore, quiet: bool) -> None:
     facts_path = config.folder / lexical.FACTS_NAME
     if facts_path.exists():
-        facts = LexicalFacts.model_validate_json(facts_path.read_bytes())
+        facts = read_record(facts_path, LexicalFacts)
         if facts == LexicalFacts(rows=len(passages), corpus_sha256=passages.content_hash):
             return
     with _progress("index words", len(passages), quiet) as advance:
@@ -118,7 +126,7 @@ def _build_dense(config: BuildConfig, passages: PassageStore, encoder: Encoder, 
     facts_path = config.folder / dense.FACTS_NAME
     vector_facts = _make_vectors(config, passages, encoder, quiet)
     if facts_path.exists():
-        facts = DenseFacts.model_validate_json(facts_path.read_bytes())
+        facts = read_record(facts_path, DenseFacts)
         if facts.vectors_sha256 == vector_facts.sampled_sha256 and facts.corpus_sha256 == passages.content_hash:
             return
         facts_path.unlink()
@@ -173,12 +181,11 @@ def _tuning_vectors(config: BuildConfig, passages: PassageStore, encoder: Encode
     return encoder.encode_queries(texts)
 
 
-def _verify(folder: Path, info: IndexInfo) -> None:
-    passages = JsonlPassages(folder)
+def _verify(folder: Path, info: IndexInfo, corpus: Path | None) -> None:
+    passages = JsonlPassages(folder, corpus)
     passages.close()
-    corpus = folder / info.passages.path
-    if full_hash(corpus) != info.passages.sha256:
-        raise IndexMismatchError(f"{corpus}: its bytes are not those that were indexed")
+    if full_hash(passages.path) != info.passages.sha256:
+        raise IndexMismatchError(f"{passages.path}: its bytes are not those that were indexed")
     if info.lexical is not None:
         LexicalIndex.open(passages, folder)
     if info.dense is not None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -32,9 +34,20 @@ def is_gzipped(path: Path) -> bool:
         return file.read(2) == _GZIP_MAGIC
 
 
-def open_corpus(path: Path) -> BinaryIO:
-    """Open a corpus for reading its bytes, unpacked where it is gzipped."""
-    return cast(BinaryIO, gzip.open(path, "rb")) if is_gzipped(path) else path.open("rb")
+@contextmanager
+def open_corpus(path: Path) -> Iterator[BinaryIO]:
+    """Open a corpus for reading its bytes, unpacked where it is gzipped.
+
+    Raises ``BadCorpusError`` in the ``with`` block where a gzipped file is cut or damaged.
+    """
+    try:
+        with cast(BinaryIO, gzip.open(path, "rb")) if is_gzipped(path) else path.open("rb") as file:
+            yield file
+    except EOFError:
+        size = path.stat().st_size
+        raise BadCorpusError(f"{path}: the gzip file ends too early, after {size} bytes; fetch it again") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise BadCorpusError(f"{path}: the gzip file is damaged ({error}); fetch it again") from None
 
 
 def read_passages(path: Path) -> Iterator[Passage]:

@@ -26,6 +26,7 @@ from understudy.retrieval.passages import PassageStore
 from understudy.retrieval.retriever import Hit, RetrievalError
 from understudy.retrieval.tuning import Tuning
 from understudy.retrieval.vectors import Scores, VectorFile
+from understudy.runs import read_record
 
 if TYPE_CHECKING:
     from understudy.retrieval.device_rows import DeviceRows
@@ -152,7 +153,7 @@ def read_facts(folder: Path) -> DenseFacts:
     path = folder / FACTS_NAME
     if not path.exists():
         raise IndexMismatchError(f"{path}: expected a finished dense index, there is none")
-    return DenseFacts.model_validate_json(path.read_bytes())
+    return read_record(path, DenseFacts)
 
 
 def refuse_other_encoder(expected: EncoderFacts, came: EncoderFacts) -> None:

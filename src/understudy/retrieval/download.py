@@ -23,7 +23,7 @@ from understudy.parallel import Progress
 from understudy.records import Record
 from understudy.retrieval.build import BuildConfig, IndexInfo, build_index
 from understudy.retrieval.encoder import EncoderConfig, TransformerEncoderConfig
-from understudy.runs import write_atomic
+from understudy.runs import read_record, write_atomic
 
 if TYPE_CHECKING:
     import httpx
@@ -136,7 +136,7 @@ class _Fetch:
     progress: Progress
 
     def state(self) -> _State:
-        return _State.model_validate_json(self.state_path.read_bytes()) if self.state_path.exists() else _State()
+        return read_record(self.state_path, _State) if self.state_path.exists() else _State()
 
     def begin(self, piece: int) -> None:
         if piece > self.state().piece:

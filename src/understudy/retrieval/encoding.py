@@ -21,7 +21,7 @@ from understudy.retrieval.encoder import Encoder, EncoderFacts, Vectors
 from understudy.retrieval.files import IndexMismatchError, sampled_hash
 from understudy.retrieval.passages import Advance, PassageStore, no_advance
 from understudy.retrieval.vectors import FACTS_NAME, VECTORS_NAME, VectorFacts
-from understudy.runs import append_jsonl, digest, read_jsonl, write_atomic
+from understudy.runs import append_jsonl, digest, read_jsonl, read_record, write_atomic
 
 _JOURNAL_NAME = "encoding.jsonl"
 _FLAT_HEADER_BYTES = 45
@@ -61,7 +61,7 @@ def finished_vectors(folder: Path, corpus_sha256: str, encoder: EncoderFacts) ->
     facts_path = folder / FACTS_NAME
     if not facts_path.exists() or not (folder / VECTORS_NAME).exists():
         return None
-    facts = VectorFacts.model_validate_json(facts_path.read_bytes())
+    facts = read_record(facts_path, VectorFacts)
     same = facts.corpus_sha256 == corpus_sha256 and facts.encoder.identity == encoder.identity
     return facts if same else None
 

@@ -7,7 +7,9 @@ not catch: ``full_hash`` does.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import tempfile
 from pathlib import Path
 
 _SAMPLE_BYTES = 1 << 16
@@ -34,3 +36,13 @@ def full_hash(path: Path) -> str:
     """Hex SHA-256 of all bytes of the file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def has_locks(folder: Path) -> bool:
+    """Whether files of this folder can be locked. Some network and cluster file systems cannot."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

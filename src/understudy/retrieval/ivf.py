@@ -22,7 +22,7 @@ from understudy.retrieval.exact import Rows
 from understudy.retrieval.files import IndexMismatchError
 from understudy.retrieval.passages import Advance, no_advance
 from understudy.retrieval.vectors import VectorFile
-from understudy.runs import write_atomic
+from understudy.runs import read_record, write_atomic
 
 if TYPE_CHECKING:
     import faiss
@@ -158,7 +158,7 @@ def _write_index(index: faiss.Index, path: Path) -> None:
 
 def _forget_other_job(folder: Path, job: CodesJob) -> None:
     path = folder / _JOB_NAME
-    if path.exists() and CodesJob.model_validate_json(path.read_bytes()) == job:
+    if path.exists() and read_record(path, CodesJob) == job:
         return
     for leftover in folder.glob("codes.*"):
         leftover.unlink()

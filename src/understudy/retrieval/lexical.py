@@ -11,15 +11,17 @@ Not covered: phrases, fields, languages that do not put spaces between words.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from understudy.records import Record
-from understudy.retrieval.files import IndexMismatchError
+from understudy.retrieval.files import IndexMismatchError, has_locks
 from understudy.retrieval.passages import Advance, MemoryPassages, PassageStore, no_advance
 from understudy.retrieval.retriever import Hit, Passage, RetrievalError
-from understudy.runs import write_atomic
+from understudy.runs import read_record, write_atomic
 
 if TYPE_CHECKING:
     import tantivy
@@ -55,7 +57,6 @@ class LexicalIndex:
     def __init__(self, index: tantivy.Index, passages: PassageStore) -> None:
         """Over an index that holds the rows of ``passages``; use ``build``, ``open`` or ``lexical_retriever``."""
         index.register_tokenizer("words", _analyzer())
-        index.reload()
         self._index = index
         self._searcher = index.searcher()
         self._analyzer = _analyzer()
@@ -75,30 +76,36 @@ class LexicalIndex:
         for old in (place, beside):
             shutil.rmtree(old, ignore_errors=True)
         beside.mkdir(parents=True)
-        _fill(tantivy.Index(_schema(), path=str(beside)), passages, advance)
+        with _lockable(beside) as place_of_locks:
+            _fill(tantivy.Index(_schema(), path=str(place_of_locks)), passages, advance)
+        _share(beside)
         beside.replace(place)
         facts = LexicalFacts(rows=len(passages), corpus_sha256=passages.content_hash)
         write_atomic(folder / FACTS_NAME, facts.model_dump_json(indent=1) + "\n")
-        return cls(tantivy.Index.open(str(place)), passages)
+        return cls(_open_linked(place), passages)
 
     @classmethod
     def open(cls, passages: PassageStore, folder: Path) -> Self:
         """Open what ``build`` made. Raises ``IndexMismatchError`` where it is of another corpus or damaged."""
-        import tantivy
-
         facts_path = folder / FACTS_NAME
         if not facts_path.exists():
             raise IndexMismatchError(f"{facts_path}: expected a finished lexical index, there is none")
-        facts = LexicalFacts.model_validate_json(facts_path.read_bytes())
+        facts = read_record(facts_path, LexicalFacts)
         if facts.format != _FORMAT or facts.corpus_sha256 != passages.content_hash:
             raise IndexMismatchError(
                 f"{facts_path}: the index is of the corpus {facts.corpus_sha256[:16]}… (format {facts.format}), "
                 f"expected {passages.content_hash[:16]}… (format {_FORMAT}): build it again"
             )
+        place = folder / _FOLDER_NAME
+        if not place.is_dir():
+            raise IndexMismatchError(
+                f"{place}: expected the files of the lexical index, there are none: build it again"
+            )
+        _refuse_unreadable(place)
         try:
-            return cls(tantivy.Index.open(str(folder / _FOLDER_NAME)), passages)
+            return cls(_open_linked(place), passages)
         except (ValueError, OSError) as error:
-            raise IndexMismatchError(f"{folder / _FOLDER_NAME}: cannot be opened, build it again ({error})") from error
+            raise IndexMismatchError(f"{place}: cannot be opened, build it again ({error})") from error
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """See ``Retriever``. A query without a word that can be searched for has no hits."""
@@ -153,7 +160,51 @@ def lexical_retriever(passages: Sequence[Passage]) -> LexicalIndex:
     store = MemoryPassages(passages)
     index = tantivy.Index(_schema())
     _fill(index, store, no_advance)
+    index.reload()
     return LexicalIndex(index, store)
+
+
+def _open_linked(place: Path) -> tantivy.Index:
+    """Open an index through links in a temporary folder.
+
+    Tantivy writes a lock file even to read. The index itself may be read-only or on a file system without locks.
+    """
+    import tantivy
+
+    with tempfile.TemporaryDirectory(prefix="understudy-index-") as links:
+        for file in place.resolve().iterdir():
+            if file.suffix != ".lock":
+                (Path(links) / file.name).symlink_to(file)
+        index = tantivy.Index.open(links)
+        index.register_tokenizer("words", _analyzer())
+        index.config_reader(reload_policy="manual")  # the links are gone when the folder might be watched
+        index.reload()  # maps all files, so that the links are needed no more
+        return index
+
+
+@contextmanager
+def _lockable(place: Path) -> Iterator[Path]:
+    """``place``, or where its file system has no locks, a temporary folder whose files are moved there at the end."""
+    if has_locks(place):
+        yield place
+        return
+    with tempfile.TemporaryDirectory(prefix="understudy-index-") as elsewhere:
+        yield Path(elsewhere)
+        shutil.copytree(elsewhere, place, dirs_exist_ok=True)
+
+
+def _share(place: Path) -> None:
+    """Give all files the rights that the folder gives. Tantivy makes some of them readable by their owner only."""
+    mode = place.stat().st_mode & 0o666
+    for file in place.iterdir():
+        file.chmod(mode)
+
+
+def _refuse_unreadable(place: Path) -> None:
+    """Raise ``PermissionError`` with the file's name: an index that may not be read is not a damaged one."""
+    for file in place.iterdir():
+        if file.suffix != ".lock":
+            file.open("rb").close()
 
 
 def _fill(index: tantivy.Index, passages: PassageStore, advance: Advance) -> None:

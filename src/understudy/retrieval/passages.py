@@ -21,9 +21,9 @@ import numpy as np
 
 from understudy.records import Record
 from understudy.retrieval.corpus import BadCorpusError, is_gzipped, open_corpus, parse_row
-from understudy.retrieval.files import sampled_hash
+from understudy.retrieval.files import IndexMismatchError, sampled_hash
 from understudy.retrieval.retriever import Passage
-from understudy.runs import write_atomic
+from understudy.runs import read_record, write_atomic
 
 OFFSETS_NAME = "offsets.u64"
 FACTS_NAME = "passages.json"
@@ -105,14 +105,15 @@ class JsonlPassages:
     def __init__(self, folder: Path, corpus: Path | None = None) -> None:
         """Open the passages of an index folder; ``corpus`` says where the file is now, if it was moved.
 
+        A corpus that was moved together with its index is found inside or beside the folder by its name.
         Raises ``BadCorpusError`` where the file is not the one that was indexed.
         """
-        self.facts = CorpusFacts.model_validate_json((folder / FACTS_NAME).read_bytes())
+        self.facts = read_corpus_facts(folder)
         self.content_hash = self.facts.sha256
-        self._path = corpus if corpus is not None else folder / self.facts.path
-        _refuse_other_corpus(self._path, self.facts)
+        self.path = corpus if corpus is not None else _find_corpus(folder, self.facts)
+        _refuse_other_corpus(self.path, self.facts)
         self._offsets = _open_offsets(folder / OFFSETS_NAME, self.facts)
-        self._fd = os.open(self._path, os.O_RDONLY)
+        self._fd = os.open(self.path, os.O_RDONLY)
         os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_RANDOM)
 
     def __len__(self) -> int:
@@ -126,10 +127,10 @@ class JsonlPassages:
     def scan(self) -> Iterator[Passage]:
         """See ``PassageStore``; read in sequence, for builds."""
         row = 0
-        with self._path.open("rb") as file:
+        with self.path.open("rb") as file:
             for line in file:
                 if line.strip():
-                    yield parse_row(line, row, self._path)
+                    yield parse_row(line, row, self.path)
                     row += 1
 
     def close(self) -> None:
@@ -140,7 +141,7 @@ class JsonlPassages:
 
     def _read(self, row: int) -> Passage:
         start, end = int(self._offsets[row]), int(self._offsets[row + 1])
-        return parse_row(os.pread(self._fd, end - start, start), row, self._path)
+        return parse_row(os.pread(self._fd, end - start, start), row, self.path)
 
 
 def index_passages(corpus: Path, folder: Path, advance: Advance = no_advance) -> CorpusFacts:
@@ -173,7 +174,7 @@ def _known_facts(corpus: Path, folder: Path) -> CorpusFacts | None:
     facts_path = folder / FACTS_NAME
     if not facts_path.exists() or is_gzipped(corpus):
         return None
-    facts = CorpusFacts.model_validate_json(facts_path.read_bytes())
+    facts = read_corpus_facts(folder)
     same = corpus.stat().st_size == facts.bytes and sampled_hash(corpus) == facts.sampled_sha256
     return facts if same and (folder / facts.path) == corpus.resolve() else None
 
@@ -181,9 +182,12 @@ def _known_facts(corpus: Path, folder: Path) -> CorpusFacts | None:
 def _unpack(corpus: Path, folder: Path) -> Path:
     path = folder.resolve() / _UNPACKED_NAME
     beside = path.with_suffix(".part")
-    with open_corpus(corpus) as packed, beside.open("wb") as plain:
-        shutil.copyfileobj(packed, plain, 1 << 20)
-    beside.replace(path)
+    try:
+        with open_corpus(corpus) as packed, beside.open("wb") as plain:
+            shutil.copyfileobj(packed, plain, 1 << 20)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
     return path
 
 
@@ -209,6 +213,19 @@ def _look_through(path: Path, shown_path: Path, advance: Advance) -> tuple[Offse
     return np.frombuffer(bytes(starts), dtype="<u8"), hasher.hexdigest()
 
 
+def read_corpus_facts(folder: Path) -> CorpusFacts:
+    """What an index folder knows of its corpus. Raises ``IndexMismatchError`` where it is no index folder."""
+    if not (folder / FACTS_NAME).exists():
+        raise IndexMismatchError(f"{folder}: expected an index folder with {FACTS_NAME}, there is none")
+    return read_record(folder / FACTS_NAME, CorpusFacts)
+
+
+def _find_corpus(folder: Path, facts: CorpusFacts) -> Path:
+    name = Path(facts.path).name
+    places = (folder / facts.path, folder / name, folder.resolve().parent / name)
+    return next((place for place in places if place.is_file()), places[0])
+
+
 def _open_offsets(path: Path, facts: CorpusFacts) -> Offsets:
     size = path.stat().st_size if path.exists() else 0
     if size != 8 * (facts.rows + 1):
@@ -218,7 +235,10 @@ def _open_offsets(path: Path, facts: CorpusFacts) -> Offsets:
 
 def _refuse_other_corpus(path: Path, facts: CorpusFacts) -> None:
     if not path.is_file():
-        raise BadCorpusError(f"{path}: the corpus of this index is not there; say where it is with `corpus`")
+        raise BadCorpusError(
+            f"{path}: the corpus of this index is not there; say where it is now with --corpus FILE on the command "
+            "line, or with corpus: FILE under retrieval in a recipe"
+        )
     size = path.stat().st_size
     if size != facts.bytes or sampled_hash(path) != facts.sampled_sha256:
         raise BadCorpusError(

@@ -19,6 +19,7 @@ import numpy as np
 from understudy.records import Record
 from understudy.retrieval.encoder import EncoderFacts, Vector, Vectors
 from understudy.retrieval.files import IndexMismatchError, sampled_hash
+from understudy.runs import read_record
 
 VECTORS_NAME = "vectors.f16"
 FACTS_NAME = "vectors.json"
@@ -60,7 +61,7 @@ class VectorFile:
         facts_path, path = folder / FACTS_NAME, folder / VECTORS_NAME
         if not facts_path.exists() or not path.exists():
             raise IndexMismatchError(f"{folder}: expected {VECTORS_NAME} and {FACTS_NAME}; encoding has not finished")
-        facts = VectorFacts.model_validate_json(facts_path.read_bytes())
+        facts = read_record(facts_path, VectorFacts)
         expected = facts.rows * facts.encoder.dim * 2
         if path.stat().st_size != expected:
             raise IndexMismatchError(
