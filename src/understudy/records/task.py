@@ -65,9 +65,9 @@ class Task(Record):
     @model_validator(mode="before")
     @classmethod
     def _with_id(cls, value: object) -> object:
-        if not isinstance(value, Mapping) or "id" in value or not isinstance(value.get("question"), str):
+        if not isinstance(value, Mapping) or "id" in value:
             return value
-        return {"id": content_id(value["question"], value.get("answer")), **value}
+        return {"id": content_id(str(value.get("question")), value.get("answer")), **value}
 
 
 def content_id(question: str, answer: object = None) -> str:
