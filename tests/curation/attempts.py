@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+from understudy.curation import ImportConfig, import_trajectories
 from understudy.records import (
     ExecutionStatus,
     Message,
@@ -70,3 +74,10 @@ def attempt(
 
 def score(of: Trajectory, *, correct: bool | None = True, grounded: bool | None = None) -> Score:
     return Score(trajectory_id=of.id, grader="made up", grader_version="1", correct=correct, grounded=grounded)
+
+
+def imported(path: Path, **config: Any) -> list[tuple[Trajectory, Score | None]]:
+    """The trajectories of a file in which no row is refused."""
+    found = import_trajectories(ImportConfig(path=path, **config))
+    assert found.refused == ()
+    return list(found.attempts)

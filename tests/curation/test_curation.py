@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.curation.attempts import PREFIX, attempt, score, task
-from understudy.curation import ChatMix, Conversation, CurateConfig, Filter, Selection, SpanWeights, curate
+from understudy.curation import ChatMix, CurateConfig, Filter, Selection, SpanWeights, curate
 from understudy.records import (
     DropReason,
     Example,
@@ -23,7 +23,6 @@ from understudy.records import (
     TaskKind,
     Trajectory,
 )
-from understudy.runs import write_jsonl
 
 EVERY_FILTER = CurateConfig(filters=tuple(one for one in Filter if one is not Filter.WITHIN_LENGTH))
 
@@ -206,8 +205,8 @@ def test_a_question_asked_twice_is_kept_once_but_one_with_another_answer_is_anot
 
 
 def test_chat_is_mixed_in_by_ratio_and_the_same_for_the_same_seed(tmp_path: Path) -> None:
-    chat = (Message(role=Role.USER, content="Hello"), Message(role=Role.ASSISTANT, content="Good day"))
-    write_jsonl(tmp_path / "chat.jsonl", [Conversation(messages=chat)] * 5)
+    line = '{"messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good day"}]}'
+    (tmp_path / "chat.jsonl").write_text("\n".join([line] * 5))
     pairs = [(one, score(one)) for one in (attempt(task(number)) for number in range(8))]
     config = CurateConfig(chat=ChatMix(path=tmp_path / "chat.jsonl", ratio=0.5))
     curated = curate(pairs, config)

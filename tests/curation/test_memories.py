@@ -7,12 +7,14 @@ use left out.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.curation.attempts import imported
 from understudy.agents.parsing import parse_reply
-from understudy.curation import CurateConfig, Filter, curate, import_trajectories
+from understudy.curation import CurateConfig, Filter, ImportConfig, curate, import_trajectories
 from understudy.records import (
     DropReason,
     ExecutionStatus,
@@ -22,7 +24,6 @@ from understudy.records import (
     Score,
     Step,
     StopReason,
-    TaskKind,
     Timing,
     Trajectory,
     Usage,
@@ -32,8 +33,8 @@ MEMORIES = Path(__file__).parent / "smolagents"
 OK, ERROR = ExecutionStatus.OK, ExecutionStatus.ERROR
 
 
-def imported(name: str) -> Trajectory:
-    ((trajectory, score),) = import_trajectories(MEMORIES / f"{name}.json", TaskKind.FACT, "smolagents")
+def from_dump(name: str) -> Trajectory:
+    ((trajectory, score),) = imported(MEMORIES / f"{name}.json")
     assert score is None
     return trajectory
 
@@ -46,7 +47,7 @@ def row(path: Path, name: str, **beside: object) -> Path:
 
 @pytest.mark.parametrize("path", sorted(MEMORIES.glob("*.json")), ids=lambda path: path.stem)
 def test_every_dump_is_one_conversation_of_taking_turns(path: Path) -> None:
-    trajectory = imported(path.stem)
+    trajectory = from_dump(path.stem)
     roles = [message.role for message in trajectory.messages]
     turns = roles[1:] if roles[0] is Role.SYSTEM else roles
     assert turns == [Role.USER, *[Role.ASSISTANT, Role.USER] * len(turns)][: len(turns)]
@@ -60,7 +61,7 @@ def test_every_dump_is_one_conversation_of_taking_turns(path: Path) -> None:
 @pytest.mark.parametrize("case", ["1.26-failed", "1.26-unparsed", "1.26-limit", "1.26-planned", "1.26-structured"])
 def test_steps_and_messages_of_one_memory_tell_the_same(case: str) -> None:
     (steps_path,) = (path for path in MEMORIES.glob(f"{case}.*.json") if "messages" not in path.name)
-    by_steps, by_messages = imported(steps_path.stem), imported(f"{case}.messages")
+    by_steps, by_messages = from_dump(steps_path.stem), from_dump(f"{case}.messages")
     own = [one for one in by_messages.messages if one.role is not Role.SYSTEM]
     assert [one for one in by_steps.messages if one.role is not Role.SYSTEM] == own
     assert by_steps.stop_reason == by_messages.stop_reason
@@ -76,12 +77,12 @@ def test_the_conversation_is_what_the_model_was_given_before_its_last_reply(tmp_
         steps = json.loads((MEMORIES / f"1.26-{case}.full.json").read_text())
         path = tmp_path / f"{case}.json"
         path.write_text(json.dumps(steps[-1]["model_input_messages"]))
-        ((given, _),) = import_trajectories(path, TaskKind.FACT, "given")
-        assert imported(f"1.26-{case}.full").messages[: len(given.messages)] == given.messages
+        ((given, _),) = imported(path)
+        assert from_dump(f"1.26-{case}.full").messages[: len(given.messages)] == given.messages
 
 
 def test_an_answered_memory_is_told_step_by_step() -> None:
-    trajectory = imported("1.26-answered.full")
+    trajectory = from_dump("1.26-answered.full")
     assert trajectory.messages == (
         Message(role=Role.SYSTEM, content="You solve tasks with code."),
         Message(role=Role.USER, content="New task:\nCapital of Norway?"),
@@ -127,7 +128,7 @@ def test_an_answered_memory_is_told_step_by_step() -> None:
     ],
 )
 def test_how_steps_and_runs_ended(name: str, facts: list[object], stop: StopReason, answer: str | None) -> None:
-    trajectory = imported(name)
+    trajectory = from_dump(name)
     assert [step.parse_problem or step.execution_status for step in trajectory.steps] == facts
     assert (trajectory.stop_reason, trajectory.answer) == (stop, answer)
     assert [step.is_final for step in trajectory.steps] == [
@@ -141,7 +142,7 @@ def test_how_steps_and_runs_ended(name: str, facts: list[object], stop: StopReas
 
 def test_a_plan_is_read_and_never_learnt(tmp_path: Path) -> None:
     path = row(tmp_path / "rows.jsonl", "1.26-planned.full", score=1)
-    (pair,) = import_trajectories(path, TaskKind.FACT, "x")
+    (pair,) = imported(path)
     (example,) = curate([pair], CurateConfig()).examples
     learnt = [example.messages[span.message_index].content for span in example.spans]
     assert [text.splitlines()[0] for text in learnt] == ["Thought: go", "Thought: done"]
@@ -152,7 +153,7 @@ def test_a_plan_is_read_and_never_learnt(tmp_path: Path) -> None:
 def test_the_student_reads_its_own_opening_before_what_the_teacher_said(tmp_path: Path) -> None:
     path = row(tmp_path / "rows.jsonl", "1.26-planned.full", score=True)
     own = (Message(role=Role.SYSTEM, content="Be brief."), Message(role=Role.USER, content="Capital of Norway?"))
-    pairs = import_trajectories(path, TaskKind.FACT, "x")
+    pairs = imported(path)
     (example,) = curate(pairs, CurateConfig(), opening=lambda _: own).examples
     assert example.messages[:2] == own
     assert [message.role for message in example.messages[2:]] == [Role.ASSISTANT, Role.USER, Role.ASSISTANT]
@@ -165,9 +166,9 @@ def test_the_filters_see_what_happened(tmp_path: Path) -> None:
         "1.14-limit.succinct": DropReason.STEP_LIMIT,
     }
     for name, reason in reasons.items():
-        pairs = import_trajectories(row(tmp_path / f"{name}.jsonl", name, score=1), TaskKind.FACT, "x")
+        pairs = imported(row(tmp_path / f"{name}.jsonl", name, score=1))
         assert curate(pairs, CurateConfig()).counts == {reason: 1}
-    failed = list(import_trajectories(row(tmp_path / "f.jsonl", "1.26-failed.full", score=1), TaskKind.FACT, "x"))
+    failed = imported(row(tmp_path / "f.jsonl", "1.26-failed.full", score=1))
     (example,) = curate(failed, CurateConfig(failed_steps_trained=False)).examples
     assert len(example.spans) == 2, "the step whose code failed is only read"
 
@@ -177,7 +178,7 @@ def test_a_row_says_beside_its_steps_what_a_memory_does_not(tmp_path: Path) -> N
     path = tmp_path / "rows.jsonl"
     lines = [row(path, name, **beside).read_text() for name in ("1.26-answered.full", "1.26-failed.full")]
     path.write_text("".join(lines))
-    (first, score), (second, _) = import_trajectories(path, TaskKind.FACT, "x")
+    (first, score), (second, _) = imported(path)
     assert (first.task.question, first.task.answer, first.answer, first.model) == (
         "Which city?",
         "Oslo",
@@ -202,12 +203,12 @@ def test_a_file_holds_one_memory_or_many(tmp_path: Path) -> None:
     for name, (value, n) in shapes.items():
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(value))
-        found = [one for one, _ in import_trajectories(path, TaskKind.FACT, "x")]
+        found = [one for one, _ in imported(path)]
         assert len(found) == n, name
         assert found[-1].messages[0].role is Role.SYSTEM, name
     path = tmp_path / "lists.jsonl"
     path.write_text(f"{json.dumps(steps)}\n\n{json.dumps(steps)}\n")
-    assert len(list(import_trajectories(path, TaskKind.FACT, "x"))) == 2
+    assert len(imported(path)) == 2
 
 
 CALL = {"id": "1", "function": {"name": "web_search", "arguments": {"query": "q"}}}
@@ -232,19 +233,21 @@ def test_what_is_no_memory_of_a_code_agent_is_refused_with_file_and_row(
     good = row(tmp_path / "rows.jsonl", "1.26-answered.full").read_text()
     path = tmp_path / "rows.jsonl"
     path.write_text(good + json.dumps({"steps": steps}) + "\n")
-    with pytest.raises(ValueError, match=rf"rows\.jsonl, row 2: .*{said}"):
-        list(import_trajectories(path, TaskKind.FACT, "x"))
+    found = import_trajectories(ImportConfig(path=path))
+    (refused,) = found.refused
+    assert len(found.attempts) == 1
+    assert re.search(rf"rows\.jsonl, line 2: .*{said}", str(refused))
 
 
 def test_what_is_not_json_is_refused_with_its_line(tmp_path: Path) -> None:
     for name in ("rows.jsonl", "rows.json"):
         (tmp_path / name).write_text('\n{"steps": \n')
-        with pytest.raises(ValueError, match=rf"{name}, line \d: is not JSON"):
-            list(import_trajectories(tmp_path / name, TaskKind.FACT, "x"))
+        with pytest.raises(ValueError, match=rf"{name}, line \d: expected JSON"):
+            imported(tmp_path / name)
 
 
 def test_filters_can_be_named_for_memories(tmp_path: Path) -> None:
-    pairs = list(import_trajectories(row(tmp_path / "r.jsonl", "1.26-answered.full"), TaskKind.FACT, "x"))
+    pairs = imported(row(tmp_path / "r.jsonl", "1.26-answered.full"))
     assert curate(pairs, CurateConfig()).counts == {DropReason.NOT_SCORED: 1}
     unscored = CurateConfig(filters=(Filter.PARSEABLE, Filter.ENDED_BY_ITSELF))
     assert len(curate(pairs, unscored).examples) == 1
@@ -270,7 +273,7 @@ def test_what_the_smolagents_installed_here_dumps_is_read(tmp_path: Path) -> Non
     for name, dump in dumps.items():
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(dump))
-        ((one, _),) = import_trajectories(path, TaskKind.MATH, "x")
+        ((one, _),) = imported(path)
         assert (one.stop_reason, one.answer) == (StopReason.ANSWERED, "42")
         assert [step.execution_status for step in one.steps] == [ERROR, OK]
         assert one.messages[-2].content == "Code:\n```py\nfinal_answer(7 * 6)\n```<end_code>"

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from understudy.datafiles import BadRow, DataFileError, Row, read_records, read_rows
-from understudy.records import Task
-from understudy.runs import BadRecordError
+from understudy.datafiles import BadRow, DataFileError, Row, read_rows
 
 GOOD = [{"question": "Où?"}, {"question": "Who?"}]
 
@@ -136,15 +134,3 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
 def _touched(path: Path) -> Path:
     path.touch()
     return path
-
-
-def test_records_of_others_are_read_to_the_last_line(tmp_path: Path) -> None:
-    path = tmp_path / "tasks.jsonl"
-    path.write_bytes(codecs.BOM_UTF8 + lines(*GOOD).rstrip().encode())
-    assert [task.question for task in read_records(path, Task)] == ["Où?", "Who?"]
-    path.write_text('{"question": "A?"}\n{"question": ["B?"]}')
-    with pytest.raises(BadRecordError, match=r"tasks\.jsonl, line 2: question: .*string"):
-        list(read_records(path, Task))
-    path.write_text('{"question": "A?"}\n{"question": ')
-    with pytest.raises(BadRecordError, match=r"tasks\.jsonl, line 2: expected JSON"):
-        list(read_records(path, Task))

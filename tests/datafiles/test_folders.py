@@ -127,9 +127,7 @@ def test_a_path_is_not_taken_for_a_name_on_the_hub(name: str) -> None:
         list(hub_rows(name))
 
 
-def test_an_existing_folder_is_not_taken_for_a_name_on_the_hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_existing_folder_is_not_taken_for_a_name_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_lines(tmp_path / "owner" / "name" / "q.jsonl", ROWS)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataFileError, match="name it by `path`"):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from understudy.pipeline import StageFailedError, Visit, grade_run, walk
+from understudy.curation import RefusalReason, RefusedRow
+from understudy.pipeline import Visit, grade_run, walk
 from understudy.recipe import Recipe, load_recipe
-from understudy.records import Dropped, DropReason, Example, Role, Score
-from understudy.runs import read_jsonl
+from understudy.records import Dropped, DropReason, Example, Role, Score, StageRecord
+from understudy.runs import read_jsonl, read_record
 
 RECIPE = """\
 name: published
@@ -116,11 +117,27 @@ def test_grading_again_replaces_the_files_scores_where_there_is_a_reference(reci
 
 def test_a_file_that_is_missing_empty_or_wrong_is_told(recipe: Recipe, rows: Path, tmp_path: Path) -> None:
     rows.write_text("")
-    with pytest.raises(StageFailedError, match=r"rollout/released: .*rows\.jsonl: expected attempts"):
+    with pytest.raises(ValueError, match=r"rows\.jsonl: expected trajectories, it holds no rows"):
         walked(recipe, tmp_path / "run")
     rows.write_text('{"steps": [{"robot": 1}]}\n')
-    with pytest.raises(ValueError, match=r"rows\.jsonl, row 1: steps\.0: .*came robot"):
+    with pytest.raises(ValueError, match=r"rows\.jsonl, line 1: steps\.0: .*came robot"):
         walk(recipe, tmp_path / "run", anew=True, say=lambda _: None, quiet=True)
     rows.unlink()
     with pytest.raises(FileNotFoundError, match=r"rows\.jsonl: expected a file of published attempts"):
         walked(recipe, tmp_path / "run")
+
+
+def test_an_odd_row_is_counted_and_named(recipe: Recipe, rows: Path, tmp_path: Path) -> None:
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": {"name": "f"}}]}
+    odd = [{"messages": [{"role": "user", "content": "Q?"}, call]}, {"score": "maybe", "steps": memory("Q?", "A")}]
+    rows.write_text(rows.read_text() + "".join(json.dumps(row) + "\n" for row in odd))
+    run_dir = tmp_path / "run"
+    walked(recipe, run_dir)
+    folder = run_dir / "rollout" / "released"
+    refused = list(read_jsonl(folder / "refused.jsonl", RefusedRow))
+    assert [(one.place.rpartition(", ")[2], one.reason) for one in refused] == [
+        ("line 5", RefusalReason.NOT_PLAIN_TEXT),
+        ("line 6", RefusalReason.ODD_SCORE),
+    ]
+    counts = read_record(folder / "stage.json", StageRecord).counts
+    assert (counts["attempts"], counts["refused_not_plain_text"], counts["refused_odd_score"]) == (4, 1, 1)

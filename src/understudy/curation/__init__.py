@@ -4,22 +4,32 @@ Agents' trajectories and chains of thought go the same way. Not promised: that w
 a filter sees only what a grader or a record says.
 """
 
-from understudy.curation.chat import Conversation
 from understudy.curation.config import ChatMix, CurateConfig, Filter, Selection, SpanWeights
 from understudy.curation.curation import Curated, Opening, curate
 from understudy.curation.export import Provenance, data_card, export, write_curated
-from understudy.curation.importing import import_trajectories
+from understudy.curation.importing import (
+    ImportConfig,
+    Imported,
+    NothingImportedError,
+    RefusalReason,
+    RefusedRow,
+    import_trajectories,
+)
 from understudy.curation.repair import Repair, RepairConfig, RepairingModel, repair
 from understudy.curation.selection import Student
 
 __all__ = [
     "ChatMix",
-    "Conversation",
     "CurateConfig",
     "Curated",
     "Filter",
+    "ImportConfig",
+    "Imported",
+    "NothingImportedError",
     "Opening",
     "Provenance",
+    "RefusalReason",
+    "RefusedRow",
     "Repair",
     "RepairConfig",
     "RepairingModel",

@@ -9,33 +9,15 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pydantic import ValidationError
-
 from understudy.datafiles.rows import BadRow, DataFileError, Row, Rows
 from understudy.datafiles.values import NOT_UTF8, UTF16_MARKS, parse_json
-from understudy.runs import BadRecordError, RecordT, explain
 
 _GZIP, _PARQUET, _BOM = b"\x1f\x8b", b"PAR1", b"\xef\xbb\xbf"
 _DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
 _BATCH = 256
-
-
-def read_records(path: Path, record_type: type[RecordT]) -> Iterator[RecordT]:
-    """Yield every line of somebody's JSONL file as a record, the last one with or without a line break.
-
-    Raises ``BadRecordError`` that names file, line and field.
-    """
-    for row in file_rows(path):
-        if isinstance(row, BadRow):
-            raise BadRecordError(str(row))
-        try:
-            yield record_type.model_validate(row.value)
-        except ValidationError as error:
-            raise BadRecordError(f"{row.place}: {explain(error, record_type.__name__)}") from error
 
 
 def file_rows(path: Path) -> Rows:

@@ -1,7 +1,7 @@
 """Conversations of others: smolagents' memory as messages, the paper's authors' logs, OpenAI's chats.
 
-In: a row with messages. Out: what it tells of the attempt. Facts of steps are read off what the model was told after a
-reply. Not here: memories as steps, which say their facts.
+In: a row with messages. Out: the attempt, normalised. Facts of steps are derived from the message after a reply. Not
+here: smolagents memory logs, which state these facts.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from understudy.curation.importing.rows import ForeignMessage, ForeignRole, ForeignRow
-from understudy.curation.importing.told import (
+from understudy.curation.importing.foreign import ForeignMessage, ForeignRole, ForeignRow
+from understudy.curation.importing.normalised import (
     CARRY_OUT_PLAN,
     ENDS_OPEN,
+    INTERPRETER,
     NEW_TASK,
     PARSE_ERROR_MARK,
     STEP_LIMIT_MARK,
     Dialogue,
-    Told,
+    NormalisedAttempt,
     in_our_form,
     step_of,
 )
+from understudy.curation.importing.plain_text import not_plain_text
 from understudy.records import Message, Role, Step, StopReason
 
 HIDDEN_REFERENCE = re.compile(r"<reference>.*?</reference>", re.DOTALL)
@@ -36,10 +38,9 @@ _OUR_ROLE = {
     ForeignRole.DEVELOPER: Role.SYSTEM,
     ForeignRole.USER: Role.USER,
     ForeignRole.ASSISTANT: Role.ASSISTANT,
-    ForeignRole.TOOL: Role.USER,
     ForeignRole.TOOL_RESPONSE: Role.USER,
 }
-"""A tool-call message only repeats the code of the assistant message before it."""
+"""A tool-call message of a code agent only repeats the code of the assistant message before it."""
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ class _Turns:
     ran: dict[int, str]
 
 
-def read_chat(row: ForeignRow, *, acts: bool) -> Told:
+def read_chat(row: ForeignRow, *, acts: bool) -> NormalisedAttempt:
     """``acts``: the replies are a code agent's. Without replies it is an attempt that failed in the program."""
     foreign = row.log_data.messages if row.log_data else row.messages or ()
     reached_limit = any(STEP_LIMIT_MARK in one.text for one in foreign if _OUR_ROLE.get(one.role) is Role.USER)
@@ -64,7 +65,7 @@ def read_chat(row: ForeignRow, *, acts: bool) -> Told:
         stop = StopReason.STEP_LIMIT
     else:
         stop = StopReason.PROVIDER if is_open or not steps else StopReason.ANSWERED
-    return Told(
+    return NormalisedAttempt(
         question=row.question or _without_notes(first_user).removeprefix(NEW_TASK),
         messages=messages,
         steps=steps,
@@ -82,9 +83,12 @@ def _without_notice_of_limit(foreign: Sequence[ForeignMessage]) -> Sequence[Fore
 
 def _turns(foreign: Sequence[ForeignMessage], *, acts: bool) -> _Turns:
     turns = _Turns(Dialogue(), {})
+    before: ForeignMessage | None = None
     for one, after in zip_longest(foreign, foreign[1:]):
+        _refuse_calls_without_code(one, before, acts=acts)
+        before = one
         role = _OUR_ROLE.get(one.role)
-        if role is None or one.role is ForeignRole.TOOL_CALL:
+        if role is None:
             continue
         if role is Role.ASSISTANT and acts:
             is_plan = after is not None and after.text.strip() == CARRY_OUT_PLAN
@@ -99,20 +103,29 @@ def _turns(foreign: Sequence[ForeignMessage], *, acts: bool) -> _Turns:
     return turns
 
 
+def _refuse_calls_without_code(one: ForeignMessage, before: ForeignMessage | None, *, acts: bool) -> None:
+    if not acts and one.role in (ForeignRole.TOOL_CALL, ForeignRole.TOOL_RESPONSE):
+        raise not_plain_text(f"a message of role {one.role.value!r} in a chain of thought")
+    if one.role is ForeignRole.TOOL_CALL and (before is None or before.role is not ForeignRole.ASSISTANT):
+        raise not_plain_text("a tool call without the reply that made it")
+
+
 def _without_notes(text: str) -> str:
     return HIDDEN_REFERENCE.sub("", text)
 
 
 def _code_called(message: ForeignMessage) -> str | None:
-    """The code in a tool-call message, which is Python's way of writing a list of calls."""
+    """The code in a tool-call message, which is Python's way of writing a list of calls; None where it is cut."""
     if message.role is not ForeignRole.TOOL_CALL:
         return None
     try:
-        (call,) = ast.literal_eval(message.text.removeprefix(_CALLING))
-        code = call["function"]["arguments"]
+        calls = [call["function"] for call in ast.literal_eval(message.text.removeprefix(_CALLING))]
+        named = [(call["name"], call["arguments"]) for call in calls]
     except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
         return None
-    return code if isinstance(code, str) else None
+    if len(named) != 1 or named[0][0] != INTERPRETER or not isinstance(named[0][1], str):
+        raise not_plain_text(f"calls of {', '.join(str(name) for name, _ in named)}, which are not one run of code")
+    return str(named[0][1])
 
 
 def _steps(messages: tuple[Message, ...], ran: dict[int, str], *, acts: bool) -> tuple[Step, ...]:

@@ -1,6 +1,6 @@
-"""What a row of others tells of an attempt, in our words.
+"""An attempt of others, normalised: messages in our roles, replies in our action format, facts of steps.
 
-In: replies, errors and observations as smolagents words them. Out: messages in our roles, facts of steps. Not here:
+In: replies, errors and observations as smolagents words them. Out: a ``NormalisedAttempt`` and its parts. Not here:
 where a row keeps them.
 """
 
@@ -27,6 +27,8 @@ PARSE_ERROR_MARK = "Error in code parsing"
 TIMEOUT_MARK = "exceeded the maximum execution time"
 NEW_TASK = "New task:\n"
 ENDS_OPEN = "it ends without an answer, and not at a step limit"
+INTERPRETER = "python_interpreter"
+"""The tool that smolagents' code agents call with each action."""
 CARRY_OUT_PLAN = "Now proceed and carry out this plan."
 _TAGGED = re.compile(r"<code>(.*?)</code>", re.DOTALL)
 _FENCED = re.compile(r"```(?:python|py)\n(.*?)\n```(?:<end_code>)?", re.DOTALL)
@@ -35,7 +37,7 @@ _CAUSE = re.compile(r"due to: (\w+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NormalisedAttempt:
     """One attempt, whatever shape it came in."""
 
     question: str
@@ -45,7 +47,7 @@ class Told:
     answer: str | None
     answer_was_asked: bool = False
     failure: str = ""
-    """What failed in the program, where the row says so."""
+    """The infrastructure error that ended it, where the row names one."""
     usage: Usage = field(default_factory=Usage)
     timing: Timing = field(default_factory=Timing)
 
@@ -57,7 +59,7 @@ class Dialogue:
     messages: list[Message] = field(default_factory=list)
 
     def say(self, role: Role, text: str) -> int:
-        """Add words; return the number of the message that they are in."""
+        """Add a text; return the number of the message that it is in."""
         if self.messages and self.messages[-1].role is role:
             text = f"{self.messages.pop().content}\n{text}"
         self.messages.append(Message(role=role, content=text))
@@ -65,7 +67,7 @@ class Dialogue:
 
 
 def in_our_form(reply: str, code: str | None = None) -> str:
-    """A reply in the form that our agents speak and students learn: thought, ``Code:``, one closed block.
+    """A reply in the form that our agents write and students learn: thought, ``Code:``, one closed block.
 
     ``code``: what smolagents ran of the reply, where that is known. Replies with ``<code>`` tags, several blocks, bare
     code or JSON of thought and code are put into the form; a reply that has it stays, and so does one without code.
@@ -102,7 +104,7 @@ def step_of(
     usage: Usage | None = None,
     timing: Timing | None = None,
 ) -> Step:
-    """Facts of one step. ``error``: as smolagents told it to the model; ``ran``: some code was run."""
+    """Facts of one step. ``error``: as smolagents worded it for the model; ``ran``: some code was run."""
     problem = parse_reply(reply).problem
     if error is not None and PARSE_ERROR_MARK in error:
         problem = problem or ParseProblem.NO_CODE

@@ -1,50 +1,51 @@
-"""smolagents' memory as steps, as ``get_full_steps``, ``get_succinct_steps`` and ``RunResult.dict`` give it.
+"""smolagents memory logs: the steps that ``get_full_steps``, ``get_succinct_steps`` and ``RunResult.dict`` return.
 
-In: a row with steps of a ``CodeAgent``. Out: the conversation that the model had, and facts of its steps. Seen with
-versions 1.14, 1.22 and 1.26. A plan is read, not learnt: it answers another prompt than the agent's. Not here:
-memories of a ``ToolCallingAgent``, whose actions are not code, and of several runs in one.
+In: a row with steps of a ``CodeAgent``. Out: the conversation that the model had, and facts of its steps. Tested with
+versions 1.14, 1.22 and 1.26. A plan is not trained: it answers another prompt than the agent's. Not here: logs of a
+``ToolCallingAgent``, whose actions are not code, and logs of several runs.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
-from pydantic import JsonValue
-
-from understudy.curation.importing.rows import ForeignRole, ForeignRow, ForeignStep, text_of
-from understudy.curation.importing.told import (
+from understudy.curation.importing.foreign import ForeignRole, ForeignRow, ForeignStep, printed
+from understudy.curation.importing.normalised import (
     CARRY_OUT_PLAN,
     ENDS_OPEN,
+    INTERPRETER,
     NEW_TASK,
     STEP_LIMIT_MARK,
     Dialogue,
-    Told,
+    NormalisedAttempt,
     in_our_form,
     step_of,
 )
+from understudy.curation.importing.plain_text import not_plain_text
 from understudy.records import Role, Step, StopReason, Timing, Usage
 
-INTERPRETER = "python_interpreter"
 _NUDGE = (
     "Now let's retry: take care not to repeat previous errors! "
     "If you have retried several times, try a completely different approach.\n"
 )
 
 
-def read_memory(row: ForeignRow) -> Told:
-    """Raises ``ValueError`` for the memory of another kind of agent, or of several runs."""
+def read_memory_log(row: ForeignRow) -> NormalisedAttempt:
+    """Raises ``ValueError`` for the log of another kind of agent, or of several runs."""
     memory = row.steps or ()
     tasks = [step.task for step in memory if step.task is not None]
     if len(tasks) != 1:
         raise ValueError(f"expected the memory of one run, with one task; came {len(tasks)} tasks")
     actions = [step for step in memory if _is_action(step)]
+    for number, step in enumerate(memory):
+        if _is_action(step) and not _reply(step) and (step.tool_calls or step.code_action):
+            raise not_plain_text(f"a call without its reply in steps.{number}", "a reply for each action")
     said = [step for step in actions if _reply(step)]
     dialogue, steps = _conversation(memory, tasks[0], last=said[-1] if said else None)
     reason, failure = _stop(actions, steps)
     limit = actions[-1] if reason is StopReason.STEP_LIMIT else None
     answer = row.generated_answer if row.generated_answer is not None else _answer(row, actions, steps, limit)
-    return Told(
+    return NormalisedAttempt(
         question=row.question or tasks[0],
         messages=tuple(dialogue.messages),
         steps=tuple(steps),
@@ -100,7 +101,7 @@ def _is_action(step: ForeignStep) -> bool:
 
 
 def _reply(step: ForeignStep) -> str:
-    return text_of(step.model_output).strip()
+    return step.model_output.strip()
 
 
 def _system_prompt(memory: Sequence[ForeignStep]) -> str:
@@ -108,9 +109,9 @@ def _system_prompt(memory: Sequence[ForeignStep]) -> str:
     for step in memory:
         if step.system_prompt is not None:
             return step.system_prompt
-        given = step.model_input_messages or () if _is_action(step) else ()
-        if given and given[0].role is ForeignRole.SYSTEM:
-            return given[0].text
+        first = next(iter(step.model_input_messages), None) if _is_action(step) else None
+        if first is not None and first.role is ForeignRole.SYSTEM:
+            return first.text
     return ""
 
 
@@ -118,15 +119,13 @@ def _code(step: ForeignStep, number: int) -> str | None:
     """What was run of a step; None where its reply held no code."""
     if step.code_action is not None:
         return step.code_action
-    for call in step.tool_calls or ():
-        if call.function.name != INTERPRETER:
-            raise ValueError(
-                f"steps.{number - 1}: expected the memory of a CodeAgent, whose actions are code; "
-                f"came a call of {call.function.name!r}"
-            )
-        if isinstance(call.function.arguments, str):
-            return call.function.arguments
-    return None
+    code = None
+    for call in step.tool_calls:
+        if call.function.name != INTERPRETER or not isinstance(call.function.arguments, str):
+            came = f"a call of {call.function.name!r} in steps.{number - 1}"
+            raise not_plain_text(came, "the memory of a CodeAgent, whose actions are code")
+        code = call.function.arguments
+    return code
 
 
 def _stop(actions: Sequence[ForeignStep], steps: Sequence[Step]) -> tuple[StopReason, str]:
@@ -136,25 +135,18 @@ def _stop(actions: Sequence[ForeignStep], steps: Sequence[Step]) -> tuple[StopRe
         return StopReason.STEP_LIMIT, ""
     if steps and steps[-1].is_final:
         return StopReason.ANSWERED, ""
-    told = last.error.message if last is not None and last.error is not None else ENDS_OPEN
-    return StopReason.PROVIDER, told
+    error = last.error.message if last is not None and last.error is not None else ENDS_OPEN
+    return StopReason.PROVIDER, error
 
 
 def _answer(
     row: ForeignRow, actions: Sequence[ForeignStep], steps: Sequence[Step], limit: ForeignStep | None
 ) -> str | None:
     if row.output is not None:
-        return _as_text(row.output)
+        return row.output
     if limit is None and not (steps and steps[-1].is_final):
         return None
-    return _as_text(actions[-1].action_output)
-
-
-def _as_text(value: JsonValue) -> str | None:
-    """An answer as Python prints it; lists and mappings as JSON."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+    return printed(actions[-1].action_output)
 
 
 def _usage(step: ForeignStep) -> Usage:

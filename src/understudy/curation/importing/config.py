@@ -1,0 +1,46 @@
+"""Which trajectories are imported, and what their rows do not say of themselves.
+
+In: keys of a recipe. Out: an ``ImportConfig``. Not here: reading anything.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from understudy.records import Record, TaskKind
+
+
+class ImportConfig(Record):
+    """Trajectories that were made elsewhere, in one of the shapes that ``understudy.curation.importing`` names."""
+
+    path: Path | None = None
+    """A JSONL, JSON or Parquet file, plain or gzipped, or a folder of these or as ``datasets`` saved it."""
+    hub: str | None = None
+    """A data set on the Hugging Face Hub: ``owner/name``. It is given instead of ``path``."""
+    subset: str | None = None
+    """Configuration of the Hub data set, where it has several."""
+    revision: str | None = None
+    """Commit or tag of the Hub data set."""
+    split: str = ""
+    """Split of the folder or data set; empty: the only one."""
+    answer_kind: TaskKind = TaskKind.FACT
+    """What kind of answer the tasks want; it decides how attempts without a score are graded."""
+    agent: Literal["code_agent", "chain_of_thought"] = "code_agent"
+    """What the attempts are: an agent's, whose replies act by code, or chains of thought."""
+
+    @property
+    def label(self) -> str:
+        """Name of the data, which becomes ``Task.source``."""
+        return self.hub or (self.path.name.split(".")[0] if self.path else "")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.path is None) == (self.hub is None):
+            came = "neither" if self.path is None else "both"
+            raise ValueError(f"path, hub: expected one of them, {came} came")
+        if self.path is not None and (self.subset or self.revision):
+            raise ValueError("subset, revision: have a meaning for a Hub data set only; path is given")
+        return self
