@@ -102,6 +102,10 @@ class Group(Generic[PartT]):
         made: PartT = target(*own, *args, **named)
         return made
 
+    def part(self, kind: str) -> Any:
+        """The class or function that makes the parts of a kind. Raises ``TargetError``."""
+        return import_target(self.builtin[kind].part) if kind in self.builtin else self._target(kind)
+
     def version(self, config: PartConfig) -> str | None:
         """What names the behaviour of a user's kind: its ``version``, or a digest of its source file.
 

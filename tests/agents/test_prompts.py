@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from understudy.agents import (
     PromptRole,
     PromptSetName,
-    code_opening,
-    cot_opening,
+    code_messages,
+    cot_messages,
     parse_reply,
     prompt_set,
     prompts_hash,
@@ -32,8 +32,8 @@ def test_a_question_is_never_taken_for_a_template(question: str) -> None:
 @pytest.mark.parametrize("kind", TaskKind)
 def test_nothing_is_left_to_fill_in(name: PromptSetName, kind: TaskKind) -> None:
     task = TASK.model_copy(update={"kind": kind, "question": "Why?"})
-    openings = [code_opening(name, role, task, (TOOL,), ("math",)) for role in PromptRole]
-    openings += [cot_opening(name, task), cot_opening(name, task, "[1] A passage")]
+    openings = [code_messages(name, role, task, (TOOL,), ("math",)) for role in PromptRole]
+    openings += [cot_messages(name, task), cot_messages(name, task, "[1] A passage")]
     for system, user in openings:
         assert (system.role, user.role) == (Role.SYSTEM, Role.USER)
         for hole in ("{question}", "{tools}", "{imports}", "{passages}", "{first_thought}"):
@@ -42,8 +42,8 @@ def test_nothing_is_left_to_fill_in(name: PromptSetName, kind: TaskKind) -> None
 
 
 def test_the_students_opening_is_the_beginning_of_the_teachers() -> None:
-    teacher, _ = code_opening(PromptSetName.PAPER, PromptRole.TEACHER, TASK, (TOOL,), ("math", "sympy"))
-    student, _ = code_opening(PromptSetName.PAPER, PromptRole.STUDENT, TASK, (TOOL,), ("math", "sympy"))
+    teacher, _ = code_messages(PromptSetName.PAPER, PromptRole.TEACHER, TASK, (TOOL,), ("math", "sympy"))
+    student, _ = code_messages(PromptSetName.PAPER, PromptRole.STUDENT, TASK, (TOOL,), ("math", "sympy"))
     assert teacher.content.startswith(student.content)
     assert len(student.content) < len(teacher.content) / 4
     assert "def measure(what: str) -> float:" in student.content
@@ -53,11 +53,11 @@ def test_the_students_opening_is_the_beginning_of_the_teachers() -> None:
 
 def test_the_paper_asks_for_exact_boxed_answers() -> None:
     task = TASK.model_copy(update={"kind": TaskKind.MATH})
-    assert "\\boxed{" in code_opening(PromptSetName.PAPER, PromptRole.STUDENT, task, (), ())[1].content
+    assert "\\boxed{" in code_messages(PromptSetName.PAPER, PromptRole.STUDENT, task, (), ())[1].content
 
 
 def test_the_minimal_user_turn_is_the_question() -> None:
-    system, user = code_opening(PromptSetName.MINIMAL, PromptRole.STUDENT, TASK, (TOOL,), ())
+    system, user = code_messages(PromptSetName.MINIMAL, PromptRole.STUDENT, TASK, (TOOL,), ())
     assert (system.content, user.content) == ("Answer with thoughts and Python code.", TASK.question)
 
 

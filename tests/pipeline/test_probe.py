@@ -8,6 +8,7 @@ import pytest
 
 from tests.pipeline.test_walk import walk_quietly
 from tests.tiny_model import save_tiny_model
+from understudy.agents import RuntimeConfig
 from understudy.pipeline import RunDirectory
 from understudy.pipeline.props import Props
 from understudy.pipeline.trainings import acting_of
@@ -16,7 +17,7 @@ from understudy.records import StageKind
 from understudy.report.stage_files import read_curves
 from understudy.retrieval import MemoryConfig
 from understudy.runs import read_jsonl
-from understudy.training import ActionSpec, Probe, ProbeLine, TrainOrder
+from understudy.training import Probe, ProbeLine, TrainOrder
 from understudy.training.order import read_order
 
 RECIPE = """\
@@ -58,7 +59,7 @@ def test_a_walks_training_runs_the_replies_code(recipe_path: Path, tmp_path: Pat
     order = read_order(folder)
     assert isinstance(order, TrainOrder)
     corpus = MemoryConfig(corpus=run_dir / "corpus.jsonl")
-    assert order.acting == ActionSpec(sandbox=recipe.sandbox, tools=recipe.tools, retrieval=corpus)
+    assert order.acting == RuntimeConfig(sandbox=recipe.sandbox, tools=recipe.tools, retrieval=corpus)
     lines = list(read_jsonl(folder / "probe.jsonl", ProbeLine))
     assert [(line.step, line.code_runs_rate) for line in lines] == [(1, 0.0), (2, 0.0)], "four tokens are no code"
     record = RunDirectory(run_dir).read_stage(TRAIN)

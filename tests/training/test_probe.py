@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.training.conversations import example
+from understudy.agents import RuntimeConfig
 from understudy.retrieval import DenseConfig, HttpConfig, MemoryConfig, RetrievalConfig
 from understudy.runs import read_jsonl, write_jsonl
 from understudy.sandbox import Limits, SandboxConfig
 from understudy.tools import FunctionToolConfig, McpConfig, SearchConfig, ToolsConfig
-from understudy.training import ActionSpec, Method, Probe, ProbeLine, TrainConfig, train
+from understudy.training import Method, Probe, ProbeLine, TrainConfig, train
 from understudy.training.running import CodeRunner
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:transformers", "ignore::FutureWarning:trl")
@@ -61,19 +62,19 @@ def test_code_that_runs_with_the_recipes_tools_counts(corpus: MemoryConfig) -> N
         "web_search(3)",
         None,
     ]
-    with CodeRunner(ActionSpec(sandbox=SANDBOX, tools=SEARCH, retrieval=corpus)) as runner:
+    with CodeRunner(RuntimeConfig(sandbox=SANDBOX, tools=SEARCH, retrieval=corpus)) as runner:
         assert runner.code_runs_rate(codes) == pytest.approx(2 / 6)
         assert runner.code_runs_rate(codes[:2]) == 1.0
 
 
 def test_what_never_ends_is_ended_and_did_not_run() -> None:
     limits = Limits(wall_s=0.3, cpu_s=0.3)
-    with CodeRunner(ActionSpec(sandbox=SandboxConfig(preload=(), limits=limits))) as runner:
+    with CodeRunner(RuntimeConfig(sandbox=SandboxConfig(preload=(), limits=limits))) as runner:
         assert runner.code_runs_rate(["while True: pass", "1"]) == 0.5
 
 
 def test_replies_without_code_open_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    with CodeRunner(ActionSpec(tools=SEARCH)) as runner:
+    with CodeRunner(RuntimeConfig(tools=SEARCH)) as runner:
         assert runner.code_runs_rate([None, None]) == 0.0
     assert not caplog.records
 
@@ -81,16 +82,16 @@ def test_replies_without_code_open_nothing(caplog: pytest.LogCaptureFixture) -> 
 @pytest.mark.parametrize(
     ("spec", "code", "reason"),
     [
-        (ActionSpec(sandbox=SANDBOX, tools=SEARCH), "1", "needs a retriever"),
-        (ActionSpec(sandbox=SANDBOX, tools=function("nothing")), "1", "no function nothing"),
-        (ActionSpec(sandbox=SandboxConfig(preload=("no_such_module",))), "1", "no_such_module"),
-        (ActionSpec(sandbox=SANDBOX, tools=SEARCH, retrieval=NOWHERE), "web_search('Oslo')", "the search failed"),
-        (ActionSpec(sandbox=SANDBOX, tools=function("offline")), "offline()", "no route to the service"),
-        (ActionSpec(sandbox=SANDBOX, tools=function("slow", 0.2)), "slow('x')", "did not answer within"),
+        (RuntimeConfig(sandbox=SANDBOX, tools=SEARCH), "1", "needs a retriever"),
+        (RuntimeConfig(sandbox=SANDBOX, tools=function("nothing")), "1", "no function nothing"),
+        (RuntimeConfig(sandbox=SandboxConfig(preload=("no_such_module",))), "1", "no_such_module"),
+        (RuntimeConfig(sandbox=SANDBOX, tools=SEARCH, retrieval=NOWHERE), "web_search('Oslo')", "the search failed"),
+        (RuntimeConfig(sandbox=SANDBOX, tools=function("offline")), "offline()", "no route to the service"),
+        (RuntimeConfig(sandbox=SANDBOX, tools=function("slow", 0.2)), "slow('x')", "did not answer within"),
     ],
 )
 def test_a_failure_of_tools_or_sandbox_is_no_figure_and_is_told_once(
-    spec: ActionSpec, code: str, reason: str, caplog: pytest.LogCaptureFixture
+    spec: RuntimeConfig, code: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING), CodeRunner(spec) as runner:
         assert runner.code_runs_rate([code, None]) is None
@@ -100,15 +101,16 @@ def test_a_failure_of_tools_or_sandbox_is_no_figure_and_is_told_once(
 
 
 def test_a_tool_that_code_misuses_is_the_codes_fault() -> None:
-    with CodeRunner(ActionSpec(sandbox=SANDBOX, tools=function("picky"))) as runner:
+    with CodeRunner(RuntimeConfig(sandbox=SANDBOX, tools=function("picky"))) as runner:
         assert runner.code_runs_rate(["picky('a')", "picky(1)"]) == 0.5
 
 
 def test_what_costs_or_changes_something_is_not_light(corpus: MemoryConfig, tmp_path: Path) -> None:
     index: RetrievalConfig = DenseConfig(folder=tmp_path, corpus=tmp_path)
     server = ToolsConfig(search=None, mcp=(McpConfig(command=("server",)),))
-    light = [ActionSpec(), ActionSpec(tools=SEARCH, retrieval=corpus), ActionSpec(tools=SEARCH, retrieval=NOWHERE)]
-    heavy = [ActionSpec(tools=SEARCH, retrieval=index), ActionSpec(tools=function("picky")), ActionSpec(tools=server)]
+    light = [RuntimeConfig(), *(RuntimeConfig(tools=SEARCH, retrieval=each) for each in (corpus, NOWHERE))]
+    heavy = [RuntimeConfig(tools=each) for each in (function("picky"), server)]
+    heavy.append(RuntimeConfig(tools=SEARCH, retrieval=index))
     assert [spec.is_light for spec in light + heavy] == [True] * 3 + [False] * 3
 
 
@@ -122,7 +124,7 @@ def test_the_share_rises_as_the_student_learns_to_write_code(base: str, tmp_path
         n_threads=1,
         probe=Probe(every_steps=50, n_prompts=1, max_new_tokens=120),
     )
-    spec = ActionSpec(sandbox=SANDBOX)
+    spec = RuntimeConfig(sandbox=SANDBOX)
     (tmp_path / "out").mkdir()
     write_jsonl(
         tmp_path / "out" / "probe.jsonl", [ProbeLine(step=50, n_replies=1, parse_rate=0, stop_rate=0, mean_tokens=0)]

@@ -6,31 +6,32 @@ a record that says so and that is never graded. Prompts, the format and the vote
 tools that do harm when used as intended.
 """
 
-from understudy.agents.agent import Agent, AgentFacts
+from understudy.agents.agent import AGENTS, Agent, AgentConfig, AgentFacts
 from understudy.agents.config import (
-    AgentConfig,
     ChainOfThoughtConfig,
     CodeAgentConfig,
     PassagesConfig,
     SelfConsistencyConfig,
 )
 from understudy.agents.first_thought import FirstThoughtConfig, FirstThoughts, NoFirstThought, make_first_thoughts
-from understudy.agents.opening import open_agent
 from understudy.agents.parsing import STOP_STRINGS, ParsedReply, completed, parse_reply
 from understudy.agents.prompts import (
     PromptRole,
     PromptSetName,
-    code_opening,
-    cot_opening,
+    code_messages,
+    cot_messages,
     prompt_set,
     prompts_hash,
 )
+from understudy.agents.runtime import AgentRuntime, RuntimeConfig, behaviour_hash, open_agent
 
 __all__ = [
+    "AGENTS",
     "STOP_STRINGS",
     "Agent",
     "AgentConfig",
     "AgentFacts",
+    "AgentRuntime",
     "ChainOfThoughtConfig",
     "CodeAgentConfig",
     "FirstThoughtConfig",
@@ -40,10 +41,12 @@ __all__ = [
     "PassagesConfig",
     "PromptRole",
     "PromptSetName",
+    "RuntimeConfig",
     "SelfConsistencyConfig",
-    "code_opening",
+    "behaviour_hash",
+    "code_messages",
     "completed",
-    "cot_opening",
+    "cot_messages",
     "make_first_thoughts",
     "open_agent",
     "parse_reply",

@@ -1,11 +1,47 @@
-"""What an agent is: it turns a task into a trajectory, and says what it is made of."""
+"""What an agent is, and the kinds of agents that a recipe can name.
+
+In: what a recipe says about an agent. Out: an ``Agent``, which turns a task into a trajectory. Not here: how an agent
+is opened (``runtime.py``).
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from understudy.agents.config import AgentConfig
 from understudy.records import FirstThought, Record, Task, Trajectory
+from understudy.registry import Builtin, Group, PartConfig
+
+
+class Agent(Protocol):
+    """Solves tasks. Safe to call from many threads at once.
+
+    A user's class is called with its config (where it has a nested ``Config``), the opened model and an
+    ``AgentRuntime``. It needs ``solve``; ``facts`` is added where it has none. A static method
+    ``initial_messages(config, task, runtime)`` says how a student is prompted for a task; without it, a curation keeps
+    what the attempt's own model saw.
+    """
+
+    facts: AgentFacts
+
+    def solve(
+        self, task: Task, attempt: int = 0, seed: int = 0, first_thought: FirstThought | None = None
+    ) -> Trajectory:
+        """One attempt. A failing server or sandbox gives a trajectory that says so; nothing is raised for it."""
+        ...
+
+
+_HERE = "understudy.agents"
+AGENTS: Group[Agent] = Group(
+    "agents",
+    "turns a task into a trajectory",
+    {
+        "code_agent": Builtin(config=f"{_HERE}.config:CodeAgentConfig", part=f"{_HERE}.code_agent:CodeAgent"),
+        "chain_of_thought": Builtin(
+            config=f"{_HERE}.config:ChainOfThoughtConfig", part=f"{_HERE}.chain_of_thought:ChainOfThought"
+        ),
+    },
+)
+AgentConfig = Annotated[PartConfig, AGENTS]
 
 
 class AgentFacts(Record):
@@ -16,17 +52,6 @@ class AgentFacts(Record):
     is_program: bool = False
     """The model is a program: said wherever its figures are shown."""
     prompt_hash: str
+    """For a user's agent: its version, or a digest of its source."""
     tools: tuple[str, ...] = ()
     """Declarations, as the prompt shows them."""
-
-
-class Agent(Protocol):
-    """Solves tasks. Safe to call from many threads at once."""
-
-    facts: AgentFacts
-
-    def solve(
-        self, task: Task, attempt: int = 0, seed: int = 0, first_thought: FirstThought | None = None
-    ) -> Trajectory:
-        """One attempt. A failing server or sandbox gives a trajectory that says so; nothing is raised for it."""
-        ...

@@ -13,7 +13,9 @@ import time
 from understudy.agents.agent import AgentFacts
 from understudy.agents.config import ChainOfThoughtConfig
 from understudy.agents.history import AttemptFacts, History, total_usage
-from understudy.agents.prompts import cot_opening, prompts_hash
+from understudy.agents.initial_messages import NO_RETRIEVER, initial_cot_messages
+from understudy.agents.prompts import cot_messages, prompts_hash
+from understudy.agents.runtime import AgentRuntime
 from understudy.agents.self_consistency import Ballot, Election, elect, next_portion
 from understudy.grading import last_boxed
 from understudy.models import ContextFullError, Model, ProviderError, Request
@@ -22,6 +24,7 @@ from understudy.records import (
     Completion,
     FinishReason,
     FirstThought,
+    Message,
     Role,
     Step,
     StopReason,
@@ -29,9 +32,8 @@ from understudy.records import (
     Timing,
     Trajectory,
 )
-from understudy.retrieval import RetrievalError, Retriever
+from understudy.retrieval import RetrievalError
 from understudy.runs import derive_seed
-from understudy.tools import write_hits
 
 _MARKER = re.compile(r"(?:\banswer\s+is\b\s*:?|\banswer\s*:)[ \t*]*([^\n]+)", re.IGNORECASE)
 
@@ -39,13 +41,13 @@ _MARKER = re.compile(r"(?:\banswer\s+is\b\s*:?|\banswer\s*:)[ \t*]*([^\n]+)", re
 class ChainOfThought:
     """Answers by thinking aloud. Safe to call from many threads at once."""
 
-    def __init__(self, config: ChainOfThoughtConfig, model: Model, retriever: Retriever | None) -> None:
+    def __init__(self, config: ChainOfThoughtConfig, model: Model, runtime: AgentRuntime) -> None:
         """Raises ``ValueError`` where passages are wanted and there is no retriever."""
-        if config.passages is not None and retriever is None:
-            raise ValueError("agent.passages needs a retriever; name one under retrieval, or set passages to null")
+        if config.passages is not None and runtime.retriever is None:
+            raise ValueError(NO_RETRIEVER)
         self._config = config
         self._model = model
-        self._retriever = retriever
+        self._runtime = runtime
         self.facts = AgentFacts(
             agent=config,
             model=model.name,
@@ -62,20 +64,19 @@ class ChainOfThought:
     ) -> Trajectory:
         """One attempt at a task."""
         facts = AttemptFacts(task, attempt, self._config.kind, self._model.name, seed, self.facts.prompt_hash)
-        history = History(facts, list(cot_opening(self._config.prompts, task)))
+        history = History(facts, list(cot_messages(self._config.prompts, task)))
         try:
-            history.messages = list(cot_opening(self._config.prompts, task, self._passages(task)))
+            history.messages = list(self.initial_messages(self._config, task, self._runtime))
             return self._answer(history)
         except ContextFullError:
             return history.trajectory(StopReason.CONTEXT_FULL)
         except (ProviderError, RetrievalError) as error:
             return history.trajectory(StopReason.PROVIDER, error=error)
 
-    def _passages(self, task: Task) -> str | None:
-        config = self._config.passages
-        if config is None or self._retriever is None:
-            return None
-        return write_hits(self._retriever.search([task.question], config.k)[0], config.shape)
+    @staticmethod
+    def initial_messages(config: ChainOfThoughtConfig, task: Task, runtime: AgentRuntime) -> tuple[Message, ...]:
+        """How the model is prompted for a task. Raises ``RetrievalError``."""
+        return initial_cot_messages(config, task, runtime.retriever)
 
     def _answer(self, history: History) -> Trajectory:
         started = time.perf_counter()

@@ -9,22 +9,22 @@ words, parsing, the vote, isolation.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 
 from understudy.agents.agent import AgentFacts
-from understudy.agents.coming_episode import ComingEpisode
 from understudy.agents.config import CodeAgentConfig
 from understudy.agents.history import AttemptFacts, History
+from understudy.agents.initial_messages import initial_code_messages, prefill_of
 from understudy.agents.observations import observe_execution, observe_problem
-from understudy.agents.parsing import STOP_STRINGS, THOUGHT_LABEL
-from understudy.agents.prompts import code_opening, fill, prompt_set, prompts_hash
+from understudy.agents.parsing import STOP_STRINGS
+from understudy.agents.prestarted_episode import PrestartedEpisode
+from understudy.agents.prompts import prompt_set, prompts_hash
+from understudy.agents.runtime import AgentRuntime
 from understudy.agents.sampling import Drawn, Sampler, complete
 from understudy.models import ContextFullError, Model, ProviderError, Request
 from understudy.records import (
     FirstThought,
-    PrefixDelivery,
-    PrefixMode,
+    Message,
     Role,
     Step,
     StopReason,
@@ -33,49 +33,39 @@ from understudy.records import (
     Trajectory,
 )
 from understudy.runs import derive_seed
-from understudy.sandbox import Execution, HostFunction, Sandbox, SandboxError
-from understudy.tools import Tool, ToolDownError
-
-
-@dataclass(frozen=True, slots=True)
-class _Opening:
-    """How the first step begins, beyond system prompt and question."""
-
-    mode: PrefixMode
-    delivery: PrefixDelivery | None = None
-    addition: str = ""
-    """To the user turn."""
-    given: str = ""
-    """Put in the model's mouth."""
+from understudy.sandbox import Execution, HostFunction, SandboxError
+from understudy.tools import ToolDownError
 
 
 class CodeAgent:
     """Solves tasks by writing Python. Safe to call from many threads at once."""
 
-    def __init__(self, config: CodeAgentConfig, model: Model, sandbox: Sandbox, tools: tuple[Tool, ...]) -> None:
+    def __init__(self, config: CodeAgentConfig, model: Model, runtime: AgentRuntime) -> None:
         self._config = config
         self._model = model
-        self._sandbox = sandbox
-        self._tools = tools
+        self._runtime = runtime
+        self._sandbox = runtime.sandbox
         self._prompts = prompt_set(config.prompts)
-        self._functions = {tool.name: HostFunction(tool, pure=tool.pure) for tool in tools}
+        self._functions = {tool.name: HostFunction(tool, pure=tool.pure) for tool in runtime.tools}
         self._sampler = Sampler(config, model)
         self.facts = AgentFacts(
             agent=config,
             model=model.name,
             is_program=model.is_program,
             prompt_hash=prompts_hash(config.prompts),
-            tools=tuple(tool.declaration() for tool in tools),
+            tools=tuple(tool.declaration() for tool in runtime.tools),
         )
 
     def solve(
         self, task: Task, attempt: int = 0, seed: int = 0, first_thought: FirstThought | None = None
     ) -> Trajectory:
         """One attempt at a task. ``seed``: the attempt's own, see ``understudy.rollouts``."""
-        history = self._begin(task, attempt, seed)
+        config = self._config
+        facts = AttemptFacts(task, attempt, config.kind, self._model.name, seed, self.facts.prompt_hash)
+        history = History(facts, list(self.initial_messages(config, task, self._runtime)))
         try:
-            given = self._open(history, first_thought)
-            with ComingEpisode(partial(self._sandbox.episode, self._functions, seed)) as episode:
+            given = self._prefill(history, first_thought)
+            with PrestartedEpisode(partial(self._sandbox.episode, self._functions, seed)) as episode:
                 return self._run(history, episode, given)
         except ContextFullError:
             return history.trajectory(StopReason.CONTEXT_FULL)
@@ -86,39 +76,20 @@ class CodeAgent:
         except SandboxError as error:
             return history.trajectory(StopReason.SANDBOX, error=error)
 
-    def _begin(self, task: Task, attempt: int, seed: int) -> History:
-        config = self._config
-        opening = code_opening(config.prompts, config.role, task, self._tools, self._sandbox.config.imports)
-        facts = AttemptFacts(task, attempt, config.kind, self._model.name, seed, self.facts.prompt_hash)
-        return History(facts, list(opening))
+    @staticmethod
+    def initial_messages(config: CodeAgentConfig, task: Task, runtime: AgentRuntime) -> tuple[Message, ...]:
+        """How the model is prompted for a task."""
+        return initial_code_messages(config, task, runtime.tools, runtime.sandbox_config.imports)
 
-    def _open(self, history: History, first_thought: FirstThought | None) -> str:
-        """Give the first step what the recipe says; return what is put in the model's mouth.
+    def _prefill(self, history: History, first_thought: FirstThought | None) -> str:
+        """Give the first step what the recipe says, record it, and return the beginning of the reply."""
+        prefill = prefill_of(self._config, self._model, first_thought)
+        history.set_prefix(prefill.mode, prefill.delivery)
+        if prefill.addition:
+            history.add_to_question(prefill.addition)
+        return prefill.text
 
-        A task without a first thought begins without one, and its record says so.
-        """
-        opening = self._opening(first_thought)
-        history.set_prefix(opening.mode, opening.delivery)
-        if opening.addition:
-            history.add_to_question(opening.addition)
-        return opening.given
-
-    def _opening(self, first_thought: FirstThought | None) -> _Opening:
-        """A task without a first thought begins without one, and its record says so."""
-        mode = self._config.prefix_mode
-        if mode is PrefixMode.QUESTION:
-            return _Opening(mode, addition=self._prompts.question)
-        if mode is PrefixMode.NONE or first_thought is None:
-            return _Opening(PrefixMode.NONE)
-        if mode is PrefixMode.PLAN:
-            return _Opening(mode, addition=fill(self._prompts.plan, first_thought=first_thought.text))
-        given = f"{THOUGHT_LABEL} {first_thought.text}"
-        delivery = self._model.prefix_delivery
-        if delivery is PrefixDelivery.INSTRUCTED:
-            return _Opening(mode, delivery, addition=fill(self._prompts.instructed, first_thought=given))
-        return _Opening(mode, delivery, given=given)
-
-    def _run(self, history: History, episode: ComingEpisode, given: str) -> Trajectory:
+    def _run(self, history: History, episode: PrestartedEpisode, given: str) -> Trajectory:
         for number in range(self._config.max_steps):
             answer = self._step(history, episode, number, given if number == 0 else "")
             if answer is not None:
@@ -130,7 +101,7 @@ class CodeAgent:
             return history.trajectory(StopReason.STEP_LIMIT, self._ask_answer(history), was_asked=True)
         return history.trajectory(StopReason.STEP_LIMIT)
 
-    def _step(self, history: History, episode: ComingEpisode, number: int, given: str) -> str | None:
+    def _step(self, history: History, episode: PrestartedEpisode, number: int, given: str) -> str | None:
         """Think, act, observe. Returns the answer where the code gave one."""
         seed = derive_seed(history.facts.seed, "step", number)
         drawn = self._sampler.draw(tuple(history.messages), episode, seed, given)

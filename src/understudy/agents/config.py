@@ -8,6 +8,7 @@ from pydantic import Field
 
 from understudy.agents.prompts import PromptRole, PromptSetName
 from understudy.records import PrefixMode, Record
+from understudy.registry import PartConfig
 from understudy.tools import SearchShape
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -25,7 +26,7 @@ class SelfConsistencyConfig(Record):
     """Ask in portions, and stop as soon as the candidates that are missing cannot change the vote."""
 
 
-class CodeAgentConfig(Record):
+class CodeAgentConfig(PartConfig):
     """An agent that acts by writing Python."""
 
     kind: Literal["code_agent"] = "code_agent"
@@ -54,7 +55,7 @@ class PassagesConfig(Record):
     shape: SearchShape = SearchShape.FULL
 
 
-class ChainOfThoughtConfig(Record):
+class ChainOfThoughtConfig(PartConfig):
     """The rival: one reply that thinks step by step, without tools."""
 
     kind: Literal["chain_of_thought"] = "chain_of_thought"
@@ -66,6 +67,3 @@ class ChainOfThoughtConfig(Record):
     """Passages found with the question as the query; None for the question alone."""
     self_consistency: SelfConsistencyConfig | None = None
     """Vote over the answers of several samples."""
-
-
-AgentConfig = Annotated[CodeAgentConfig | ChainOfThoughtConfig, Field(discriminator="kind")]

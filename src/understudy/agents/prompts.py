@@ -1,6 +1,6 @@
 """Prompts with types: which texts an agent uses, filled in, and a hash of them that every record names.
 
-In: the texts of ``prompt_texts.py``. Out: opening messages, observation texts. The opening of every conversation is
+In: the texts of ``prompt_texts.py``. Out: initial messages, observation texts. Every conversation begins with
 one system and one user message; all that follows is independent of whether the prompt was the teacher's or the
 student's, so training on a teacher's trajectory means putting another opening before it.
 """
@@ -135,7 +135,7 @@ def prompts_hash(name: PromptSetName) -> str:
     return digest(_SETS[name])
 
 
-def code_opening(
+def code_messages(
     name: PromptSetName, role: PromptRole, task: Task, tools: tuple[Tool, ...], imports: tuple[str, ...]
 ) -> tuple[Message, Message]:
     """System and user message of a code agent. ``imports``: what the code may import, for the teacher's rules."""
@@ -147,7 +147,7 @@ def code_opening(
     )
 
 
-def cot_opening(name: PromptSetName, task: Task, passages: str | None = None) -> tuple[Message, Message]:
+def cot_messages(name: PromptSetName, task: Task, passages: str | None = None) -> tuple[Message, Message]:
     """System and user message of a chain of thought; ``passages``: text of what retrieval found, None without."""
     prompts = _SETS[name]
     template = prompts.cot_user[task.kind] if passages is None else prompts.rag_user[task.kind]

@@ -10,10 +10,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from understudy.agents.coming_episode import ComingEpisode
 from understudy.agents.config import CodeAgentConfig, SelfConsistencyConfig
 from understudy.agents.history import total_usage
 from understudy.agents.parsing import STOP_STRINGS, ParsedReply, completed, parse_reply
+from understudy.agents.prestarted_episode import PrestartedEpisode
 from understudy.agents.self_consistency import Ballot, elect, next_portion, outcome_of
 from understudy.models import Model, Request
 from understudy.models.stopping import cut_completion
@@ -82,7 +82,7 @@ class Sampler:
         self._config = config
         self._model = model
 
-    def draw(self, messages: tuple[Message, ...], episode: ComingEpisode, seed: int, given: str = "") -> Drawn:
+    def draw(self, messages: tuple[Message, ...], episode: PrestartedEpisode, seed: int, given: str = "") -> Drawn:
         """The step's reply, run. ``given``: the beginning of the reply, which the model continues.
 
         Raises what the model and the sandbox raise.
@@ -102,7 +102,7 @@ class Sampler:
             return self._draw_one(request, episode, given)
         return self._draw_by_vote(request, episode, given, self._config.self_consistency)
 
-    def _draw_one(self, request: Request, episode: ComingEpisode, given: str) -> Drawn:
+    def _draw_one(self, request: Request, episode: PrestartedEpisode, given: str) -> Drawn:
         started = time.perf_counter()
         (completion,) = complete(self._model, request)
         answered = time.perf_counter()
@@ -112,7 +112,7 @@ class Sampler:
         return Drawn(content, reply, execution, completion.usage, timing, completion.cut_at, completion.mean_logprob)
 
     def _draw_by_vote(
-        self, request: Request, episode: ComingEpisode, given: str, config: SelfConsistencyConfig
+        self, request: Request, episode: PrestartedEpisode, given: str, config: SelfConsistencyConfig
     ) -> Drawn:
         request = replace(request, temperature=config.temperature, top_p=config.top_p, logprobs=True)
         tries: list[_Try] = []
@@ -161,7 +161,7 @@ def _read(given: str, completion: Completion) -> tuple[str, ParsedReply]:
 
 
 def _run_all(
-    completions: tuple[Completion, ...], episode: ComingEpisode, given: str, *, keep_earlier: bool
+    completions: tuple[Completion, ...], episode: PrestartedEpisode, given: str, *, keep_earlier: bool
 ) -> list[_Try]:
     read = [_read(given, completion) for completion in completions]
     codes = [reply.code for _, reply in read if reply.code is not None]

@@ -21,8 +21,8 @@ from understudy.records import Dropped, DropReason, Example, Message, Score, Tas
 
 Attempt = tuple[Trajectory, Score | None] | tuple[Trajectory, Score | None, str]
 """A trajectory, its score, and where there are several the stage that it lies in: ids are unique within one."""
-Opening = Callable[[Trajectory], tuple[Message, ...]]
-"""What the student sees before its first reply, for the task of a trajectory."""
+Opening = Callable[[Trajectory], tuple[Message, ...] | None]
+"""What the student sees before its first reply, for the task of a trajectory; None: what the teacher saw."""
 
 
 @dataclass(frozen=True, slots=True)

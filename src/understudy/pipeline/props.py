@@ -12,22 +12,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from understudy.agents import Agent, CodeAgentConfig, open_agent
+from understudy.agents import Agent, AgentRuntime, RuntimeConfig
 from understudy.grading import Grader, open_grader
 from understudy.models import LocalConfig, Model, ModelConfig, OpenAIChatConfig, open_model
-from understudy.pipeline.openings import opening_of
 from understudy.pipeline.run_directory import RunDirectory
 from understudy.recipe import Recipe, StageRef, trained
 from understudy.records import Message, StageKind, Task
-from understudy.retrieval import MemoryConfig, RetrievalConfig, Retriever, open_retriever
+from understudy.retrieval import MemoryConfig, RetrievalConfig
 from understudy.rollouts import AgentSpec, Engine
 from understudy.runs import write_atomic
-from understudy.sandbox import Sandbox, open_sandbox
 from understudy.tasks import combine_task_sets, load_tasks
 from understudy.tasks.config import TOY
 from understudy.tasks.toy import RECIPES_WORLD, toy_passages
-from understudy.tools import Tool, ToolsConfig, open_tools
-from understudy.training import ActionSpec, read_card
+from understudy.tools import ToolsConfig
+from understudy.training import read_card
 
 
 class Props:
@@ -39,9 +37,7 @@ class Props:
         self.quiet = quiet
         self._open = contextlib.ExitStack()
         self._tasks: dict[str, tuple[Task, ...]] = {}
-        self._sandbox: Sandbox | None = None
-        self._retriever: Retriever | None = None
-        self._tools: tuple[Tool, ...] | None = None
+        self._runtime: AgentRuntime | None = None
         self._grader: Grader | None = None
 
     def __enter__(self) -> Self:
@@ -67,27 +63,18 @@ class Props:
         """An agent of the recipe, played by a model of it; for Ray, what each worker makes its own agent of."""
         config = self.recipe.agents[agent]
         if engine is Engine.RAY:
-            yield AgentSpec(
-                agent=config,
-                model=self.model_config(model),
-                tools=self._tools_config(),
-                sandbox=self.recipe.sandbox,
-                retrieval=self._retrieval_config(),
-            )
+            yield AgentSpec(agent=config, model=self.model_config(model), **dict(self.acting()))
             return
         with contextlib.closing(open_model(self.model_config(model))) as opened:
             yield self.play(agent, opened)
 
     def play(self, agent: str, model: Model) -> Agent:
         """An agent of the recipe, played by an opened model."""
-        config = self.recipe.agents[agent]
-        sandbox = self.sandbox() if isinstance(config, CodeAgentConfig) else None
-        return open_agent(config, model, sandbox, self.tools(), self.retriever())
+        return self.runtime().open_agent(self.recipe.agents[agent], model)
 
-    def opening(self, agent: str, task: Task) -> tuple[Message, ...]:
-        """What an agent of the recipe shows its model first."""
-        imports = self.recipe.sandbox.imports
-        return opening_of(self.recipe.agents[agent], task, self.tools(), imports, self.retriever())
+    def opening(self, agent: str, task: Task) -> tuple[Message, ...] | None:
+        """What an agent of the recipe shows its model first; None where a user's agent does not say it."""
+        return self.runtime().initial_messages(self.recipe.agents[agent], task)
 
     def model_config(self, name: str) -> ModelConfig:
         """What ``name`` refers to, a checkpoint of this run included."""
@@ -133,28 +120,17 @@ class Props:
         config = self.model_config(name)
         return config if isinstance(config, OpenAIChatConfig) else self.weights(name)
 
-    def sandbox(self) -> Sandbox:
-        if self._sandbox is None:
-            self._sandbox = self._open.enter_context(open_sandbox(self.recipe.sandbox))
-        return self._sandbox
+    def runtime(self) -> AgentRuntime:
+        """What the recipe's agents run on."""
+        if self._runtime is None:
+            self._runtime = self._open.enter_context(AgentRuntime(self.acting()))
+        return self._runtime
 
-    def retriever(self) -> Retriever | None:
-        """The search engine; None where the recipe names none."""
-        config = self._retrieval_config()
-        if self._retriever is None and config is not None:
-            self._retriever = open_retriever(config)
-            self._open.callback(self._retriever.close)
-        return self._retriever
-
-    def tools(self) -> tuple[Tool, ...]:
-        """What the agents' code may call."""
-        if self._tools is None:
-            self._tools = self._open.enter_context(open_tools(self._tools_config(), self.retriever()))
-        return self._tools
-
-    def acting(self) -> ActionSpec:
-        """What running an agent's code needs, for a process of its own."""
-        return ActionSpec(sandbox=self.recipe.sandbox, tools=self._tools_config(), retrieval=self._retrieval_config())
+    def acting(self) -> RuntimeConfig:
+        """The same as a record, for a process of its own."""
+        return RuntimeConfig(
+            sandbox=self.recipe.sandbox, tools=self._tools_config(), retrieval=self._retrieval_config()
+        )
 
     def _tools_config(self) -> ToolsConfig:
         if self.recipe.retrieval is None:

@@ -83,8 +83,9 @@ def _open_repair(props: Props, stage: RepairStage, stack: ExitStack) -> Callable
         task = wrong[0].task
 
         def reopen(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-            n_opening = len(props.opening(rollout.agent, task))
-            return (*props.opening(stage.teacher_agent or rollout.agent, task), *messages[n_opening:])
+            students = props.opening(rollout.agent, task)
+            teachers = props.opening(stage.teacher_agent or rollout.agent, task)
+            return messages if students is None or teachers is None else (*teachers, *messages[len(students) :])
 
         def agent_with(model: Model) -> Agent:
             return props.play(rollout.agent, model)

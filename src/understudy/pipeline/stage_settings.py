@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from understudy.agents import PromptSetName, prompts_hash
+from understudy.agents import behaviour_hash
 from understudy.recipe import PublishedStage, Recipe, StageRef
 from understudy.records import Record, StageKind
 from understudy.runs import digest
@@ -100,7 +100,7 @@ def _stage_props(recipe: Recipe, model: str, agent: str, tasks: tuple[str, ...])
 
 
 def _prompts_of(recipe: Recipe, agent: str) -> str:
-    return prompts_hash(PromptSetName(recipe.agents[agent].prompts))
+    return behaviour_hash(recipe.agents[agent])
 
 
 def _model(recipe: Recipe, name: str) -> JsonValue:

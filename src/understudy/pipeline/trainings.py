@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
 
+from understudy.agents import RuntimeConfig
 from understudy.parallel import Progress
 from understudy.pipeline.attempts import Counts, StageFailedError
 from understudy.pipeline.props import Props
@@ -22,7 +23,6 @@ from understudy.recipe import StageRef
 from understudy.records import StageKind
 from understudy.runs import read_jsonl, write_atomic
 from understudy.training import (
-    ActionSpec,
     LogLine,
     OnPolicyConfig,
     OnPolicyOrder,
@@ -108,7 +108,7 @@ def _order(props: Props, ref: StageRef) -> TrainOrder | OnPolicyOrder:
     )
 
 
-def acting_of(props: Props, probe: Probe | None) -> ActionSpec | None:
+def acting_of(props: Props, probe: Probe | None) -> RuntimeConfig | None:
     """With what a training's probe runs code; what is not light, only where it is asked for."""
     if probe is None or probe.run_code is False:
         return None

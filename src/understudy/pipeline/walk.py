@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from understudy.agents import PromptSetName, prompts_hash
+from understudy.agents import behaviour_hash
 from understudy.evaluation import Graded, compare_all
 from understudy.pipeline.attempts import Counts, read_graded
 from understudy.pipeline.machine import commit_of, describe_machine, installed_versions
@@ -219,13 +219,13 @@ def _write_manifest(recipe: Recipe, directory: RunDirectory) -> None:
         created = directory.read_manifest().created
     except FileNotFoundError:
         created = now()
-    sets = sorted({PromptSetName(agent.prompts) for agent in recipe.agents.values()})
+    hashes = sorted({behaviour_hash(agent) for agent in recipe.agents.values()})
     directory.write_manifest(
         Manifest(
             name=recipe.name,
             recipe=json.loads(recipe.model_dump_json()),
             seed=recipe.seed,
-            prompts_hash=digest([*(prompts_hash(name) for name in sets), JUDGE_SYSTEM]),
+            prompts_hash=digest([*hashes, JUDGE_SYSTEM]),
             created=created,
             commit=commit_of(Path(__file__).parent),
             versions=installed_versions(),

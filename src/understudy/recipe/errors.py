@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from understudy.registry import Group
+
 if TYPE_CHECKING:
     from understudy.recipe.text import RecipeText
 
@@ -118,7 +120,8 @@ def _model_at(key: Key, data: object, model: type[BaseModel]) -> type[BaseModel]
 def _type_below(kind: object, part: str) -> object:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         field = kind.model_fields.get(part)
-        return None if field is None else field.annotation
+        groups = (mark for mark in field.metadata if isinstance(mark, Group)) if field else ()
+        return next(groups, None if field is None else field.annotation)
     if get_origin(kind) is dict:
         return get_args(kind)[1]
     if get_origin(kind) in (list, tuple):
@@ -129,7 +132,10 @@ def _type_below(kind: object, part: str) -> object:
 def _choose(kind: object, place: object) -> object:
     """Take annotations off, and of a union the member that the mapping's ``kind`` names."""
     while get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
+        kind = next((mark for mark in get_args(kind)[1:] if isinstance(mark, Group)), get_args(kind)[0])
+    if isinstance(kind, Group):
+        tag = place.get("kind") if isinstance(place, dict) else place
+        return kind.config_class(tag) if isinstance(tag, str) else None
     if get_origin(kind) in (Union, UnionType):
         members = [_choose(member, place) for member in get_args(kind) if member is not type(None)]
         models = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]

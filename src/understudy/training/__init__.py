@@ -19,12 +19,10 @@ from understudy.training.config import (
 from understudy.training.encoding import NothingToTrainError, TokenCounts, TrainSequence, encode
 from understudy.training.on_policy import Divergence, OnPolicyConfig, TokenizersDifferError, distil_on_policy
 from understudy.training.order import OnPolicyOrder, TrainOrder
-from understudy.training.running import ActionSpec
 from understudy.training.summary import LogLine, ProbeLine, StudentCard, TrainSummary
 from understudy.training.training import train
 
 __all__ = [
-    "ActionSpec",
     "Attention",
     "Divergence",
     "Dtype",

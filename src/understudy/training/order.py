@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from understudy.agents import RuntimeConfig
 from understudy.models import OpenAIChatConfig
 from understudy.records import Record
 from understudy.training.config import TrainConfig
 from understudy.training.on_policy import OnPolicyConfig, distil_on_policy
-from understudy.training.running import ActionSpec
 from understudy.training.training import train
 
 
@@ -26,7 +26,7 @@ class TrainOrder(Record):
     base: str
     """Folder or Hub id."""
     config: TrainConfig
-    acting: ActionSpec | None = None
+    acting: RuntimeConfig | None = None
     """With what the code of probed replies is run."""
 
     def carry_out(self, folder: Path) -> None:

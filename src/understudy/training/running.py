@@ -10,15 +10,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from understudy.records import ExecutionStatus, Record
-from understudy.retrieval import HttpConfig, MemoryConfig, RetrievalConfig, RetrievalError, open_retriever
-from understudy.sandbox import HostFunction, Sandbox, SandboxConfig, SandboxError, open_sandbox
-from understudy.tools import Tool, ToolError, ToolsConfig, open_tools
+from understudy.agents import AgentRuntime, RuntimeConfig
+from understudy.records import ExecutionStatus
+from understudy.retrieval import RetrievalError
+from understudy.sandbox import HostFunction, Sandbox, SandboxError
+from understudy.tools import Tool, ToolError
 
 MAX_CODE_S = 5.0
 """CPU and wall seconds of one reply's code, where the recipe does not allow less."""
@@ -27,26 +27,14 @@ MAX_TOOL_S = 10.0
 _LOG = logging.getLogger(__name__)
 
 
-class ActionSpec(Record):
-    """What running the code of an agent needs, as one record that can be sent to another process."""
-
-    sandbox: SandboxConfig = SandboxConfig()
-    tools: ToolsConfig = ToolsConfig(search=None)
-    retrieval: RetrievalConfig | None = None
-
-    @property
-    def is_light(self) -> bool:
-        """Opening it costs next to nothing and calling it changes nothing: search in memory, by URL or none, alone."""
-        has_light_search = self.retrieval is None or isinstance(self.retrieval, HttpConfig | MemoryConfig)
-        return has_light_search and not self.tools.functions and not self.tools.mcp
-
-
 class CodeRunner:
     """Runs code in fresh episodes. Opens what it needs when there is code for the first time."""
 
-    def __init__(self, spec: ActionSpec) -> None:
-        self._spec = spec
-        self._open = ExitStack()
+    def __init__(self, config: RuntimeConfig) -> None:
+        limits = config.sandbox.limits
+        shorter = {"cpu_s": min(limits.cpu_s, MAX_CODE_S), "wall_s": min(limits.wall_s, MAX_CODE_S)}
+        sandbox = config.sandbox.model_copy(update={"limits": limits.model_copy(update=shorter)})
+        self._runtime = AgentRuntime(config.model_copy(update={"sandbox": sandbox}))
         self._sandbox: Sandbox | None = None
         self._functions: dict[str, HostFunction] = {}
         self._cannot_open = False
@@ -75,7 +63,7 @@ class CodeRunner:
     def close(self) -> None:
         """Close sandbox and tools. Never raises."""
         try:
-            self._open.close()
+            self._runtime.close()
         except Exception as error:  # as above
             self._complain(error)
 
@@ -92,15 +80,9 @@ class CodeRunner:
             return episode.run(code).status is ExecutionStatus.OK
 
     def _opened(self) -> Sandbox:
-        retriever = None
-        if self._spec.retrieval is not None:
-            retriever = self._open.enter_context(closing(open_retriever(self._spec.retrieval)))
-        tools = self._open.enter_context(open_tools(self._spec.tools, retriever))
+        tools = self._runtime.tools
         self._functions = {tool.name: HostFunction(_told_apart(tool), pure=tool.pure) for tool in tools}
-        limits = self._spec.sandbox.limits
-        shorter = {"cpu_s": min(limits.cpu_s, MAX_CODE_S), "wall_s": min(limits.wall_s, MAX_CODE_S)}
-        config = self._spec.sandbox.model_copy(update={"limits": limits.model_copy(update=shorter)})
-        return self._open.enter_context(open_sandbox(config))
+        return self._runtime.sandbox
 
     def _complain(self, error: Exception) -> None:
         if not self._has_complained:

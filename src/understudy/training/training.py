@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from understudy.agents import RuntimeConfig
 from understudy.parallel import Progress
 from understudy.records import Example
 from understudy.runs import digest, read_jsonl, read_user_jsonl, write_atomic
@@ -26,7 +27,7 @@ from understudy.training.encoding import TokenCounts, TrainSequence, encode
 from understudy.training.layout import RowPass, passes_of
 from understudy.training.loading import adapter_settings, load_base, load_tokenizer, torch_threads
 from understudy.training.plan import steps_of
-from understudy.training.running import ActionSpec, CodeRunner
+from understudy.training.running import CodeRunner
 from understudy.training.summary import LogLine, StudentCard, TrainSummary
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def train(
     base: str,
     out_dir: Path,
     *,
-    acting: ActionSpec | None = None,
+    acting: RuntimeConfig | None = None,
     quiet: bool = False,
 ) -> TrainSummary:
     """Train ``base`` (folder or Hub id) on the examples of a file; return what it came to.
@@ -91,7 +92,7 @@ def train(
         return _train(job, identity, acting, quiet)
 
 
-def _train(job: _Job, identity: str, acting: ActionSpec | None, quiet: bool) -> TrainSummary:
+def _train(job: _Job, identity: str, acting: RuntimeConfig | None, quiet: bool) -> TrainSummary:
     from understudy.training.watch import Watch, last_whole_checkpoint
 
     tokenizer = load_tokenizer(job.base)

@@ -1,7 +1,7 @@
-"""An episode that is born while the model thinks.
+"""An episode that starts while the model writes its first reply.
 
-In: a sandbox's way to make an episode. Out: the episode, once code has to run. Births queue at the sandbox: with many
-attempts in flight they would otherwise stand between each attempt and its first request.
+In: a sandbox's way to start an episode. Out: the episode, once code has to run. Starts queue at the sandbox: with many
+attempts in flight they would otherwise delay each attempt's first request.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Self
 from understudy.sandbox import Episode
 
 
-class ComingEpisode:
-    """A context manager; leaving it waits for the birth and ends the episode."""
+class PrestartedEpisode:
+    """A context manager; leaving it waits for the start and ends the episode."""
 
-    def __init__(self, make: Callable[[], Episode]) -> None:
-        self._make = make
+    def __init__(self, start: Callable[[], Episode]) -> None:
+        self._start_episode = start
         self._episode: Episode | None = None
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._bear, name="episode-birth", daemon=True)
+        self._thread = threading.Thread(target=self._start, name="episode-start", daemon=True)
 
     def get(self) -> Episode:
-        """The episode, as soon as it is there. Raises what its birth raised."""
+        """The episode, as soon as it has started. Raises what its start raised."""
         self._thread.join()
         if self._episode is None:
-            raise self._error or RuntimeError("the episode's birth ended without an episode")
+            raise self._error or RuntimeError("starting the episode gave no episode")
         return self._episode
 
     def __enter__(self) -> Self:
@@ -41,8 +41,8 @@ class ComingEpisode:
         if self._episode is not None:
             self._episode.close()
 
-    def _bear(self) -> None:
+    def _start(self) -> None:
         try:
-            self._episode = self._make()
+            self._episode = self._start_episode()
         except Exception as error:  # raised again, in the thread that wants the episode
             self._error = error

@@ -1,0 +1,69 @@
+"""The messages that a conversation opens with, and what its first step is given of a first thought.
+
+In: an agent's config, a task, the tools. Out: one system and one user message, the same in acting and in training; how
+a first thought is delivered. Not here: the words (``prompts.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from understudy.agents.config import ChainOfThoughtConfig, CodeAgentConfig
+from understudy.agents.parsing import THOUGHT_LABEL
+from understudy.agents.prompts import code_messages, cot_messages, fill, prompt_set
+from understudy.models import Model
+from understudy.records import FirstThought, Message, PrefixDelivery, PrefixMode, Task
+from understudy.retrieval import Retriever
+from understudy.tools import Tool, write_hits
+
+NO_RETRIEVER = "agent.passages needs a retriever; name one under retrieval, or set passages to null"
+
+
+def initial_code_messages(
+    config: CodeAgentConfig, task: Task, tools: tuple[Tool, ...], imports: tuple[str, ...]
+) -> tuple[Message, ...]:
+    """How a code agent is prompted. ``imports``: what its code may import."""
+    return code_messages(config.prompts, config.role, task, tools, imports)
+
+
+def initial_cot_messages(config: ChainOfThoughtConfig, task: Task, retriever: Retriever | None) -> tuple[Message, ...]:
+    """How a chain of thought is prompted, retrieved passages included. Raises what the search raises."""
+    passages = None
+    if config.passages is not None:
+        if retriever is None:
+            raise ValueError(NO_RETRIEVER)
+        hits = retriever.search([task.question], config.passages.k)[0]
+        passages = write_hits(hits, config.passages.shape)
+    return cot_messages(config.prompts, task, passages)
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """How the first step begins, beyond the initial messages."""
+
+    mode: PrefixMode
+    delivery: PrefixDelivery | None = None
+    addition: str = ""
+    """To the user message."""
+    text: str = ""
+    """The beginning of the reply, which the model continues."""
+
+
+def prefill_of(config: CodeAgentConfig, model: Model, first_thought: FirstThought | None) -> Prefill:
+    """What the first step is given. A task without a first thought begins without one.
+
+    Raises ``ProviderError`` where the model has to be asked what it can do and cannot be reached.
+    """
+    mode = config.prefix_mode
+    prompts = prompt_set(config.prompts)
+    if mode is PrefixMode.QUESTION:
+        return Prefill(mode, addition=prompts.question)
+    if mode is PrefixMode.NONE or first_thought is None:
+        return Prefill(PrefixMode.NONE)
+    if mode is PrefixMode.PLAN:
+        return Prefill(mode, addition=fill(prompts.plan, first_thought=first_thought.text))
+    text = f"{THOUGHT_LABEL} {first_thought.text}"
+    delivery = model.prefix_delivery
+    if delivery is PrefixDelivery.INSTRUCTED:
+        return Prefill(mode, delivery, addition=fill(prompts.instructed, first_thought=text))
+    return Prefill(mode, delivery, text=text)

@@ -1,0 +1,142 @@
+"""What agents run on: tools, a sandbox and a search engine, as a record and opened.
+
+In: a ``RuntimeConfig``, which can be sent to another process or machine, or parts that are open already. Out: an
+``AgentRuntime``, which opens each part when it is first used, gives it to agents and closes it at the end. This is the
+one place that puts an agent together. Not here: models, which the caller opens and closes.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, closing
+from types import TracebackType
+from typing import Self
+
+from understudy.agents.agent import AGENTS, Agent, AgentConfig, AgentFacts
+from understudy.agents.prompts import PromptSetName, prompts_hash
+from understudy.models import Model
+from understudy.records import Message, Record, Task
+from understudy.retrieval import HttpConfig, MemoryConfig, RetrievalConfig, Retriever, open_retriever
+from understudy.sandbox import Sandbox, SandboxConfig, open_sandbox
+from understudy.tools import Tool, ToolsConfig, open_tools
+
+
+class RuntimeConfig(Record):
+    """What agents run on, besides a model."""
+
+    tools: ToolsConfig = ToolsConfig(search=None)
+    sandbox: SandboxConfig = SandboxConfig()
+    """Opened only for agents that run code."""
+    retrieval: RetrievalConfig | None = None
+
+    @property
+    def is_light(self) -> bool:
+        """Opening it costs next to nothing and calling it changes nothing: search in memory, by URL or none, alone."""
+        has_light_search = self.retrieval is None or isinstance(self.retrieval, HttpConfig | MemoryConfig)
+        return has_light_search and not self.tools.functions and not self.tools.mcp
+
+
+class AgentRuntime:
+    """Opened parts, shared by agents and by threads. A context manager."""
+
+    def __init__(
+        self,
+        config: RuntimeConfig | None = None,
+        *,
+        sandbox: Sandbox | None = None,
+        tools: tuple[Tool, ...] | None = None,
+        retriever: Retriever | None = None,
+    ) -> None:
+        """``config``: what is opened when it is needed. Parts that are passed open are used, and stay open."""
+        self._config = config
+        self._sandbox = sandbox
+        self._tools = tools if config is not None else tools or ()
+        self._retriever = retriever
+        self._stack = ExitStack()
+        self._lock = threading.RLock()
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Where code runs. Raises ``ValueError`` where there is none, and what opening it raises."""
+        with self._lock:
+            if self._sandbox is None:
+                if self._config is None:
+                    raise ValueError("a code agent needs a sandbox: nothing is ever run in this process")
+                self._sandbox = self._stack.enter_context(open_sandbox(self._config.sandbox))
+            return self._sandbox
+
+    @property
+    def sandbox_config(self) -> SandboxConfig:
+        """How code is run; known without opening the sandbox."""
+        if self._sandbox is None and self._config is not None:
+            return self._config.sandbox
+        return self.sandbox.config
+
+    @property
+    def retriever(self) -> Retriever | None:
+        """The search engine; None where there is none. Raises what opening it raises."""
+        with self._lock:
+            if self._retriever is None and self._config is not None and self._config.retrieval is not None:
+                self._retriever = self._stack.enter_context(closing(open_retriever(self._config.retrieval)))
+            return self._retriever
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """What an agent's code may call. Raises ``ToolConfigError``, and what opening the search engine raises."""
+        with self._lock:
+            if self._tools is None:
+                assert self._config is not None
+                self._tools = self._stack.enter_context(open_tools(self._config.tools, self.retriever))
+            return self._tools
+
+    def open_agent(self, config: AgentConfig, model: Model) -> Agent:
+        """Put an agent together; it holds nothing that has to be closed.
+
+        Raises ``ValueError`` where a part is missing that the agent needs, and what opening the parts raises.
+        """
+        agent = AGENTS.open(config, model, self)
+        if not hasattr(agent, "facts"):
+            agent.facts = AgentFacts(
+                agent=config,
+                model=model.name,
+                is_program=model.is_program,
+                prompt_hash=behaviour_hash(config),
+                tools=tuple(tool.declaration() for tool in self.tools),
+            )
+        return agent
+
+    def initial_messages(self, config: AgentConfig, task: Task) -> tuple[Message, ...] | None:
+        """What an agent shows its model first; needs no model. None where a user's agent does not say it."""
+        initial_messages = getattr(AGENTS.part(config.kind), "initial_messages", None)
+        return None if initial_messages is None else tuple(initial_messages(config, task, self))
+
+    def close(self) -> None:
+        """Close what was opened here. Closing twice is fine."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def behaviour_hash(config: AgentConfig) -> str:
+    """What changes with an agent's prompts, or with the source of a user's agent: part of a stage's fingerprint."""
+    return AGENTS.version(config) or prompts_hash(PromptSetName(getattr(config, "prompts", PromptSetName.PAPER)))
+
+
+def open_agent(
+    config: AgentConfig,
+    model: Model,
+    sandbox: Sandbox | None = None,
+    tools: tuple[Tool, ...] = (),
+    retriever: Retriever | None = None,
+) -> Agent:
+    """Put an agent together from parts that are open; it holds nothing that has to be closed.
+
+    Raises ``ValueError`` where a code agent has no sandbox, or a chain of thought with passages no retriever.
+    """
+    return AgentRuntime(sandbox=sandbox, tools=tools, retriever=retriever).open_agent(config, model)
