@@ -120,8 +120,9 @@ def _model_at(key: Key, data: object, model: type[BaseModel]) -> type[BaseModel]
 def _type_below(kind: object, part: str) -> object:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         field = kind.model_fields.get(part)
-        groups = (mark for mark in field.metadata if isinstance(mark, Group)) if field else ()
-        return next(groups, None if field is None else field.annotation)
+        if field is None:
+            return None
+        return next((mark for mark in field.metadata if isinstance(mark, Group)), field.annotation)
     if get_origin(kind) is dict:
         return get_args(kind)[1]
     if get_origin(kind) in (list, tuple):
