@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
+from unicodedata import normalize
 
 import numpy as np
 from pydantic import Field
@@ -186,8 +187,8 @@ def config_of(facts: EncoderFacts) -> EncoderConfig:
 
 
 def prefixed(prefix: str, texts: Sequence[str]) -> list[str]:
-    """Each text behind the prefix, and free of lone surrogates, at which tokenizers stop."""
-    return [(prefix + text).encode("utf-8", "replace").decode() for text in texts]
+    """Each text behind the prefix, in Unicode's composed form and free of lone surrogates, at which tokenizers stop."""
+    return [normalize("NFC", prefix + text).encode("utf-8", "replace").decode() for text in texts]
 
 
 def normalised(vectors: Vectors) -> Vectors:

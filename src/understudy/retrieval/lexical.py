@@ -1,15 +1,16 @@
-"""Search by words: BM25 over title and text with tantivy.
+"""BM25 over title and text, with tantivy.
 
-In: a ``PassageStore``. Out: a ``Retriever``. Words are lower-cased, freed of accents and stemmed (English).
-A query is a bag of words, never a query language: quotes, operators and brackets are separators. Stop words
-of a query are passed over unless there is nothing else ("The Who"). Equal scores are ordered by row, so the
-order depends on the corpus alone, not on threads or segments.
+In: a ``PassageStore``. Out: a ``Retriever``. Words are lower-cased, stripped of accents and stemmed (English);
+languages without spaces between words are searched by n-grams (``scripts``). A query is a bag of words, never a query language:
+quotes, operators and brackets are separators. Stop words of a query are ignored unless there is nothing else ("The
+Who"). Equal scores are ordered by row, so the order depends on the corpus alone, not on threads or segments.
 
-Not covered: phrases, fields, languages that do not put spaces between words.
+Not covered: phrases, fields.
 """
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,14 +22,18 @@ from understudy.records import Record
 from understudy.retrieval.files import IndexMismatchError, has_locks
 from understudy.retrieval.passages import Advance, MemoryPassages, PassageStore, no_advance
 from understudy.retrieval.retriever import Hit, Passage, RetrievalError
+from understudy.retrieval.scripts import has_spaceless_script, passage_text, query_text
 from understudy.runs import read_record, write_atomic
 
 if TYPE_CHECKING:
     import tantivy
 
+_LOG = logging.getLogger(__name__)
 FACTS_NAME = "lexical.json"
 _FOLDER_NAME = "lexical"
-_FORMAT = 1
+_FORMAT = 2
+_FIRST_FORMAT = 1
+"""It knows neither n-grams nor normal forms of Unicode. Such an index is still opened, and searched as it was built."""
 _WRITER_BYTES = 128_000_000
 _MAX_QUERY_WORDS = 256
 _MAX_TIES = 50_000
@@ -44,7 +49,7 @@ _STOP_WORDS = frozenset(
 
 
 class LexicalFacts(Record):
-    """What a lexical index says of itself: ``lexical.json``."""
+    """The header of a lexical index: ``lexical.json``."""
 
     format: int = _FORMAT
     rows: int
@@ -54,12 +59,14 @@ class LexicalFacts(Record):
 class LexicalIndex:
     """A retriever over one tantivy index."""
 
-    def __init__(self, index: tantivy.Index, passages: PassageStore) -> None:
+    def __init__(self, index: tantivy.Index, passages: PassageStore, index_format: int = _FORMAT) -> None:
         """Over an index that holds the rows of ``passages``; use ``build``, ``open`` or ``lexical_retriever``."""
+        self._format = index_format
         index.register_tokenizer("words", _analyzer())
         self._index = index
         self._searcher = index.searcher()
         self._analyzer = _analyzer()
+        self._has_advised = False
         self._passages = passages
         if self._searcher.num_docs != len(passages):
             raise IndexMismatchError(
@@ -91,7 +98,7 @@ class LexicalIndex:
         if not facts_path.exists():
             raise IndexMismatchError(f"{facts_path}: expected a finished lexical index, there is none")
         facts = read_record(facts_path, LexicalFacts)
-        if facts.format != _FORMAT or facts.corpus_sha256 != passages.content_hash:
+        if facts.format not in (_FIRST_FORMAT, _FORMAT) or facts.corpus_sha256 != passages.content_hash:
             raise IndexMismatchError(
                 f"{facts_path}: the index is of the corpus {facts.corpus_sha256[:16]}… (format {facts.format}), "
                 f"expected {passages.content_hash[:16]}… (format {_FORMAT}): build it again"
@@ -103,7 +110,7 @@ class LexicalIndex:
             )
         _refuse_unreadable(place)
         try:
-            return cls(_open_linked(place), passages)
+            return cls(_open_linked(place), passages, facts.format)
         except (ValueError, OSError) as error:
             raise IndexMismatchError(f"{place}: cannot be opened, build it again ({error})") from error
 
@@ -136,9 +143,21 @@ class LexicalIndex:
             raise RetrievalError(f"the lexical index could not answer: {error}") from error
 
     def _words(self, query: str) -> list[str]:
-        spoken = query.encode("utf-8", "replace").decode()
-        words = list(dict.fromkeys(self._analyzer.analyze(spoken)))[:_MAX_QUERY_WORDS]
+        sent = query.encode("utf-8", "replace").decode()
+        if self._format == _FORMAT:
+            sent = query_text(sent)
+        elif has_spaceless_script(sent):
+            self._advise_rebuild()
+        words = list(dict.fromkeys(self._analyzer.analyze(sent)))[:_MAX_QUERY_WORDS]
         return [word for word in words if word not in _STOP_WORDS] or words
+
+    def _advise_rebuild(self) -> None:
+        if not self._has_advised:
+            _LOG.warning(
+                "this lexical index was built by an earlier version, which cannot search languages without spaces "
+                "between words; build it again with `understudy index build`"
+            )
+        self._has_advised = True
 
     def _best(self, query: tantivy.Query, k: int) -> list[tuple[int, float]]:
         """The best ``k``, asking for more while the last score may be shared by rows that were cut off."""
@@ -216,7 +235,7 @@ def _fill(index: tantivy.Index, passages: PassageStore, advance: Advance) -> Non
     for row, passage in enumerate(passages.scan(), 1):
         document = tantivy.Document()
         document.add_unsigned("row", row - 1)
-        document.add_text("body", f"{passage.title}\n{passage.text}".encode("utf-8", "replace").decode())
+        document.add_text("body", passage_text(f"{passage.title}\n{passage.text}".encode("utf-8", "replace").decode()))
         writer.add_document(document)
         if row % _REPORT_EVERY == 0:
             advance(_REPORT_EVERY)
