@@ -38,8 +38,12 @@ class StageState(StrEnum):
     """Where a stage of a run stands."""
 
     RUNNING = "running"
-    """Begun, and perhaps killed: what it wrote is kept and gone on from."""
+    """Begun and not ended: it is running, or its process was killed. What it wrote is kept and resumed from."""
     DONE = "done"
+    FAILED = "failed"
+    """An error ended it. It is resumed when the run is started again."""
+    STOPPED = "stopped"
+    """Ctrl-C ended it. It is resumed when the run is started again."""
 
 
 class StageRecord(Record):
@@ -57,6 +61,8 @@ class StageRecord(Record):
     """UTC, ISO 8601."""
     seconds: float = 0.0
     """Wall seconds over all tries."""
+    error: str = ""
+    """Why it failed, in the words of the error."""
     counts: dict[str, float] = {}
     """What came out, by name: tasks, kept, dropped_incorrect, trained_tokens, …"""
 

@@ -1,9 +1,9 @@
 """BM25 over title and text, with tantivy.
 
 In: a ``PassageStore``. Out: a ``Retriever``. Words are lower-cased, stripped of accents and stemmed (English);
-languages without spaces between words are searched by n-grams (``scripts``). A query is a bag of words, never a query language:
-quotes, operators and brackets are separators. Stop words of a query are ignored unless there is nothing else ("The
-Who"). Equal scores are ordered by row, so the order depends on the corpus alone, not on threads or segments.
+languages without spaces between words are searched by n-grams (``scripts``). A query is a bag of words, never a query
+language: quotes, operators and brackets are separators. Stop words of a query are ignored unless there is nothing else
+("The Who"). Equal scores are ordered by row, so the order depends on the corpus alone, not on threads or segments.
 
 Not covered: phrases, fields.
 """
