@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from understudy.grading import grade_all, open_grader
 from understudy.records import StopReason, Task, TaskKind, Trajectory
-from understudy.tasks import TEST_SETS, TRAINING_SETS, TaskSetConfig, find_contamination, load_tasks
+from understudy.tasks import TEST_SETS, TRAINING_SETS, BenchmarkConfig, find_contamination, load_tasks
 
 ResultT = TypeVar("ResultT")
 
@@ -65,7 +65,7 @@ def main() -> None:
 def _references(data_dir: Path | None) -> list[str]:
     if data_dir is None:
         return list(MADE_UP)
-    sets = [load_tasks(TaskSetConfig(name=name, data_dir=data_dir)).tasks for name in MATH_SETS]
+    sets = [load_tasks(BenchmarkConfig(name=name, data_dir=data_dir)).tasks for name in MATH_SETS]
     return [task.answer for tasks in sets for task in tasks]
 
 
@@ -152,7 +152,7 @@ def _hostile() -> None:
 
 def _decontamination(data_dir: Path) -> None:
     def load(sets: Sequence[tuple[str, str]]) -> list[Task]:
-        configs = (TaskSetConfig(name=name, split=split, data_dir=data_dir) for name, split in sets)
+        configs = (BenchmarkConfig(name=name, split=split, data_dir=data_dir) for name, split in sets)
         return [task for config in configs for task in load_tasks(config).tasks]
 
     train, test = load(TRAINING_SETS), load(TEST_SETS)

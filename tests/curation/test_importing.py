@@ -103,7 +103,7 @@ def test_plain_chat_messages_and_json_lists_are_read(tmp_path: Path) -> None:
     ]
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(rows))
-    ((one, no_score),) = imported(path, agent="chain_of_thought", answer_kind=TaskKind.MATH)
+    ((one, no_score),) = imported(path, agent="chain_of_thought", task_kind=TaskKind.MATH)
     assert no_score is None
     assert (one.task.question, one.task.answer, one.agent) == ("Two and two?", "4", "chain_of_thought")
     assert [message.role for message in one.messages] == [Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.USER]

@@ -16,7 +16,7 @@ from understudy.grading import GradingConfig, MathConfig, open_grader
 from understudy.grading.math_grader import MathGrader
 from understudy.grading.pool import WorkerPool
 from understudy.records import TaskKind
-from understudy.tasks import BENCHMARKS, TaskSetConfig, load_tasks
+from understudy.tasks import BENCHMARKS, BenchmarkConfig, load_tasks
 
 
 def unused_pool() -> WorkerPool:
@@ -47,7 +47,7 @@ def _is_missing(answer: str) -> bool:
 
 @pytest.mark.parametrize("name", ["math500", "gsm_hard", "aime", "olymmath", "math_hard", "math_medium"])
 def test_every_reference_equals_itself_in_other_clothes(shared_dir: Path, grader: MathGrader, name: str) -> None:
-    config = TaskSetConfig(name=name, split=BENCHMARKS[name][0].split, data_dir=shared_dir / "data" / "benchmarks")
+    config = BenchmarkConfig(name=name, split=BENCHMARKS[name][0].split, data_dir=shared_dir / "data" / "benchmarks")
     wrong = []
     for each in load_tasks(config).tasks:
         dressed = (each.answer, rf"\boxed{{{each.answer}}}", f"The answer is ${each.answer}$.", f" {each.answer} ")

@@ -14,8 +14,8 @@ from understudy.records import Comparison, Metrics
 RECIPE = """\
 name: sets
 tasks:
-  spring: {{name: shop, kind: fact, path: {folder}/spring.jsonl, fields: {{id: id}}}}
-  autumn: {{name: shop, kind: fact, path: {folder}/autumn.jsonl, fields: {{id: id}}}}
+  spring: {{name: shop, path: {folder}/spring.jsonl, fields: {{id: id}}}}
+  autumn: {{name: shop, path: {folder}/autumn.jsonl, fields: {{id: id}}}}
   few: {{name: toy, split: test, limit: 4}}
   many: {{name: toy, split: test, limit: 8}}
   dev: {{name: toy, split: dev, limit: 3}}

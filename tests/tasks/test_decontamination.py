@@ -15,7 +15,7 @@ from understudy.tasks import (
     Contamination,
     ContaminationRule,
     DecontaminationConfig,
-    TaskSetConfig,
+    BenchmarkConfig,
     find_contamination,
     load_tasks,
 )
@@ -35,7 +35,7 @@ def train(shared_dir: Path) -> list[Task]:
 
 
 def _load(shared_dir: Path, name: str, split: str) -> tuple[Task, ...]:
-    return load_tasks(TaskSetConfig(name=name, split=split, data_dir=shared_dir / "data" / "benchmarks")).tasks
+    return load_tasks(BenchmarkConfig(name=name, split=split, data_dir=shared_dir / "data" / "benchmarks")).tasks
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def test_a_benchmark_comes_from_the_authors_layout(server: Server, tmp_path: Pat
     file.write_bytes(CONTENT)
     path = benchmark_file(aime, None, tmp_path / "cache", server.url)
     assert path == tmp_path / "cache" / "benchmarks" / "aime_90_20250504.json"
-    assert [row.values["question"] for row in benchmark_rows(path)] == ["A?"]
+    assert [row.value for row in benchmark_rows(path)] == [{"id": 1, "question": "A?", "answer": "a"}]
 
 
 @pytest.mark.parametrize("benchmark", [b for files in BENCHMARKS.values() for b in files], ids=lambda b: b.file)

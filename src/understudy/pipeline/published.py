@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 
 def run_published(props: Props, ref: StageRef, stage: PublishedStage) -> Counts:
     """Raises ``NothingImportedError`` where no row of the data can be imported."""
-    config = ImportConfig(path=stage.published, answer_kind=stage.kind, agent=stage.agent)
+    config = ImportConfig(path=stage.published, task_kind=stage.kind, agent=stage.agent)
     imported = import_trajectories(config)
     pairs = imported.attempts
     _report_refused(props, ref, imported)

@@ -1,13 +1,21 @@
 """Tasks: outside data becomes ``Task`` records.
 
-In: a name of the paper's benchmarks, ``toy``, a JSONL file or a Hub data set. Out: ``TaskSet``, and the pairs of
-training and test questions that are too much alike. Not promised: that a Hub data set stays what it was (name a
-``revision``).
+In: a file, a Hub data set, a benchmark of the paper, the toy world, or a source of your own. Out: ``TaskSet``, and the
+pairs of training and test questions that are too much alike. Not promised: that a Hub data set stays what it was (name
+a ``revision``).
 """
 
 from understudy.tasks.benchmarks import BENCHMARKS, TEST_SETS, TRAINING_SETS, Benchmark, UnknownTaskSetError
 from understudy.tasks.combining import combine_task_sets
-from understudy.tasks.config import FieldMap, Origin, TaskSetConfig
+from understudy.tasks.config import (
+    TASK_SOURCES,
+    BenchmarkConfig,
+    FieldMap,
+    FileConfig,
+    HubConfig,
+    TaskSetConfig,
+    ToyConfig,
+)
 from understudy.tasks.decontamination import (
     Contamination,
     ContaminationRule,
@@ -16,23 +24,28 @@ from understudy.tasks.decontamination import (
 )
 from understudy.tasks.download import DownloadError
 from understudy.tasks.loading import TaskSet, load_tasks
-from understudy.tasks.rows import BadTaskError, SkipReason
+from understudy.tasks.source import BadTaskError, SkipReason, TaskSource
 
 __all__ = [
     "BENCHMARKS",
+    "TASK_SOURCES",
     "TEST_SETS",
     "TRAINING_SETS",
     "BadTaskError",
     "Benchmark",
+    "BenchmarkConfig",
     "Contamination",
     "ContaminationRule",
     "DecontaminationConfig",
     "DownloadError",
     "FieldMap",
-    "Origin",
+    "FileConfig",
+    "HubConfig",
     "SkipReason",
     "TaskSet",
     "TaskSetConfig",
+    "TaskSource",
+    "ToyConfig",
     "UnknownTaskSetError",
     "combine_task_sets",
     "find_contamination",

@@ -1,32 +1,26 @@
-"""Which questions a stage works on: the typed part of a recipe that names a task set.
+"""Which questions a stage works on: one config for each kind of task source.
 
-In: keys of a recipe. Out: a ``TaskSetConfig`` whose combination of keys makes sense. Not here: reading anything.
+In: keys of a recipe. Out: the config of a built-in kind or of a user's own source. ``kind`` may be left out where the
+other keys imply it: ``path`` means a file, ``hub`` a Hub data set, ``name`` a benchmark of the paper or the toy world.
+Not here: reading anything.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from understudy.annotations import SpeedOnly
 from understudy.records import Record, TaskKind
+from understudy.registry import Builtin, Group, PartConfig
 from understudy.tasks.benchmarks import BENCHMARKS, benchmark_named
+from understudy.tasks.source import TaskSource, function_source
 
 TOY = "toy"
 """Name of the synthetic world that ships with the package."""
-TOY_SPLITS = ("train", "dev", "test")
-
-
-class Origin(StrEnum):
-    """Where the questions of a task set come from."""
-
-    BENCHMARK = "benchmark"
-    TOY = "toy"
-    JSONL = "jsonl"
-    HUB = "hub"
 
 
 class FieldMap(Record):
@@ -34,76 +28,125 @@ class FieldMap(Record):
 
     question: str = "question"
     answer: str = "answer"
-    """A text, a number, or a list of texts: the first is the reference, the others are aliases."""
+    """A text, a number, or a list of texts: the first is the reference, the others are aliases. Null or blank: the
+    task has no reference. So has a row without this field, unless you name the field."""
     id: str | None = None
-    """None: the row's number is its id."""
+    """None: the id is derived from question and answer."""
     aliases: str | None = None
     level: str | None = None
     type: str | None = None
 
 
-class TaskSetConfig(Record):
-    """One task set: a benchmark of the paper, the toy world, a JSONL file or a Hub data set."""
+class TaskSourceConfig(PartConfig):
+    """What all task sources have in common."""
 
-    name: Annotated[str, Field(min_length=1)]
-    """A benchmark's name, ``toy``, or the label of your own questions; it becomes ``Task.source``."""
-    split: str = ""
-    """Empty: the only split that there is. With ``path`` it only labels the tasks."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """How many tasks at most. They are drawn by ``seed``, so a larger limit holds the smaller one, and keep their
     order."""
     seed: int = 0
+
+
+class OwnQuestionsConfig(TaskSourceConfig):
+    """What files and Hub data sets have in common."""
+
+    name: str = ""
+    """Label of the questions, which becomes ``Task.source``; empty: the name of the file or data set."""
+    split: str = ""
+    """Split of the folder or data set; empty: the only one. Of a file it only labels the tasks."""
+    fields: FieldMap = FieldMap()
+    task_kind: TaskKind = TaskKind.FACT
+    """What kind of answer the questions want: ``fact`` or ``math``. It decides the grader."""
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_not_taken(cls, name: str) -> str:
+        if name == TOY or name in BENCHMARKS:
+            raise ValueError(f"{name!r} is a task set of this package; label your own questions otherwise")
+        return name
+
+
+class FileConfig(OwnQuestionsConfig):
+    """Your own questions: a JSONL, JSON or Parquet file, plain or gzipped, or a folder of these."""
+
+    kind: Literal["file"] = "file"
+    path: Path
+    """A folder may also be one that ``datasets`` saved to disk."""
+
+
+class HubConfig(OwnQuestionsConfig):
+    """Your own questions: a data set on the Hugging Face Hub."""
+
+    kind: Literal["hub"] = "hub"
+    hub: Annotated[str, Field(min_length=1)]
+    """``owner/name``. A local folder is named by ``path``."""
+    subset: str | None = None
+    """Configuration of the data set, where it has several."""
+    revision: str | None = None
+    """Commit or tag: name one, or the questions may change under your run."""
+    cache_dir: Annotated[Path | None, SpeedOnly] = None
+    """Folder that fetched data sets are kept in; None: that of ``datasets``."""
+
+
+class BenchmarkConfig(TaskSourceConfig):
+    """One of the paper's eight test sets and three training sets, fetched and checked."""
+
+    kind: Literal["benchmark"] = "benchmark"
+    name: str
+    split: str = ""
+    """``train`` or ``test``; empty: the only one that there is."""
     data_dir: Path | None = None
     """Folder that already holds the benchmark's file; nothing is fetched then."""
     cache_dir: Annotated[Path | None, SpeedOnly] = None
-    """Folder that fetched benchmark files are kept in; None: ``understudy`` in the user's cache folder."""
-    path: Path | None = None
-    """JSONL file with your own questions, one object a line."""
-    hub: str | None = None
-    """Data set on the Hugging Face Hub (``owner/name``) or a local folder that ``datasets`` can load."""
-    subset: str | None = None
-    """Configuration of the Hub data set, where it has several."""
-    revision: str | None = None
-    """Commit or tag of the Hub data set: name one, or the questions may change under your run."""
-    fields: FieldMap = FieldMap()
-    kind: TaskKind | None = None
-    """What kind of answer your own questions want; it decides the grader."""
-
-    @property
-    def origin(self) -> Origin:
-        """Where the questions come from, as the keys say."""
-        if self.path is not None:
-            return Origin.JSONL
-        if self.hub is not None:
-            return Origin.HUB
-        return Origin.TOY if self.name == TOY else Origin.BENCHMARK
+    """Folder that fetched files are kept in; None: ``understudy`` in the user's cache folder."""
 
     @model_validator(mode="after")
-    def _keys_agree(self) -> Self:
-        if self.path is not None and self.hub is not None:
-            raise ValueError("path, hub: a task set comes from a file or from the Hub, both are given")
-        own = self.origin in (Origin.JSONL, Origin.HUB)
-        if own and self.kind is None:
-            raise ValueError(f"kind: expected one of {', '.join(TaskKind)} for your own questions, nothing came")
-        if own and (self.name == TOY or self.name in BENCHMARKS):
-            raise ValueError(f"name: {self.name!r} is a task set of this package; label your own questions otherwise")
-        self._refuse_keys_of_other_origins()
-        if self.origin is Origin.BENCHMARK:
-            benchmark_named(self.name, self.split)
-        if self.origin is Origin.TOY and self.split not in TOY_SPLITS:
-            raise ValueError(f"split: expected one of {', '.join(TOY_SPLITS)} for the toy world, {self.split!r} came")
-        if self.origin is Origin.TOY and self.limit is None:
-            raise ValueError("limit: expected the number of tasks wanted from the toy world, nothing came")
+    def _is_known(self) -> Self:
+        benchmark_named(self.name, self.split)
         return self
 
-    def _refuse_keys_of_other_origins(self) -> None:
-        allowed = {
-            Origin.BENCHMARK: {"data_dir", "cache_dir"},
-            Origin.TOY: set(),
-            Origin.JSONL: {"path", "fields", "kind"},
-            Origin.HUB: {"hub", "subset", "revision", "cache_dir", "fields", "kind"},
-        }[self.origin]
-        always = {"name", "split", "limit", "seed"}
-        given = {key for key, field in type(self).model_fields.items() if getattr(self, key) != field.default}
-        if misplaced := sorted(given - allowed - always):
-            raise ValueError(f"{misplaced[0]}: has no meaning for {self.name!r}, which is a {self.origin} task set")
+
+class ToyConfig(TaskSourceConfig):
+    """Questions about the synthetic world that ships with the package."""
+
+    kind: Literal["toy"] = "toy"
+    name: Literal["toy"] = "toy"
+    split: Literal["train", "dev", "test"]
+    limit: Annotated[int, Field(ge=1)]
+    """How many tasks. The world has some thousands."""
+    seed: int = 0
+    """Another seed asks other questions about the same world."""
+
+
+def _kind_of(keys: Mapping[str, object]) -> str | None:
+    """The kind that the keys imply."""
+    if "path" in keys:
+        return "file"
+    if "hub" in keys:
+        return "hub"
+    if "name" in keys:
+        return TOY if keys["name"] == TOY else "benchmark"
+    return None
+
+
+def _kind_of_answer_is_no_kind(keys: object) -> object:
+    """``kind`` said formerly what kind of answer the questions want."""
+    kind = keys.get("kind") if isinstance(keys, Mapping) else None
+    if isinstance(kind, str) and kind in [*TaskKind, "maths"]:
+        raise ValueError(f"kind: says where tasks come from; what kind of answer they want is `task_kind: {kind}`")
+    return keys
+
+
+def _builtin(name: str) -> Builtin:
+    here = "understudy.tasks"
+    return Builtin(config=f"{here}.config:{name}Config", part=f"{here}.sources:{name}Source")
+
+
+TASK_SOURCES = Group[TaskSource](
+    "task_sources",
+    "yields the tasks of a set",
+    {"file": _builtin("File"), "hub": _builtin("Hub"), "benchmark": _builtin("Benchmark"), "toy": _builtin("Toy")},
+    adapt=function_source,
+    kind_of=_kind_of,
+)
+TaskSetConfig = Annotated[PartConfig, TASK_SOURCES, BeforeValidator(_kind_of_answer_is_no_kind)]
+"""One task set of a recipe: any kind of source with its own keys."""

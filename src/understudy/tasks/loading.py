@@ -1,27 +1,26 @@
-"""The public verb of the room: a config becomes a task set.
+"""The public function of the package: a config becomes a task set.
 
-In: a ``TaskSetConfig`` (or a benchmark's name). Out: a ``TaskSet`` with its tasks and a count of what was left out.
-Not here: the toy world's inside (``understudy.tasks.toy``), grading, prompts.
+In: the config of a task source, its keys, or a name. Out: a ``TaskSet`` with its tasks and a count of what was left
+out. Not here: the sources (``understudy.tasks.sources``), grading, prompts.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
-from understudy.records import Task, TaskKind
-from understudy.tasks.benchmarks import benchmark_named
-from understudy.tasks.config import Origin, TaskSetConfig
-from understudy.tasks.rows import BadTaskError, Row, RowReader, SkipReason
-from understudy.tasks.sources import benchmark_fields, benchmark_file, benchmark_rows, hub_rows, jsonl_rows
+from understudy.records import Task
+from understudy.registry import PartConfig
+from understudy.tasks.config import TASK_SOURCES
+from understudy.tasks.source import BadTaskError, SkipReason, TaskSource, as_source
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSet:
-    """Tasks of one name and split, ids unique, in the order of their source."""
+    """Tasks of one source, ids unique, in the order of the source. There is at least one."""
 
     name: str
     split: str
@@ -37,67 +36,50 @@ class TaskSet:
     """Of the questions, where it is known."""
 
 
-def load_tasks(
-    config: TaskSetConfig | str, split: str | None = None, limit: int | None = None, seed: int | None = None
-) -> TaskSet:
-    """Load a task set. ``load_tasks("math500", limit=50)`` is short for a config of these keys.
+def load_tasks(config: PartConfig | Mapping[str, object] | str = MappingProxyType({}), **keys: object) -> TaskSet:
+    """Load a task set. ``load_tasks("math500", limit=50)`` and ``load_tasks(path="mine.jsonl")`` name the keys.
 
-    Raises ``UnknownTaskSetError``, ``BadTaskError`` (file, line, field, what came, what was expected),
-    ``DownloadError``, ``OSError``.
+    Raises ``pydantic.ValidationError`` for wrong keys, ``UnknownTaskSetError``, ``BadTaskError`` (file, line, field,
+    what came, what was expected; or that there is no task, and why), ``DownloadError``, ``OSError``.
     """
-    given = {"split": split, "limit": limit, "seed": seed}
-    if isinstance(config, str):
-        config = TaskSetConfig.model_validate({"name": config} | {k: v for k, v in given.items() if v is not None})
-    elif wrong := [key for key, value in given.items() if value is not None]:
-        raise ValueError(f"{wrong[0]}: belongs into the config when one is given")
-    if config.origin is Origin.TOY:
-        return _toy(config)
-    tasks = _read(config)
-    if config.limit is not None and config.limit < len(tasks.tasks):
-        drawn = _draw(len(tasks.tasks), config.limit, config.seed)
-        return _replace_tasks(tasks, tuple(tasks.tasks[index] for index in drawn))
-    return tasks
+    config = _config(config, keys)
+    source = as_source(TASK_SOURCES.open(config), config.kind)
+    found = _collect(source)
+    if not found.tasks:
+        reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in found.skipped.items())
+        was = f"{found.n_rows} rows were read ({reasons})" if reasons else "the source holds no rows"
+        raise BadTaskError(f"{found.name}: expected tasks, {was}")
+    limit, seed = getattr(config, "limit", None), getattr(config, "seed", 0)
+    if limit is None or limit >= len(found.tasks) or source.facts.draws:
+        return found
+    return replace(found, tasks=tuple(found.tasks[index] for index in _draw(len(found.tasks), limit, seed)))
 
 
-def _toy(config: TaskSetConfig) -> TaskSet:
-    from understudy.tasks.toy import RECIPES_WORLD, toy_tasks
-
-    if config.limit is None:
-        raise ValueError("limit: expected the number of tasks wanted from the toy world, nothing came")
-    split = cast(Literal["train", "dev", "test"], config.split)
-    tasks = tuple(toy_tasks(split, config.limit, RECIPES_WORLD, draw=config.seed))
-    return TaskSet(config.name, config.split, tasks, {}, len(tasks), licence="Apache-2.0")
-
-
-def _read(config: TaskSetConfig) -> TaskSet:
-    if config.origin is Origin.BENCHMARK:
-        benchmark = benchmark_named(config.name, config.split)
-        path = benchmark_file(benchmark, config.data_dir, config.cache_dir)
-        rows = list(benchmark_rows(path))
-        reader = RowReader(benchmark_fields(rows[0]), benchmark.kind, benchmark.name, benchmark.split)
-        return _collect(reader, rows, keep_repeated=True, licence=benchmark.licence)
-    kind = config.kind or TaskKind.FACT
-    reader = RowReader(config.fields, kind, config.name, config.split)
-    if config.path is not None:
-        return _collect(reader, jsonl_rows(config.path), keep_repeated=False)
-    return _collect(reader, hub_rows(config), keep_repeated=False)
+def _config(config: PartConfig | Mapping[str, object] | str, keys: Mapping[str, object]) -> PartConfig:
+    if not isinstance(config, PartConfig):
+        named = {"kind" if ":" in config else "name": config} if isinstance(config, str) else config
+        return TASK_SOURCES.validate({**named, **keys})
+    if keys:
+        raise ValueError(f"{next(iter(keys))}: belongs into the config when one is given")
+    return config
 
 
-def _collect(reader: RowReader, rows: Iterable[Row], *, keep_repeated: bool, licence: str = "") -> TaskSet:
+def _collect(source: TaskSource) -> TaskSet:
+    facts = source.facts
     tasks: dict[str, Task] = {}
     places: dict[str, str] = {}
     questions: set[tuple[str, str | None]] = set()
     skipped: Counter[SkipReason] = Counter()
     n_rows = n_repeated = 0
-    for row in rows:
+    for row in source.find():
         n_rows += 1
-        task = reader.read(row)
+        task = row.task
         if isinstance(task, SkipReason):
             skipped[task] += 1
             continue
         key = (" ".join(task.question.split()), task.answer)
         is_repeated = key in questions
-        if is_repeated and not (keep_repeated and task.id not in tasks):
+        if is_repeated and not (facts.keeps_repeated and task.id not in tasks):
             skipped[SkipReason.DUPLICATE] += 1
             continue
         if task.id in tasks:
@@ -105,7 +87,8 @@ def _collect(reader: RowReader, rows: Iterable[Row], *, keep_repeated: bool, lic
         n_repeated += is_repeated
         questions.add(key)
         tasks[task.id], places[task.id] = task, row.place
-    return TaskSet(reader.source, reader.split, tuple(tasks.values()), dict(skipped), n_rows, n_repeated, licence)
+    found = tuple(tasks.values())
+    return TaskSet(facts.name, facts.split, found, dict(skipped), n_rows, n_repeated, facts.licence)
 
 
 def _draw(n: int, limit: int, seed: int) -> list[int]:
@@ -113,9 +96,3 @@ def _draw(n: int, limit: int, seed: int) -> list[int]:
     order = list(range(n))
     random.Random(seed).shuffle(order)
     return sorted(order[:limit])
-
-
-def _replace_tasks(task_set: TaskSet, tasks: tuple[Task, ...]) -> TaskSet:
-    return TaskSet(
-        task_set.name, task_set.split, tasks, task_set.skipped, task_set.n_rows, task_set.n_repeated, task_set.licence
-    )

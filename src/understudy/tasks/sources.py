@@ -1,18 +1,83 @@
-"""Rows of the outside world: a benchmark's JSON file, a JSONL file, a Hub data set.
+"""The built-in task sources: files, Hub data sets, the paper's benchmarks, the toy world.
 
-In: a ``TaskSetConfig``. Out: ``Row`` after ``Row``, each with its place for messages. Not here: what a row means.
+In: the config of a source. Out: rows with their tasks, each with its place for messages. Not here: what a row means.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from understudy.tasks.benchmarks import SOURCE_URL, Benchmark
-from understudy.tasks.config import FieldMap, TaskSetConfig
+from understudy.datafiles import BadRow, Row, hub_rows, read_rows
+from understudy.tasks.benchmarks import SOURCE_URL, Benchmark, benchmark_named
+from understudy.tasks.config import (
+    BenchmarkConfig,
+    FieldMap,
+    FileConfig,
+    HubConfig,
+    OwnQuestionsConfig,
+    ToyConfig,
+)
 from understudy.tasks.download import DownloadError, default_cache_dir, fetch_once, file_sha256
-from understudy.tasks.rows import BadTaskError, Row
+from understudy.tasks.rows import RowReader
+from understudy.tasks.source import BadTaskError, Found, SourceFacts
+
+
+class FileSource:
+    """Questions of a file or folder."""
+
+    def __init__(self, config: FileConfig) -> None:
+        self._config = config
+        self.facts = SourceFacts(config.name or config.path.name.split(".")[0], config.split)
+
+    def find(self) -> Iterator[Found]:
+        path = self._config.path
+        split = self._config.split if path.is_dir() else ""
+        return _found(_reader(self._config, self.facts.name), read_rows(path, split))
+
+
+class HubSource:
+    """Questions of a Hub data set."""
+
+    def __init__(self, config: HubConfig) -> None:
+        self._config = config
+        self.facts = SourceFacts(config.name or config.hub, config.split)
+
+    def find(self) -> Iterator[Found]:
+        config = self._config
+        rows = hub_rows(config.hub, config.subset, config.split, config.revision, config.cache_dir)
+        return _found(_reader(config, self.facts.name), rows)
+
+
+class BenchmarkSource:
+    """Questions of the paper."""
+
+    def __init__(self, config: BenchmarkConfig) -> None:
+        self._config = config
+        self._benchmark = it = benchmark_named(config.name, config.split)
+        self.facts = SourceFacts(it.name, it.split, it.licence, keeps_repeated=True)
+
+    def find(self) -> Iterator[Found]:
+        it = self._benchmark
+        rows = list(benchmark_rows(benchmark_file(it, self._config.data_dir, self._config.cache_dir)))
+        fields = benchmark_fields(rows[0])
+        return _found(RowReader(fields, it.kind, it.name, it.split, f"{it.name}/", needs_answer=True), rows)
+
+
+class ToySource:
+    """Questions about the toy world; the limit is how many are made."""
+
+    def __init__(self, config: ToyConfig) -> None:
+        self._config = config
+        self.facts = SourceFacts(config.name, config.split, licence="Apache-2.0", draws=True)
+
+    def find(self) -> Iterator[Found]:
+        from understudy.tasks.toy import RECIPES_WORLD, toy_tasks
+
+        config = self._config
+        for task in toy_tasks(config.split, config.limit, RECIPES_WORLD, draw=config.seed):
+            yield Found(task.id, task)
 
 
 def benchmark_file(
@@ -42,37 +107,19 @@ def benchmark_rows(path: Path) -> Iterator[Row]:
 
 def benchmark_fields(row: Row) -> FieldMap:
     """The field map that fits a file of the paper: not all of them have levels and types."""
-    kind = next((key for key in ("type", "subject") if key in row.values), None)
-    return FieldMap(id="id", level="level" if "level" in row.values else None, type=kind)
+    values = row.value if isinstance(row.value, Mapping) else {}
+    kind = next((key for key in ("type", "subject") if key in values), None)
+    return FieldMap(id="id", level="level" if "level" in values else None, type=kind)
 
 
-def jsonl_rows(path: Path) -> Iterator[Row]:
-    """One object a line; blank lines are passed over. Raises ``BadTaskError`` that names the line."""
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            place = f"{path}, line {number}"
-            try:
-                values = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise BadTaskError(f"{place}: expected a JSON object, came {line[:60]!r} ({error})") from error
-            if not isinstance(values, dict):
-                raise BadTaskError(f"{place}: expected a JSON object, came {type(values).__name__}")
-            yield Row(values, number, place)
+def _reader(config: OwnQuestionsConfig, name: str) -> RowReader:
+    # Splits of one data set often number their rows alike.
+    prefix = f"{name}/{config.split}/" if config.split else f"{name}/"
+    return RowReader(config.fields, config.task_kind, name, config.split, prefix)
 
 
-def hub_rows(config: TaskSetConfig) -> Iterator[Row]:
-    """The rows of a data set that ``datasets`` can load. Raises ``BadTaskError`` where the split is not clear."""
-    try:
-        from datasets import load_dataset
-    except ImportError as error:
-        raise ImportError("Hub data sets need the package datasets: pip install 'understudy[hub]'") from error
-    cache = None if config.cache_dir is None else str(config.cache_dir)
-    found = load_dataset(config.hub, config.subset, revision=config.revision, cache_dir=cache)
-    splits = sorted(found)
-    split = config.split or (splits[0] if len(splits) == 1 else "")
-    if split not in found:
-        raise BadTaskError(f"split: {config.hub} has {', '.join(splits)}, {config.split or 'nothing'!r} came")
-    for number, values in enumerate(found[split], 1):
-        yield Row(values, number, f"{config.hub} [{split}], row {number}")
+def _found(reader: RowReader, rows: Iterable[Row | BadRow]) -> Iterator[Found]:
+    for row in rows:
+        if isinstance(row, BadRow):
+            raise BadTaskError(str(row))
+        yield Found(row.place, reader.read(row))

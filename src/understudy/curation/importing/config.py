@@ -26,8 +26,8 @@ class ImportConfig(Record):
     """Commit or tag of the Hub data set."""
     split: str = ""
     """Split of the folder or data set; empty: the only one."""
-    answer_kind: TaskKind = TaskKind.FACT
-    """What kind of answer the tasks want; it decides how attempts without a score are graded."""
+    task_kind: TaskKind = TaskKind.FACT
+    """What kind of answer the tasks want: ``fact`` or ``math``. It decides how attempts without a score are graded."""
     agent: Literal["code_agent", "chain_of_thought"] = "code_agent"
     """What the attempts are: an agent's, whose replies act by code, or chains of thought."""
 

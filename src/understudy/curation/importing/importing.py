@@ -145,7 +145,7 @@ def _trajectory(row: ForeignRow, attempt: NormalisedAttempt, number: int, config
         question=attempt.question,
         answer=answer,
         aliases=tuple(alias for alias in aliases if alias is not None),
-        kind=config.answer_kind,
+        kind=config.task_kind,
         source=config.label,
     )
     return Trajectory(
