@@ -12,10 +12,10 @@ from understudy.records import Task, TaskKind
 from understudy.tasks import (
     TEST_SETS,
     TRAINING_SETS,
+    BenchmarkConfig,
     Contamination,
     ContaminationRule,
     DecontaminationConfig,
-    BenchmarkConfig,
     find_contamination,
     load_tasks,
 )
