@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-Json = Mapping[str, object]
+Json = Mapping[str, object] | list[object] | str
 Answer = tuple[int, Json]
 
 
@@ -36,6 +36,8 @@ class Faulty:
     answer: Callable[[dict[str, object]], Answer]
     fault_of: Callable[[int], str | None] = lambda number: None
     owned_by: str = "somebody"
+    models: Answer | None = None
+    """What ``/v1/models`` answers, where it is not a list as OpenAI's."""
     hang_s: float = 1.5
     url: str = ""
     bodies: list[dict[str, object]] = field(default_factory=list)
@@ -55,6 +57,9 @@ def running(faulty: Faulty) -> Iterator[Faulty]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if faulty.models is not None:
+                self._send(*faulty.models)
+                return
             self._send(200, {"data": [{"id": "other", "owned_by": "nobody"}, {"id": "m", "owned_by": faulty.owned_by}]})
 
         def do_POST(self) -> None:
@@ -93,7 +98,8 @@ def running(faulty: Faulty) -> Iterator[Faulty]:
                 raise AssertionError(fault)
 
         def _send(self, status: int, body: Json, headers: Mapping[str, str] | None = None) -> None:
-            self._send_bytes(status, json.dumps(body).encode(), headers)
+            content = body if isinstance(body, str) else json.dumps(body)
+            self._send_bytes(status, content.encode(), headers)
 
         def _send_bytes(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
             try:

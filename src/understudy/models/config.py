@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import importlib
+import urllib.parse
 from enum import StrEnum
 from typing import Annotated, Literal, Self, assert_never
 
-from pydantic import Field, JsonValue, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, JsonValue, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from understudy.annotations import SpeedOnly
 from understudy.models.model import Model
@@ -71,6 +72,19 @@ class OpenAIChatConfig(Record):
     """Ask for the ids of sampled tokens (vLLM and our own server have them)."""
     extra_body: dict[str, JsonValue] = Field(default_factory=dict)
     """Added to the body of each request, such as ``{"chat_template_kwargs": {"enable_thinking": false}}``."""
+
+    @field_validator("base_urls")
+    @classmethod
+    def _are_urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            parts = urllib.parse.urlsplit(url.strip())
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                hint = "" if "://" in url else f": did you mean http://{url.lstrip('/')}?"
+                raise ValueError(f"expected a URL such as http://localhost:8000/v1, came {url!r}{hint}")
+            if parts.path.rstrip("/").endswith("/completions"):
+                base = url.partition("/chat/completions")[0].partition("/completions")[0]
+                raise ValueError(f"expected the URL that all paths begin with, such as {base}; came {url!r}")
+        return tuple(url.strip() for url in urls)
 
     @model_validator(mode="after")
     def _completion_needs_a_tokenizer(self) -> Self:

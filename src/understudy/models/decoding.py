@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from understudy.models.growing_cache import growing_cache
-from understudy.models.stopping import StopStrings
+from understudy.models.stopping import StopStrings, cut_text
 from understudy.records import FinishReason
 
 if TYPE_CHECKING:
@@ -234,11 +234,8 @@ class Decoder:
         return finished
 
     def _cut_at_stop(self, row: Row) -> bool:
-        text = self._decode(row.ids)
-        ends = [position for stop in row.stop if (position := text.find(stop)) >= 0]
-        if ends:
-            row.text = text[: min(ends)]
-        return bool(ends)
+        row.text, string = cut_text(self._decode(row.ids), row.stop)
+        return bool(string)
 
     def _decode(self, ids: list[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))

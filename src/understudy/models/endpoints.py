@@ -12,9 +12,10 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import httpx
@@ -22,19 +23,21 @@ import openai
 from pydantic import JsonValue
 
 from understudy.models.config import OpenAIChatConfig
+from understudy.models.dialect import LIMITS, Dialect
 from understudy.models.model import ProviderError
-from understudy.models.wire import BadReplyError, WireReply, parse_models, parse_reply, parse_tokens
+from understudy.models.refusals import RefusalError
+from understudy.models.wire import BadReplyError, WireReply, parse_owner, parse_reply, parse_tokens
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
-RETRIED_STATUSES = frozenset({408, 409, 425, 429})
-"""Beside all of 500 and above."""
 LONGEST_REST_S = 30.0
 FIRST_WAIT_S = 0.5
 """Before the second attempt; it doubles from one to the next."""
 SAID_AFTER_FAILURES = 3
 """In a row: what passes sooner is not worth a line on the log."""
+MAX_CHANGES = 12
+"""Of one request, before a server that keeps refusing other parameters is believed to be broken."""
 
 _log = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT")
@@ -46,34 +49,67 @@ class Endpoint:
 
     url: str
     client: OpenAI
+    dialect: Dialect = field(default_factory=Dialect)
+    """Replaced whole, under the lock, when a refusal has taught something."""
     n_in_flight: int = 0
     n_failures: int = 0
     """In a row."""
     rests_until: float = 0.0
     """On the monotonic clock."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def chat(self, model: str, body: Mapping[str, JsonValue]) -> WireReply:
-        """One attempt. ``body`` holds everything but the model's name."""
-        # The SDK's own parser differs between its versions and drops what vLLM adds: take the raw reply.
-        raw = self.client.chat.completions.with_raw_response.create(model=model, messages=[], extra_body=dict(body))
-        return parse_reply(raw.http_response.content)
+    def complete(self, path: str, body: Mapping[str, JsonValue], fixed: Set[str] = frozenset()) -> WireReply:
+        """One attempt at ``chat/completions`` or ``completions``.
 
-    def continue_text(self, model: str, body: Mapping[str, JsonValue]) -> WireReply:
-        """One attempt at the raw completion endpoint."""
-        raw = self.client.completions.with_raw_response.create(model=model, prompt=[], extra_body=dict(body))
-        return parse_reply(raw.http_response.content)
+        A refusal that names a parameter is answered by the same request as this server takes it; that is remembered
+        once it went well. ``fixed``: parameters that stay as they are, since the user chose them.
+        """
+        dialect = self.dialect
+        for _ in range(MAX_CHANGES):
+            sent = dialect.adapt(body, fixed)
+            try:
+                reply = parse_reply(self._post(f"/{path}", sent))
+            except RefusalError as refusal:
+                changed = dialect.after(refusal, sent, fixed) or dialect.without_schema(refusal, sent, fixed)
+                if changed is None or changed == dialect:
+                    if refusal.is_full_context:
+                        self._learn(dialect)
+                    raise
+                dialect = changed
+            else:
+                self._learn(dialect)
+                return reply
+        raise BadReplyError(f"{self.url} refuses one parameter after the other: {'; '.join(dialect.notes.values())}")
 
     def tokenize(self, model: str, messages: list[JsonValue]) -> tuple[int, ...]:
         """One attempt at having a conversation rendered, as the model would read it before it speaks."""
-        url = f"{self.url.rstrip('/').removesuffix('/v1')}/tokenize"
-        body = {"model": model, "messages": messages, "add_generation_prompt": True}
-        return parse_tokens(self.client.post(url, cast_to=httpx.Response, body=body).content)
+        body: dict[str, JsonValue] = {"model": model, "messages": messages, "add_generation_prompt": True}
+        root = self.url.partition("?")[0].rstrip("/").removesuffix("/v1")
+        return parse_tokens(self._post(f"{root}/tokenize", body))
 
     def owner_of(self, model: str) -> str:
         """What the server says it is, for the model or else for the first of its list; empty where it says nothing."""
-        models = parse_models(self.client.models.with_raw_response.list().http_response.content).data
-        owners = [entry.owned_by for entry in models if entry.id == model] or [entry.owned_by for entry in models]
-        return owners[0] if owners else ""
+        return parse_owner(self._answer(lambda: self.client.get("/models", cast_to=httpx.Response)), model)
+
+    def _post(self, path: str, body: Mapping[str, JsonValue]) -> bytes:
+        # The SDK's own parser differs between its versions and drops what servers add: take the raw reply.
+        return self._answer(lambda: self.client.post(path, cast_to=httpx.Response, body=dict(body)))
+
+    def _answer(self, ask: Callable[[], httpx.Response]) -> bytes:
+        try:
+            return ask().content
+        except openai.APIStatusError as error:
+            retry_after = str(error.response.headers.get("retry-after", ""))
+            raise RefusalError(error.status_code, error.response.content, retry_after) from error
+
+    def _learn(self, dialect: Dialect) -> None:
+        with self._lock:
+            new = [note for what, note in dialect.notes.items() if what not in self.dialect.notes]
+            if not new:
+                return
+            self.dialect = dialect
+        for note in new:
+            _log.warning("%s: %s", self.url, note)
 
 
 class Endpoints:
@@ -81,10 +117,7 @@ class Endpoints:
 
     def __init__(self, config: OpenAIChatConfig, api_key: str) -> None:
         self._config = config
-        self._all = [
-            Endpoint(url, openai.OpenAI(base_url=url, api_key=api_key, timeout=config.timeout_s, max_retries=0))
-            for url in config.base_urls
-        ]
+        self._all = [_endpoint(url, config, api_key) for url in config.base_urls]
         self._in_flight = threading.BoundedSemaphore(config.max_in_flight)
         self._lock = threading.Lock()
 
@@ -95,14 +128,14 @@ class Endpoints:
             try:
                 with self._in_flight, self.take() as endpoint:
                     return attempt_at(endpoint)
-            except (openai.APIConnectionError, openai.APIStatusError, BadReplyError) as error:
+            except (openai.APIConnectionError, RefusalError, BadReplyError) as error:
                 if not is_passing(error):
                     raise
                 n_failed += 1
                 if n_failed > self._config.max_retries:
                     raise ProviderError(
                         f"{self._config.model} at {', '.join(self._config.base_urls)}: gave up after {n_failed} "
-                        f"attempts; the last one: {type(error).__name__}: {error}"
+                        f"attempts; the last one: {_said(error)}"
                     ) from error
                 wait_s = self._wait_s(error, n_failed)
             time.sleep(wait_s)
@@ -154,7 +187,7 @@ class Endpoints:
                 rest_s = min(LONGEST_REST_S, FIRST_WAIT_S * 2 ** min(n_failures, 8))
                 endpoint.rests_until = time.monotonic() + max(rest_s, retry_after_s(error) or 0.0)
         if n_failures == SAID_AFTER_FAILURES:
-            _log.warning("%s fails (%s: %s); it is tried again", endpoint.url, type(error).__name__, error)
+            _log.warning("%s fails (%s); it is tried again", endpoint.url, _said(error))
 
     def _note_success(self, endpoint: Endpoint) -> None:
         with self._lock:
@@ -165,16 +198,14 @@ class Endpoints:
 
 def is_passing(error: Exception) -> bool:
     """Whether another attempt may go well."""
-    if isinstance(error, openai.APIStatusError):
-        return error.status_code in RETRIED_STATUSES or error.status_code >= 500
+    if isinstance(error, RefusalError):
+        return error.is_passing and not error.is_full_context
     return isinstance(error, openai.APIConnectionError | BadReplyError)
 
 
 def retry_after_s(error: Exception) -> float | None:
     """What the server asks for, in seconds from now; None where it asks for nothing that can be read."""
-    if not isinstance(error, openai.APIStatusError):
-        return None
-    value = str(error.response.headers.get("retry-after", "")).strip()
+    value = error.retry_after.strip() if isinstance(error, RefusalError) else ""
     if not value:
         return None
     try:
@@ -190,3 +221,22 @@ def retry_after_s(error: Exception) -> float | None:
 def with_jitter(wait_s: float) -> float:
     """A little longer than asked for, so that those who were sent away together do not come back together."""
     return wait_s * (1 + 0.25 * random.random())
+
+
+def _endpoint(url: str, config: OpenAIChatConfig, api_key: str) -> Endpoint:
+    # A query, such as Azure's api-version, goes with each request.
+    query: dict[str, object] = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+    client = openai.OpenAI(
+        base_url=url.partition("?")[0],
+        api_key=api_key,
+        timeout=config.timeout_s,
+        max_retries=0,
+        default_query=query or None,
+    )
+    # OpenAI's own newer models refuse max_tokens; this saves the one request that would teach it.
+    is_openai = urllib.parse.urlsplit(url).hostname == "api.openai.com"
+    return Endpoint(url, client, Dialect(limit=LIMITS[int(is_openai)]))
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, RefusalError) else f"{type(error).__name__}: {error}"

@@ -1,15 +1,17 @@
 """A model behind servers that speak OpenAI's protocol: vLLM, SGLang, llama.cpp, Ollama, OpenAI, ours.
 
-In: requests from any number of threads. Out: exactly as many completions as asked for, or
-``ProviderError`` once the retries are used up. A time-out, a dropped connection, 408, 409, 429 and 5xx,
+In: requests from any number of threads. Out: exactly as many completions as asked for, each cut at its first stop
+string, or ``ProviderError`` once the retries are used up. A time-out, a dropped connection, 408, 409, 429 and 5xx,
 broken JSON and replies without a choice are tried again, on another endpoint where there is one.
-A server that gives fewer completions than asked for is asked again for the rest.
+A server that gives fewer completions than asked for is asked again for the rest; one that refuses a parameter is
+asked without it (see ``dialect``).
 
 Not here: streaming, the protocol's tool calls (our agents write code instead).
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import threading
@@ -18,13 +20,15 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import openai
 from pydantic import JsonValue
 
 from understudy.models.config import OpenAIChatConfig
-from understudy.models.endpoints import Endpoints
+from understudy.models.dialect import LIMITS
+from understudy.models.endpoints import Endpoint, Endpoints
 from understudy.models.model import ContextFullError, ProviderError, Request
-from understudy.models.wire import WireChoice, WireReply, room_in_context, says_context_is_full
+from understudy.models.refusals import RefusalError
+from understudy.models.stopping import cut_text
+from understudy.models.wire import WireChoice, WireReply
 from understudy.records import Completion, FinishReason, Message, PrefixDelivery, Usage
 
 if TYPE_CHECKING:
@@ -46,11 +50,8 @@ class OpenAIChatModel:
         self._endpoints = Endpoints(config, _api_key(config))
         self._delivery = None if config.prefix_delivery == "auto" else PrefixDelivery(config.prefix_delivery)
         self._delivery_lock = threading.Lock()
-        self._refuses_schemas = False
         self._renderer = _renderer(config)
-        # OpenAI's own newer models refuse max_tokens; the other servers know nothing else.
-        is_openai = all("api.openai.com" in url for url in config.base_urls)
-        self._limit_name = "max_completion_tokens" if is_openai else "max_tokens"
+        self._fixed = frozenset(config.extra_body)
 
     @property
     def prefix_delivery(self) -> PrefixDelivery:
@@ -84,6 +85,7 @@ class OpenAIChatModel:
         if not 0 < start < len(ids):
             raise ValueError(f"expected 0 < start < {len(ids)}, came {start}")
         body: dict[str, JsonValue] = {
+            "model": self.name,
             "prompt": list[JsonValue](ids),
             "prompt_logprobs": top_k,
             "max_tokens": 1,  # there is no server that takes 0
@@ -91,10 +93,9 @@ class OpenAIChatModel:
             **self._config.extra_body,
         }
         try:
-            reply = self._endpoints.ask(lambda endpoint: endpoint.continue_text(self.name, body))
-        except openai.APIStatusError as error:
-            self._room_after(error)
-            raise ContextFullError(f"{self.name}: {error}") from error
+            reply = self._endpoints.ask(lambda endpoint: endpoint.complete("completions", body, self._fixed))
+        except RefusalError as error:
+            raise self._explained(error) from error
         told = reply.choices[0].prompt_logprobs
         if told is None or len(told) != len(ids) or not all(told[start:]):
             raise ValueError(
@@ -108,8 +109,8 @@ class OpenAIChatModel:
         said: list[JsonValue] = [{"role": one.role.value, "content": one.content} for one in messages]
         try:
             return self._endpoints.ask(lambda endpoint: endpoint.tokenize(self.name, said))
-        except openai.APIStatusError as error:
-            if error.status_code in (404, 405) and not _is_about_model(error):
+        except RefusalError as error:
+            if error.status in (404, 405) and not _is_about_model(error):
                 return None
             raise ProviderError(f"{self.name}: the server refuses to render messages: {error}") from error
 
@@ -126,45 +127,33 @@ class OpenAIChatModel:
         self.close()
 
     def _owner(self) -> str:
+        """Empty for a server that does not list its models, or not for this key."""
         try:
             return self._endpoints.ask(lambda endpoint: endpoint.owner_of(self.name))
-        except openai.APIStatusError as error:
-            if error.status_code in (404, 405):
-                return ""  # no list of models
-            raise ProviderError(f"{self.name}: the server does not tell its models: {error}") from error
+        except RefusalError:
+            return ""
 
     def _ask(self, request: Request) -> list[Completion]:
         """One request that ended well: at least one completion."""
-        try:
-            if self._renderer is None:
-                body = self._chat_body(request)
-                reply = self._endpoints.ask(lambda endpoint: endpoint.chat(self.name, body))
+        path = "chat/completions" if self._renderer is None else "completions"
+        while True:
+            body = self._chat_body(request) if self._renderer is None else self._raw_body(request, self._renderer)
+            try:
+                reply = self._endpoints.ask(
+                    functools.partial(Endpoint.complete, path=path, body=body, fixed=self._fixed)
+                )
+            except RefusalError as error:
+                room = error.room if error.is_full_context else None
+                if room is None or not 0 < room < request.max_tokens:
+                    raise self._explained(error) from error
+                request = replace(request, max_tokens=room)  # the prompt fits, the reply's limit did not
             else:
-                body = self._raw_body(request, self._renderer)
-                reply = self._endpoints.ask(lambda endpoint: endpoint.continue_text(self.name, body))
-        except openai.APIStatusError as error:
-            if self._sends_schema(request) and _may_be_about_schema(error):
-                return self._ask_without_schema(request)
-            room = self._room_after(error)
-            if not 0 < room < request.max_tokens:
-                raise ContextFullError(f"{self.name}: {error}") from error
-            return self._ask(replace(request, max_tokens=room))  # the prompt fits, the reply's limit did not
-        return self._completions(reply)
+                return self._completions(reply, request)
 
-    def _sends_schema(self, request: Request) -> bool:
-        return request.json_schema is not None and not self._refuses_schemas
-
-    def _ask_without_schema(self, request: Request) -> list[Completion]:
-        """A server that takes the same request without the schema is not sent one again."""
-        completions = self._ask(replace(request, json_schema=None))
-        self._refuses_schemas = True
-        return completions
-
-    def _room_after(self, error: openai.APIStatusError) -> int:
-        """Tokens that the refusal leaves for the reply. Raises ``ProviderError`` for any other refusal."""
-        if error.status_code not in (400, 413, 422) or not says_context_is_full(str(error)):
-            raise ProviderError(f"{self.name}: the server refuses the request: {error}") from error
-        return room_in_context(str(error)) or 0
+    def _explained(self, refusal: RefusalError) -> ContextFullError | ProviderError:
+        if refusal.is_full_context:
+            return ContextFullError(f"{self.name}: {refusal}")
+        return ProviderError(f"{self.name} at {', '.join(self._config.base_urls)}: the request is refused: {refusal}")
 
     def _chat_body(self, request: Request) -> dict[str, JsonValue]:
         body = self._sampling(request)
@@ -186,35 +175,31 @@ class OpenAIChatModel:
 
     def _sampling(self, request: Request) -> dict[str, JsonValue]:
         body: dict[str, JsonValue] = {
+            "model": self.name,
             "n": request.n,
             "temperature": request.temperature,
             "top_p": request.top_p,
-            self._limit_name: request.max_tokens,
         }
+        if self._fixed.isdisjoint(LIMITS):
+            body["max_tokens"] = request.max_tokens
         if request.stop:
             body["stop"] = list(request.stop)
         if request.seed is not None:
             body["seed"] = request.seed
         if self._config.token_ids:
             body["return_token_ids"] = True
-        if request.json_schema is not None and self._sends_schema(request):
+        if request.json_schema is not None:
             schema = {"name": "reply", "strict": True, "schema": json.loads(request.json_schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 
-    def _completions(self, reply: WireReply) -> list[Completion]:
-        n_prompt = reply.usage.prompt_tokens if reply.usage else 0
+    def _completions(self, reply: WireReply, request: Request) -> list[Completion]:
         shares = _token_shares(reply)
-        return [
-            Completion(
-                text=choice.said,
-                finish_reason=_finish_reason(choice),
-                usage=self._usage(n_prompt if number == 0 else 0, share, requests=int(number == 0)),
-                token_ids=choice.token_ids,
-                logprobs=choice.token_logprobs,
-            )
-            for number, (choice, share) in enumerate(zip(reply.choices, shares, strict=True))
+        usages = [
+            self._usage(reply.usage.prompt_tokens if number == 0 else 0, share, requests=int(number == 0))
+            for number, share in enumerate(shares)
         ]
+        return [_completion(choice, request, usage) for choice, usage in zip(reply.choices, usages, strict=True)]
 
     def _usage(self, n_prompt: int, n_completion: int, requests: int) -> Usage:
         read, written = self._config.prompt_price_usd, self._config.completion_price_usd
@@ -222,29 +207,47 @@ class OpenAIChatModel:
         return Usage(prompt_tokens=n_prompt, completion_tokens=n_completion, requests=requests, cost_usd=cost)
 
 
-def _may_be_about_schema(error: openai.APIStatusError) -> bool:
-    """Servers word this refusal in many ways; what it is not about is a full context."""
-    return error.status_code in (400, 422) and not says_context_is_full(str(error))
+def _completion(choice: WireChoice, request: Request, usage: Usage) -> Completion:
+    """A reply, cut at its first stop string. What the server said beyond it is kept in no field."""
+    text, stop = cut_text(choice.said, request.stop)
+    kept = text + stop
+    went_on = bool(stop and choice.said[len(kept) :].strip())
+    n_kept = _tokens_up_to(kept, choice) if went_on else len(choice.token_ids or choice.token_logprobs or ())
+    return Completion(
+        text=text,
+        finish_reason=FinishReason.STOP if stop else choice.reason,
+        reasoning=choice.message.reasoning if choice.message else "",
+        cut_at=stop if went_on else "",
+        usage=usage,
+        token_ids=choice.token_ids and choice.token_ids[:n_kept] if n_kept else None,
+        logprobs=choice.token_logprobs and choice.token_logprobs[:n_kept] if n_kept else None,
+    )
 
 
-def _is_about_model(error: openai.APIStatusError) -> bool:
+def _tokens_up_to(kept: str, choice: WireChoice) -> int:
+    """How many tokens spell the kept beginning of a reply; 0 where its tokens do not spell it."""
+    spelled = ""
+    for number, token in enumerate(choice.logprobs.tokens, 1):
+        spelled += token
+        if not choice.said.startswith(spelled):
+            return 0
+        if len(spelled) >= len(kept):
+            return number
+    return 0
+
+
+def _is_about_model(error: RefusalError) -> bool:
     """A 404 is said for a missing path, but by vLLM and our own server for a missing model too."""
-    return error.param == "model" or error.code == "model_not_found"
+    return "model" in error.params or "model_not_found" in error.text
 
 
 def _token_shares(reply: WireReply) -> list[int]:
     """Completion tokens of each choice. Servers count them together: without ids the count is shared out evenly."""
     known = [choice.token_ids or choice.token_logprobs for choice in reply.choices]
-    total = reply.usage.completion_tokens if reply.usage else 0
     if all(known):
         return [len(tokens or ()) for tokens in known]
-    share, left = divmod(total, len(known))
+    share, left = divmod(reply.usage.completion_tokens, len(known))
     return [share + (number < left) for number in range(len(known))]
-
-
-def _finish_reason(choice: WireChoice) -> FinishReason:
-    known = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
-    return known.get(choice.finish_reason or "", FinishReason.OTHER)
 
 
 def _api_key(config: OpenAIChatConfig) -> str:

@@ -1,15 +1,19 @@
-"""What comes over the wire from OpenAI-compatible servers, and what their refusals mean.
+"""What comes over the wire from OpenAI-compatible servers: replies, lists of models, rendered conversations.
 
-In: bytes of a reply, texts of errors. Out: checked values. Servers add fields of their own to every
-reply, so unknown keys are passed over here, and only here.
+In: bytes of an answer. Out: checked values. Servers differ in everything but the text, so what can be understood is
+understood (texts in parts, missing counts, other words for the same reason), unknown keys are passed over, and a
+failure that comes as a reply is an error. The forms that were met are rows of ``tests/models/manners.py``.
 """
 
 from __future__ import annotations
 
-import re
+import json
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
+from understudy.models.refusals import RefusalError
+from understudy.records import FinishReason
 from understudy.runs import explain
 
 
@@ -21,19 +25,77 @@ class _FromServer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+_REASONING_PARTS = frozenset({"thinking", "reasoning", "reasoning.text", "reasoning.summary", "summary_text"})
+_TEXT_KEYS = ("text", "output_text", "value", "content", "thinking", "reasoning", "summary")
+
+
+def _text(value: Any) -> Any:
+    """Text as text, as one part, or as a list of parts."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, list):
+        return "".join(_text(part) for part in value)
+    if isinstance(value, dict):
+        for key in _TEXT_KEYS:
+            if isinstance(value.get(key), str | list | dict):
+                return _text(value[key])
+    raise ValueError("expected text, or parts that are text")
+
+
+def _is_reasoning(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in _REASONING_PARTS
+
+
+def _count(value: Any) -> Any:
+    return max(0, round(value)) if isinstance(value, int | float) else 0
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Count = Annotated[int, BeforeValidator(_count)]
+
+
 class _SaidMessage(_FromServer):
-    content: str | None = None
+    content: Text = ""
+    reasoning: Text = ""
 
-
-class _TokenLogprob(_FromServer):
-    logprob: float
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, value: Any) -> Any:
+        """Reasoning has four names, or is a part of the content; a refusal takes the place of the content."""
+        if isinstance(value, str):
+            return {"content": value}
+        if not isinstance(value, dict):
+            return value
+        content = value.get("content")
+        parts = content if isinstance(content, list) else []
+        thought = [part for part in parts if _is_reasoning(part)]
+        names = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+        if parts:
+            content = [part for part in parts if not _is_reasoning(part)]
+        return {
+            "content": content or value.get("refusal"),
+            "reasoning": thought or [value[name] for name in names if value.get(name)][:1],
+        }
 
 
 class _Logprobs(_FromServer):
-    """Chat replies fill ``content``, raw completions ``token_logprobs``."""
+    """Chat replies fill ``content``, raw completions ``tokens`` and ``token_logprobs``."""
 
-    content: tuple[_TokenLogprob, ...] | None = None
-    token_logprobs: tuple[float | None, ...] | None = None
+    values: tuple[float | None, ...] = ()
+    tokens: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return {}
+        if value.get("content"):
+            entries = [entry for entry in value["content"] if isinstance(entry, dict)]
+            return {
+                "values": [entry.get("logprob") for entry in entries],
+                "tokens": [str(entry.get("token", "")) for entry in entries],
+            }
+        return {"values": value.get("token_logprobs") or (), "tokens": value.get("tokens") or ()}
 
 
 class _PromptLogprob(_FromServer):
@@ -45,49 +107,86 @@ class WireChoice(_FromServer):
 
     message: _SaidMessage | None = None
     """In chat replies."""
-    text: str | None = None
+    text: Text = ""
     """In raw completions."""
-    finish_reason: str | None = None
-    logprobs: _Logprobs | None = None
+    finish_reason: str = ""
+    logprobs: _Logprobs = _Logprobs()
     token_ids: tuple[int, ...] | None = None
     prompt_logprobs: tuple[dict[int, _PromptLogprob] | None, ...] | None = None
     """By token id at each place of the prompt; the first has nothing before it and is None."""
+    error: Any = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _forgive(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        reason = value.get("finish_reason")
+        if isinstance(reason, dict):  # SGLang's own form
+            reason = reason.get("type")
+        message = value.get("message") or value.get("delta")
+        filled = {"message": message, "finish_reason": reason, "logprobs": value.get("logprobs") or {}}
+        return {**value, **{key: part or "" if key == "finish_reason" else part for key, part in filled.items()}}
 
     @property
     def said(self) -> str:
-        return (self.message.content if self.message else self.text) or ""
+        return self.message.content if self.message else self.text
 
     @property
     def token_logprobs(self) -> tuple[float, ...] | None:
-        if self.logprobs is None:
-            return None
-        if self.logprobs.content is not None:
-            return tuple(token.logprob for token in self.logprobs.content)
-        known = self.logprobs.token_logprobs or ()
-        return tuple(value for value in known if value is not None) or None
+        """None unless there is one for each token."""
+        known = tuple(value for value in self.logprobs.values if value is not None)
+        is_whole = len(known) == len(self.logprobs.values) and len(known) == len(self.token_ids or known)
+        return known or None if is_whole else None
+
+    @property
+    def reason(self) -> FinishReason:
+        return _REASONS.get(_plain(self.finish_reason), FinishReason.OTHER)
+
+    @property
+    def failure(self) -> str:
+        """What went wrong on the server in mid-reply; empty where nothing did."""
+        if _plain(self.finish_reason) in _FAILURES:
+            return f"finish_reason {self.finish_reason!r}{f': {json.dumps(self.error)}' if self.error else ''}"
+        return json.dumps(self.error) if self.error and not self.said and not self.finish_reason else ""
+
+
+def _plain(reason: str) -> str:
+    return reason.lower().removeprefix("finish_reason_").replace("_", "").replace("-", "")
+
+
+_ENDS = "stop eos eostoken endturn endofturn stopsequence stopstring end complete completed"
+_LIMITS = "length maxtokens maxoutputtokens maxlength modellength modelcontextwindowexceeded"
+_REASONS = {
+    **dict.fromkeys(_ENDS.split(), FinishReason.STOP),
+    **dict.fromkeys(_LIMITS.split(), FinishReason.LENGTH),
+}
+_FAILED = (
+    "error networkerror servererror internalerror abort aborted cancelled canceled timeout failed unavailable "
+    "overloaded insufficientsystemresource"
+)
+_FAILURES = frozenset(_FAILED.split())
+"""Reasons that are no end of a reply: the server, not the model, gave up."""
 
 
 class _WireUsage(_FromServer):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _forgive(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return {}
+        other = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
+        return {name: value.get(name, value.get(alias)) for name, alias in other.items()}
 
 
 class WireReply(_FromServer):
     """The body of an answered request."""
 
-    choices: tuple[WireChoice, ...]
-    usage: _WireUsage | None = None
-
-
-class _WireModel(_FromServer):
-    id: str
-    owned_by: str = ""
-
-
-class WireModels(_FromServer):
-    """The list of models that a server offers."""
-
-    data: tuple[_WireModel, ...] = ()
+    choices: Annotated[tuple[WireChoice, ...], BeforeValidator(lambda value: value or ())]
+    usage: _WireUsage = _WireUsage()
 
 
 class _WireTokens(_FromServer):
@@ -103,50 +202,49 @@ def parse_tokens(content: bytes) -> tuple[int, ...]:
 
 
 def parse_reply(content: bytes) -> WireReply:
-    """Raises ``BadReplyError`` for broken JSON, another shape, or no choice at all."""
+    """Raises ``RefusalError`` for an error in the body.
+
+    ``BadReplyError`` for broken JSON, another shape, no choice at all, or a reply that the server gave up.
+    """
     try:
-        reply = WireReply.model_validate_json(content)
+        body = json.loads(content)
+    except ValueError as error:
+        raise BadReplyError(f"the server's reply is no JSON: {error}") from error
+    if _is_error(body):
+        raise RefusalError(200, content)
+    try:
+        reply = WireReply.model_validate(
+            {**body, "choices": body.get("choices") or ()} if isinstance(body, dict) else body
+        )
     except ValidationError as error:
         raise BadReplyError(f"the server's reply is no completion: {explain(error, 'reply')}") from error
     if not reply.choices:
         raise BadReplyError("the server's reply has no choices")
+    for choice in reply.choices:
+        if choice.failure:
+            raise BadReplyError(f"the server did not finish its reply: {choice.failure}")
     return reply
 
 
-def parse_models(content: bytes) -> WireModels:
-    """Raises ``BadReplyError`` for anything that is no list of models."""
-    try:
-        return WireModels.model_validate_json(content)
-    except ValidationError as error:
-        raise BadReplyError(f"the server's list of models cannot be read: {explain(error, 'models')}") from error
+def _is_error(body: object) -> bool:
+    if isinstance(body, list):
+        return bool(body) and _is_error(body[0])
+    if not isinstance(body, dict) or body.get("choices"):
+        return False
+    return bool(body.get("error") or body.get("detail") or body.get("object") == "error")
 
 
-_FULL = re.compile(
-    r"maximum context length|context_length_exceeded|maximum (?:model|prompt|input) length|max_model_len"
-    r"|context length|context window|context size|prompt is too long|input is too long|too many tokens"
-    # vLLM, of a prompt that fills the window to the last token; nobody here asks for fewer than one.
-    r"|max_tokens must be at least 1, got",
-    re.IGNORECASE,
-)
-_WINDOW = re.compile(r"(?:context length|context window|context size)\D{0,40}?(\d+)", re.IGNORECASE)
-_PROMPT = re.compile(
-    r"(\d+) (?:input tokens|tokens? (?:in|from) the (?:messages|prompt|input)|in the messages)", re.IGNORECASE
-)
-_LIMIT = re.compile(r"max_tokens=\d+ cannot be greater than max_model_len=(\d+)", re.IGNORECASE)
-"""vLLM, of a limit beyond the whole window, before it looks at the prompt. A limit within the window it cuts itself."""
+def parse_owner(content: bytes, model: str) -> str:
+    """What the server says it is in its list of models, for the model or else for the first.
 
-
-def says_context_is_full(text: str) -> bool:
-    """Whether a refusal (HTTP 400) is about the length of the conversation. The servers agree on no code."""
-    return _FULL.search(text) is not None
-
-
-def room_in_context(text: str) -> int | None:
-    """Tokens left for the reply, where the refusal names the window and the prompt's share of it.
-
-    The whole window where the server has not looked at the prompt yet.
+    Empty where it does not say so in a form that can be read.
     """
-    if limit := _LIMIT.search(text):
-        return int(limit[1])
-    window, prompt = _WINDOW.search(text), _PROMPT.search(text)
-    return int(window[1]) - int(prompt[1]) if window and prompt else None
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return ""
+    entries = body if isinstance(body, list) else (body.get("data") if isinstance(body, dict) else None)
+    known = [entry for entry in entries or () if isinstance(entry, dict)] if isinstance(entries, list) else []
+    chosen = next((entry for entry in known if entry.get("id") == model), known[0] if known else {})
+    owner = chosen.get("owned_by")
+    return owner if isinstance(owner, str) else ""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from understudy.records.record import Record
 
@@ -15,11 +18,19 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
 
 
+def _is_empty(text: str) -> bool:
+    return not text
+
+
 class Message(Record):
     """One message of a conversation, exactly as the model saw or said it."""
 
     role: Role
     content: str
+    reasoning: Annotated[str, Field(exclude_if=_is_empty)] = ""
+    """What a reasoning model thought before it said this, where its server returns it. It is kept, never sent back.
+    A message without any is written as before there was this field, so that digests of prompts stay the same.
+    """
 
 
 class Usage(Record):
@@ -64,6 +75,8 @@ class Completion(Record):
     finish_reason: FinishReason
     cut_at: str = ""
     """The stop string at which the text was cut on our side, where the model had gone on to write; else empty."""
+    reasoning: str = ""
+    """What a reasoning model thought before, where its server returns that beside the text."""
     usage: Usage = Usage()
     """The prompt is counted once per request: on the first of its n completions."""
     token_ids: tuple[int, ...] | None = None

@@ -1,0 +1,153 @@
+"""What a server's refusal means: a full context, a parameter that it does not take, a limit of the reply.
+
+In: status and body of an answer that is no reply; servers agree on no code, so their words are read. Out: a
+``RefusalError``, and what can be done about it. The wordings that were met are rows of ``tests/models/manners.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+RETRIED_STATUSES = frozenset({408, 409, 425, 429})
+"""Beside all of 500 and above."""
+
+
+class RefusalError(Exception):
+    """The server answered with an error, by its status or in the body of a 200."""
+
+    def __init__(self, status: int, content: bytes, retry_after: str = "") -> None:
+        """``content``: the body as it came. An error inside a 200 has the status that its ``code`` says, or 200."""
+        body = _json(content)
+        self.params = tuple(value for key, value in _leaves(body) if key.endswith("param") and value)
+        self.text = _plain_numbers("\n".join(f"{key}: {value}" for key, value in _leaves(body)))
+        """All that the body says, one ``key: value`` a line."""
+        self._words = "\n".join(value for _, value in _leaves(body))
+        self.status = _stated_status(body) or status if status == 200 else status
+        self.retry_after = retry_after
+        super().__init__(f"HTTP {status}: {_message(body)}")
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether another attempt may go well."""
+        return self.status in RETRIED_STATUSES or self.status >= 500 or self.status == 200
+
+    @property
+    def is_full_context(self) -> bool:
+        """Whether it is about the length of the conversation."""
+        if self.status == 429 or _RATES.search(self.text):
+            return False
+        if _WINDOW_WORDS.search(self.text):
+            return True
+        return self.status < 500 and bool(_TOO_LONG.search(self._words)) and not _OTHER_SIZES.search(self._words)
+
+    @property
+    def room(self) -> int | None:
+        """Tokens left for the reply, where the window and the prompt's share of it are named.
+
+        The whole window where the server has not looked at the prompt yet.
+        """
+        if limit := _LIMIT_BEYOND_WINDOW.search(self.text):
+            return int(limit[1])
+        window, prompt = _first(_WINDOWS, self.text), _prompt_tokens(self.text)
+        return None if window is None or prompt is None else window - prompt
+
+    @property
+    def longest_reply(self) -> int | None:
+        """The server's own limit of ``max_tokens``, where the refusal names one."""
+        return _first(_REPLY_LIMITS, self.text)
+
+
+_RATES = re.compile(r"per (?:minute|day|hour)|rate.?limit|\b[TR]P[MD]\b|quota", re.IGNORECASE)
+_OTHER_SIZES = re.compile(r"\bimages?\b|\bbytes\b|\d ?[KM]i?B\b|time ?out|deadline|time limit", re.IGNORECASE)
+_WINDOW_WORDS = re.compile(
+    r"context_length_exceeded|exceed_context_size|max_prompt_tokens_exceeded|string_above_max_length"
+    r"|maximum (?:context|model|prompt|input|sequence|allowed) length|max_(?:model|seq)_len|session_len|exceeds n_ctx"
+    r"|context (?:length|window|size|limit)\b|(?:prompt|input) is too long|too many (?:input |prompt )?tokens"
+    # vLLM, of a prompt that fills the window to the last token; nobody here asks for fewer than one.
+    r"|max_tokens must be at least 1, got",
+    re.IGNORECASE,
+)
+_TOO_LONG = re.compile(
+    r"\b(?:prompt|inputs?(?! should be)|messages?|conversation|request|tokens?)\b.{0,60}?"
+    r"(?:too (?:long|large)|exceed|longer than|(?:greater|larger|less) than|must be <=|only supports? up to)"
+    r"|range of input length|reduce (?:the length of )?(?:the |your )?(?:messages?|prompt|input)\b",
+    re.IGNORECASE,
+)
+_LIMIT_BEYOND_WINDOW = re.compile(r"max_tokens=\d+ cannot be greater than max_model_len=(\d+)", re.IGNORECASE)
+"""vLLM, of a limit beyond the whole window, before it looks at the prompt. A limit within the window it cuts itself."""
+_WINDOWS = (
+    r"exceed context limit: \d+ \+ \d+ > (\d+)",
+    r"\bn_ctx: (\d+)",
+    r"max_new_tokens`? must be <= (\d+)",
+    r"(\d+) maximum context length",
+    r"(?:context (?:length|window|size|limit)|max_(?:model|seq)_len)\D{0,40}?(\d+)",
+)
+_PROMPTS = (
+    r"exceed context limit: (\d+) \+",
+    r"\bn_prompt_tokens: (\d+)",
+    r"(\d+) (?:`?inputs?`? tokens|tokens? (?:in|from) (?:the|your) (?:input )?(?:messages|prompt|input))",
+    r"(\d+) in (?:the|your) (?:messages|prompt|input)",
+    r"(?:prompt contains|messages resulted in|input tokens?:) (\d+)",
+    r"(?:prompt_tokens|prompt|input|request) \((\d+)(?: tokens)?\)",
+)
+_PARTS_OF_INPUT = re.compile(r"(\d+) of \w+ input", re.IGNORECASE)
+_REPLY_LIMITS = (
+    r"supports at most (\d+) completion tokens",
+    r"valid range of max_(?:completion_)?tokens is \[\d+, ?(\d+)\]",
+    r"max_(?:completion_)?tokens`?'?\"?(?: for \S+)? must be (?:less than or equal to|<=) `?(\d+)",
+    r"range of max_(?:completion_)?tokens should be \[\d+, ?(\d+)\]",
+    r"max_(?:completion_)?tokens: \d+ > (\d+), which is the maximum allowed",
+)
+
+
+def _first(patterns: Iterable[str], text: str) -> int | None:
+    found = (re.search(pattern, text, re.IGNORECASE) for pattern in patterns)
+    return next((int(match[1]) for match in found if match), None)
+
+
+def _prompt_tokens(text: str) -> int | None:
+    parts = _PARTS_OF_INPUT.findall(text)
+    return sum(map(int, parts)) if parts else _first(_PROMPTS, text)
+
+
+def _plain_numbers(text: str) -> str:
+    return re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
+
+
+def _json(content: bytes) -> object:
+    text = content.decode(errors="replace").strip()
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _leaves(body: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """All values with their paths. Echoes of the request are left out: they say nothing of what is wrong with it."""
+    if isinstance(body, dict):
+        for name, value in body.items():
+            if name not in ("input", "ctx", "url"):
+                yield from _leaves(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(body, list) and all(isinstance(value, str | int) for value in body):
+        yield key, ".".join(map(str, body))  # such as ["body", "seed"], where a field lies
+    elif isinstance(body, list):
+        for value in body:
+            yield from _leaves(value, key)
+    elif body is not None:
+        yield key, str(body)
+
+
+def _message(body: object) -> str:
+    """The server's words, or what else came."""
+    said = [
+        value for key, value in _leaves(body) if key.rsplit(".", 1)[-1] in ("message", "msg", "detail", "error", "")
+    ]
+    text = "; ".join(dict.fromkeys(said)) or json.dumps(body, ensure_ascii=False)
+    return text if len(text) <= 1000 else text[:999] + "…"
+
+
+def _stated_status(body: object) -> int | None:
+    codes = (value for key, value in _leaves(body) if key.endswith(("code", "status")))
+    return next((int(code) for code in codes if code.isdigit() and 400 <= int(code) < 600), None)
