@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from tests.curation.attempts import PREFIX, attempt, score, task
 from understudy.curation import ChatMix, CurateConfig, Filter, Selection, SpanWeights, curate
+from understudy.curation.filters import FILTERS
+from understudy.curation.selection import SELECTIONS
 from understudy.records import (
+    Dropped,
     DropReason,
     Example,
     ExecutionStatus,
@@ -44,7 +47,7 @@ class CountingStudent:
         (attempt(stop_reason=StopReason.STEP_LIMIT), DropReason.STEP_LIMIT),
         (attempt(asked=True), DropReason.STEP_LIMIT),
         (attempt(searched=False), DropReason.NO_SEARCH),
-        (attempt(stop_reason=StopReason.PROVIDER), DropReason.PROGRAM_FAILURE),
+        (attempt(stop_reason=StopReason.PROVIDER), DropReason.INFRASTRUCTURE_ERROR),
         (attempt(n_steps=0), DropReason.NOTHING_TRAINED),
     ],
 )
@@ -67,10 +70,10 @@ def test_scores_have_their_reasons() -> None:
         assert curate([(one, given_score)], EVERY_FILTER).counts == {reason: 1}
 
 
-def test_a_turn_with_neither_code_nor_answer_is_void() -> None:
+def test_a_turn_with_neither_code_nor_answer_is_refused() -> None:
     one = attempt(problem=ParseProblem.NO_CODE)
-    config = CurateConfig(filters=(Filter.NO_VOID_TURN,))
-    assert curate([(one, None)], config).counts == {DropReason.VOID_TURN: 1}
+    config = CurateConfig(filters=(Filter.CODE_IN_EVERY_TURN,))
+    assert curate([(one, None)], config).counts == {DropReason.TURN_WITHOUT_CODE: 1}
 
 
 def test_chains_of_thought_and_math_need_no_search() -> None:
@@ -126,6 +129,52 @@ def test_attempts_of_two_stages_may_share_an_id_and_even_all_their_words(how: Se
         assert dropped == [(one.id, "rollout/teacher", DropReason.NOT_SELECTED)]
 
 
+def test_two_questions_of_two_sets_may_share_an_id() -> None:
+    """As row 1 of two files does: neither is taken for another attempt at the other, nor for its near duplicate."""
+    one, other = attempt(task(1, question="Who?")), attempt(task(1, question="Where did it happen, and when?"))
+    pairs = [(one, score(one), "rollout/a"), (other, score(other), "rollout/b")]
+    config = CurateConfig(near_duplicates=0.9)
+    assert [example.stage for example in curate(pairs, config).examples] == ["rollout/a", "rollout/b"]
+    found = curate(pairs, config, contaminated={"Who?": "test: 3"})
+    assert [example.stage for example in found.examples] == ["rollout/b"]
+    twice = [*pairs, (other, score(other), "rollout/c")]
+    assert [(each.stage, each.reason) for each in curate(twice, config).dropped] == [
+        ("rollout/c", DropReason.NOT_SELECTED)
+    ]
+
+
+def test_tasks_without_a_reference_are_near_duplicates_only_by_equal_words() -> None:
+    questions = ("Write a poem about the sea.", "write a poem about the sea", "Write a poem about the moon.")
+    tasks = [task(n, question=question).model_copy(update={"answer": None}) for n, question in enumerate(questions)]
+    pairs = [(one, score(one)) for one in map(attempt, tasks)]
+    curated = curate(pairs, CurateConfig(near_duplicates=0.5))
+    assert [example.task_id for example in curated.examples] == ["t0", "t2"]
+
+
+def test_every_filter_and_every_selection_is_in_its_table() -> None:
+    assert set(FILTERS) == set(Filter)
+    assert set(SELECTIONS) == set(Selection)
+
+
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [
+        ("void_turn", "turn_without_code"),
+        ("unsupported", "ungrounded"),
+        ("program_failure", "infrastructure_error"),
+        ("too_long", "too_long"),
+    ],
+)
+def test_stored_reasons_with_former_names_are_read(former: str, now: str) -> None:
+    read = Dropped.model_validate_json(f'{{"trajectory_id": "t#0", "reason": "{former}"}}')
+    assert (read.reason, f"{[read.reason]}") == (now, f"['{now}']")
+
+
+def test_reasons_print_as_plain_text() -> None:
+    one = attempt(problem=ParseProblem.SYNTAX_ERROR)
+    assert str(curate([(one, score(one))], CurateConfig()).counts) == "{'unparseable_step': 1}"
+
+
 def test_one_attempt_a_task_is_kept_as_asked() -> None:
     short, long = attempt(number=1), attempt(number=2, thought=" look it up, and then think about it for long.")
     middle = attempt(number=0, thought=" look it up somewhere.")
@@ -150,10 +199,10 @@ def test_whole_replies_are_trained_and_what_follows_the_last_is_cut_off() -> Non
     assert trained == [(m.content, 1.0) for m in one.messages if m.role is Role.ASSISTANT]
 
 
-def test_the_students_opening_replaces_the_teachers_and_spans_move_with_it() -> None:
+def test_the_students_initial_messages_replace_the_teachers_and_spans_move_with_it() -> None:
     one = attempt()
     opening = (Message(role=Role.USER, content="short"),)
-    (example,) = curate([(one, score(one))], CurateConfig(), opening=lambda _: opening).examples
+    (example,) = curate([(one, score(one))], CurateConfig(), initial_messages=lambda _: opening).examples
     assert example.messages == opening + one.messages[2:-1]
     assert [span.message_index for span in example.spans] == [1, 3]
 
@@ -188,7 +237,9 @@ def test_too_long_and_contaminated_are_dropped_with_details() -> None:
     long = curate([(one, None)], config, student=CountingStudent())
     assert long.counts == {DropReason.TOO_LONG: 1}
     assert "at most 10" in long.dropped[0].detail
-    found = curate([(one, score(one)), (other, score(other))], CurateConfig(), contaminated={"t2": "test set x"})
+    found = curate(
+        [(one, score(one)), (other, score(other))], CurateConfig(), contaminated={other.task.question: "test set x"}
+    )
     assert [(d.trajectory_id, d.reason, d.detail) for d in found.dropped] == [
         (other.id, DropReason.CONTAMINATED, "test set x")
     ]

@@ -154,7 +154,7 @@ def test_the_student_reads_its_own_opening_before_what_the_teacher_said(tmp_path
     path = row(tmp_path / "rows.jsonl", "1.26-planned.full", score=True)
     own = (Message(role=Role.SYSTEM, content="Be brief."), Message(role=Role.USER, content="Capital of Norway?"))
     pairs = imported(path)
-    (example,) = curate(pairs, CurateConfig(), opening=lambda _: own).examples
+    (example,) = curate(pairs, CurateConfig(), initial_messages=lambda _: own).examples
     assert example.messages[:2] == own
     assert [message.role for message in example.messages[2:]] == [Role.ASSISTANT, Role.USER, Role.ASSISTANT]
 
@@ -162,7 +162,7 @@ def test_the_student_reads_its_own_opening_before_what_the_teacher_said(tmp_path
 def test_the_filters_see_what_happened(tmp_path: Path) -> None:
     reasons = {
         "1.26-unparsed.succinct": DropReason.UNPARSEABLE_STEP,
-        "1.26-provider.succinct": DropReason.PROGRAM_FAILURE,
+        "1.26-provider.succinct": DropReason.INFRASTRUCTURE_ERROR,
         "1.14-limit.succinct": DropReason.STEP_LIMIT,
     }
     for name, reason in reasons.items():

@@ -16,6 +16,7 @@ from understudy.tasks import (
     Contamination,
     ContaminationRule,
     DecontaminationConfig,
+    contaminated_questions,
     find_contamination,
     load_tasks,
 )
@@ -106,3 +107,11 @@ def test_minhash_misses_no_similar_pair(left: list[set[str]], right: list[set[st
     similar = {(i, j) for i, a in enumerate(left) for j, b in enumerate(right) if len(a & b) / len(a | b) >= threshold}
     assert similar <= set(candidates)
     assert len(candidates) == len(set(candidates))
+
+
+def test_questions_are_known_by_their_text_and_not_by_their_id() -> None:
+    shared = "Which painter of the northern school was born in the town of Veldhoven in 1602?"
+    train = [Task(id="1", question="Who wrote the ballad of the three sisters?"), Task(id="1", question=shared)]
+    test = [Task(id="9", question=shared.upper())]
+    assert contaminated_questions(train, {"held-out": test}) == {shared: "held-out: 9"}
+    assert contaminated_questions(train, {}) == {}

@@ -4,9 +4,10 @@ Agents' trajectories and chains of thought go the same way. Not promised: that w
 a filter sees only what a grader or a record says.
 """
 
-from understudy.curation.config import ChatMix, CurateConfig, Filter, Selection, SpanWeights
-from understudy.curation.curation import Curated, Opening, curate
+from understudy.curation.config import ChatMix, CurateConfig, SpanWeights
+from understudy.curation.curation import Curated, InitialMessages, curate
 from understudy.curation.export import Provenance, data_card, export, write_curated
+from understudy.curation.filters import Filter
 from understudy.curation.importing import (
     ImportConfig,
     Imported,
@@ -16,7 +17,7 @@ from understudy.curation.importing import (
     import_trajectories,
 )
 from understudy.curation.repair import Repair, RepairConfig, RepairingModel, repair
-from understudy.curation.selection import Student
+from understudy.curation.selection import Selection, Student
 
 __all__ = [
     "ChatMix",
@@ -25,8 +26,8 @@ __all__ = [
     "Filter",
     "ImportConfig",
     "Imported",
+    "InitialMessages",
     "NothingImportedError",
-    "Opening",
     "Provenance",
     "RefusalReason",
     "RefusedRow",

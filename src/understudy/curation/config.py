@@ -1,46 +1,18 @@
-"""What a curation is told: which trajectories become examples, and which of their words are trained.
+"""The settings of a curation: which trajectories become examples, and which parts of them are trained.
 
 In: a recipe's ``curate`` section. Out: ``CurateConfig``. Not here: where the trajectories come from.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from understudy.curation.filters import Filter
+from understudy.curation.selection import Selection
 from understudy.records import Record
-
-
-class Filter(StrEnum):
-    """A condition a trajectory must meet. What fails one is dropped under the reason of the first it fails."""
-
-    CORRECT = "correct"
-    PARSEABLE = "parseable"
-    """No reply without an action that can be run."""
-    NO_VOID_TURN = "no_void_turn"
-    """No turn with neither code nor answer (SimpleTIR)."""
-    ENDED_BY_ITSELF = "ended_by_itself"
-    """Answered, and not because it was asked at the step limit."""
-    WITHIN_LENGTH = "within_length"
-    """At most ``max_tokens`` tokens of the student's tokenizer, prompt included."""
-    GROUNDED = "grounded"
-    """A factual answer occurs in an observation. Says nothing about tasks where the grader says nothing."""
-    SEARCHED = "searched"
-    """An agent that answers a factual task called a search tool at least once."""
-
-
-class Selection(StrEnum):
-    """Which of several good attempts at one task are kept."""
-
-    FIRST = "first"
-    SHORTEST = "shortest"
-    """Fewest characters said by the model."""
-    ALL = "all"
-    LOWEST_NLL = "lowest_nll"
-    """The one whose trained tokens the student finds least surprising on average (SmartAD)."""
 
 
 class SpanWeights(Record):
@@ -78,7 +50,7 @@ class CurateConfig(Record):
     select: Selection = Selection.FIRST
     max_tokens: Annotated[int, Field(gt=0)] | None = None
     prefix_trained: bool = True
-    """Whether the words of a first-thought prefix are trained, as in the paper, or only read."""
+    """Whether a first-thought prefix is trained, as in the paper, or only read."""
     failed_steps_trained: bool = True
     """Whether a step whose code failed is trained, as in the paper, or only read."""
     weights: SpanWeights = SpanWeights()

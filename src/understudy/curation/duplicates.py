@@ -14,25 +14,33 @@ from itertools import pairwise
 
 from understudy.records import Task
 
+TaskKey = tuple[str, str]
+"""Id and question of a task: two task sets may use one id for different questions."""
 
-def near_duplicates(tasks: Iterable[Task], similarity: float) -> dict[str, str]:
-    """Map the id of each near duplicate to the id of the kept task it repeats.
+
+def key_of(task: Task) -> TaskKey:
+    """What a task is known by."""
+    return task.id, task.question
+
+
+def near_duplicates(tasks: Iterable[Task], similarity: float) -> dict[TaskKey, Task]:
+    """Map each near duplicate to the kept task that it repeats.
 
     ``tasks``: each task once. ``similarity``: Jaccard similarity in (0, 1] of the questions'
     words and pairs of neighbouring words.
     """
-    kept: defaultdict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)
-    repeats: dict[str, str] = {}
+    kept: defaultdict[str, list[tuple[Task, frozenset[str]]]] = defaultdict(list)
+    repeats: dict[TaskKey, Task] = {}
     for task in tasks:
         shingles = _shingles(task.question)
         same_answer = kept["" if task.answer is None else " ".join(_words(task.answer))]
         # Without references nothing tells questions of one pattern apart, so only equal words count.
         needed = 1.0 if task.answer is None else similarity
-        earlier = next((task_id for task_id, other in same_answer if _jaccard(shingles, other) >= needed), None)
+        earlier = next((one for one, other in same_answer if _jaccard(shingles, other) >= needed), None)
         if earlier is None:
-            same_answer.append((task.id, shingles))
+            same_answer.append((task, shingles))
         else:
-            repeats[task.id] = earlier
+            repeats[key_of(task)] = earlier
     return repeats
 
 

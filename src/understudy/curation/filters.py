@@ -1,87 +1,124 @@
-"""Why a trajectory is not good enough to be learnt from.
+"""What a trajectory must be to be learnt from: one small function a filter, and the table that names them.
 
-In: a trajectory, its score, the config. Out: the first filter that it fails, as a ``Dropped``, or None.
-Not here: the length filter, which counts tokens of the example (``curation``), and what depends on
-other trajectories (``selection``, ``duplicates``).
+In: a ``Case``: a trajectory, its score, and what the curation's settings say. Out: None, or the reason against it. A
+new filter is a function here, its name in ``Filter`` and a row of ``FILTERS``. Not here: what depends on other
+trajectories (``selection``, ``duplicates``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 
-from understudy.curation.config import CurateConfig, Filter
-from understudy.records import Dropped, DropReason, ParseProblem, Score, StopReason, TaskKind, Trajectory
-
-Against = tuple[DropReason, str] | None
-"""What speaks against a trajectory, and the detail of it."""
+from understudy.records import DropReason, ParseProblem, Score, StopReason, TaskKind, Trajectory
 
 
-def why_dropped(trajectory: Trajectory, score: Score | None, config: CurateConfig) -> Dropped | None:
-    """Return the first reason against this trajectory in the order of ``config.filters``.
+class Filter(StrEnum):
+    """A condition on trajectories. What fails one is dropped under the reason of the first that it fails."""
 
-    A failure of the program is a reason whatever the filters are.
+    CORRECT = "correct"
+    PARSEABLE = "parseable"
+    """No reply without an action that can be run."""
+    CODE_IN_EVERY_TURN = "code_in_every_turn"
+    """No turn with neither code nor answer (the void turns of SimpleTIR)."""
+    ENDED_BY_ITSELF = "ended_by_itself"
+    """Answered, and not because it was asked at the step limit."""
+    WITHIN_LENGTH = "within_length"
+    """At most ``max_tokens`` tokens of the student's tokenizer, prompt included."""
+    GROUNDED = "grounded"
+    """A factual answer occurs in an observation. Says nothing about tasks where the grader says nothing."""
+    SEARCHED = "searched"
+    """An agent that answers a factual task called a search tool at least once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One trajectory and what filters may look at beside it."""
+
+    trajectory: Trajectory
+    score: Score | None
+    search_tools: frozenset[str]
+    """Names that count as searching."""
+    max_tokens: int | None
+    count_tokens: Callable[[], int]
+    """Tokens of the example that the trajectory becomes."""
+
+
+Against = tuple[str, str] | None
+"""The reason against a trajectory, and its details."""
+
+
+def why_dropped(case: Case, filters: Iterable[Filter]) -> Against:
+    """The first reason against a trajectory, in the order of ``filters``.
+
+    An infrastructure error is a reason whatever the filters are.
     """
+    trajectory = case.trajectory
     if trajectory.failure is not None or trajectory.stop_reason.is_program_failure:
         detail = trajectory.failure.message if trajectory.failure else str(trajectory.stop_reason)
-        return Dropped(trajectory_id=trajectory.id, reason=DropReason.PROGRAM_FAILURE, detail=detail)
-    for name in config.filters:
-        against = CHECKS[name](trajectory, score, config) if name in CHECKS else None
-        if against is not None:
-            reason, detail = against
-            return Dropped(trajectory_id=trajectory.id, reason=reason, detail=detail)
-    return None
+        return DropReason.INFRASTRUCTURE_ERROR, detail
+    return next((against for one in filters if (against := FILTERS[one](case)) is not None), None)
 
 
-def _incorrect(trajectory: Trajectory, score: Score | None, _config: CurateConfig) -> Against:
+def _correct(case: Case) -> Against:
+    score = case.score
     if score is None:
-        return DropReason.NOT_SCORED, "no score lies beside it"
+        return DropReason.NOT_SCORED, "it has no score"
     if score.correct is None:
         return DropReason.NOT_SCORED, score.explanation
     if not score.correct:
-        return DropReason.INCORRECT, f"answer {trajectory.answer!r}, expected {trajectory.task.answer!r}"
+        return DropReason.INCORRECT, f"answer {case.trajectory.answer!r}, expected {case.trajectory.task.answer!r}"
     return None
 
 
-def _unparseable(trajectory: Trajectory, _score: Score | None, _config: CurateConfig) -> Against:
-    for number, step in enumerate(trajectory.steps, 1):
+def _parseable(case: Case) -> Against:
+    for number, step in enumerate(case.trajectory.steps, 1):
         if step.parse_problem is not None:
             return DropReason.UNPARSEABLE_STEP, f"step {number}: {step.parse_problem}"
     return None
 
 
-def _void_turn(trajectory: Trajectory, _score: Score | None, _config: CurateConfig) -> Against:
-    for number, step in enumerate(trajectory.steps, 1):
+def _code_in_every_turn(case: Case) -> Against:
+    for number, step in enumerate(case.trajectory.steps, 1):
         if step.parse_problem in (ParseProblem.NO_CODE, ParseProblem.EMPTY) and not step.is_final:
-            return DropReason.VOID_TURN, f"step {number}: {step.parse_problem}"
+            return DropReason.TURN_WITHOUT_CODE, f"step {number}: {step.parse_problem}"
     return None
 
 
-def _stopped(trajectory: Trajectory, _score: Score | None, _config: CurateConfig) -> Against:
+def _ended_by_itself(case: Case) -> Against:
+    trajectory = case.trajectory
     if trajectory.stop_reason is not StopReason.ANSWERED:
         return DropReason.STEP_LIMIT, str(trajectory.stop_reason)
     return (DropReason.STEP_LIMIT, "answered only when asked at the limit") if trajectory.answer_was_asked else None
 
 
-def _ungrounded(_trajectory: Trajectory, score: Score | None, _config: CurateConfig) -> Against:
-    if score is not None and score.grounded is False:
+def _within_length(case: Case) -> Against:
+    if case.max_tokens is None or (n_tokens := case.count_tokens()) <= case.max_tokens:
+        return None
+    return DropReason.TOO_LONG, f"{n_tokens} tokens, at most {case.max_tokens}"
+
+
+def _grounded(case: Case) -> Against:
+    if case.score is not None and case.score.grounded is False:
         return DropReason.UNGROUNDED, "no observation contains the answer"
     return None
 
 
-def _without_search(trajectory: Trajectory, _score: Score | None, config: CurateConfig) -> Against:
-    acts = trajectory.agent != "chain_of_thought"
-    if trajectory.task.kind is not TaskKind.FACT or not acts:
+def _searched(case: Case) -> Against:
+    acts = case.trajectory.agent != "chain_of_thought"
+    if case.trajectory.task.kind is not TaskKind.FACT or not acts:
         return None
-    called = {call.name for step in trajectory.steps for call in step.tool_calls}
-    return None if called & set(config.search_tools) else (DropReason.NO_SEARCH, f"called {sorted(called)}")
+    called = {call.name for step in case.trajectory.steps for call in step.tool_calls}
+    return None if called & case.search_tools else (DropReason.NO_SEARCH, f"called {sorted(called)}")
 
 
-CHECKS: Mapping[Filter, Callable[[Trajectory, Score | None, CurateConfig], Against]] = {
-    Filter.CORRECT: _incorrect,
-    Filter.PARSEABLE: _unparseable,
-    Filter.NO_VOID_TURN: _void_turn,
-    Filter.ENDED_BY_ITSELF: _stopped,
-    Filter.GROUNDED: _ungrounded,
-    Filter.SEARCHED: _without_search,
+FILTERS: Mapping[Filter, Callable[[Case], Against]] = {
+    Filter.CORRECT: _correct,
+    Filter.PARSEABLE: _parseable,
+    Filter.CODE_IN_EVERY_TURN: _code_in_every_turn,
+    Filter.ENDED_BY_ITSELF: _ended_by_itself,
+    Filter.WITHIN_LENGTH: _within_length,
+    Filter.GROUNDED: _grounded,
+    Filter.SEARCHED: _searched,
 }
-"""All but the length, which is a fact about the example."""

@@ -1,15 +1,26 @@
-"""Which of several good attempts at one task are kept.
+"""Which of several good attempts at one task are kept: one small function a way, and the table that names them.
 
 In: the examples of one task in order of attempt. Out: those that are kept. Not here: what makes an attempt good.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from typing import Protocol
 
-from understudy.curation.config import Selection
 from understudy.records import Example, Message, Role
+
+
+class Selection(StrEnum):
+    """Which of several good attempts at one task are kept. Ties go to the earlier one."""
+
+    FIRST = "first"
+    SHORTEST = "shortest"
+    """Fewest characters written by the model."""
+    ALL = "all"
+    LOWEST_NLL = "lowest_nll"
+    """The one whose trained tokens the student finds least surprising on average (SmartAD)."""
 
 
 class Student(Protocol):
@@ -25,17 +36,35 @@ class Student(Protocol):
 
 
 def select(examples: Sequence[Example], how: Selection, student: Student | None) -> list[Example]:
-    """Return the kept ones of the examples of one task, given in order of attempt. Ties go to the earlier one."""
-    if how is Selection.ALL or len(examples) <= 1:
-        return list(examples)
-    if how is Selection.FIRST:
-        return [examples[0]]
-    if how is Selection.SHORTEST:
-        return [min(examples, key=_said_chars)]
+    """Return the kept ones of the examples of one task, given in order of attempt."""
+    return list(examples) if len(examples) <= 1 else SELECTIONS[how](examples, student)
+
+
+def _first(examples: Sequence[Example], _student: Student | None) -> list[Example]:
+    return [examples[0]]
+
+
+def _shortest(examples: Sequence[Example], _student: Student | None) -> list[Example]:
+    return [min(examples, key=_written_chars)]
+
+
+def _all(examples: Sequence[Example], _student: Student | None) -> list[Example]:
+    return list(examples)
+
+
+def _lowest_nll(examples: Sequence[Example], student: Student | None) -> list[Example]:
     if student is None:
-        raise ValueError(f"select: '{Selection.LOWEST_NLL}' asks the student, but no student was given")
+        raise ValueError(f"select: '{Selection.LOWEST_NLL}' needs a student, none was given")
     return [min(examples, key=student.mean_nll)]
 
 
-def _said_chars(example: Example) -> int:
+def _written_chars(example: Example) -> int:
     return sum(len(message.content) for message in example.messages if message.role is Role.ASSISTANT)
+
+
+SELECTIONS: Mapping[Selection, Callable[[Sequence[Example], Student | None], list[Example]]] = {
+    Selection.FIRST: _first,
+    Selection.SHORTEST: _shortest,
+    Selection.ALL: _all,
+    Selection.LOWEST_NLL: _lowest_nll,
+}

@@ -29,6 +29,7 @@ from understudy.recipe import PublishedStage, StageRef, attempts_named, trained
 from understudy.records import FirstThought, Score, StageKind, Task, Trajectory
 from understudy.rollouts import RolloutConfig, RolloutSummary, read_trajectories, rollout
 from understudy.runs import derive_seed, read_jsonl, write_atomic, write_jsonl
+from understudy.tasks import contaminated_questions
 
 
 def run_stage(props: Props, ref: StageRef) -> Counts:
@@ -153,26 +154,15 @@ def _run_curate(props: Props, ref: StageRef) -> Counts:
         curated = curate(
             attempts,
             stage,
-            opening=lambda trajectory: props.opening(stage.agent, trajectory.task),
+            initial_messages=lambda trajectory: props.opening(stage.agent, trajectory.task),
             student=student,
-            contaminated=_contaminated(props, stage.against, [trajectory.task for trajectory, *_ in attempts]),
+            contaminated=contaminated_questions(
+                [trajectory.task for trajectory, *_ in attempts], {name: props.tasks(name) for name in stage.against}
+            ),
         )
     write_curated(curated, props.directory.folder(ref))
     if not curated.examples:
-        raise StageFailedError(f"{ref}: nothing is left to train on; dropped: {dict(curated.counts) or 'no attempts'}")
+        reasons = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in curated.counts.items())
+        raise StageFailedError(f"{ref}: nothing is left to train on; dropped: {reasons or 'no attempts'}")
     dropped = {f"dropped_{reason}": float(count) for reason, count in curated.counts.items()}
     return {"trajectories": len(attempts), "kept": len(curated.examples), **dropped}
-
-
-def _contaminated(props: Props, against: Sequence[str], tasks: Sequence[Task]) -> dict[str, str]:
-    """Task id → the test question it is too much like."""
-    if not against:
-        return {}
-    from understudy.tasks import find_contamination
-
-    unique = list({task.id: task for task in tasks}.values())
-    found: dict[str, str] = {}
-    for name in against:
-        for one in find_contamination(unique, props.tasks(name)):
-            found.setdefault(one.train_id, f"{name}: {one.test_id}")
-    return found

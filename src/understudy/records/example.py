@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BeforeValidator
 
 from understudy.records.conversation import Message
 from understudy.records.record import Record
@@ -29,7 +32,7 @@ class Example(Record):
     """Where the trajectory lies: ``rollout/<name>`` or ``repair/<name>``; empty outside a run."""
     messages: tuple[Message, ...]
     spans: tuple[TrainSpan, ...]
-    """In order, not overlapping. What no span covers is read, not learnt."""
+    """In order, not overlapping. What no span covers is read, not trained."""
 
 
 class DropReason(StrEnum):
@@ -37,9 +40,9 @@ class DropReason(StrEnum):
 
     INCORRECT = "incorrect"
     NOT_SCORED = "not_scored"
-    PROGRAM_FAILURE = "program_failure"
+    INFRASTRUCTURE_ERROR = "infrastructure_error"
     UNPARSEABLE_STEP = "unparseable_step"
-    VOID_TURN = "void_turn"
+    TURN_WITHOUT_CODE = "turn_without_code"
     """A turn with neither code nor answer."""
     STEP_LIMIT = "step_limit"
     """Did not end by itself."""
@@ -53,10 +56,17 @@ class DropReason(StrEnum):
     CONTAMINATED = "contaminated"
     NOTHING_TRAINED = "nothing_trained"
 
-    @classmethod
-    def _missing_(cls, value: object) -> DropReason | None:
-        """Read records that were written when the reason was called ``unsupported``."""
-        return cls.UNGROUNDED if value == "unsupported" else None
+
+_FORMER_REASONS = {
+    "program_failure": DropReason.INFRASTRUCTURE_ERROR,
+    "unsupported": DropReason.UNGROUNDED,
+    "void_turn": DropReason.TURN_WITHOUT_CODE,
+}
+
+
+def _reason(value: object) -> object:
+    """A plain text, so that it prints as one; records with a former name are still read."""
+    return str(_FORMER_REASONS.get(value, value)) if isinstance(value, str) else value
 
 
 class Dropped(Record):
@@ -65,5 +75,6 @@ class Dropped(Record):
     trajectory_id: str
     stage: str = ""
     """As in ``Example``."""
-    reason: DropReason
+    reason: Annotated[str, BeforeValidator(_reason)]
+    """One of ``DropReason``."""
     detail: str = ""

@@ -29,7 +29,7 @@ def read_examples(run_dir: Path, stage: Stage, tasks: Mapping[str, Task]) -> tup
     """
     fates: dict[tuple[str, str], str] = {}
     for drop in read_if_there(run_dir / stage.key / "dropped.jsonl", Dropped):
-        fates[drop.stage, drop.trajectory_id] = drop.reason.value
+        fates[drop.stage, drop.trajectory_id] = drop.reason
     rows: list[Row] = []
     for line, example in enumerate(read_if_there(run_dir / stage.key / "examples.jsonl", Example)):
         rows.append(row_of_example(line, example, tasks.get(example.task_id)))
@@ -40,7 +40,7 @@ def read_examples(run_dir: Path, stage: Stage, tasks: Mapping[str, Task]) -> tup
 def read_curation(run_dir: Path, stage: str) -> Curation:
     """Count what one curation kept and dropped, and what is learnt of it."""
     folder = run_dir / CollectionKind.CURATE / stage
-    dropped = Counter(one.reason.value for one in read_if_there(folder / "dropped.jsonl", Dropped))
+    dropped = Counter(one.reason for one in read_if_there(folder / "dropped.jsonl", Dropped))
     maker = open_mask_maker(run_dir, stage)
     examples = list(read_if_there(folder / "examples.jsonl", Example))
     return Curation(

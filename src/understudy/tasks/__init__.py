@@ -20,6 +20,7 @@ from understudy.tasks.decontamination import (
     Contamination,
     ContaminationRule,
     DecontaminationConfig,
+    contaminated_questions,
     find_contamination,
 )
 from understudy.tasks.download import DownloadError
@@ -48,6 +49,7 @@ __all__ = [
     "ToyConfig",
     "UnknownTaskSetError",
     "combine_task_sets",
+    "contaminated_questions",
     "find_contamination",
     "load_tasks",
 ]

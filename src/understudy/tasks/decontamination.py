@@ -18,7 +18,7 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -99,6 +99,24 @@ def find_contamination(
             )
             found.setdefault((i, j), pair)
     return [found[key] for key in sorted(found, key=lambda key: (key[0], -found[key].score, key[1]))]
+
+
+def contaminated_questions(
+    train_tasks: Iterable[Task],
+    test_sets: Mapping[str, Sequence[Task]],
+    config: DecontaminationConfig | None = None,
+) -> dict[str, str]:
+    """Training question → name of the first test set and id of the closest test question that it is too much like.
+
+    Questions are known by their text: several task sets may use one id for different questions.
+    """
+    questions = list(dict.fromkeys(task.question for task in train_tasks))
+    numbered = [Task(id=str(number), question=question) for number, question in enumerate(questions)]
+    found: dict[str, str] = {}
+    for name, test_tasks in test_sets.items():
+        for pair in find_contamination(numbered, test_tasks, config):
+            found.setdefault(questions[int(pair.train_id)], f"{name}: {pair.test_id}")
+    return found
 
 
 def _read(task: Task) -> _Question:
