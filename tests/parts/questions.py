@@ -19,6 +19,11 @@ def mappings() -> list[dict[str, object]]:
     return [{"question": "Who?"}, {"question": "Where?", "answer": "here", "id": "w"}]
 
 
+def products(factor: int, *, start: int = 0, kind_of_sign: str = "times") -> Iterator[dict[str, object]]:
+    for number in range(start, start + 30):
+        yield {"question": f"{number} {kind_of_sign} {factor}?", "answer": str(number * factor)}
+
+
 def fails() -> Iterator[Task]:
     yield Task(question="Who?")
     raise KeyError("orders")

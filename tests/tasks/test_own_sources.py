@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from understudy.tasks import BadTaskError, load_tasks
+from understudy.tasks import TASK_SOURCES, BadTaskError, load_tasks
 
 HERE = "tests.parts.questions"
 
@@ -20,6 +20,24 @@ def test_a_function_returns_mappings_of_which_only_the_question_is_required() ->
     first, second = load_tasks(f"{HERE}:mappings").tasks
     assert (first.question, first.answer, bool(first.id)) == ("Who?", None, True)
     assert (second.id, second.answer) == ("w", "here")
+
+
+def test_parameters_of_a_function_are_keys() -> None:
+    found = load_tasks(kind=f"{HERE}:products", factor="3", start=2)
+    assert (found.tasks[0].question, found.tasks[0].answer, len(found.tasks)) == ("2 times 3?", "6", 30)
+    for keys, message in (({}, "factor"), ({"factor": "x"}, "integer"), ({"factor": 1, "end": 2}, "Extra inputs")):
+        with pytest.raises(ValueError, match=message):
+            load_tasks(kind=f"{HERE}:products", **keys)
+
+
+def test_limit_and_seed_draw_from_any_source() -> None:
+    few = [load_tasks(f"{HERE}:sums", limit=5, seed=seed).tasks for seed in (0, 0, 1)]
+    assert few[0] == few[1] != few[2]
+    assert len(few[0]) == 5
+    assert set(few[0]) < set(load_tasks(f"{HERE}:sums", limit=10).tasks)
+    assert len(load_tasks(kind=f"{HERE}:Squares", below=9, limit=2).tasks) == 2
+    config = TASK_SOURCES.validate({"kind": f"{HERE}:products", "factor": 2, "limit": 3})
+    assert config.model_dump(exclude_defaults=True) == {"factor": 2, "limit": 3}
 
 
 def test_a_class_brings_its_own_keys() -> None:

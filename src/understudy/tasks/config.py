@@ -15,9 +15,10 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from understudy.annotations import SpeedOnly
 from understudy.records import Record, TaskKind
-from understudy.registry import Builtin, Group, PartConfig
+from understudy.registry import Builtin, PartConfig
 from understudy.tasks.benchmarks import BENCHMARKS, benchmark_named
-from understudy.tasks.source import TaskSource, function_source
+from understudy.tasks.own_sources import TaskSourceGroup, function_source
+from understudy.tasks.source import TaskSourceConfig
 
 TOY = "toy"
 """Name of the synthetic world that ships with the package."""
@@ -35,15 +36,6 @@ class FieldMap(Record):
     aliases: str | None = None
     level: str | None = None
     type: str | None = None
-
-
-class TaskSourceConfig(PartConfig):
-    """What all task sources have in common."""
-
-    limit: Annotated[int, Field(ge=1)] | None = None
-    """How many tasks at most. They are drawn by ``seed``, so a larger limit holds the smaller one, and keep their
-    order."""
-    seed: int = 0
 
 
 class OwnQuestionsConfig(TaskSourceConfig):
@@ -141,7 +133,7 @@ def _builtin(name: str) -> Builtin:
     return Builtin(config=f"{here}.config:{name}Config", part=f"{here}.sources:{name}Source")
 
 
-TASK_SOURCES = Group[TaskSource](
+TASK_SOURCES = TaskSourceGroup(
     "task_sources",
     "yields the tasks of a set",
     {"file": _builtin("File"), "hub": _builtin("Hub"), "benchmark": _builtin("Benchmark"), "toy": _builtin("Toy")},

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from understudy.records import Task
 from understudy.registry import PartConfig
 from understudy.tasks.config import TASK_SOURCES
-from understudy.tasks.source import BadTaskError, SkipReason, TaskSource, as_source
+from understudy.tasks.source import BadTaskError, SkipReason, TaskSource, TaskSourceConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +42,28 @@ def load_tasks(config: PartConfig | Mapping[str, object] | str = MappingProxyTyp
     Raises ``pydantic.ValidationError`` for wrong keys, ``UnknownTaskSetError``, ``BadTaskError`` (file, line, field,
     what came, what was expected; or that there is no task, and why), ``DownloadError``, ``OSError``.
     """
-    config = _config(config, keys)
-    source = as_source(TASK_SOURCES.open(config), config.kind)
+    config = _read_config(config, keys)
+    source = TASK_SOURCES.open(config)
     found = _collect(source)
     if not found.tasks:
         reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in found.skipped.items())
         was = f"{found.n_rows} rows were read ({reasons})" if reasons else "the source holds no rows"
         raise BadTaskError(f"{found.name}: expected tasks, {was}")
-    limit, seed = getattr(config, "limit", None), getattr(config, "seed", 0)
-    if limit is None or limit >= len(found.tasks) or source.facts.draws:
+    if config.limit is None or config.limit >= len(found.tasks) or source.facts.draws:
         return found
-    return replace(found, tasks=tuple(found.tasks[index] for index in _draw(len(found.tasks), limit, seed)))
+    drawn = _draw(len(found.tasks), config.limit, config.seed)
+    return replace(found, tasks=tuple(found.tasks[index] for index in drawn))
 
 
-def _config(config: PartConfig | Mapping[str, object] | str, keys: Mapping[str, object]) -> PartConfig:
-    if not isinstance(config, PartConfig):
-        named = {"kind" if ":" in config else "name": config} if isinstance(config, str) else config
-        return TASK_SOURCES.validate({**named, **keys})
-    if keys:
+def _read_config(config: PartConfig | Mapping[str, object] | str, keys: Mapping[str, object]) -> TaskSourceConfig:
+    if isinstance(config, str):
+        config = {"kind" if ":" in config else "name": config}
+    if isinstance(config, PartConfig) and keys:
         raise ValueError(f"{next(iter(keys))}: belongs into the config when one is given")
-    return config
+    read = TASK_SOURCES.validate(config if isinstance(config, PartConfig) else {**config, **keys})
+    if not isinstance(read, TaskSourceConfig):
+        raise TypeError(f"expected the config of a task source, came {type(read).__name__}")
+    return read
 
 
 def _collect(source: TaskSource) -> TaskSet:
