@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from pathlib import Path
 
 from understudy.models import ProviderError, Request
 from understudy.records import Role
@@ -26,4 +29,20 @@ def fail_sometimes(request: Request, modulus: int) -> str:
     """Fail as a server does for one seed in ``modulus``."""
     if (request.seed or 0) % modulus == 0:
         raise ProviderError("503 from the test")
+    return think(request)
+
+
+def kill_worker(request: Request, begins: str, marker: str = "") -> str:
+    """Kill the own process at one question: always, or only until a file named ``marker`` is there."""
+    if request.messages[1].content.startswith(begins) and not (marker and Path(marker).exists()):
+        if marker:
+            Path(marker).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return think(request)
+
+
+def break_at(request: Request, begins: str) -> str:
+    """Raise as a program with a bug does, at one question."""
+    if request.messages[1].content.startswith(begins):
+        raise ZeroDivisionError("a bug in the program")
     return think(request)

@@ -1,16 +1,31 @@
-"""The same rollout on a real Ray cluster of two nodes, one of which goes away in mid-run."""
+"""The same rollout on a real Ray cluster: nodes go away and join, workers die, programs break."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.rollouts.walks import make_tasks, records, spec
-from understudy.rollouts import Engine, Outcome, RayConfig, RolloutConfig, rollout
+from understudy.records import Trajectory
+from understudy.rollouts import (
+    AgentSpec,
+    Engine,
+    Outcome,
+    RayConfig,
+    RolloutConfig,
+    RolloutSummary,
+    read_trajectories,
+    rollout,
+)
+
+pytest.importorskip("ray")
+from understudy.rollouts.ray_engine import WorkersLostError
 
 pytestmark = [
     pytest.mark.slow,
@@ -21,45 +36,118 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
 
-ON_RAY = RolloutConfig(attempts=2, in_flight=4, seed=3, engine=Engine.RAY, ray=RayConfig(n_workers=2))
+ON_RAY = RolloutConfig(attempts=2, in_flight=4, seed=3, engine=Engine.RAY, ray=RayConfig(n_workers=2, wait_for_workers_s=200))
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+Cluster = Any  # Ray's has no static type
+
+
+@contextmanager
+def running_cluster(head_cpus: int) -> Iterator[Cluster]:
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    ray.init(address=made.address, include_dashboard=False, log_to_driver=False)
-    try:
-        yield made
-    finally:
-        ray.shutdown()
-        made.shutdown()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        environment.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": head_cpus})
+        ray.init(address=made.address, include_dashboard=False, log_to_driver=False)
+        try:
+            yield made
+        finally:
+            ray.shutdown()
+            made.shutdown()
 
 
-def test_a_node_is_removed_in_mid_run(cluster, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    tasks, working = make_tasks(40), spec("think", wait_s=0.1)
-    second = cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes()
-    path, whole = tmp_path / "ray" / "trajectories.jsonl", tmp_path / "threads" / "trajectories.jsonl"
+@pytest.fixture(scope="module")
+def one_node() -> Iterator[Cluster]:
+    with running_cluster(head_cpus=2) as cluster:
+        yield cluster
 
-    n_when_removed = []
 
-    def remove() -> None:
-        while not path.exists() or len(path.read_bytes().splitlines()) < 10:
+def n_records(path: Path) -> int:
+    return len(path.read_bytes().splitlines()) if path.exists() else 0
+
+
+def as_on_threads(working: AgentSpec, n_tasks: int, folder: Path) -> list[Trajectory]:
+    path = folder / "threads" / "trajectories.jsonl"
+    config = ON_RAY.model_copy(update={"engine": Engine.THREADS})
+    rollout(make_tasks(n_tasks), working, path, config, progress=None)
+    return records(path)
+
+
+def roll_out_while(change: Callable[[], None], working: AgentSpec, n_tasks: int, path: Path) -> RolloutSummary:
+    """Change the cluster when the file has ten records. Ray adds nodes in the main thread only."""
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(rollout, make_tasks(n_tasks), working, path, ON_RAY, progress=None)
+        while n_records(path) < 10 and not running.done():
             time.sleep(0.02)
-        cluster.remove_node(second, allow_graceful=False)
-        n_when_removed.append(len(path.read_bytes().splitlines()))
+        change()
+        assert n_records(path) < 2 * n_tasks
+        return running.result()
 
-    remover = threading.Thread(target=remove)
-    remover.start()
-    summary = rollout(tasks, working, path, ON_RAY, progress=None)
-    remover.join()
-    assert 10 <= n_when_removed[0] < 80
+
+def test_a_node_is_removed_in_mid_run(tmp_path: Path) -> None:
+    path, working = tmp_path / "ray" / "trajectories.jsonl", spec("think", wait_s=0.1)
+    with running_cluster(head_cpus=1) as cluster:
+        second = cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        summary = roll_out_while(lambda: cluster.remove_node(second, allow_graceful=False), working, 40, path)
     assert summary.outcomes == {Outcome.ANSWERED: 80}
-    rollout(tasks, working, whole, ON_RAY.model_copy(update={"engine": Engine.THREADS}), progress=None)
-    assert records(path) == records(whole)
-    assert len(path.read_bytes().splitlines()) == 80
+    assert records(path) == as_on_threads(working, 40, tmp_path)
+    assert n_records(path) == 80
+
+
+def test_the_only_node_goes_away_and_another_joins(tmp_path: Path) -> None:
+    """Two workers are wanted, there is room for one; it goes, and what comes later is used."""
+    path, working = tmp_path / "ray" / "trajectories.jsonl", spec("think", wait_s=0.1)
+    with running_cluster(head_cpus=0) as cluster:
+        first = cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+
+        def replace() -> None:
+            cluster.remove_node(first, allow_graceful=False)
+            cluster.add_node(num_cpus=2)
+
+        summary = roll_out_while(replace, working, 20, path)
+    assert summary.outcomes == {Outcome.ANSWERED: 40}
+    assert records(path) == as_on_threads(working, 20, tmp_path)
+    assert n_records(path) == 40
+
+
+@pytest.mark.usefixtures("one_node")
+def test_an_attempt_whose_worker_died_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "trajectories.jsonl"
+    dying = spec("kill_worker", begins="3 ", marker=str(tmp_path / "marker"))
+    assert rollout(make_tasks(8), dying, path, ON_RAY, progress=None).outcomes == {Outcome.ANSWERED: 16}
+    assert n_records(path) == 16
+
+
+@pytest.mark.usefixtures("one_node")
+def test_an_attempt_that_kills_every_worker_ends_the_run_and_keeps_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "trajectories.jsonl"
+    one_each = ON_RAY.model_copy(update={"in_flight": 2, "attempts": 1})
+    with pytest.raises(WorkersLostError, match=r"t3#0: 5 workers died while they made this attempt"):
+        rollout(make_tasks(8), spec("kill_worker", begins="3 "), path, one_each, progress=None)
+    made = [one.task.id for one in read_trajectories(path)]
+    assert "t3" not in made
+    assert {"t0", "t1", "t2"} <= set(made)
+    assert len(made) == len(set(made))
+
+
+@pytest.mark.usefixtures("one_node")
+def test_errors_of_the_program_reach_the_caller_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError, match=r"^a bug in the program$"):
+        rollout(make_tasks(4), spec("break_at", begins="2 "), tmp_path / "a.jsonl", ON_RAY, progress=None)
+    with pytest.raises(Exception, match="no_such_program") as raised:
+        rollout(make_tasks(4), spec("no_such_program"), tmp_path / "b.jsonl", ON_RAY, progress=None)
+    assert "ray::" not in str(raised.value), "what opening the first agent raised, not Ray's report of it"
+
+
+def test_a_cluster_without_room_is_waited_for_and_then_said_so(tmp_path: Path) -> None:
+    short = ON_RAY.model_copy(update={"ray": RayConfig(n_workers=1, cpus_per_worker=64, wait_for_workers_s=3)})
+    with (
+        running_cluster(head_cpus=1),
+        pytest.raises(WorkersLostError, match=r"no worker for 3 s .*the cluster has no room"),
+    ):
+        rollout(make_tasks(1), spec(), tmp_path / "x.jsonl", short, progress=None)

@@ -18,7 +18,7 @@ def make_tasks(n: int) -> list[Task]:
     return [Task(id=f"t{k}", question=f"{k} is?", answer=str(k), kind=TaskKind.FACT, source="s") for k in range(n)]
 
 
-def spec(program: str = "think", **options: float) -> AgentSpec:
+def spec(program: str = "think", **options: float | str) -> AgentSpec:
     return AgentSpec(
         agent=ChainOfThoughtConfig(self_consistency=SelfConsistencyConfig(n_candidates=2)),
         model=ScriptedConfig(program=f"{PROGRAMS}:{program}", options=dict(options), name="program"),

@@ -30,6 +30,8 @@ class RayConfig(Record):
     """Processes, each with a model, a sandbox and a share of the episodes in flight."""
     cpus_per_worker: Annotated[float, Field(gt=0)] = 1.0
     gpus_per_worker: Annotated[float, Field(ge=0)] = 0.0
+    wait_for_workers_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1800.0
+    """So long a rollout waits while no worker is ready, loading of the model included; nodes may still join."""
 
 
 class RolloutConfig(Record):
