@@ -1,13 +1,16 @@
-"""The worker pool keeps order, bounds and errors; the bar counts."""
+"""The worker pool keeps order, bounds and errors, and Ctrl-C does not wait for it."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
-from understudy.parallel import Progress, map_ordered, map_unordered
+from understudy.parallel import map_ordered, map_unordered
 
 
 def test_order_is_kept_whatever_ends_first() -> None:
@@ -63,16 +66,55 @@ def test_zero_workers_are_refused() -> None:
         list(map_unordered(str, [1], 0))
 
 
-def test_the_bar_says_what_was_done(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress("tasks", 3, done=1) as progress:
-        progress.advance(facts="[b]2 right")
-        progress.advance()
-    assert "tasks: 3/3" in (said := capsys.readouterr().err)
-    assert "1 from before" in said
-    assert "[b]2 right" in said
+def test_the_interpreter_does_not_wait_for_what_ctrl_c_left_behind() -> None:
+    program = """
+import signal, threading, time, os
+from understudy.parallel import map_unordered
+threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+list(map_unordered(lambda item: time.sleep(60), range(8), 4))
+"""
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False)
+    assert "KeyboardInterrupt" in done.stderr
+    assert time.monotonic() - started < 20
 
 
-def test_a_quiet_bar_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress("tasks", 1, quiet=True) as progress:
-        progress.advance()
-    assert capsys.readouterr().err == ""
+def test_what_ends_in_the_moment_after_ctrl_c_is_finished() -> None:
+    finished = []
+
+    def work(seconds: float) -> None:
+        time.sleep(seconds)
+        finished.append(seconds)
+
+    def items() -> Iterator[float]:
+        yield 0.3
+        yield 30.0
+        raise KeyboardInterrupt
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(map_unordered(work, items(), 3))
+    assert time.monotonic() - started < 10
+    assert finished == [0.3]
+
+
+def test_an_error_lets_what_runs_end() -> None:
+    finished = []
+
+    def work(number: int) -> None:
+        if number == 0:
+            raise ValueError("zero")
+        time.sleep(1.5)
+        finished.append(number)
+
+    with pytest.raises(ValueError, match="zero"):
+        list(map_unordered(work, range(2), 2))
+    assert finished == [1]
+
+
+def test_a_caller_that_stops_early_does_not_wait_for_all() -> None:
+    results = map_unordered(lambda number: time.sleep(30 * number), range(2), 2)
+    started = time.monotonic()
+    assert next(results)[0] == 0
+    results.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - started < 10

@@ -1,25 +1,24 @@
-"""The one worker pool and the one progress bar.
+"""The one worker pool.
 
-In: a function and things to do. Out: results, in order or as they come. A worker's error stops the
-pool: nothing new is started, what runs is let end, and the error is raised. Ctrl-C does the same.
-Not here: processes, retries, files.
+In: a function and items. Out: results, in order or as they come. An error of a worker stops the pool: nothing new is
+started, what runs may end, and the error is raised. Ctrl-C stops it too, but waits only a moment: a reply of a model
+may take minutes. Not here: processes, retries, files, progress (``understudy.progress``).
 """
 
 from __future__ import annotations
 
-import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from types import TracebackType
-from typing import Self, TypeVar
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Generic, TypeVar
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
+
+GRACE_S = 1.0
+"""How long Ctrl-C waits for what runs. What takes longer is abandoned: its result goes nowhere."""
 
 
 def map_unordered(
@@ -31,18 +30,19 @@ def map_unordered(
     """
     if n_workers < 1:
         raise ValueError(f"n_workers: expected at least 1, came {n_workers}")
-    source = iter(items)
-    running: dict[Future[ResultT], ItemT] = {}
-    pool = ThreadPoolExecutor(n_workers, thread_name_prefix="understudy")
+    pool = _Pool(function, n_workers)
     try:
-        for item in source:
-            running[pool.submit(function, item)] = item
-            if len(running) >= n_workers:
-                yield from _take_finished(running)
-        while running:
-            yield from _take_finished(running)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for item in items:
+            pool.start(item)
+            if pool.n_running >= n_workers:
+                yield pool.take()
+        while pool.n_running:
+            yield pool.take()
+    except Exception:
+        pool.close(wait_s=threading.TIMEOUT_MAX)
+        raise
+    finally:  # Ctrl-C, and a caller that wants no more results
+        pool.close(wait_s=GRACE_S)
 
 
 def map_ordered(function: Callable[[ItemT], ResultT], items: Iterable[ItemT], n_workers: int) -> Iterator[ResultT]:
@@ -57,61 +57,56 @@ def map_ordered(function: Callable[[ItemT], ResultT], items: Iterable[ItemT], n_
             wanted += 1
 
 
-def _take_finished(running: dict[Future[ResultT], ItemT]) -> Iterator[tuple[ItemT, ResultT]]:
-    finished, _ = wait(running, return_when=FIRST_COMPLETED)
-    for future in finished:
-        item = running.pop(future)
-        yield item, future.result()
+@dataclass(frozen=True, slots=True)
+class _Ended(Generic[ItemT, ResultT]):
+    item: ItemT
+    result: ResultT | None
+    error: BaseException | None
 
 
-class Progress:
-    """A bar on standard error: what is done, the rate, what is left, and a few facts.
+class _Pool(Generic[ItemT, ResultT]):
+    """Daemon threads: the interpreter does not wait for them when it exits, as it does for ``concurrent.futures``."""
 
-    Where standard error is no terminal it prints one line at the end instead.
-    """
+    def __init__(self, function: Callable[[ItemT], ResultT], n_workers: int) -> None:
+        self._function = function
+        self._n_workers = n_workers
+        self._threads: list[threading.Thread] = []
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._ended: SimpleQueue[_Ended[ItemT, ResultT]] = SimpleQueue()
+        self.n_running = 0
 
-    def __init__(self, label: str, total: int | None, *, done: int = 0, quiet: bool = False) -> None:
-        """``total`` None: not known. ``done``: finished by an earlier run. ``quiet``: prints nothing."""
-        self._label = label
-        self._total = total
-        self._done = done
-        self._started_at = done
-        self._facts = ""
-        self._quiet = quiet
-        self._lock = threading.Lock()
-        self._console = Console(file=sys.stderr)
-        self._is_live = self._console.is_terminal and not quiet
-        self._bar = RichProgress(
-            TextColumn("{task.description:<28}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[facts]}", markup=False),
-            console=self._console,
-            disable=not self._is_live,
-        )
+    def start(self, item: ItemT) -> None:
+        """Give an item to a free worker."""
+        self.n_running += 1
+        if len(self._threads) < min(self.n_running, self._n_workers):
+            thread = threading.Thread(target=self._work, name=f"understudy-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._jobs.put(lambda: self._run(item))
 
-    def advance(self, count: int = 1, facts: str = "") -> None:
-        """Count what was done; ``facts`` replaces the text at the end of the bar."""
-        with self._lock:
-            self._done += count
-            self._facts = facts or self._facts
-            if self._is_live:
-                self._bar.update(self._task, completed=self._done, facts=self._facts)
+    def take(self) -> tuple[ItemT, ResultT]:
+        """Wait for one that has ended. Raises what its function raised."""
+        ended = self._ended.get()
+        self.n_running -= 1
+        if ended.error is not None:
+            raise ended.error
+        return ended.item, ended.result  # type: ignore[return-value]  # without an error there is a result
 
-    def __enter__(self) -> Self:
-        self._bar.start()
-        self._task = self._bar.add_task(self._label, total=self._total, completed=self._done, facts="")
-        return self
+    def close(self, wait_s: float) -> None:
+        """Let the workers end; wait for those that still run."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        until = time.monotonic() + wait_s
+        for thread in self._threads:
+            thread.join(max(0.0, min(until - time.monotonic(), threading.TIMEOUT_MAX)))
+        self._threads = []
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-        if not self._is_live and not self._quiet:
-            elapsed_s = self._bar.tasks[0].finished_time or self._bar.tasks[0].elapsed or 0.0
-            resumed = f", {self._started_at} from before" if self._started_at else ""
-            total = "" if self._total is None else f"/{self._total}"
-            line = f"{self._label}: {self._done}{total} in {elapsed_s:.1f} s{resumed}"
-            self._console.print(f"{line}  {self._facts}".rstrip(), markup=False, highlight=False, soft_wrap=True)
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def _run(self, item: ItemT) -> None:
+        try:
+            self._ended.put(_Ended(item, self._function(item), None))
+        except BaseException as error:  # whatever it is, the thread that takes results raises it
+            self._ended.put(_Ended(item, None, error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.rollouts.walks import PROGRAMS, make_tasks, records, spec
-from understudy.agents import CodeAgentConfig, open_agent
-from understudy.models import Request, ScriptedConfig, ScriptedModel
+from understudy.agents import ChainOfThoughtConfig, CodeAgentConfig, open_agent
+from understudy.models import ProviderError, Request, ScriptedConfig, ScriptedModel
 from understudy.records import FirstThought, PrefixMode, Role, StopReason
 from understudy.rollouts import (
     AgentSpec,
@@ -21,6 +22,7 @@ from understudy.rollouts import (
     Outcome,
     ResumeError,
     RolloutConfig,
+    RolloutStoppedError,
     open_spec,
     read_trajectories,
     rollout,
@@ -212,12 +214,34 @@ def test_ray_needs_what_an_agent_is_made_of(tmp_path: Path) -> None:
 
 
 def test_the_bar_says_rate_tokens_and_failures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rollout(make_tasks(3), spec("fail_sometimes", modulus=1), tmp_path / "x.jsonl", RolloutConfig(), progress="teacher")
+    failing = spec("fail_sometimes", modulus=2)
+    summary = rollout(make_tasks(12), failing, tmp_path / "x.jsonl", RolloutConfig(), progress="teacher")
     said = capsys.readouterr().err
-    assert "teacher: 3/3" in said
+    assert "teacher: 12/12" in said
     assert "/s · " in said
-    assert "tokens" in said
-    assert "3 failed" in said
+    assert re.search(r"\d tokens generated, \d+/s", said)
+    assert f"{summary.n_failed} failed" in said
+
+
+def test_a_rollout_that_fails_from_its_start_stops(tmp_path: Path) -> None:
+    path = tmp_path / "trajectories.jsonl"
+    failing, config = spec("fail_sometimes", modulus=1), RolloutConfig(in_flight=4)
+    with pytest.raises(RolloutStoppedError, match=r"first 20 attempts all failed .* 503 from the test"):
+        rollout(make_tasks(200), failing, path, config, progress=None)
+    assert 20 <= lines(path) <= 24, "those under way end and are kept"
+    summary = rollout(make_tasks(200), spec(), path, config, progress=None)
+    assert (summary.n_failed, summary.outcomes) == (0, {Outcome.ANSWERED: 200})
+
+
+def test_one_attempt_that_works_is_reason_to_go_on(tmp_path: Path) -> None:
+    def works_once(request: Request) -> str:
+        if request.messages[1].content.startswith("10 "):
+            return "Answer: 1"
+        raise ProviderError("503 from the test")
+
+    agent = open_agent(ChainOfThoughtConfig(), ScriptedModel(works_once, "program"))
+    summary = rollout(make_tasks(60), agent, tmp_path / "x.jsonl", RolloutConfig(in_flight=2), progress=None)
+    assert (summary.n_wanted, summary.n_failed) == (60, 59)
 
 
 # --- processes that are killed ----------------------------------------------------------------

@@ -28,6 +28,7 @@ from understudy.models.loading import Checkpoint, load_checkpoint
 from understudy.models.model import ContextFullError, ProviderError, Request
 from understudy.models.rendering import Renderer
 from understudy.models.scoring import top_logprobs
+from understudy.progress import GENERATED_TOKENS
 from understudy.records import Completion, FinishReason, PrefixDelivery, Usage
 from understudy.runs import derive_seed
 
@@ -119,6 +120,7 @@ class LocalModel:
                 if self._may_join(steps_since_join) and (groups := self._take_fitting()):
                     self._decoder.admit(groups)
                     steps_since_join = 0
+                GENERATED_TOKENS.add(len(self._decoder.rows))
                 self._decoder.step()
                 steps_since_join += 1
                 self._deliver()

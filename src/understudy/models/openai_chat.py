@@ -29,6 +29,7 @@ from understudy.models.model import ContextFullError, ProviderError, Request
 from understudy.models.refusals import RefusalError
 from understudy.models.stopping import cut_text
 from understudy.models.wire import WireChoice, WireReply
+from understudy.progress import GENERATED_TOKENS
 from understudy.records import Completion, FinishReason, Message, PrefixDelivery, Usage
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ class OpenAIChatModel:
 
     def _completions(self, reply: WireReply, request: Request) -> list[Completion]:
         shares = _token_shares(reply)
+        GENERATED_TOKENS.add(sum(shares))
         usages = [
             self._usage(reply.usage.prompt_tokens if number == 0 else 0, share, requests=int(number == 0))
             for number, share in enumerate(shares)

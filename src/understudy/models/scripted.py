@@ -14,6 +14,7 @@ from typing import Self
 
 from understudy.models.model import Request
 from understudy.models.stopping import cut_completion
+from understudy.progress import GENERATED_TOKENS
 from understudy.records import Completion, FinishReason, PrefixDelivery, Usage
 from understudy.runs import derive_seed
 
@@ -44,6 +45,7 @@ class ScriptedModel:
             completion_tokens=len(completion.text.split()),
             requests=1 if number == 0 else 0,
         )
+        GENERATED_TOKENS.add(usage.completion_tokens)
         return completion.model_copy(update={"usage": usage})
 
     def close(self) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from understudy.grading import grade_all
-from understudy.parallel import Progress
 from understudy.pipeline.props import Props
+from understudy.progress import Progress
 from understudy.recipe import StageRef
 from understudy.records import Score, Trajectory
 from understudy.rollouts import read_trajectories

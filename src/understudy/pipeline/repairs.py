@@ -13,9 +13,10 @@ from pathlib import Path
 from understudy.agents import Agent
 from understudy.curation import Repair, repair
 from understudy.models import Model, open_model
-from understudy.parallel import Progress, map_unordered
+from understudy.parallel import map_unordered
 from understudy.pipeline.attempts import Counts, StageFailedError, read_graded, scores_path, trajectories_path
 from understudy.pipeline.props import Props
+from understudy.progress import Progress
 from understudy.recipe import RepairStage, StageRef
 from understudy.records import Message, Record, Score, StageKind, Trajectory
 from understudy.runs import append_jsonl, read_jsonl, write_jsonl

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from understudy.agents import RuntimeConfig
-from understudy.parallel import Progress
 from understudy.pipeline.attempts import Counts, StageFailedError
 from understudy.pipeline.props import Props
+from understudy.progress import Progress
 from understudy.recipe import StageRef
 from understudy.records import StageKind
 from understudy.runs import read_jsonl, write_atomic

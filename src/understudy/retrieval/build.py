@@ -17,7 +17,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from understudy.parallel import Progress
+from understudy.progress import Progress
 from understudy.records import Record
 from understudy.retrieval import dense, lexical, vectors
 from understudy.retrieval.dense import CodesFacts, DenseFacts

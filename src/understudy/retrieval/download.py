@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from understudy.parallel import Progress
+from understudy.progress import Progress
 from understudy.records import Record
 from understudy.retrieval.build import BuildConfig, IndexInfo, build_index
 from understudy.retrieval.encoder import EncoderConfig, TransformerEncoderConfig

@@ -8,7 +8,7 @@ file at once.
 from understudy.rollouts.config import Engine, RayConfig, RolloutConfig, RolloutSummary
 from understudy.rollouts.outcomes import RULES, Outcome, Rule, outcome_of
 from understudy.rollouts.resuming import ResumeError, read_trajectories
-from understudy.rollouts.rollout import rollout
+from understudy.rollouts.rollout import RolloutStoppedError, rollout
 from understudy.rollouts.spec import AgentSpec, open_spec
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "RayConfig",
     "ResumeError",
     "RolloutConfig",
+    "RolloutStoppedError",
     "RolloutSummary",
     "Rule",
     "open_spec",

@@ -20,6 +20,7 @@ import ray
 from ray.exceptions import ActorUnavailableError, ObjectLostError, RayActorError, RayError, RayTaskError
 
 from understudy.agents import Agent, AgentFacts
+from understudy.progress import GENERATED_TOKENS
 from understudy.records import Trajectory
 from understudy.rollouts.config import RolloutConfig
 from understudy.rollouts.spec import AgentSpec, open_spec
@@ -98,6 +99,7 @@ class RayWorkers:
                 if trajectory is None:
                     waiting.appendleft(assignment)
                 else:
+                    GENERATED_TOKENS.add(trajectory.usage.completion_tokens)  # by a model in another process
                     keep(trajectory)
 
     def close(self, wait_s: float) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from understudy.agents import Agent, AgentFacts, CodeAgentConfig
-from understudy.parallel import Progress
+from understudy.progress import Progress
 from understudy.records import FirstThought, PrefixMode, Task, Trajectory, Usage
 from understudy.rollouts.config import Engine, RolloutConfig, RolloutSummary
 from understudy.rollouts.outcomes import Outcome, outcome_of
@@ -22,6 +22,13 @@ from understudy.rollouts.resuming import Earlier, RolloutSettings, check_setting
 from understudy.rollouts.spec import AgentSpec, open_spec
 from understudy.rollouts.workers import Assignment, ThreadWorkers, Workers
 from understudy.runs import append_jsonl, derive_seed, digest
+
+MAX_FAILED_FROM_START = 20
+"""When so many attempts have all failed for no fault of the model, the rollout stops instead of spending its budget."""
+
+
+class RolloutStoppedError(Exception):
+    """Going on has no sense; what was made is kept."""
 
 
 def rollout(
@@ -35,9 +42,10 @@ def rollout(
 ) -> RolloutSummary:
     """Let an agent make every attempt that ``path`` does not hold yet. ``progress``: label of the bar, None for none.
 
-    Ctrl-C starts nothing new, lets the episodes under way end, keeps their records and is raised again. Raises
-    ``ResumeError`` where the file was made otherwise, ``ValueError`` for two tasks with one id or an engine that needs
-    an ``AgentSpec`` and got an agent.
+    Ctrl-C starts nothing new, keeps what ends within a second and is raised again; the next call makes the others.
+    Raises ``ResumeError`` where the file was made with other settings, ``RolloutStoppedError`` where the first 20
+    attempts all fail for no fault of the model, ``ValueError`` for two tasks with one id or an engine that needs an
+    ``AgentSpec`` and got an agent.
     """
     if not isinstance(agent, AgentSpec):
         if config.engine is Engine.RAY:
@@ -72,13 +80,13 @@ def _roll_out(
     check_settings(path, RolloutSettings(seed=config.seed, facts=workers.facts, first_thoughts=given))
     earlier = read_earlier(path, tasks, config.attempts)
     todo = [each for each in assignments if each.id not in earlier.done]
-    facts = _ProgressFacts()
+    tally = _Tally()
     bar = Progress(progress or "", len(assignments), done=len(earlier.done), quiet=progress is None)
     with append_jsonl(path) as writer, bar:
 
         def keep(trajectory: Trajectory) -> None:
             writer.write(trajectory)
-            bar.advance(facts=facts.after(trajectory))
+            bar.advance(facts=tally.add(trajectory))
 
         workers.solve_all(todo, keep)
     n_without = sum(each.first_thought is None for each in assignments) if _wants_thoughts(workers.facts) else 0
@@ -127,25 +135,31 @@ def _summary(path: Path, n_wanted: int, earlier: Earlier, n_without: int, wall_s
     )
 
 
-class _ProgressFacts:
-    """The text at the end of the bar: rate, tokens, cost, failures of this run."""
+class _Tally:
+    """What this run has kept so far: the text at the end of the bar, and whether going on has any sense."""
 
     def __init__(self) -> None:
-        self._started = time.monotonic()
         self._lock = threading.Lock()
-        self._n = 0
-        self._n_failed = 0
-        self._usage = Usage()
+        self._n = self._n_failed = 0
+        self._cost_usd: float | None = None
 
-    def after(self, trajectory: Trajectory) -> str:
+    def add(self, trajectory: Trajectory) -> str:
+        """Count an attempt and return the facts for the bar. Raises ``RolloutStoppedError``."""
         with self._lock:
             self._n += 1
             self._n_failed += trajectory.stop_reason.is_program_failure
-            self._usage += trajectory.usage
-            rate = self._n / max(time.monotonic() - self._started, 1e-9)
-            parts = [f"{rate:.3g}/s", f"{self._usage.total_tokens:,} tokens"]
-            if self._usage.cost_usd is not None:
-                parts.append(f"${self._usage.cost_usd:.2f}")
-            if self._n_failed:
-                parts.append(f"{self._n_failed} failed")
-        return " · ".join(parts)
+            if trajectory.usage.cost_usd is not None:
+                self._cost_usd = (self._cost_usd or 0.0) + trajectory.usage.cost_usd
+            if self._n == self._n_failed == MAX_FAILED_FROM_START:
+                raise RolloutStoppedError(_stopped(trajectory))
+            parts = [] if self._cost_usd is None else [f"${self._cost_usd:.2f}"]
+            return " · ".join(parts + [f"{self._n_failed} failed"] * (self._n_failed > 0))
+
+
+def _stopped(trajectory: Trajectory) -> str:
+    failure = trajectory.failure
+    last = f"; the last one: {failure.kind}: {failure.message}" if failure else ""
+    return (
+        f"the first {MAX_FAILED_FROM_START} attempts all failed for no fault of the model, so the rollout was stopped"
+        f"{last}\nThese attempts are tried again when the rollout is resumed."
+    )

@@ -5,6 +5,7 @@ In: assignments. Out: trajectories, handed to ``keep`` in the order in which the
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -50,6 +51,16 @@ class ThreadWorkers:
         self._in_flight = in_flight
 
     def solve_all(self, assignments: Sequence[Assignment], keep: Callable[[Trajectory], None]) -> None:
-        """Make all attempts. Ctrl-C lets those under way end: each keeps its own record."""
-        for _ in map_unordered(lambda each: keep(each.solve(self._agent)), assignments, self._in_flight):
-            pass
+        """Make all attempts. After Ctrl-C those that end within a moment are kept, the others are made again later."""
+        is_over = threading.Event()
+
+        def work(assignment: Assignment) -> None:
+            trajectory = assignment.solve(self._agent)
+            if not is_over.is_set():
+                keep(trajectory)
+
+        try:
+            for _ in map_unordered(work, assignments, self._in_flight):
+                pass
+        finally:
+            is_over.set()

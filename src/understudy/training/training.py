@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.agents import RuntimeConfig
-from understudy.parallel import Progress
+from understudy.progress import Progress
 from understudy.records import Example
 from understudy.runs import digest, read_jsonl, read_user_jsonl, write_atomic
 from understudy.training.arguments import trl_arguments

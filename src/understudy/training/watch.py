@@ -13,7 +13,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from understudy.parallel import Progress
+from understudy.progress import Progress
 from understudy.runs import JsonlWriter, append_jsonl, read_jsonl, write_atomic, write_jsonl
 from understudy.training.config import TrainConfig
 from understudy.training.summary import LogLine

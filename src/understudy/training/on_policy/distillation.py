@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.models import OpenAIChatConfig
 from understudy.models.loading import bars_of_downloads_only
-from understudy.parallel import Progress
+from understudy.progress import Progress
 from understudy.records import Example
 from understudy.runs import append_jsonl, derive_seed, digest, read_jsonl, read_user_jsonl, write_jsonl
 from understudy.training.checkpoint import CARD, read_card, save_weights, whole_weights
