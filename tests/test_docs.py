@@ -22,8 +22,9 @@ from tests.retrieval.conftest import make_passages, write_corpus
 from tests.tiny_model import save_tiny_model
 from tests.training.conversations import write_examples
 from understudy.models import ScriptedConfig, open_model
-from understudy.records import Completion, Score, StopReason
+from understudy.records import Completion, Score, StopReason, Task
 from understudy.rollouts import read_trajectories
+from understudy.tasks.own_sources import OwnSource
 from understudy.training import TrainSummary, read_card
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:transformers", "ignore::FutureWarning:trl")
@@ -78,6 +79,15 @@ def eight_replies(names: Names, _printed: str) -> None:
     assert [isinstance(one, Completion) for one in replies] == [True] * 8
 
 
+def tasks_of_code(names: Names, _printed: str) -> None:
+    source = names["refunds"]
+    assert callable(source)
+    first, second = OwnSource("refunds", source).find()
+    assert isinstance(first.task, Task)
+    assert isinstance(second.task, Task)
+    assert (first.task.references, second.task.references) == (("12",), ("Ms Moreau", "Moreau"))
+
+
 def three_passages_found(_names: Names, printed: str) -> None:
     lines = printed.splitlines()
     assert len(lines) == 3
@@ -124,6 +134,7 @@ def nothing_more(_names: Names, _printed: str) -> None:
 
 EXAMPLES = {
     "agents.md 1": Example(attempts_answered, names=lambda: {"tasks": [task()]}, substitutes=a_served_agent),
+    "data.md 1": Example(tasks_of_code),
     "grading.md 1": Example(attempts_graded, names=lambda: {"trajectories": [attempt()]}),
     "models.md 1": Example(eight_replies),
     "retrieval.md 1": Example(three_passages_found, substitutes=a_corpus),
