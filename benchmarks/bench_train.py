@@ -184,15 +184,24 @@ def _peak_resident_bytes() -> int:
 
 
 def _with_understudy(options: argparse.Namespace) -> tuple[float, float, int]:
-    from understudy.training import Method, TrainConfig
-    from understudy.training import training as verb
+    from understudy.models.rendering import Renderer
+    from understudy.training import Method, OverLong, TrainConfig, encode
+    from understudy.training.fitting import Fitting, open_trainer
+    from understudy.training.loading import load_tokenizer, padding_id
+    from understudy.training.trainer import NextToken, Steps
+    from understudy.training.training import batches_of
 
     config = TrainConfig(
         method=Method.FULL, epochs=1, batch_size=BATCH_SIZE, max_length=32_768, n_threads=options.threads
     )
-    job = verb._Job(options.folder / "examples.jsonl", config, str(options.folder / "base"), options.folder / "out")
-    tokenizer = verb.load_tokenizer(job.base)
-    trainer = verb._open_trainer(tokenizer, job, verb._plan(job, tokenizer))
+    base, folder = str(options.folder / "base"), options.folder / "out"
+    tokenizer = load_tokenizer(base)
+    examples = read_jsonl(options.folder / "examples.jsonl", Example)
+    batches = batches_of(
+        *encode(examples, Renderer(tokenizer), config.max_length, OverLong.DROP), config, padding_id(tokenizer)
+    )
+    trainer = open_trainer(Fitting(base, config, folder, "benchmark", packing=True), tokenizer, options.steps)
+    trainer.attach(Steps(lambda step: batches.passes(step, 0, 1), batches.examples), NextToken())
     trainer.args.save_strategy = "no"
     return (*_timed(trainer.train), sum(p.numel() for p in trainer.model.parameters()))
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from understudy.models.loading import without_peft_warning
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
@@ -107,7 +109,7 @@ def save_tiny_adapter(model_folder: Path, folder: Path, *, seed: int = 1, scale:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), without_peft_warning():
         torch.manual_seed(seed)
         base = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
         model = get_peft_model(base, LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM"))

@@ -16,7 +16,7 @@ from tests.models.test_server import serving
 from tests.tiny_model import save_tiny_adapter
 from understudy.models import DType, LocalConfig, OpenAIChatConfig
 from understudy.models.finite import NotFiniteError
-from understudy.models.loading import AdapterWithoutEffectError
+from understudy.models.loading import AdapterWithoutEffectError, without_peft_warning
 from understudy.models.local import LocalModel
 from understudy.models.parity import StudentMismatchError, check_student
 from understudy.records import Message, Role
@@ -29,7 +29,8 @@ def merged_dir(tiny_dir: Path, adapter_dir: Path, tmp_path_factory: pytest.TempP
     """As training would merge it."""
     folder = tmp_path_factory.mktemp("merged")
     base = AutoModelForCausalLM.from_pretrained(tiny_dir, dtype=torch.float32)
-    PeftModel.from_pretrained(base, adapter_dir).merge_and_unload().save_pretrained(folder)
+    with without_peft_warning():
+        PeftModel.from_pretrained(base, adapter_dir).merge_and_unload().save_pretrained(folder)
     AutoTokenizer.from_pretrained(tiny_dir).save_pretrained(folder)
     return folder
 

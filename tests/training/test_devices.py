@@ -17,13 +17,21 @@ from understudy.models import LocalConfig
 from understudy.models.parity import check_student
 from understudy.records import Message, Role
 from understudy.runs import read_jsonl, write_jsonl
-from understudy.training import LogLine, LoraSettings, Method, Probe, TrainConfig, TrainSequence, merge, train
+from understudy.training import (
+    EvalCallbackConfig,
+    LogLine,
+    LoraSettings,
+    Method,
+    TrainConfig,
+    TrainSequence,
+    merge,
+    train,
+)
 from understudy.training.layout import RowPass, passes_of
 
 if TYPE_CHECKING:
     import torch
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:transformers", "ignore::FutureWarning:trl")
 
 LORA = LoraSettings(r=4, alpha=8, dropout=0)
 CONFIG = TrainConfig(
@@ -61,8 +69,8 @@ def test_an_adapter_of_a_base_in_four_bits_learns_as_one_of_the_whole_base(base:
 
     write_jsonl(tmp_path / "examples.jsonl", [example(3, 1)])
     shared = {"max_steps": 12, "learning_rate": 2e-2}
-    probe = Probe(every_steps=5, n_prompts=1, max_new_tokens=4)  # a probe in between changes nothing
-    for name, changes in (("lora", {}), ("qlora", {}), ("probed", {"probe": probe})):
+    probe = EvalCallbackConfig(every_steps=5, n_prompts=1, max_new_tokens=4)  # a probe in between changes nothing
+    for name, changes in (("lora", {}), ("qlora", {}), ("probed", {"eval_callback": probe})):
         method = Method.LORA if name == "lora" else Method.QLORA
         config = CONFIG.model_copy(update={"method": method, **shared, **changes})
         train(tmp_path / "examples.jsonl", config, base, tmp_path / name, quiet=True)
@@ -129,9 +137,11 @@ def test_rows_that_would_leak_and_flash_attention_in_float32_are_refused(base: s
 
     Qwen3NextConfig(num_hidden_layers=4).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"linear_attention.* packing: false"):
-        load_base(str(tmp_path), CONFIG)
+        load_base(str(tmp_path), CONFIG, packing=True)
     with pytest.raises(ValueError, match="computes in bfloat16"):
-        load_base(base, TrainConfig.model_validate({"dtype": "float32", "attention": "flash_attention_2"}))
+        load_base(
+            base, TrainConfig.model_validate({"dtype": "float32", "attention": "flash_attention_2"}), packing=True
+        )
 
 
 def test_flash_attention_is_told_where_sequences_begin(base: str, monkeypatch: pytest.MonkeyPatch) -> None:

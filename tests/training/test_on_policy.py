@@ -17,7 +17,7 @@ from tests.tiny_model import save_tiny_model, tiny_tokenizer
 from tests.training.conversations import example
 from understudy.models import LocalConfig, OpenAIChatConfig, ScriptedConfig, open_model
 from understudy.models.rendering import Renderer
-from understudy.runs import append_jsonl, read_jsonl, write_atomic
+from understudy.runs import append_jsonl, read_jsonl
 from understudy.training import (
     Divergence,
     LogLine,
@@ -25,11 +25,12 @@ from understudy.training import (
     Method,
     NothingToTrainError,
     OnPolicyConfig,
-    OnPolicyOrder,
+    OnPolicyJob,
     OtherTrainingError,
     TokenizersDifferError,
     distil_on_policy,
     read_card,
+    write_job,
 )
 from understudy.training.on_policy.prefixes import stored_prefixes
 
@@ -62,14 +63,14 @@ def test_the_divergence_is_that_of_torch_and_none_to_oneself(
     import torch
     from torch.nn.functional import kl_div
 
-    from understudy.training.on_policy.divergence import Opinion, divergence
+    from understudy.training.on_policy.divergence import TeacherLogprobs, divergence
 
     generator = torch.Generator().manual_seed(seed)
     own, other = (torch.randn(n, n_tokens, generator=generator).log_softmax(-1) for _ in range(2))
     to, of = (other, own) if kind is Divergence.REVERSE_KL else (own, other)
     expected = kl_div(to, of, reduction="none", log_target=True).sum(-1)
-    assert torch.allclose(divergence(own, Opinion(other), kind), expected, atol=1e-5)
-    assert torch.allclose(divergence(own, Opinion(own), kind), torch.zeros(n), atol=1e-5)
+    assert torch.allclose(divergence(own, TeacherLogprobs(other), kind), expected, atol=1e-5)
+    assert torch.allclose(divergence(own, TeacherLogprobs(own), kind), torch.zeros(n), atol=1e-5)
 
 
 @settings(max_examples=40, deadline=None)
@@ -78,14 +79,14 @@ def test_a_teacher_that_tells_less_gives_a_lower_bound(k: int, seed: int, kind: 
     """All tokens told is the whole divergence, whatever their order; fewer told is never more."""
     import torch
 
-    from understudy.training.on_policy.divergence import Opinion, divergence
+    from understudy.training.on_policy.divergence import TeacherLogprobs, divergence
 
     generator = torch.Generator().manual_seed(seed)
     own, other = (torch.randn(3, 12, generator=generator).log_softmax(-1) for _ in range(2))
-    whole = divergence(own, Opinion(other), kind)
+    whole = divergence(own, TeacherLogprobs(other), kind)
     best = other.topk(k)
     padding = torch.full((3, 2), -1)  # places where fewer tokens are told than at others
-    told = Opinion(torch.cat([best.values, torch.zeros(3, 2)], 1), torch.cat([best.indices, padding], 1))
+    told = TeacherLogprobs(torch.cat([best.values, torch.zeros(3, 2)], 1), torch.cat([best.indices, padding], 1))
     part = divergence(own, told, kind)
     assert bool((part <= whole + 1e-4).all())
     assert bool((part >= -1e-4).all())
@@ -183,9 +184,7 @@ def test_a_killed_distillation_goes_on_to_the_same_losses(
     )
     distil_on_policy(examples_path, config, base, teacher, tmp_path / "whole", quiet=True)
     folder = tmp_path / "killed"
-    folder.mkdir()
-    order = OnPolicyOrder(examples=examples_path, student=base, teacher=teacher, config=config)
-    write_atomic(folder / "order.json", order.model_dump_json())
+    write_job(folder, OnPolicyJob(examples=examples_path, student=base, teacher=teacher, config=config))
     process = subprocess.Popen([sys.executable, "-m", "understudy.training", str(folder)])
     deadline = time.monotonic() + 120
     while not list(folder.glob("resume/step-*.pt")) and time.monotonic() < deadline:

@@ -16,26 +16,25 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from understudy.models.loading import without_peft_warning
 from understudy.runs import read_jsonl
 from understudy.training import (
+    EvalCallbackConfig,
+    EvalLine,
     LogLine,
     LoraSettings,
     Method,
-    Probe,
-    ProbeLine,
     TrainConfig,
-    TrainOrder,
+    TrainJob,
     read_card,
     train,
+    write_job,
 )
 
 if TYPE_CHECKING:
     import torch
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::FutureWarning:transformers", "ignore::FutureWarning:trl"),
-]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 LORA = LoraSettings(r=4, alpha=8, dropout=0)  # what dropout drops depends on the device
@@ -55,10 +54,8 @@ def losses(out_dir: Path) -> list[float]:
     return [line.loss for line in read_jsonl(out_dir / "log.jsonl", LogLine)]
 
 
-def order(folder: Path, examples_path: Path, config: TrainConfig, base: str) -> Path:
-    folder.mkdir()
-    one = TrainOrder(examples=examples_path, base=base, config=config)
-    (folder / "order.json").write_text(one.model_dump_json())
+def job(folder: Path, examples_path: Path, config: TrainConfig, base: str) -> Path:
+    write_job(folder, TrainJob(examples=examples_path, base=base, config=config))
     return folder
 
 
@@ -100,7 +97,8 @@ def logits(checkpoint: Path) -> torch.Tensor:
     card = read_card(checkpoint)
     model = AutoModelForCausalLM.from_pretrained(card.base if card.is_adapter else checkpoint)
     if card.is_adapter:
-        model = PeftModel.from_pretrained(model, checkpoint)
+        with without_peft_warning():
+            model = PeftModel.from_pretrained(model, checkpoint)
     with torch.no_grad():
         return model.eval()(torch.arange(40)[None]).logits
 
@@ -119,7 +117,7 @@ def test_two_processes_by_the_shipped_file_train_the_student_of_one(
 ) -> None:
     config = CONFIG.model_copy(update={"method": method, "tokens_per_pass": 150})
     train(examples_path, config, base, tmp_path / "one", quiet=True)
-    finish("ddp", "understudy.training", order(tmp_path / "two", examples_path, config, base))
+    finish("ddp", "understudy.training", job(tmp_path / "two", examples_path, config, base))
     assert_same_student(tmp_path / "one", tmp_path / "two", 1e-5)
 
 
@@ -128,14 +126,14 @@ def test_two_processes_by_the_shipped_file_train_the_student_of_one(
 def test_divided_weights_are_trained_to_the_student_of_one_process(
     base: str, examples_path: Path, tmp_path: Path, recipe: str, held: str, method: Method
 ) -> None:
-    probe = Probe(every_steps=2, n_prompts=2, max_new_tokens=4)
-    changes = {"method": method, "tokens_per_pass": 150, "max_grad_norm": 0.7, "probe": probe}
+    evaluates = EvalCallbackConfig(every_steps=2, n_prompts=2, max_new_tokens=4)
+    changes = {"method": method, "tokens_per_pass": 150, "max_grad_norm": 0.7, "eval_callback": evaluates}
     config = CONFIG.model_copy(update=changes)
     train(examples_path, config, base, tmp_path / "one", quiet=True)
-    two = order(tmp_path / "two", examples_path, config, base)
+    two = job(tmp_path / "two", examples_path, config, base)
     assert held in finish(recipe, "tests.training.several_devices", two)
     assert_same_student(tmp_path / "one", two, 1e-5)
-    assert [line.step for line in read_jsonl(two / "probe.jsonl", ProbeLine)] == [2, 4, 5]
+    assert [line.step for line in read_jsonl(two / "eval_callback.jsonl", EvalLine)] == [2, 4, 5]
 
 
 @pytest.mark.parametrize(("recipe", "held"), DIVIDED)
@@ -146,7 +144,7 @@ def test_divided_weights_in_bfloat16_are_trained_as_in_one_process(
     changes = {"dtype": "bfloat16", "batch_size": 1, "gradient_checkpointing": True}
     config = CONFIG.model_validate({**CONFIG.model_dump(), **changes})
     train(examples_path, config, base, tmp_path / "one", quiet=True)
-    two = order(tmp_path / "two", examples_path, config, base)
+    two = job(tmp_path / "two", examples_path, config, base)
     finish(recipe, "tests.training.several_devices", two)
     # DeepSpeed holds the adapter itself in bfloat16, beside a copy in float32.
     assert losses(two) == pytest.approx(losses(tmp_path / "one"), abs=1e-5 if recipe == "fsdp" else 5e-3)
@@ -166,7 +164,7 @@ def test_two_killed_processes_go_on_to_the_same_losses(
     method = Method.LORA if recipe == "ddp" else Method.FULL
     config = CONFIG.model_copy(update={"method": method, "max_steps": 40, "save_every_steps": 4})
     train(examples_path, config, base, tmp_path / "one", quiet=True)
-    two = order(tmp_path / "two", examples_path, config, base)
+    two = job(tmp_path / "two", examples_path, config, base)
     with launched(recipe, module, two):
         deadline = time.monotonic() + 200
         while not (two / "log.jsonl").exists() or (two / "log.jsonl").read_bytes().count(b"\n") < 7:

@@ -14,15 +14,16 @@ from pathlib import Path
 import pytest
 
 from tests.training.conversations import example, write_examples
+from understudy.models.loading import without_peft_warning
 from understudy.records import Role
 from understudy.runs import read_jsonl, write_jsonl
 from understudy.training import (
+    EvalCallbackConfig,
+    EvalLine,
     LogLine,
     LoraSettings,
     Method,
     OtherTrainingError,
-    Probe,
-    ProbeLine,
     Schedule,
     TrainConfig,
     TrainSummary,
@@ -31,7 +32,6 @@ from understudy.training import (
     train,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:transformers", "ignore::FutureWarning:trl")
 QUICK = TrainConfig(
     method=Method.FULL, epochs=None, max_steps=6, learning_rate=3e-3, log_every_steps=1, n_threads=1, batch_size=4
 )
@@ -145,7 +145,9 @@ def test_an_adapter_is_trained_and_its_merged_weights_say_the_same(
     from transformers import AutoModelForCausalLM
 
     config = QUICK.model_copy(update={"method": Method.LORA, "lora": LoraSettings(r=4, alpha=8)})
-    config = config.model_copy(update={"probe": Probe(every_steps=3, n_prompts=2, max_new_tokens=8)})
+    config = config.model_copy(
+        update={"eval_callback": EvalCallbackConfig(every_steps=3, n_prompts=2, max_new_tokens=8)}
+    )
     summary = train(examples_path, config, base, tmp_path / "out", quiet=True)
     assert summary.student.is_adapter
     checkpoint = tmp_path / "out" / "checkpoint"
@@ -154,7 +156,7 @@ def test_an_adapter_is_trained_and_its_merged_weights_say_the_same(
     assert not merged.is_adapter
     ids = torch.arange(20)[None]
     plain = AutoModelForCausalLM.from_pretrained(base).eval()
-    with torch.no_grad():
+    with torch.no_grad(), without_peft_warning():
         before = plain(ids).logits
         beside = PeftModel.from_pretrained(plain, checkpoint).eval()(ids).logits
         inside = AutoModelForCausalLM.from_pretrained(tmp_path / "merged").eval()(ids).logits
@@ -162,7 +164,7 @@ def test_an_adapter_is_trained_and_its_merged_weights_say_the_same(
     assert not torch.allclose(before, beside, atol=1e-5)
     with pytest.raises(ValueError, match="expected an adapter"):
         merge(tmp_path / "merged", tmp_path / "again")
-    probes = list(read_jsonl(tmp_path / "out" / "probe.jsonl", ProbeLine))
+    probes = list(read_jsonl(tmp_path / "out" / "eval_callback.jsonl", EvalLine))
     assert [line.step for line in probes] == [3, 6]
     assert all(line.n_replies == 2 and 0 < line.mean_tokens <= 8 for line in probes)
 
@@ -198,8 +200,8 @@ def test_killed_in_mid_training_it_goes_on_to_the_same_losses(base: str, example
 
 @pytest.mark.slow
 def test_two_processes_come_to_the_same_losses_as_one(base: str, examples_path: Path, tmp_path: Path) -> None:
-    probe = Probe(every_steps=3, n_prompts=1, max_new_tokens=4)
-    config = QUICK.model_copy(update={"batch_size": 3, "tokens_per_pass": 150, "probe": probe})
+    probe = EvalCallbackConfig(every_steps=3, n_prompts=1, max_new_tokens=4)
+    config = QUICK.model_copy(update={"batch_size": 3, "tokens_per_pass": 150, "eval_callback": probe})
     train(examples_path, config, base, tmp_path / "one", quiet=True)
     arguments = [str(examples_path), config.model_dump_json(), base, str(tmp_path / "two")]
     (tmp_path / "program.py").write_text(PROGRAM)
@@ -208,7 +210,7 @@ def test_two_processes_come_to_the_same_losses_as_one(base: str, examples_path: 
         [*launch, str(tmp_path / "program.py"), *arguments], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-4)
-    assert [line.step for line in read_jsonl(tmp_path / "two" / "probe.jsonl", ProbeLine)] == [3, 6], "said once"
+    assert [line.step for line in read_jsonl(tmp_path / "two" / "eval_callback.jsonl", EvalLine)] == [3, 6], "said once"
 
 
 def _train_and_kill(examples_path: Path, config: TrainConfig, base: str, out_dir: Path, after_step: int) -> None:
@@ -231,7 +233,7 @@ def _has_lines(path: Path, n: int) -> bool:
 
 
 def test_a_checkpoint_that_was_not_written_to_its_end_is_not_resumed_from(tmp_path: Path) -> None:
-    from understudy.training.watch import WHOLE_MARK, last_whole_checkpoint
+    from understudy.training.callbacks import WHOLE_MARK, last_whole_checkpoint
 
     assert last_whole_checkpoint(tmp_path) is None
     for step in (5, 10, 15):

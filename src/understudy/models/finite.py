@@ -19,12 +19,15 @@ class NotFiniteError(ValueError):
     """A weight, a loss or a log-probability is NaN or infinite."""
 
 
-def require_finite_weights(model: nn.Module, name: str) -> None:
+def require_finite_weights(model: nn.Module, name: str, *, trained_only: bool = False) -> None:
     """Raise ``NotFiniteError`` with the first parameter or buffer of ``model`` that holds a NaN or an infinity.
 
-    Quantised weights are skipped: they are whole numbers.
+    ``trained_only``: only parameters that are trained. Quantised weights are skipped: they are whole numbers.
     """
-    for key, tensor in (*model.named_parameters(), *model.named_buffers()):
+    tensors = (*model.named_parameters(), *(() if trained_only else model.named_buffers()))
+    for key, tensor in tensors:
+        if trained_only and not tensor.requires_grad:
+            continue
         n_wrong = _n_not_finite(tensor)
         if n_wrong:
             raise NotFiniteError(
@@ -44,4 +47,4 @@ def _n_not_finite(tensor: torch.Tensor) -> int:
     if tensor.is_meta or not tensor.is_floating_point() or tensor.element_size() < 2:
         return 0
     own = tensor.to_local() if hasattr(tensor, "to_local") else tensor  # this device's part, where weights are divided
-    return own.numel() - int(own.detach().isfinite().sum())
+    return int(own.numel()) - int(own.detach().isfinite().sum())

@@ -8,6 +8,7 @@ Not here: quantised weights, several GPUs.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,12 +82,21 @@ def bars_of_downloads_only(path: str | Path) -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+@contextmanager
+def without_peft_warning() -> Iterator[None]:
+    """Within, PEFT may ask transformers for an attribute by its former name; users need no warning of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"`is_gradient_checkpointing` is deprecated", FutureWarning)
+        yield
+
+
 def load_adapter(model: PreTrainedModel, adapter: str) -> PeftModel:
     """The model with the adapter beside its weights, not merged. Raises ``AdapterWithoutEffectError``."""
     import torch
     from peft import PeftModel
 
-    adapted = PeftModel.from_pretrained(model, adapter).eval()
+    with without_peft_warning():
+        adapted = PeftModel.from_pretrained(model, adapter).eval()
     # Any few tokens will do: an adapter of zeros, or one whose names fit no layer, changes no logit at all.
     probe = torch.arange(min(16, model.config.get_text_config().vocab_size), device=model.device)[None]
     with torch.inference_mode():

@@ -21,18 +21,23 @@ from understudy.pipeline.props import Props
 from understudy.progress import Progress
 from understudy.recipe import StageRef
 from understudy.records import StageKind
-from understudy.runs import read_jsonl, write_atomic
+from understudy.runs import read_jsonl
 from understudy.training import (
+    EvalCallbackConfig,
+    EvalLine,
     LogLine,
     OnPolicyConfig,
-    OnPolicyOrder,
-    Probe,
-    ProbeLine,
+    OnPolicyJob,
     TrainConfig,
-    TrainOrder,
+    TrainingJob,
+    TrainJob,
+    read_failure,
+    read_progress,
+    write_job,
 )
-from understudy.training.order import END_WITH_INPUT, ORDER
-from understudy.training.training import LOG, PROBE
+from understudy.training.fitting import LOG
+from understudy.training.jobs import END_WITH_INPUT
+from understudy.training.training import EVAL
 
 ConfigT = TypeVar("ConfigT", TrainConfig, OnPolicyConfig)
 
@@ -52,8 +57,8 @@ class _Training:
 def run_trainings(props: Props, refs: Sequence[StageRef]) -> Iterator[tuple[StageRef, Counts]]:
     """Do trainings that do not take from one another; yield each as it ends.
 
-    Raises ``StageFailedError`` with the end of the process's output. The others are stopped then, and go on from their
-    last checkpoint when the walk comes by again.
+    Raises ``StageFailedError`` with the end of the process's output. The others are stopped then, and resume from their
+    last checkpoint when the recipe is run again.
     """
     waiting = list(refs)
     running: list[_Training] = []
@@ -80,27 +85,26 @@ def run_trainings(props: Props, refs: Sequence[StageRef]) -> Iterator[tuple[Stag
 
 def _start(props: Props, ref: StageRef) -> _Training:
     folder = props.directory.folder(ref)
-    order = _order(props, ref)
-    write_atomic(folder / ORDER, order.model_dump_json(indent=1) + "\n")
-    launcher = props.recipe.train[ref.name].launcher if isinstance(order, TrainOrder) else ()
+    write_job(folder, _job(props, ref))
+    launcher = props.recipe.train[ref.name].launcher if ref.kind is StageKind.TRAIN else ()
     command = [*(launcher or (sys.executable,)), "-m", "understudy.training", str(folder), END_WITH_INPUT]
     with _log(folder) as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT)
     return _Training(ref, folder, process)
 
 
-def _order(props: Props, ref: StageRef) -> TrainOrder | OnPolicyOrder:
+def _job(props: Props, ref: StageRef) -> TrainingJob:
     if ref.kind is StageKind.TRAIN:
         stage = props.recipe.train[ref.name]
         config = _config(props, stage, TrainConfig)
-        return TrainOrder(
+        return TrainJob(
             examples=_examples(props, stage.examples),
             base=props.base_path(stage.base),
             config=config,
-            acting=acting_of(props, config.probe),
+            acting=acting_of(props, config.eval_callback),
         )
     distilled = props.recipe.on_policy[ref.name]
-    return OnPolicyOrder(
+    return OnPolicyJob(
         examples=_examples(props, distilled.examples),
         student=props.weights(distilled.student),
         teacher=props.judge(distilled.teacher),
@@ -108,12 +112,12 @@ def _order(props: Props, ref: StageRef) -> TrainOrder | OnPolicyOrder:
     )
 
 
-def acting_of(props: Props, probe: Probe | None) -> RuntimeConfig | None:
-    """With what a training's probe runs code; what is not light, only where it is asked for."""
-    if probe is None or probe.run_code is False:
+def acting_of(props: Props, evaluates: EvalCallbackConfig | None) -> RuntimeConfig | None:
+    """With what a training's eval callback runs code; None where tools are heavy and ``run_code`` is not set."""
+    if evaluates is None or evaluates.run_code is False:
         return None
     acting = props.acting()
-    return acting if probe.run_code or acting.is_light else None
+    return acting if evaluates.run_code or acting.is_light else None
 
 
 def _config(props: Props, stage: ConfigT, config: type[ConfigT]) -> ConfigT:
@@ -142,12 +146,16 @@ def _stop(training: _Training) -> None:
 
 
 def _last_step(folder: Path) -> int:
-    path = folder / LOG
-    steps = [line.step for line in read_jsonl(path, LogLine)] if path.exists() else []
-    return steps[-1] if steps else 0
+    progress = read_progress(folder)
+    return int(progress.step) if progress else 0
 
 
 def _counts(training: _Training) -> Counts:
+    failure = read_failure(training.folder)
+    if training.process.returncode != 0 and failure is not None:
+        raise StageFailedError(
+            f"{training.ref}: {failure.message}\nAll that it printed: {training.folder / 'output.log'}"
+        )
     if training.process.returncode != 0:
         said = (training.folder / "output.log").read_text(errors="replace")[-_END_OF_LOG_CHARS:].strip()
         raise StageFailedError(f"{training.ref}: the training ended with {training.process.returncode}:\n{said}")
@@ -157,14 +165,14 @@ def _counts(training: _Training) -> Counts:
         "seen_tokens": sum(line.n_tokens for line in lines),
         "trained_tokens": sum(line.n_trained for line in lines),
         "last_loss": round(lines[-1].loss, 4),
-        **_last_probe(training.folder / PROBE),
+        **_last_eval(training.folder / EVAL),
     }
 
 
-def _last_probe(path: Path) -> Counts:
+def _last_eval(path: Path) -> Counts:
     """What the student's replies were like at the end, where they were looked at."""
     if not path.exists():
         return {}
-    last = list(read_jsonl(path, ProbeLine))[-1]
+    last = list(read_jsonl(path, EvalLine))[-1]
     ran = {} if last.code_runs_rate is None else {"code_runs_rate": round(last.code_runs_rate, 4)}
     return {"parse_rate": round(last.parse_rate, 4), "stop_rate": round(last.stop_rate, 4), **ran}

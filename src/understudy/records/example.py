@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from understudy.records.conversation import Message
 from understudy.records.record import Record
@@ -18,7 +18,7 @@ class TrainSpan(Record):
     start: int
     end: int
     """One past the last character. A span that ends where the content ends also trains the end-of-turn token."""
-    weight: float = 1.0
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
 
 
 class Example(Record):

@@ -15,7 +15,7 @@ from understudy.records import StageKind, StageRecord, StageState
 from understudy.report.data import Curve, CurvePoint, Stage
 from understudy.runs import read_record
 
-_LOGGED = {"log.jsonl": "loss", "probe.jsonl": "_rate"}
+_LOGGED = {"log.jsonl": "loss", "eval_callback.jsonl": "_rate"}
 """Files of a training, and what the name of a quantity has that is drawn."""
 FactList = tuple[tuple[str, str], ...]
 _COUNTED = {
@@ -47,7 +47,7 @@ def read_stages(run_dir: Path) -> tuple[Stage, ...]:
 
 
 def read_curves(run_dir: Path) -> tuple[Curve, ...]:
-    """Return over their steps what the trainings of a run logged: losses, and rates of replies that were probed."""
+    """Return over their steps what the trainings of a run logged: losses, and rates of sampled replies."""
     curves: list[Curve] = []
     for folder in (one for kind in StageKind if kind.is_training for one in stage_dirs(run_dir, kind)):
         label = folder.name if folder.parent.name == StageKind.TRAIN else f"{folder.name}, on policy"

@@ -1,52 +1,71 @@
-"""Train: examples come in, a student's checkpoint goes out.
+"""Training: examples come in, a student's checkpoint goes out.
 
 ``checkpoint/`` holds an adapter or full weights, the tokenizer and ``student.json``. Not promised: that the student is
-any good; that is for ``understudy.evaluation`` to say. Importing this room loads no torch.
+any good; ``understudy.evaluation`` measures that. Importing this package loads no torch.
 """
 
+from understudy.models.finite import NotFiniteError
 from understudy.training.checkpoint import merge, read_card
-from understudy.training.claim import OtherTrainingError
 from understudy.training.config import (
     Attention,
     Dtype,
+    EvalCallbackConfig,
     LoraSettings,
     Method,
     OverLong,
-    Probe,
     Schedule,
     TrainConfig,
 )
-from understudy.training.encoding import NothingToTrainError, TokenCounts, TrainSequence, encode
-from understudy.training.on_policy import Divergence, OnPolicyConfig, TokenizersDifferError, distil_on_policy
-from understudy.training.order import OnPolicyOrder, TrainOrder
-from understudy.training.summary import LogLine, ProbeLine, StudentCard, TrainSummary
-from understudy.training.training import train
+from understudy.training.encoding import NothingToTrainError, TokenCounts, TrainSequence, VocabularyError, encode
+from understudy.training.jobs import TrainingFailure, TrainingJob, read_failure, read_job, write_job
+from understudy.training.loading import missing_requirements
+from understudy.training.on_policy import (
+    Divergence,
+    OnPolicyConfig,
+    OnPolicyJob,
+    TokenizersDifferError,
+    distil_on_policy,
+)
+from understudy.training.progress import TrainingProgress, read_progress
+from understudy.training.resume import OtherTrainingError
+from understudy.training.summary import EvalLine, LogLine, StudentCard, TrainSummary
+from understudy.training.training import TrainJob, train
 
 __all__ = [
     "Attention",
     "Divergence",
     "Dtype",
+    "EvalCallbackConfig",
+    "EvalLine",
     "LogLine",
     "LoraSettings",
     "Method",
+    "NotFiniteError",
     "NothingToTrainError",
     "OnPolicyConfig",
-    "OnPolicyOrder",
+    "OnPolicyJob",
     "OtherTrainingError",
     "OverLong",
-    "Probe",
-    "ProbeLine",
     "Schedule",
     "StudentCard",
     "TokenCounts",
     "TokenizersDifferError",
     "TrainConfig",
-    "TrainOrder",
+    "TrainJob",
     "TrainSequence",
     "TrainSummary",
+    "TrainingFailure",
+    "TrainingJob",
+    "TrainingProgress",
+    "VocabularyError",
     "distil_on_policy",
     "encode",
     "merge",
+    "missing_requirements",
     "read_card",
+    "read_failure",
+    "read_job",
+    "read_progress",
     "train",
+    "write_job",
 ]

@@ -1,8 +1,8 @@
 """``python -m understudy.training FOLDER``: one training as a process of its own.
 
-In: ``FOLDER/order.json``. Out: what the training writes there. With ``--end-with-input`` the process ends when its
-standard input does, so a walk that is killed leaves no training behind.
-``accelerate launch -m understudy.training FOLDER`` trains on several GPUs.
+In: ``FOLDER/job.json``. Out: what the training writes there; where it fails, also ``failure.json``, and the traceback
+on standard error. With ``--end-with-input`` the process ends when its standard input does, so that a pipeline that is
+killed leaves no training behind. ``accelerate launch -m understudy.training FOLDER`` trains on several GPUs.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ import sys
 import threading
 from pathlib import Path
 
-from understudy.training.order import END_WITH_INPUT, read_order
+from understudy.training.jobs import END_WITH_INPUT, read_job, write_failure
 
 
 def main(folder: Path) -> None:
-    """Do the training that was ordered. Raises what that training raises."""
-    read_order(folder).carry_out(folder)
+    """Run the job of a folder. Raises what that training raises."""
+    try:
+        read_job(folder).run(folder)
+    except Exception as error:
+        write_failure(folder, error)
+        raise
 
 
 def _end_with_input() -> None:
@@ -29,4 +33,7 @@ def _end_with_input() -> None:
 if __name__ == "__main__":
     if END_WITH_INPUT in sys.argv:
         threading.Thread(target=_end_with_input, daemon=True).start()
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except KeyboardInterrupt:
+        sys.exit(130)  # the pipeline says what is kept

@@ -1,8 +1,8 @@
-"""Our config in TRL's words.
+"""Our config as TRL's arguments.
 
-In: a ``TrainConfig``, a folder for checkpoints, the number of steps. Out: an ``SFTConfig``. Everything TRL would do to
-data is off: it is fed steps that are laid out already. Making the arguments is also what joins this process to the
-others that a launcher started, and chooses its GPU: a model is loaded after that.
+In: a ``TrainerConfig``, a folder for checkpoints, the number of steps. Out: an ``SFTConfig``. TRL prepares no
+data: it gets steps that are laid out already. Making the arguments also joins this process to the others that a
+launcher started, and chooses its GPU, so the model is loaded after that.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from understudy.training.config import Schedule, TrainConfig
+from understudy.training.config import Schedule, TrainerConfig
 from understudy.training.loading import computes_in_bfloat16
 
-CHECKPOINTS_A_TRAINING = 10
+CHECKPOINTS_PER_TRAINING = 10
 
 
-def trl_arguments(config: TrainConfig, folder: Path, n_steps: int) -> Any:
+def trl_arguments(config: TrainerConfig, folder: Path, n_steps: int) -> Any:
     """TRL's arguments for one training."""
     import torch
     from trl import SFTConfig
 
     schedule, schedule_settings = _schedule(config, n_steps)
-    with _numbers_are_the_recipes():
+    with _number_format_from_recipe():
         return SFTConfig(
             output_dir=str(folder),
             max_steps=n_steps,
@@ -35,7 +35,7 @@ def trl_arguments(config: TrainConfig, folder: Path, n_steps: int) -> Any:
             learning_rate=config.learning_rate,
             lr_scheduler_type=schedule,
             lr_scheduler_kwargs=schedule_settings,
-            warmup_steps=round(n_steps * config.warmup_share),
+            warmup_steps=round(n_steps * config.warmup_ratio),
             adam_beta1=config.betas[0],
             adam_beta2=config.betas[1],
             weight_decay=config.weight_decay,
@@ -48,7 +48,7 @@ def trl_arguments(config: TrainConfig, folder: Path, n_steps: int) -> Any:
             logging_strategy="steps" if config.report_to else "no",
             logging_steps=config.log_every_steps,
             save_strategy="steps",
-            save_steps=config.save_every_steps or max(1, -(-n_steps // CHECKPOINTS_A_TRAINING)),
+            save_steps=config.save_every_steps or max(1, -(-n_steps // CHECKPOINTS_PER_TRAINING)),
             save_total_limit=2,
             report_to=list(config.report_to),
             disable_tqdm=True,
@@ -60,23 +60,23 @@ def trl_arguments(config: TrainConfig, folder: Path, n_steps: int) -> Any:
 
 
 @contextmanager
-def _numbers_are_the_recipes() -> Iterator[None]:
-    """Within, nothing is known of the launcher's number format, which transformers would take for float32's.
+def _number_format_from_recipe() -> Iterator[None]:
+    """Within, the launcher's number format is hidden from transformers, which would take it for the recipe's.
 
-    Every launch has one, from its settings or by default; a training is told its numbers by its recipe alone.
+    Every launch has one, from its settings or by default. The number format of a training is the recipe's alone.
     """
-    told = os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
+    before = os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
     try:
         yield
     finally:
-        if told is not None:
-            os.environ["ACCELERATE_MIXED_PRECISION"] = told
+        if before is not None:
+            os.environ["ACCELERATE_MIXED_PRECISION"] = before
 
 
-def _schedule(config: TrainConfig, n_steps: int) -> tuple[str, dict[str, int | str]]:
-    """Transformers' name of the schedule, and what it wants to know."""
+def _schedule(config: TrainerConfig, n_steps: int) -> tuple[str, dict[str, int | str]]:
+    """Transformers' name of the schedule, and its settings."""
     if config.schedule is Schedule.STABLE_DECAY:
-        n_decay = max(1, round(n_steps * config.decay_share))
+        n_decay = max(1, round(n_steps * config.decay_ratio))
         return "warmup_stable_decay", {"num_decay_steps": n_decay, "decay_type": "linear"}
     if config.schedule is Schedule.CONSTANT:
         return "constant_with_warmup", {}
@@ -84,7 +84,7 @@ def _schedule(config: TrainConfig, n_steps: int) -> tuple[str, dict[str, int | s
 
 
 def _checkpointing_setting() -> str:
-    """Transformers renamed it, and warns of the old name."""
+    """Transformers renamed it, and warns about the old name."""
     from trl import SFTConfig
 
     names = {field.name for field in dataclasses.fields(SFTConfig)}

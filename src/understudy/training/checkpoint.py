@@ -1,6 +1,6 @@
-"""The folder of a trained student, and its weights in one piece.
+"""The folder of a trained student, and its merged weights.
 
-In: a trainer that is done. Out: ``checkpoint/`` with an adapter or full weights, tokenizer and ``student.json``,
+In: a trainer that has finished. Out: ``checkpoint/`` with an adapter or full weights, tokenizer and ``student.json``,
 written beside its place and renamed into it. ``merge`` makes full weights of base and adapter, for servers that take no
 adapters. Not here: whether the merged weights behave the same (``understudy.models`` proves that).
 """
@@ -11,7 +11,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from understudy.models.loading import bars_of_downloads_only
+from understudy.models.finite import require_finite_weights
+from understudy.models.loading import bars_of_downloads_only, without_peft_warning
 from understudy.runs import write_atomic
 from understudy.training.summary import StudentCard
 
@@ -46,24 +47,30 @@ def save_weights(model: Any, tokenizer: Any, card: StudentCard, folder: Path) ->
 
 
 def read_card(folder: Path) -> StudentCard:
-    """The card of a checkpoint. Raises ``FileNotFoundError`` where the folder is none of ours."""
+    """The card of a checkpoint. Raises ``FileNotFoundError`` where the folder is not a checkpoint of this package."""
     return StudentCard.model_validate_json((folder / CARD).read_bytes())
 
 
 def merge(checkpoint: Path, folder: Path) -> StudentCard:
-    """Write base and adapter of a checkpoint as one set of weights. Raises ``ValueError`` where there is no adapter."""
+    """Write base and adapter of a checkpoint as one set of weights.
+
+    Raises ``ValueError`` where there is no adapter, ``NotFiniteError`` where the number format of the base cannot hold
+    the sum.
+    """
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     card = read_card(checkpoint)
     if not card.is_adapter:
-        raise ValueError(f"{checkpoint}: expected an adapter, found full weights: there is nothing to merge")
+        raise ValueError(f"{checkpoint}: expected an adapter, found full weights, which need no merge")
     # Added up in float32 and stored in the base's numbers, so that rounding happens once.
     with bars_of_downloads_only(card.base):
         base = AutoModelForCausalLM.from_pretrained(card.base, dtype="auto")
     stored = base.dtype
-    model = PeftModel.from_pretrained(base.to(torch.float32), checkpoint).merge_and_unload().to(stored)
+    with without_peft_warning():
+        model = PeftModel.from_pretrained(base.to(torch.float32), checkpoint).merge_and_unload().to(stored)
+    require_finite_weights(model, f"{checkpoint} merged into {card.base}")
     merged = card.model_copy(update={"is_adapter": False})
     save_weights(model, AutoTokenizer.from_pretrained(checkpoint), merged, folder)
     return merged

@@ -1,7 +1,8 @@
-"""What a training is told.
+"""Settings of a training.
 
-In: a recipe's ``train`` section. Out: ``TrainConfig``. The defaults are the paper's protocol (appendix B): LoRA of
-rank 64, AdamW at 2e-4, linear decay without warm-up, two epochs, eight sequences a step. Not here: which examples.
+In: a recipe's ``train`` section. Out: ``TrainConfig``. ``TrainerConfig`` holds what every training by gradient descent
+shares. The defaults are the paper's protocol (appendix B): LoRA of rank 64, AdamW at 2e-4, linear decay without
+warm-up, two epochs, eight sequences a step. Not here: which examples.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Schedule(StrEnum):
     COSINE = "cosine"
     CONSTANT = "constant"
     STABLE_DECAY = "stable_decay"
-    """Constant, then linearly down to 0 over the last ``decay_share`` of the steps."""
+    """Constant, then linearly down to 0 over the last ``decay_ratio`` of the steps."""
 
 
 class OverLong(StrEnum):
@@ -68,8 +69,8 @@ class LoraSettings(Record):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
 
 
-class Probe(Record):
-    """Replies sampled from the student while it trains."""
+class EvalCallbackConfig(Record):
+    """Replies that are sampled from the student while it trains."""
 
     every_steps: Annotated[int, Field(gt=0)]
     n_prompts: Annotated[int, Field(gt=0)] = 16
@@ -82,31 +83,31 @@ class Probe(Record):
     """
 
 
-class TrainConfig(Record):
-    """One training."""
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(ge=0, lt=1)]
+
+
+class TrainerConfig(Record):
+    """What every training by gradient descent shares, whatever its loss."""
 
     method: Method = Method.LORA
     lora: LoraSettings = LoraSettings()
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    learning_rate: Positive = 2e-4
     schedule: Schedule = Schedule.LINEAR
-    warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    warmup_ratio: Ratio = 0.0
     """Share of all steps in which the rate rises from 0."""
-    decay_share: Annotated[float, Field(gt=0, le=1)] = 0.3
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
-    epochs: Annotated[float, Field(gt=0)] | None = 2.0
+    decay_ratio: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Share of all steps in which the schedule ``stable_decay`` falls."""
+    betas: tuple[Ratio, Ratio] = (0.9, 0.999)
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    max_grad_norm: Positive = 1.0
+    epochs: Positive | None = 2.0
     max_steps: Annotated[int, Field(gt=0)] | None = None
     """Optimiser steps. Exactly one of ``epochs`` and ``max_steps`` is set."""
     batch_size: Annotated[int, Field(gt=0)] = 8
     """Sequences an optimiser step, over all devices. Packing does not change it."""
-    packing: bool = True
-    """Lay the sequences of a step end to end in rows as long as the longest of them; off: one padded row each."""
-    group_by_length: bool = False
-    """Batches of sequences of similar length: less padding, less random order."""
     max_length: Annotated[int, Field(gt=1)] = 10_240
-    """Tokens of a sequence."""
-    over_long: OverLong = OverLong.DROP
+    """Tokens of a sequence. A model whose window is shorter is trained on sequences that fit its window."""
     tokens_per_pass: Annotated[int, Field(gt=0)] | None = None
     """Tokens, padding included, that go through the model at once; a step takes as many passes as it needs.
     None: the whole step at once. One sequence always goes in one pass.
@@ -119,14 +120,24 @@ class TrainConfig(Record):
     """Threads of torch on a CPU; None leaves torch's choice."""
     seed: int = 42
     log_every_steps: Annotated[int, Field(gt=0)] = 10
-    save_every_steps: Annotated[int, Field(gt=0)] | None = None
-    """Steps between checkpoints from which a killed training goes on; None: about ten a training."""
+    save_every_steps: Annotated[Annotated[int, Field(gt=0)] | None, SpeedOnly] = None
+    """Steps between checkpoints from which a killed training resumes; None: about ten a training."""
     report_to: Annotated[tuple[str, ...], SpeedOnly] = ()
     """Trackers by their transformers name, such as ``tensorboard`` or ``wandb``."""
-    probe: Probe | None = None
 
     @model_validator(mode="after")
     def _one_length_of_training(self) -> Self:
         if (self.epochs is None) == (self.max_steps is None):
             raise ValueError(f"set one of epochs and max_steps: came epochs={self.epochs}, max_steps={self.max_steps}")
         return self
+
+
+class TrainConfig(TrainerConfig):
+    """One training on examples."""
+
+    packing: bool = True
+    """Lay the sequences of a step end to end in rows as long as the longest of them; off: one padded row each."""
+    group_by_length: bool = False
+    """Batches of sequences of similar length: less padding, less random order."""
+    over_long: OverLong = OverLong.DROP
+    eval_callback: EvalCallbackConfig | None = None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RowPass:
-    """Tensors of one pass through the model. Not a record: it never leaves the room."""
+    """Tensors of one pass through the model. Not a record: it is not part of the public API."""
 
     input_ids: torch.Tensor  # (R, W) int64
     position_ids: torch.Tensor  # (R, W) int64, 0 at the start of each sequence
@@ -67,11 +67,12 @@ def passes_of(
         width = sum(lengths[index] for index in rows[-1])
         n_rows = 1 if one_row else max(1, (tokens_per_pass or len(rows) * width) // width)
         together, rows = rows[-n_rows:], rows[:-n_rows]
-        passes.append(_tensors([[sequences[index] for index in row] for row in together], width, pad_id))
+        passes.append(lay_out([[sequences[index] for index in row] for row in together], width, pad_id))
     return passes
 
 
-def _tensors(rows: list[list[TrainSequence]], width: int, pad_id: int) -> RowPass:
+def lay_out(rows: list[list[TrainSequence]], width: int, pad_id: int) -> RowPass:
+    """Tensors of rows, each of which holds its sequences end to end and is padded to ``width``."""
     import torch
 
     input_ids, positions, targets, weights = [], [], [], []

@@ -1,6 +1,6 @@
 """The base that is trained, and its adapter.
 
-In: a folder or Hub id, the config. Out: a model in the right numbers, its tokenizer, PEFT's settings.
+In: a folder or Hub id, the config. Out: a model in the right number format, its limits, its tokenizer, PEFT's settings.
 Not here: training.
 """
 
@@ -11,38 +11,69 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from understudy.models.finite import require_finite_weights
 from understudy.models.loading import bars_of_downloads_only
-from understudy.training.config import Attention, Dtype, LoraSettings, Method, TrainConfig
+from understudy.training.config import Attention, Dtype, LoraSettings, Method, TrainerConfig
+from understudy.training.encoding import ModelLimits
 
 if TYPE_CHECKING:
     import torch
 
-_READ_ON = {"linear_attention", "conv", "hybrid", "hybrid_sliding"}
-"""Kinds of layers, in transformers' words, that carry a state on from token to token."""
+_STATEFUL = {"linear_attention", "conv", "hybrid", "hybrid_sliding"}
+"""Kinds of layers, in transformers' words, that carry a state from token to token."""
+_MODULES_OF_EXTRA = {
+    "train": ("torch", "transformers", "accelerate", "datasets", "peft", "trl"),
+    "qlora": ("bitsandbytes",),
+}
+"""What the extras of this package install for a training."""
 
 
-def load_base(base: str, config: TrainConfig) -> Any:
+def missing_requirements(method: Method) -> list[str]:
+    """What is not installed and a training by this method needs, a sentence with the ``pip`` line for each extra."""
+    extras = ("train", "qlora") if method is Method.QLORA else ("train",)
+    missing = {extra: [name for name in _MODULES_OF_EXTRA[extra] if not _is_installed(name)] for extra in extras}
+    return [
+        f"a training with method {method.value!r} needs {', '.join(names)}, which is not installed: "
+        f"pip install 'understudy[{extra}]'"
+        for extra, names in missing.items()
+        if names
+    ]
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:  # sys.modules holds None for it: it is blocked
+        return False
+
+
+def limits_of(base: str) -> ModelLimits:
+    """What the model can read, from its config alone. Raises ``OSError`` where there is no model."""
+    from transformers import AutoConfig
+
+    settings = AutoConfig.from_pretrained(base).get_text_config()
+    return ModelLimits(getattr(settings, "max_position_embeddings", None), getattr(settings, "vocab_size", None))
+
+
+def load_base(base: str, config: TrainerConfig, *, packing: bool) -> Any:
     """The model.
 
     Raises ``ValueError`` where QLoRA is asked for without bitsandbytes, flash attention outside bfloat16, or packing of
-    a model in which neighbours in a row would reach each other.
+    a model in which neighbours in a row would reach each other, ``NotFiniteError`` for NaN or infinite weights.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     in_four_bits = config.method is Method.QLORA
-    if in_four_bits and importlib.util.find_spec("bitsandbytes") is None:
-        raise ValueError(
-            "method 'qlora' holds the base in four bits, which needs bitsandbytes; it is not installed: "
-            "pip install 'understudy[qlora]', or use 'lora'"
-        )
+    for missing in missing_requirements(config.method):
+        raise ValueError(missing)
     if config.attention is Attention.FLASH and not computes_in_bfloat16(config):
         raise ValueError(
             "attention 'flash_attention_2' computes in bfloat16 on a GPU; here it would be float32: use 'sdpa'"
         )
-    if config.packing:
+    if packing:
         _refuse_rows_that_leak(AutoConfig.from_pretrained(base).get_text_config(), base)
-    # A fully trained model keeps its master weights in float32: updates are too small for bfloat16.
+    # A fully trained model keeps its master weights in float32: bfloat16 would round small updates away.
     in_bfloat16 = computes_in_bfloat16(config) and config.method is not Method.FULL
     dtype = torch.bfloat16 if in_bfloat16 else torch.float32
     with bars_of_downloads_only(base):
@@ -52,6 +83,7 @@ def load_base(base: str, config: TrainConfig) -> Any:
             attn_implementation=config.attention.value,
             quantization_config=_four_bits(dtype) if in_four_bits else None,
         )
+    require_finite_weights(model, base)
     model.config.use_cache = False  # with the cache, packed sequences would see one another
     if in_four_bits:
         _keep_weights_trainable_through(model)
@@ -65,7 +97,12 @@ def load_tokenizer(base: str) -> Any:
     return AutoTokenizer.from_pretrained(base)
 
 
-def computes_in_bfloat16(config: TrainConfig) -> bool:
+def padding_id(tokenizer: Any) -> int:
+    """What rows are padded with; it is never a target."""
+    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
+
+
+def computes_in_bfloat16(config: TrainerConfig) -> bool:
     """Whether the forward pass runs in bfloat16."""
     import torch
 
@@ -74,13 +111,13 @@ def computes_in_bfloat16(config: TrainConfig) -> bool:
     return config.dtype is Dtype.BFLOAT16
 
 
-def adapter_settings(config: TrainConfig) -> Any:
+def adapter_settings(config: TrainerConfig) -> Any:
     """PEFT's settings, or None where all weights are trained."""
     return None if config.method is Method.FULL else lora_settings(config.lora)
 
 
 def lora_settings(lora: LoraSettings) -> Any:
-    """Our adapter in PEFT's words."""
+    """Our adapter's settings as PEFT's."""
     from peft import LoraConfig
 
     return LoraConfig(
@@ -119,8 +156,8 @@ def _four_bits(computed_in: torch.dtype) -> Any:
 
 
 def _refuse_rows_that_leak(settings: Any, base: str) -> None:
-    """Only attention keeps sequences apart by their positions; convolutions and recurrences read on across them."""
-    leaking = sorted(_READ_ON & set(getattr(settings, "layer_types", None) or ()))
+    """Only attention keeps sequences apart by their positions; convolutions and recurrences read across them."""
+    leaking = sorted(_STATEFUL & set(getattr(settings, "layer_types", None) or ()))
     if leaking:
         raise ValueError(
             f"{base} has layers of kind {', '.join(leaking)}, in which packed sequences would see one "
@@ -129,7 +166,7 @@ def _refuse_rows_that_leak(settings: Any, base: str) -> None:
 
 
 def _keep_weights_trainable_through(model: Any) -> None:
-    """On a CPU, one reply of a probe would turn the weights into a form that gives no gradients ever after."""
+    """On a CPU, one sampled reply would turn the weights into a form that gives no gradients."""
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False

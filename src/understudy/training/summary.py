@@ -1,6 +1,6 @@
-"""What a training writes about itself.
+"""What a training writes about itself: records only.
 
-Records only: a line of the log, the card of a student, the summary that the stage returns.
+A line of the log, a line of the eval callback, the card of a student, the summary of a training.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ class LogLine(Record):
     n_trained: int
     elapsed_s: float
     """Wall seconds since this process began to train."""
+    metrics: dict[str, float] = {}
+    """Further means that the objective gives."""
 
 
-class ProbeLine(Record):
-    """One line of ``probe.jsonl``: what the student's replies are like."""
+class EvalLine(Record):
+    """One line of ``eval_callback.jsonl``: what the student's replies are like."""
 
     step: int
     n_replies: int
@@ -49,14 +51,14 @@ class StudentCard(Record):
     method: Method
     is_adapter: bool
     digest: str
-    """Of config, base and examples: the same for the same training."""
+    """Of settings, base and examples: the same for the same training."""
     n_steps: int
     n_trainable: int
     """Parameters that were trained."""
 
 
 class TrainSummary(Record):
-    """What a training came to."""
+    """The outcome of a training."""
 
     student: StudentCard
     counts: TokenCounts

@@ -1,16 +1,19 @@
-"""TRL's trainer, with our sequences, our loss and our log.
+"""TRL's trainer, with our batches, our loss and our log.
 
-In: a model, TRL arguments, passes of each step. Out: a trained model, and a call for each step. From TRL,
-transformers, PEFT and accelerate come the optimiser, its schedule, adapters, checkpoints, devices. Ours is what they
-would do otherwise: the batches are the plan's, the loss is the weighted mean over the trained tokens of the whole
-step, on however many devices and in however many passes, and no usage ping is sent. Importing this module loads torch.
+In: a model, TRL arguments, the passes of each step, an objective. Out: a trained model, and a call for each step. From
+TRL, transformers, PEFT and accelerate come the optimiser, its schedule, adapters, checkpoints, devices. Ours is what
+they would do otherwise: the batches are decided beforehand, the loss is a weighted mean over the whole step, on however
+many devices and in however many passes, numbers that are not finite end the training, and no usage ping is sent.
+Importing this module loads torch.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch.distributed.fsdp import MixedPrecisionPolicy
@@ -19,20 +22,51 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 from trl import SFTTrainer
 
+from understudy.models.finite import NotFiniteError, require_finite_weights
 from understudy.models.loading import bars_of_downloads_only
 from understudy.training.layout import RowPass
+
+
+class Objective(Protocol):
+    """What is minimised: the loss of a step is the weighted mean of its passes' losses."""
+
+    def weight(self, one: Any) -> float:
+        """Of a pass: its trained tokens, its pairs."""
+        ...
+
+    def loss_sum(self, model: Any, one: Any) -> torch.Tensor:
+        """Sum of the losses of a pass, each times its weight."""
+        ...
+
+    def take_metrics(self) -> dict[str, float]:
+        """Sums of further figures since the last call; ``n`` is how many each is a sum of. Empty: there are none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The course of a training, step by step, decided before its first."""
+
+    passes: Callable[[int], list[Any]]
+    """Passes of one step for this device; called with the number of the step, from 0."""
+    examples: Sequence[Sequence[str]]
+    """Ids of the examples of each step, over all devices."""
+
+    def __len__(self) -> int:
+        return len(self.examples)
 
 
 class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no types
     """Trains on passes that are laid out step by step."""
 
-    n_steps: int
-    passes_of_step: Callable[[int], list[RowPass]]
-    """Passes of one step for this device; called with the number of the step, from 0."""
+    steps: Steps
+    objective: Objective
     last_loss: torch.Tensor
     """Of the last step, over all devices as far as this one knows."""
     last_grad_norm: float | None = None
     rate_of_last_step: float = 0.0
+    on_pass: Callable[[float], None] = staticmethod(lambda _part: None)
+    """Called after each pass with the share of the step that is done."""
 
     def create_accelerator_and_postprocess(self) -> None:
         """Where weights are divided (FSDP 2), gradients are added up in float32 and log-probabilities stay in it."""
@@ -42,51 +76,85 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
             computed_in = plugin.mixed_precision_policy.param_dtype
             plugin.mixed_precision_policy = MixedPrecisionPolicy(param_dtype=computed_in, reduce_dtype=torch.float32)
 
-    def attach(self, n_steps: int, passes_of_step: Callable[[int], list[RowPass]]) -> None:
-        """Give the trainer its steps, once, before ``train``."""
-        self.n_steps = n_steps
-        self.passes_of_step = passes_of_step
+    def attach(self, steps: Steps, objective: Objective) -> None:
+        """Give the trainer its steps and what to minimise, once, before ``train``."""
+        self.steps = steps
+        self.objective = objective
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Steps in order. Each device lays out its own share, so accelerate has nothing to divide."""
-        return DataLoader(range(self.n_steps), batch_size=1, shuffle=False, collate_fn=_first)
+        return DataLoader(range(len(self.steps)), batch_size=1, shuffle=False, collate_fn=_first)
 
     def get_batch_samples(self, epoch_iterator: Iterator[int], num_batches: int, device: object) -> Any:  # noqa: ARG002
         """Numbers of steps; tokens are counted in ``training_step``."""
         return [next(epoch_iterator) for _ in range(num_batches)], None
 
     def training_step(self, model: Any, inputs: int, num_items_in_batch: object = None) -> torch.Tensor:  # noqa: ARG002
-        """Forward and backward of one step; return its loss, the weighted mean over all its trained tokens."""
+        """Forward and backward of one step; return its loss, the weighted mean over the whole step."""
         model.train()
-        passes = self.passes_of_step(inputs)
+        passes = self.steps.passes(inputs)
         world = self.accelerator.num_processes
-        weight = sum(one.weights.sum() for one in passes)
-        n_passes = len(passes)
+        weight, n_passes = sum(map(self.objective.weight, passes)), len(passes)
         if world > 1:
             weight, n_passes = self._over_all_devices(weight, n_passes)
-        if float(weight) <= 0:
+        if weight <= 0:
             raise ValueError(f"step {inputs + 1}: expected a trained token in the batch, found none")
         total = torch.zeros((), device=self.args.device)
         for number in range(n_passes):
             one, share = (passes[number], 1.0) if number < len(passes) else (passes[-1], 0.0)
             with self._gradients_are_shared(model, at_last=number == n_passes - 1):
-                loss = self._loss_sum(model, one) * (share * world / float(weight))
+                loss = self._loss_sum(model, one) * (share * world / weight)
                 self.accelerator.backward(loss)
+            self._require_finite("loss", float(loss.detach()), inputs)
             total += loss.detach()
+            self.on_pass((number + 1) / n_passes)
         self.last_loss = total
-        self.rate_of_last_step = float(self.optimizer.param_groups[0]["lr"])
+        self.rate_of_last_step = self._learning_rate()
         return total
 
-    def _loss_sum(self, model: Any, one: RowPass) -> torch.Tensor:
-        """Sum of weight times cross-entropy over the targets of a pass; no logits where nothing is trained."""
-        with self.compute_loss_context_manager():
-            return loss_by_fused_head(model, one) if self.args.device.type == "cuda" else loss_by_logits(model, one)
+    def require_finite_student(self) -> None:
+        """Before anything is saved: weights and the loss they give. All devices must call.
 
-    def _over_all_devices(self, weight: torch.Tensor, n_passes: int) -> tuple[torch.Tensor, int]:
+        Raises ``NotFiniteError``, so that no checkpoint is written that cannot be used.
+        """
+        done = self.state.global_step
+        try:
+            require_finite_weights(self.model, "the student", trained_only=True)
+        except NotFiniteError as error:
+            raise self._not_finite(f"the weights are not finite after this step: {error}", max(done - 1, 0)) from error
+        following = min(done, len(self.steps) - 1)  # after the last step its own batch is taken once more
+        one = self.steps.passes(following)[-1]
+        self.model_wrapped.eval()
+        with torch.no_grad():
+            self._require_finite("loss", float(self._loss_sum(self.model_wrapped, one)), following)
+        self.model_wrapped.train()
+        self.objective.take_metrics()
+
+    def _require_finite(self, what: str, number: float, step: int) -> None:
+        if not math.isfinite(number):
+            raise self._not_finite(f"the {what} is {number}", step)
+
+    def _not_finite(self, what: str, step: int) -> NotFiniteError:
+        examples = list(self.steps.examples[step])
+        shown = ", ".join(examples[:8]) + (f" and {len(examples) - 8} more" if len(examples) > 8 else "")
+        return NotFiniteError(
+            f"the training stopped at step {step + 1} of {len(self.steps)}: {what}. Learning rate: "
+            f"{self._learning_rate():g}, in the last update {self.rate_of_last_step:g}. Examples of the batch: "
+            f"{shown}. No checkpoint of this state is written; earlier ones are kept"
+        )
+
+    def _learning_rate(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"]) if self.optimizer else self.args.learning_rate
+
+    def _loss_sum(self, model: Any, one: Any) -> torch.Tensor:
+        with self.compute_loss_context_manager():
+            return self.objective.loss_sum(model, one)
+
+    def _over_all_devices(self, weight: float, n_passes: int) -> tuple[float, int]:
         """Total weight of the step, and passes of the device that has most: all take part in as many."""
-        weights = self.accelerator.reduce(weight.to(self.args.device), reduction="sum")
+        weights = self.accelerator.reduce(torch.tensor(weight, device=self.args.device), reduction="sum")
         counts = self.accelerator.gather(torch.tensor([n_passes], device=self.args.device))
-        return weights, int(counts.max())
+        return float(weights), int(counts.max())
 
     @contextlib.contextmanager
     def _gradients_are_shared(self, model: Any, *, at_last: bool) -> Iterator[None]:
@@ -99,10 +167,15 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
             yield
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> float | None:
-        self.last_grad_norm = super()._get_grad_norm(model, grad_norm=grad_norm)
+        """Called before the optimiser's step, so weights are not changed by gradients that are not finite."""
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
+        self.last_grad_norm = None if norm is None else float(norm)
+        if self.last_grad_norm is not None:
+            self._require_finite("norm of the gradients", self.last_grad_norm, self.state.global_step)
         return self.last_grad_norm
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        self.require_finite_student()
         with bars_of_downloads_only(self.args.output_dir):
             Trainer._save_checkpoint(self, model, trial)  # without TRL's model card in every checkpoint
         self.accelerator.wait_for_everyone()  # it is whole when all devices have written their part
@@ -113,6 +186,21 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
 
     def _send_telemetry(self) -> None:
         """Nothing is sent."""
+
+
+class NextToken:
+    """Cross-entropy of the next token, a weighted mean over all trained tokens."""
+
+    def weight(self, one: RowPass) -> float:
+        return float(one.weights.sum())
+
+    def loss_sum(self, model: Any, one: RowPass) -> torch.Tensor:
+        """No logits where nothing is trained."""
+        on_gpu = next(model.parameters()).device.type == "cuda"
+        return loss_by_fused_head(model, one) if on_gpu else loss_by_logits(model, one)
+
+    def take_metrics(self) -> dict[str, float]:
+        return {}
 
 
 def loss_by_fused_head(model: Any, one: RowPass) -> torch.Tensor:

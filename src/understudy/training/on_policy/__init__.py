@@ -6,7 +6,7 @@ states are stored ones, the actions are the student's own (GKD 2024; ReOPD and S
 """
 
 from understudy.training.on_policy.config import Divergence, OnPolicyConfig
-from understudy.training.on_policy.distillation import distil_on_policy
+from understudy.training.on_policy.distillation import OnPolicyJob, distil_on_policy
 from understudy.training.on_policy.prefixes import TokenizersDifferError
 
-__all__ = ["Divergence", "OnPolicyConfig", "TokenizersDifferError", "distil_on_policy"]
+__all__ = ["Divergence", "OnPolicyConfig", "OnPolicyJob", "TokenizersDifferError", "distil_on_policy"]

@@ -1,4 +1,4 @@
-"""How an on-policy distillation goes. Settings only."""
+"""Settings of an on-policy distillation."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pydantic import Field
 
 from understudy.annotations import SpeedOnly
 from understudy.records import Record
-from understudy.training.config import LoraSettings, Method
+from understudy.training.config import LoraSettings, Method, Positive
 
 
 class Divergence(StrEnum):
-    """What is brought down between student and teacher at each token."""
+    """What is minimised between student and teacher at each token."""
 
     REVERSE_KL = "reverse_kl"
-    """Student to teacher: the student gives up what the teacher would never say."""
+    """Student to teacher: the student unlearns what the teacher would never say."""
     FORWARD_KL = "forward_kl"
-    """Teacher to student: the student learns all that the teacher might say."""
+    """Teacher to student: the student learns everything that the teacher might say."""
 
 
 class OnPolicyConfig(Record):
@@ -31,10 +31,10 @@ class OnPolicyConfig(Record):
     """Optimiser steps."""
     batch_size: Annotated[int, Field(gt=0)] = 8
     """Prefixes an optimiser step, one action each."""
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-5
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    learning_rate: Positive = 2e-5
+    max_grad_norm: Positive = 1.0
     divergence: Divergence = Divergence.REVERSE_KL
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    temperature: Positive = 1.0
     """Of the student's sampling."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 256
     max_prefix_tokens: Annotated[int, Field(gt=0)] = 8192
@@ -43,10 +43,10 @@ class OnPolicyConfig(Record):
     """Weight of an action at step k is this to the power k, k from 0: late states are rarer and noisier."""
     teacher_top_k: Annotated[int, Field(gt=0)] = 20
     """Likeliest tokens at each place that a teacher behind a server is asked for; all others count as one outcome.
-    vLLM refuses more than its ``--max-logprobs``, 20 unless it was told otherwise."""
+    vLLM refuses more than its ``--max-logprobs``, which is 20 by default."""
     n_threads: Annotated[Annotated[int, Field(gt=0)] | None, SpeedOnly] = None
     """Threads of torch on a CPU; None leaves torch's choice."""
     seed: int = 42
     log_every_steps: Annotated[int, Field(gt=0)] = 10
-    save_every_steps: Annotated[int, Field(gt=0)] = 50
-    """A killed distillation goes on from the last step that was saved."""
+    save_every_steps: Annotated[Annotated[int, Field(gt=0)], SpeedOnly] = 50
+    """A killed distillation resumes from the last step that was saved."""

@@ -1,12 +1,13 @@
 """The loop of an on-policy distillation.
 
 In: examples, a student's weights, a teacher. Out in the folder: ``checkpoint/`` and ``log.jsonl``. A distillation that
-was killed goes on from its last saved step, to the same losses: prefixes, actions and dropout of a step come from the
+was killed resumes from its last saved step, to the same losses: prefixes, actions and dropout of a step come from the
 seed and the step's number alone. Not here: several GPUs.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import shutil
 import time
@@ -17,17 +18,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from understudy.annotations import result_settings
 from understudy.models import OpenAIChatConfig
-from understudy.models.loading import bars_of_downloads_only
+from understudy.models.finite import NotFiniteError, require_finite_weights
+from understudy.models.loading import bars_of_downloads_only, without_peft_warning
 from understudy.progress import Progress
 from understudy.records import Example
-from understudy.runs import append_jsonl, derive_seed, digest, read_jsonl, read_user_jsonl, write_jsonl
+from understudy.runs import append_jsonl, derive_seed, file_digest, read_jsonl, read_user_jsonl, write_jsonl
 from understudy.training.checkpoint import CARD, read_card, save_weights, whole_weights
-from understudy.training.claim import claim
 from understudy.training.config import Method
-from understudy.training.loading import lora_settings, torch_threads
+from understudy.training.jobs import TrainingJob
+from understudy.training.loading import limits_of, lora_settings, torch_threads
 from understudy.training.on_policy.config import OnPolicyConfig
 from understudy.training.on_policy.prefixes import Prefix, stored_prefixes
+from understudy.training.progress import ProgressFile
+from understudy.training.resume import start_or_resume, weights_digest
 from understudy.training.summary import LogLine, StudentCard
 
 if TYPE_CHECKING:
@@ -37,6 +42,19 @@ if TYPE_CHECKING:
     from understudy.training.on_policy.teachers import Teacher
 
 Autocast = Callable[[], AbstractContextManager[object]]
+
+
+class OnPolicyJob(TrainingJob):
+    """Let a student act at the steps of examples, and learn from a teacher's log-probabilities."""
+
+    examples: Path
+    student: str
+    teacher: str | OpenAIChatConfig
+    config: OnPolicyConfig
+
+    def run(self, folder: Path) -> None:
+        """Raises what ``distil_on_policy`` raises."""
+        distil_on_policy(self.examples, self.config, self.student, self.teacher, folder, quiet=True)
 
 
 def distil_on_policy(
@@ -52,18 +70,25 @@ def distil_on_policy(
 
     ``student``: folder or Hub id. ``teacher``: the same, or a model by URL whose server returns prompt
     log-probabilities; its ``tokenizer`` must be named. A student or teacher that is an adapter of ours is merged first.
-    Called again on a folder with the same distillation, it goes on where that stopped.
+    Called again on a folder with the same distillation, it resumes where that stopped.
 
     Raises ``TokenizersDifferError``, ``NothingToTrainError`` where no prefix is short enough, ``OtherTrainingError``
-    for a folder of another training, ``ProviderError`` where the server fails for good.
+    for a folder of another training, ``NotFiniteError`` at the first weight, loss or gradient that is NaN or infinite,
+    ``ProviderError`` where the server fails for good.
     """
     if config.method is Method.QLORA:
         raise ValueError("on-policy distillation trains 'full' or 'lora', came 'qlora'")
     if isinstance(teacher, OpenAIChatConfig) and teacher.tokenizer is None:
         raise ValueError(f"teacher {teacher.model}: a teacher by URL needs tokenizer, a folder or Hub id: came none")
-    judge = teacher if isinstance(teacher, str) else teacher.model_dump(mode="json")
-    identity = digest([config.model_dump(mode="json"), student, judge, digest(examples_path.read_text())])
-    claim(out_dir, identity)
+    identity = start_or_resume(
+        out_dir,
+        {
+            "config": result_settings(config),
+            "student": weights_digest(student),
+            "teacher": weights_digest(teacher) if isinstance(teacher, str) else result_settings(teacher),
+            "examples": file_digest(examples_path),
+        },
+    )
     checkpoint = out_dir / "checkpoint"
     if (checkpoint / CARD).exists():
         return read_card(checkpoint)
@@ -80,6 +105,7 @@ def distil_on_policy(
         n_steps=config.n_steps,
         n_trainable=sum(p.numel() for p in model.parameters() if p.requires_grad),
     )
+    require_finite_weights(model, "the student after the last step")
     save_weights(model, tokenizer, card, checkpoint)
     shutil.rmtree(out_dir / "resume", ignore_errors=True)
     return card
@@ -101,12 +127,13 @@ def _distil(
 
     tokenizer = AutoTokenizer.from_pretrained(student)
     renderer = Renderer(tokenizer)
-    judge = open_renderer(teacher if isinstance(teacher, str) else teacher.tokenizer or "")
-    prefixes = stored_prefixes(read_user_jsonl(examples_path, Example), renderer, judge, config)
+    reader = open_renderer(teacher if isinstance(teacher, str) else teacher.tokenizer or "")
+    prefixes = stored_prefixes(read_user_jsonl(examples_path, Example), renderer, reader, config, limits_of(student))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with _opened(teacher, config, prefixes, device) as opened:
         with bars_of_downloads_only(student):
             model = AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32)
+        require_finite_weights(model, student)
         torch.manual_seed(config.seed)  # of a new adapter's weights
         model = _trainable(model, config).to(device)
         end_id = renderer.end_of_turn_ids[-1]
@@ -129,6 +156,7 @@ def _opened(
         return
     with bars_of_downloads_only(teacher):
         reference = AutoModelForCausalLM.from_pretrained(teacher, dtype="auto").to(device).eval().requires_grad_(False)
+    require_finite_weights(reference, teacher)
     yield LocalTeacher(reference, _autocast(device))
 
 
@@ -155,24 +183,41 @@ class _Loop:
         before = read_jsonl(log_path, LogLine) if log_path.exists() else ()
         write_jsonl(log_path, [line for line in before if line.step <= done])
         started = time.monotonic()
+        file = ProgressFile(out_dir, [1] * config.n_steps, done)
         with (
             append_jsonl(log_path) as log,
             Progress(f"on-policy {out_dir.name}", config.n_steps, done=done, quiet=quiet) as progress,
         ):
             for step in range(done + 1, config.n_steps + 1):
-                self._backward(step, tally)
-                norm = torch.nn.utils.clip_grad_norm_(trained, config.max_grad_norm)
+                loss = self._backward(step, tally, file)
+                norm = float(torch.nn.utils.clip_grad_norm_(trained, config.max_grad_norm))
+                if not math.isfinite(norm):
+                    raise self._not_finite(f"the norm of the gradients is {norm}", step, self._batch(step))
                 optimizer.step()
                 optimizer.zero_grad()
+                file.step_done(step, loss)
+                progress.advance(1, f"{config.divergence} {loss:.3f}")
                 if step % config.log_every_steps == 0 or step == config.n_steps:
-                    log.write(self._line(step, tally, float(norm), time.monotonic() - started))
-                    progress.advance(tally.n_steps, f"{config.divergence} {tally.loss / tally.n_steps:.3f}")
+                    log.write(self._line(step, tally, norm, time.monotonic() - started))
                     tally = Tally()
                 if step % config.save_every_steps == 0 and step < config.n_steps:
+                    require_finite_weights(self.model, f"the student after step {step}", trained_only=True)
                     save_state(resume, step, self.model, optimizer, tally)
+                    file.saved(step)
 
-    def _backward(self, step: int, tally: Tally) -> None:
-        """One step's gradient, one action at a time: logits of the whole vocabulary are large."""
+    def _batch(self, step: int) -> list[Prefix]:
+        order = random.Random(derive_seed(self.config.seed, "prefixes of step", step))
+        return order.sample(self.prefixes, min(self.config.batch_size, len(self.prefixes)))
+
+    def _not_finite(self, what: str, step: int, batch: Sequence[Prefix]) -> NotFiniteError:
+        return NotFiniteError(
+            f"the distillation stopped at step {step} of {self.config.n_steps}: {what}. Learning rate: "
+            f"{self.config.learning_rate:g}. Examples of the batch: {', '.join(one.example_id for one in batch[:8])}. "
+            "No checkpoint of this state is written; earlier ones are kept"
+        )
+
+    def _backward(self, step: int, tally: Tally, file: ProgressFile) -> float:
+        """One step's gradient, an action at a time, since logits of all tokens are large; return the loss."""
         import torch
 
         from understudy.training.on_policy.acting import sample_actions
@@ -180,8 +225,7 @@ class _Loop:
         from understudy.training.on_policy.teachers import action_logprobs
 
         config = self.config
-        order = random.Random(derive_seed(config.seed, "prefixes of step", step))
-        batch = order.sample(self.prefixes, min(config.batch_size, len(self.prefixes)))
+        batch = self._batch(step)
         states = [prefix.ids for prefix in batch]
         seed = derive_seed(config.seed, "actions of step", step)
         with self.autocast():
@@ -189,16 +233,22 @@ class _Loop:
             actions = sample_actions(acting, self.tokenizer, states, self.end_id, config, seed)
         torch.manual_seed(derive_seed(config.seed, "dropout of step", step))
         weight = sum(prefix.weight * len(action) for prefix, action in zip(batch, actions, strict=True))
-        opinions = self.teacher.opinions(states, actions)
-        for prefix, action, opinion in zip(batch, actions, opinions, strict=True):
+        total = 0.0
+        theirs = self.teacher.logprobs(states, actions)
+        for number, (prefix, action, expected) in enumerate(zip(batch, actions, theirs, strict=True), 1):
             with self.autocast():
                 own = action_logprobs(self.model, prefix.ids, action)
-            loss = divergence(own, opinion, config.divergence).sum() * (prefix.weight / weight)
+            loss = divergence(own, expected, config.divergence).sum() * (prefix.weight / weight)
+            if not math.isfinite(float(loss.detach())):
+                raise self._not_finite(f"the loss is {float(loss.detach())}", step, [prefix])
             loss.backward()
-            tally.loss += float(loss.detach())
+            total += float(loss.detach())
             tally.n_read += len(prefix.ids)
             tally.n_acted += len(action)
+            file.part_done(number / len(batch))
+        tally.loss += total
         tally.n_steps += 1
+        return total
 
     def _line(self, step: int, tally: Tally, norm: float, elapsed_s: float) -> LogLine:
         return LogLine(
@@ -217,7 +267,8 @@ def _trainable(model: Any, config: OnPolicyConfig) -> Any:
         return model
     from peft import get_peft_model
 
-    return get_peft_model(model, lora_settings(config.lora))
+    with without_peft_warning():
+        return get_peft_model(model, lora_settings(config.lora))
 
 
 def _autocast(device: torch.device) -> Autocast:

@@ -1,4 +1,4 @@
-"""The stored states that a student acts at, and the proof that student and teacher read them alike.
+"""The stored states at which a student acts, and the proof that student and teacher read them alike.
 
 In: examples, both renderers. Out: prefixes of token ids, one before each trained turn.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from understudy.records import Example, Message, Role
-from understudy.training.encoding import NothingToTrainError
+from understudy.training.encoding import UNLIMITED, ModelLimits, NothingToTrainError
 from understudy.training.on_policy.config import OnPolicyConfig
 
 if TYPE_CHECKING:
@@ -29,16 +29,23 @@ class Prefix:
     """What acting sends."""
     messages: tuple[Message, ...]
     weight: float
+    example_id: str
 
 
 def stored_prefixes(
-    examples: Iterable[Example], student: Renderer, teacher: Renderer, config: OnPolicyConfig
+    examples: Iterable[Example],
+    student: Renderer,
+    teacher: Renderer,
+    config: OnPolicyConfig,
+    limits: ModelLimits = UNLIMITED,
 ) -> list[Prefix]:
     """What acting sends before each trained turn, rendered by both tokenizers, which must agree on every id.
 
-    Raises ``TokenizersDifferError``, and ``NothingToTrainError`` where no prefix is short enough.
+    Prefixes that are too long for ``max_prefix_tokens``, or that leave no place in the model's window for an action,
+    are left out. Raises ``TokenizersDifferError``, ``VocabularyError``, and ``NothingToTrainError`` where none is left.
     """
     _check_tokenizers(student, teacher)
+    longest = min(config.max_prefix_tokens, limits.longest(2**31) - config.max_new_tokens)
     found: list[Prefix] = []
     for example in examples:
         for index in sorted({span.message_index for span in example.spans}):
@@ -46,11 +53,12 @@ def stored_prefixes(
             ids = student.prompt_ids(before)
             if ids != teacher.prompt_ids(before):
                 raise TokenizersDifferError(f"example {example.id}: message {index} has other ids for the teacher")
-            if len(ids) <= config.max_prefix_tokens:
+            limits.check_ids(ids, student, example.id)
+            if len(ids) <= longest:
                 n_acted = sum(message.role is Role.ASSISTANT for message in before)
-                found.append(Prefix(tuple(ids), before, config.step_decay**n_acted))
+                found.append(Prefix(tuple(ids), before, config.step_decay**n_acted, example.id))
     if not found:
-        raise NothingToTrainError(f"expected a prefix of at most {config.max_prefix_tokens} tokens, found none")
+        raise NothingToTrainError(f"expected a prefix of at most {longest} tokens, found none")
     return found
 
 

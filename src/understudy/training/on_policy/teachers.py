@@ -1,7 +1,7 @@
 """Teachers that say how likely tokens are: weights in this process, or a model behind a server.
 
-In: prefixes and the student's actions. Out: an opinion on each action. A server must return log-probabilities of its
-prompt (``prompt_logprobs`` of vLLM, and of this package's own server) and be asked in token ids.
+In: prefixes and the student's actions. Out: the teacher's log-probabilities of each action. A server must accept token
+ids and return log-probabilities of its prompt (``prompt_logprobs`` of vLLM, and of this package's own server).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from understudy.models import OpenAIChatConfig
 from understudy.models.openai_chat import OpenAIChatModel
 from understudy.parallel import map_ordered
-from understudy.training.on_policy.divergence import Opinion
+from understudy.training.on_policy.divergence import TeacherLogprobs
 from understudy.training.on_policy.prefixes import Prefix, TokenizersDifferError
 
 N_PROVEN_PREFIXES = 16
@@ -24,14 +24,16 @@ N_PROVEN_PREFIXES = 16
 
 
 LEAST_LOGPROB = -100.0
-"""Servers write what cannot be as some huge negative number (vLLM: -9999), which would drown all else in a loss."""
+"""Servers write an impossible token as a huge negative number (vLLM: -9999), which would dominate a loss."""
 
 
 class Teacher(Protocol):
     """Says how likely the tokens of actions are."""
 
-    def opinions(self, prefixes: Sequence[Sequence[int]], actions: Sequence[Sequence[int]]) -> Iterator[Opinion]:
-        """One opinion an action, in order."""
+    def logprobs(
+        self, prefixes: Sequence[Sequence[int]], actions: Sequence[Sequence[int]]
+    ) -> Iterator[TeacherLogprobs]:
+        """Those of each action, in order."""
         ...
 
 
@@ -42,12 +44,14 @@ class LocalTeacher:
     model: Any
     autocast: Callable[[], AbstractContextManager[object]]
 
-    def opinions(self, prefixes: Sequence[Sequence[int]], actions: Sequence[Sequence[int]]) -> Iterator[Opinion]:
+    def logprobs(
+        self, prefixes: Sequence[Sequence[int]], actions: Sequence[Sequence[int]]
+    ) -> Iterator[TeacherLogprobs]:
         """The whole vocabulary at each place."""
         for prefix, action in zip(prefixes, actions, strict=True):
             with torch.no_grad(), self.autocast():
                 logprobs = action_logprobs(self.model, prefix, action)
-            yield Opinion(logprobs)  # out here: what is open at a yield is open for the caller
+            yield TeacherLogprobs(logprobs)  # out here: what is open at a yield is open for the caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,12 @@ class ServerTeacher:
     in_flight: int
     device: torch.device
 
-    def opinions(self, prefixes: Sequence[Sequence[int]], actions: Sequence[Sequence[int]]) -> Iterator[Opinion]:
-        """The likeliest tokens at each place, and the one that was said. Raises ``ProviderError``."""
+    def logprobs(
+        self, prefixes: Sequence[Sequence[int]], actions: Sequence[Sequence[int]]
+    ) -> Iterator[TeacherLogprobs]:
+        """The likeliest tokens at each place, and the token that the student sampled. Raises ``ProviderError``."""
         pairs = list(zip(prefixes, actions, strict=True))
-        yield from map_ordered(self._opinion, pairs, self.in_flight)
+        yield from map_ordered(self._logprobs_of, pairs, self.in_flight)
 
     def prove_rendering(self, prefixes: Sequence[Prefix]) -> None:
         """Have the server render some of the prefixes from their messages, where it offers that.
@@ -78,16 +84,16 @@ class ServerTeacher:
                     f"the first that differ are at {_first_difference(ids, prefix.ids)}"
                 )
 
-    def _opinion(self, pair: tuple[Sequence[int], Sequence[int]]) -> Opinion:
+    def _logprobs_of(self, pair: tuple[Sequence[int], Sequence[int]]) -> TeacherLogprobs:
         prefix, action = pair
         places = self.model.prompt_logprobs([*prefix, *action], len(prefix), self.top_k)
         width = max(map(len, places))
         ids = torch.full((len(places), width), -1, dtype=torch.long)
         logprobs = torch.zeros((len(places), width))
-        for number, told in enumerate(places):
-            ids[number, : len(told)] = torch.tensor(list(told))
-            logprobs[number, : len(told)] = torch.tensor(list(told.values())).clamp(min=LEAST_LOGPROB)
-        return Opinion(logprobs.to(self.device), ids.to(self.device))
+        for number, place in enumerate(places):
+            ids[number, : len(place)] = torch.tensor(list(place))
+            logprobs[number, : len(place)] = torch.tensor(list(place.values())).clamp(min=LEAST_LOGPROB)
+        return TeacherLogprobs(logprobs.to(self.device), ids.to(self.device))
 
 
 @contextmanager

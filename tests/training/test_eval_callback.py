@@ -1,4 +1,4 @@
-"""What a probe says of code: what runs counts, what fails for no fault of the code is no figure and stops nothing."""
+"""The eval callback: code that runs counts; what fails for no fault of the code is no figure, and ends nothing."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from understudy.retrieval import DenseConfig, HttpConfig, MemoryConfig, Retrieva
 from understudy.runs import read_jsonl, write_jsonl
 from understudy.sandbox import Limits, SandboxConfig
 from understudy.tools import FunctionToolConfig, McpConfig, SearchConfig, ToolsConfig
-from understudy.training import Method, Probe, ProbeLine, TrainConfig, train
-from understudy.training.running import CodeRunner
+from understudy.training import EvalCallbackConfig, EvalLine, Method, TrainConfig, train
+from understudy.training.code_runner import CodeRunner
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:transformers", "ignore::FutureWarning:trl")
 SANDBOX = SandboxConfig(preload=())
 SEARCH = ToolsConfig(search=SearchConfig())
 NOWHERE = HttpConfig(url="http://127.0.0.1:9", attempts=1)
@@ -90,14 +89,14 @@ def test_replies_without_code_open_nothing(caplog: pytest.LogCaptureFixture) -> 
         (RuntimeConfig(sandbox=SANDBOX, tools=function("slow", 0.2)), "slow('x')", "did not answer within"),
     ],
 )
-def test_a_failure_of_tools_or_sandbox_is_no_figure_and_is_told_once(
+def test_a_failure_of_tools_or_sandbox_is_no_figure_and_is_logged_once(
     spec: RuntimeConfig, code: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING), CodeRunner(spec) as runner:
         assert runner.code_runs_rate([code, None]) is None
         assert runner.code_runs_rate([code]) is None
-    (told,) = caplog.messages
-    assert reason in told
+    (logged,) = caplog.messages
+    assert reason in logged
 
 
 def test_a_tool_that_code_misuses_is_the_codes_fault() -> None:
@@ -122,20 +121,21 @@ def test_the_share_rises_as_the_student_learns_to_write_code(base: str, tmp_path
         max_steps=100,
         learning_rate=1e-2,
         n_threads=1,
-        probe=Probe(every_steps=50, n_prompts=1, max_new_tokens=120),
+        eval_callback=EvalCallbackConfig(every_steps=50, n_prompts=1, max_new_tokens=120),
     )
     spec = RuntimeConfig(sandbox=SANDBOX)
     (tmp_path / "out").mkdir()
     write_jsonl(
-        tmp_path / "out" / "probe.jsonl", [ProbeLine(step=50, n_replies=1, parse_rate=0, stop_rate=0, mean_tokens=0)]
+        tmp_path / "out" / "eval_callback.jsonl",
+        [EvalLine(step=50, n_replies=1, parse_rate=0, stop_rate=0, mean_tokens=0)],
     )
     train(tmp_path / "examples.jsonl", config, base, tmp_path / "out", acting=spec, quiet=True)
-    lines = list(read_jsonl(tmp_path / "out" / "probe.jsonl", ProbeLine))
+    lines = list(read_jsonl(tmp_path / "out" / "eval_callback.jsonl", EvalLine))
     assert [line.step for line in lines] == [50, 100], "what a killed training said of lost steps is forgotten"
     assert (lines[-1].parse_rate, lines[-1].stop_rate, lines[-1].code_runs_rate) == (1.0, 1.0, 1.0)
 
 
-def test_a_probe_that_is_to_run_code_needs_something_to_run_it_with(base: str, tmp_path: Path) -> None:
-    config = TrainConfig(probe=Probe(every_steps=1, run_code=True))
-    with pytest.raises(ValueError, match=r"probe\.run_code: expected the sandbox and tools"):
+def test_an_eval_callback_that_is_to_run_code_needs_something_to_run_it_with(base: str, tmp_path: Path) -> None:
+    config = TrainConfig(eval_callback=EvalCallbackConfig(every_steps=1, run_code=True))
+    with pytest.raises(ValueError, match=r"eval_callback\.run_code: expected the sandbox and tools"):
         train(tmp_path / "examples.jsonl", config, base, tmp_path / "out")

@@ -1,4 +1,4 @@
-"""A training's probe gets what the recipe's agents act with, and what it saw is told."""
+"""A training's eval callback gets what the recipe's agents act with, and its figures are counts of the stage."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from understudy.records import StageKind
 from understudy.report.stage_files import read_curves
 from understudy.retrieval import MemoryConfig
 from understudy.runs import read_jsonl
-from understudy.training import Probe, ProbeLine, TrainOrder
-from understudy.training.order import read_order
+from understudy.training import EvalCallbackConfig, EvalLine, TrainJob, read_job
 
 RECIPE = """\
-name: probed
+name: evaluated
 tasks:
   train: {{name: toy, split: train, limit: 4}}
 retrieval: {{kind: memory, corpus: toy}}
@@ -33,20 +32,20 @@ models:
 agents:
   agent: {{kind: code_agent, prompts: minimal}}
 rollout:
-  taught: {{tasks: [train], model: teacher, agent: agent}}
+  agent: {{tasks: [train], model: teacher, agent: agent}}
 curate:
-  taught: {{rollouts: [taught], agent: agent}}
+  agent: {{rollouts: [agent], agent: agent}}
 train:
-  taught: {{examples: taught, base: base, method: full, epochs: null, max_steps: 2, n_threads: 1, batch_size: 1,
-    probe: {{every_steps: 1, n_prompts: 2, max_new_tokens: 4}}}}
+  agent: {{examples: agent, base: base, method: full, epochs: null, max_steps: 2, n_threads: 1, batch_size: 1,
+    eval_callback: {{every_steps: 1, n_prompts: 2, max_new_tokens: 4}}}}
 """
-TRAIN = StageRef(kind=StageKind.TRAIN, name="taught")
+TRAIN = StageRef(kind=StageKind.TRAIN, name="agent")
 
 
 @pytest.fixture(scope="module")
 def recipe_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("probed")
-    path = folder / "probed.yaml"
+    folder = tmp_path_factory.mktemp("evaluated")
+    path = folder / "evaluated.yaml"
     path.write_text(RECIPE.format(base=save_tiny_model(folder / "base")))
     return path
 
@@ -55,12 +54,12 @@ def test_a_walks_training_runs_the_replies_code(recipe_path: Path, tmp_path: Pat
     run_dir = tmp_path / "run"
     recipe = load_recipe(recipe_path)
     walk_quietly(recipe, run_dir)
-    folder = run_dir / "train" / "taught"
-    order = read_order(folder)
-    assert isinstance(order, TrainOrder)
+    folder = run_dir / "train" / "agent"
+    job = read_job(folder)
+    assert isinstance(job, TrainJob)
     corpus = MemoryConfig(corpus=run_dir / "corpus.jsonl")
-    assert order.acting == RuntimeConfig(sandbox=recipe.sandbox, tools=recipe.tools, retrieval=corpus)
-    lines = list(read_jsonl(folder / "probe.jsonl", ProbeLine))
+    assert job.acting == RuntimeConfig(sandbox=recipe.sandbox, tools=recipe.tools, retrieval=corpus)
+    lines = list(read_jsonl(folder / "eval_callback.jsonl", EvalLine))
     assert [(line.step, line.code_runs_rate) for line in lines] == [(1, 0.0), (2, 0.0)], "four tokens are no code"
     record = RunDirectory(run_dir).read_stage(TRAIN)
     assert record is not None
@@ -84,6 +83,6 @@ def test_an_index_is_opened_in_a_training_only_where_that_is_asked_for(
 ) -> None:
     recipe = load_recipe(recipe_path, (f"retrieval={search}",))
     with Props(recipe, RunDirectory(tmp_path / "run"), quiet=True) as props:
-        acting = acting_of(props, Probe(every_steps=1, run_code=run_code))
+        acting = acting_of(props, EvalCallbackConfig(every_steps=1, run_code=run_code))
         assert acting == (props.acting() if runs else None)
         assert acting_of(props, None) is None

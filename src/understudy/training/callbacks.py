@@ -1,21 +1,22 @@
-"""What is written while a student trains: its log, and marks on checkpoints that are whole.
+"""What is written while a student trains: its log, its progress, and marks on checkpoints that are whole.
 
-In: TRL's callbacks. Out: ``log.jsonl``, progress, a mark in each finished checkpoint. A kill in the middle of saving
-leaves a checkpoint without its mark, which nobody resumes from. Importing this module loads transformers.
+In: TRL's callbacks. Out: ``log.jsonl``, ``progress.json``, a mark in each finished checkpoint. A kill in the middle of
+saving leaves a checkpoint without its mark, from which nothing resumes. Importing this module loads transformers.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 
 from understudy.progress import Progress
 from understudy.runs import JsonlWriter, append_jsonl, read_jsonl, write_atomic, write_jsonl
-from understudy.training.config import TrainConfig
+from understudy.training.progress import ProgressFile
 from understudy.training.summary import LogLine
 from understudy.training.trainer import StudentTrainer
 
@@ -34,28 +35,30 @@ def last_whole_checkpoint(folder: Path) -> tuple[Path, int] | None:
     return path, step
 
 
-class Watch(TrainerCallback):  # type: ignore[misc]  # transformers' classes have no types
-    """Writes the log of one training."""
+class LogCallback(TrainerCallback):  # type: ignore[misc]  # transformers' classes have no types
+    """Writes the log of one training and says where it stands."""
 
     def __init__(
         self,
         trainer: StudentTrainer,
-        config: TrainConfig,
+        log_every_steps: int,
         tokens_of_step: Sequence[tuple[int, int]],
         log_path: Path,
-        progress: Progress,
+        file: ProgressFile,
+        bar: Progress,
     ) -> None:
         """``tokens_of_step``: tokens and trained tokens of each step, over all devices."""
         self._trainer = trainer
-        self._config = config
+        self._log_every_steps = log_every_steps
         self._tokens_of_step = tokens_of_step
         self._log_path = log_path
-        self._progress = progress
+        self._file = file
+        self._bar = bar
         self._writer: JsonlWriter | None = None
         self._loss: Any = 0.0
         self._from_step = 0
         self._started = time.monotonic()
-        self.probe: Callable[[int], None] | None = None
+        trainer.on_pass = file.part_done
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         """Forget what a killed process logged after its last checkpoint: it will be trained again."""
@@ -63,24 +66,26 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers' classes hav
         self._from_step = state.global_step
         if not state.is_world_process_zero:
             return
-        kept = [line for line in self._log() if line.step <= state.global_step]
-        write_jsonl(self._log_path, kept)
+        before = list(read_jsonl(self._log_path, LogLine)) if self._log_path.exists() else []
+        write_jsonl(self._log_path, [line for line in before if line.step <= state.global_step])
         self._writer = append_jsonl(self._log_path)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         step = state.global_step
         self._loss = self._loss + self._trainer.last_loss
-        is_last = step == len(self._tokens_of_step)
-        if step % self._config.log_every_steps == 0 or is_last:
+        loss = float(self._trainer.last_loss)
+        self._file.step_done(step, loss)
+        self._bar.advance(1, f"loss {loss:.3f}")
+        if step % self._log_every_steps == 0 or step == len(self._tokens_of_step):
             self._write_line(step)
-        if self.probe is not None and self._config.probe and (step % self._config.probe.every_steps == 0 or is_last):
-            self.probe(step)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         if state.is_world_process_zero:
             write_atomic(Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE_MARK, "")
+            self._file.saved(state.global_step)
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+    def close(self) -> None:
+        """Close the log, however the training ended."""
         if self._writer is not None:
             self._writer.close()
 
@@ -96,11 +101,19 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers' classes hav
             n_tokens=sum(n for n, _ in tokens),
             n_trained=sum(n for _, n in tokens),
             elapsed_s=time.monotonic() - self._started,
+            metrics=self._metrics(),
         )
         if self._writer is not None:
             self._writer.write(line)
-        self._progress.advance(step - self._from_step, f"loss {loss:.3f}")
         self._loss, self._from_step = 0.0, step
 
-    def _log(self) -> list[LogLine]:
-        return list(read_jsonl(self._log_path, LogLine)) if self._log_path.exists() else []
+    def _metrics(self) -> dict[str, float]:
+        """Means over all devices since the line before."""
+        sums = self._trainer.objective.take_metrics()
+        if not sums:
+            return {}
+        device = self._trainer.args.device
+        totals = self._trainer.accelerator.reduce(torch.tensor(list(sums.values()), device=device), reduction="sum")
+        summed = dict(zip(sums, totals.tolist(), strict=True))
+        n = summed.pop("n")
+        return {name: total / n for name, total in summed.items()}

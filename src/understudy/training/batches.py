@@ -11,31 +11,31 @@ import random
 from collections.abc import Iterator, Sequence
 
 from understudy.runs import derive_seed
-from understudy.training.config import TrainConfig
+from understudy.training.config import TrainerConfig
 
-BATCHES_A_POOL = 50
-"""With ``group_by_length``, lengths are sorted within pools of this many batches, so that order stays random."""
+BATCHES_PER_POOL = 50
+"""With ``group_by_length``, lengths are sorted within pools of this many batches, so that the order stays random."""
 
 
-def steps_of(lengths: Sequence[int], config: TrainConfig) -> list[list[int]]:
+def batch_indices(lengths: Sequence[int], config: TrainerConfig, *, group_by_length: bool = False) -> list[list[int]]:
     """Indices into ``lengths`` for each optimiser step. The last step of an epoch may hold fewer."""
-    steps_an_epoch = math.ceil(len(lengths) / config.batch_size)
-    n_steps = config.max_steps or max(1, round(steps_an_epoch * (config.epochs or 1)))
+    steps_per_epoch = math.ceil(len(lengths) / config.batch_size)
+    n_steps = config.max_steps or max(1, round(steps_per_epoch * (config.epochs or 1)))
     steps: list[list[int]] = []
-    for epoch in range(math.ceil(n_steps / steps_an_epoch)):
-        steps.extend(_epoch(lengths, config, epoch))
+    for epoch in range(math.ceil(n_steps / steps_per_epoch)):
+        steps.extend(_epoch(lengths, config, epoch, group_by_length))
     return steps[:n_steps]
 
 
-def _epoch(lengths: Sequence[int], config: TrainConfig, epoch: int) -> Iterator[list[int]]:
+def _epoch(lengths: Sequence[int], config: TrainerConfig, epoch: int, group_by_length: bool) -> Iterator[list[int]]:
     order = random.Random(derive_seed(config.seed, "order of sequences", epoch))
     indices = list(range(len(lengths)))
     order.shuffle(indices)
-    if not config.group_by_length:
+    if not group_by_length:
         yield from _chunks(indices, config.batch_size)
         return
     batches = []
-    for pool in _chunks(indices, BATCHES_A_POOL * config.batch_size):
+    for pool in _chunks(indices, BATCHES_PER_POOL * config.batch_size):
         batches += list(_chunks(sorted(pool, key=lambda index: lengths[index]), config.batch_size))
     order.shuffle(batches)
     yield from batches

@@ -1,7 +1,7 @@
-"""Does the code of a reply run? Asked while a student trains, so nothing here may stop a training.
+"""Does the code of a reply run? An eval callback asks this while a student trains, so nothing here may end a training.
 
 In: the recipe's sandbox, tools and search engine as one record, and the code of sampled replies. Out: the share that
-runs without error, or None where tools or sandbox failed, whose reason is logged once. Not here: whether the answer is
+runs without error, or None where tools or sandbox failed; the reason is logged once. Not here: whether the answer is
 right.
 """
 
@@ -55,7 +55,7 @@ class CodeRunner:
         """
         try:
             n_ran = sum(self._runs(code) for code in codes if code is not None)
-        except Exception as error:  # a probe must not end the training that it looks at
+        except Exception as error:  # an eval callback must not end its training
             self._complain(error)
             return None
         return None if self._cannot_open else n_ran / len(codes)
@@ -74,24 +74,24 @@ class CodeRunner:
             try:
                 self._sandbox = self._opened()
             except Exception:
-                self._cannot_open = True  # an index that cannot be loaded is not tried again at each probe
+                self._cannot_open = True  # an index that cannot be loaded is not tried again each time
                 raise
         with self._sandbox.episode(self._functions) as episode:
             return episode.run(code).status is ExecutionStatus.OK
 
     def _opened(self) -> Sandbox:
         tools = self._runtime.tools
-        self._functions = {tool.name: HostFunction(_told_apart(tool), pure=tool.pure) for tool in tools}
+        self._functions = {tool.name: HostFunction(_with_failures_apart(tool), pure=tool.pure) for tool in tools}
         return self._runtime.sandbox
 
     def _complain(self, error: Exception) -> None:
         if not self._has_complained:
-            _LOG.warning("the probe cannot say which replies' code runs: %s: %s", type(error).__name__, error)
+            _LOG.warning("the eval callback cannot say which replies' code runs: %s: %s", type(error).__name__, error)
         self._has_complained = True
 
 
-def _told_apart(tool: Tool) -> Callable[..., object]:
-    """The tool, whose own failures end the probe: they are no fault of the code that called it."""
+def _with_failures_apart(tool: Tool) -> Callable[..., object]:
+    """The tool, but failures of its own raise ``SandboxError``: they are no fault of the code that called it."""
     timely = replace(tool, timeout_s=min(tool.timeout_s, MAX_TOOL_S))
 
     def call(*args: object, **kwargs: object) -> object:

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.training import TrainConfig
-from understudy.training.plan import steps_of
+from understudy.training.batches import batch_indices
 
 LENGTHS = st.lists(st.integers(1, 99), min_size=1, max_size=60)
 
 
 @given(LENGTHS, st.integers(1, 9), st.integers(1, 3), st.booleans())
 def test_every_sequence_is_seen_once_an_epoch(lengths: list[int], batch_size: int, epochs: int, grouped: bool) -> None:
-    config = TrainConfig(batch_size=batch_size, epochs=epochs, group_by_length=grouped)
-    steps = steps_of(lengths, config)
+    config = TrainConfig(batch_size=batch_size, epochs=epochs)
+    steps = batch_indices(lengths, config, group_by_length=grouped)
     an_epoch = math.ceil(len(lengths) / batch_size)
     assert len(steps) == an_epoch * epochs
     for epoch in range(epochs):
@@ -26,20 +26,20 @@ def test_every_sequence_is_seen_once_an_epoch(lengths: list[int], batch_size: in
 
 @given(LENGTHS, st.integers(1, 99))
 def test_max_steps_is_met_exactly_and_a_longer_training_begins_the_same(lengths: list[int], max_steps: int) -> None:
-    short = steps_of(lengths, TrainConfig(epochs=None, max_steps=max_steps))
-    longer = steps_of(lengths, TrainConfig(epochs=None, max_steps=max_steps + 5))
+    short = batch_indices(lengths, TrainConfig(epochs=None, max_steps=max_steps))
+    longer = batch_indices(lengths, TrainConfig(epochs=None, max_steps=max_steps + 5))
     assert len(short) == max_steps
     assert longer[:max_steps] == short
 
 
 def test_another_seed_gives_another_order() -> None:
     lengths = list(range(1, 65))
-    assert steps_of(lengths, TrainConfig(seed=1)) != steps_of(lengths, TrainConfig(seed=2))
+    assert batch_indices(lengths, TrainConfig(seed=1)) != batch_indices(lengths, TrainConfig(seed=2))
 
 
 def test_batches_grouped_by_length_hold_less_padding() -> None:
     lengths = [1 + 37 * number % 100 for number in range(400)]
-    grouped, mixed = (steps_of(lengths, TrainConfig(group_by_length=group)) for group in (True, False))
+    grouped, mixed = (batch_indices(lengths, TrainConfig(), group_by_length=group) for group in (True, False))
     assert _padding(grouped, lengths) < _padding(mixed, lengths) / 5
 
 
