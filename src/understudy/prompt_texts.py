@@ -135,6 +135,11 @@ PAPER_INSTRUCTED = "\n\nBegin your first reply with exactly these words and go o
 
 # --- paper: what comes back -------------------------------------------------------------------
 
+PAPER_RESTORED = (
+    "Names of tools were restored: {names}. What your code stored under them is lost; choose other names for your own "
+    "variables and functions."
+)
+
 PAPER_NUDGE = (
     "Now try again, and do not repeat the mistake. If the same thing failed more than once, take a different approach."
 )

@@ -6,22 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from understudy.sandbox import WIDER_IMPORTS, Episode, Limits, Sandbox
+from understudy.sandbox import Episode, Limits, Sandbox
 
 FAST = Limits(cpu_s=1.0, wall_s=3.0, memory_bytes=256 << 20)
 
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    """numpy, sympy and the wider imports, generous limits."""
-    with Sandbox(imports=WIDER_IMPORTS, limits=Limits(cpu_s=20, wall_s=60)) as opened:
+    """numpy, sympy and the standard imports, generous limits."""
+    with Sandbox(limits=Limits(cpu_s=20, wall_s=60)) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
 def strict_sandbox() -> Iterator[Sandbox]:
-    """The protocol's imports and limits that are soon reached."""
-    with Sandbox(limits=FAST) as opened:
+    """The paper's imports and limits that are soon reached."""
+    with Sandbox(imports=("paper",), limits=FAST) as opened:
         yield opened
 
 

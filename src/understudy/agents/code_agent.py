@@ -33,7 +33,7 @@ from understudy.records import (
     Trajectory,
 )
 from understudy.runs import derive_seed
-from understudy.sandbox import Execution, HostFunction, SandboxError
+from understudy.sandbox import Execution, SandboxError
 from understudy.tools import ToolDownError
 
 
@@ -46,7 +46,7 @@ class CodeAgent:
         self._runtime = runtime
         self._sandbox = runtime.sandbox
         self._prompts = prompt_set(config.prompts)
-        self._functions = {tool.name: HostFunction(tool, pure=tool.pure) for tool in runtime.tools}
+        self._functions = {tool.name: tool.host_function() for tool in runtime.tools}
         self._sampler = Sampler(config, model)
         self.facts = AgentFacts(
             agent=config,

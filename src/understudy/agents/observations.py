@@ -1,7 +1,8 @@
 """What the model is told about the code it wrote.
 
 In: an ``Execution``, or why nothing was run. Out: the text of the observation (paper, appendix B): what was printed,
-then the value of the last expression; an error comes back as text with a nudge to try again.
+then the value of the last expression; an error comes back as text with a nudge to try again. Names of tools that the
+code had taken for something else are named.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ def observe_execution(execution: Execution, texts: ObservationTexts) -> str:
         parts.append(_with_nudge(texts.error_header + error, texts))
     elif execution.value is not None:
         parts.append(texts.value_header + execution.value)
+    if execution.restored:
+        parts.append(fill(texts.restored, names=", ".join(execution.restored)))
     return texts.header + ("\n".join(parts) or texts.nothing)
 
 

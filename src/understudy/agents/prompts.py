@@ -45,6 +45,8 @@ class ObservationTexts(Record):
     error_header: str
     nudge: str
     """What follows an error."""
+    restored: str
+    """Where the code bound the name of a tool to something else; ``{names}`` is filled in."""
     problems: dict[ParseProblem, str]
     """Where nothing was run; ``{detail}`` is filled in."""
     ask_answer: str
@@ -80,6 +82,7 @@ _PAPER = PromptSet(
         nothing="Nothing was printed.",
         error_header="Error:\n",
         nudge=texts.PAPER_NUDGE,
+        restored=texts.PAPER_RESTORED,
         problems={
             ParseProblem.NO_CODE: texts.PAPER_NO_CODE,
             ParseProblem.SEVERAL_BLOCKS: texts.PAPER_SEVERAL_BLOCKS,
@@ -108,6 +111,7 @@ _MINIMAL = PromptSet(
         nothing="None",
         error_header="Error: ",
         nudge="",
+        restored="{names}: name of a tool, restored.",
         problems={
             ParseProblem.NO_CODE: "No code.",
             ParseProblem.SEVERAL_BLOCKS: "Several blocks.",

@@ -54,8 +54,6 @@ class CurateConfig(Record):
     failed_steps_trained: bool = True
     """Whether a step whose code failed is trained, as in the paper, or only read."""
     weights: SpanWeights = SpanWeights()
-    search_tools: tuple[str, ...] = ("web_search",)
-    """Names that count as searching."""
     near_duplicates: Annotated[float, Field(gt=0, le=1)] | None = None
     """Drop a task whose question's words overlap this much (Jaccard) with an earlier one of equal answer."""
     chat: ChatMix | None = None

@@ -116,8 +116,7 @@ class _Filtering:
         def count_tokens() -> int:
             return 0 if self.student is None else self.student.n_tokens(make().messages)
 
-        tools, limit = frozenset(self.config.search_tools), self.config.max_tokens
-        return Case(trajectory, score, search_tools=tools, max_tokens=limit, count_tokens=count_tokens)
+        return Case(trajectory, score, max_tokens=self.config.max_tokens, count_tokens=count_tokens)
 
     def _made(self, trajectory: Trajectory, stage: str) -> Example:
         messages = self.initial_messages(trajectory) if self.initial_messages else None

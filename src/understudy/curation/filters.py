@@ -38,8 +38,6 @@ class Case:
 
     trajectory: Trajectory
     score: Score | None
-    search_tools: frozenset[str]
-    """Names that count as searching."""
     max_tokens: int | None
     count_tokens: Callable[[], int]
     """Tokens of the example that the trajectory becomes."""
@@ -110,7 +108,7 @@ def _searched(case: Case) -> Against:
     if case.trajectory.task.kind is not TaskKind.FACT or not acts:
         return None
     called = {call.name for step in case.trajectory.steps for call in step.tool_calls}
-    return None if called & case.search_tools else (DropReason.NO_SEARCH, f"called {sorted(called)}")
+    return None if any(call.is_search for call in calls) else (DropReason.NO_SEARCH, f"called {sorted(called)}")
 
 
 FILTERS: Mapping[Filter, Callable[[Case], Against]] = {

@@ -35,9 +35,6 @@ from understudy.records import (
     Usage,
 )
 
-SEARCH_WORD = "search"
-"""A tool whose name holds this word searches: ``web_search``, ``search``, ``search_notes``."""
-
 AVERAGE = "average"
 """Name of the comparison over all task sets, each of which counts the same."""
 
@@ -134,7 +131,7 @@ def _verdicts_by_task(trajectories: Iterable[Trajectory], scores: Mapping[str, S
 
 
 def _count_searches(trajectory: Trajectory) -> int:
-    return sum(SEARCH_WORD in call.name for step in trajectory.steps for call in step.tool_calls)
+    return sum(call.is_search for step in trajectory.steps for call in step.tool_calls)
 
 
 def _count_failures(trajectories: Iterable[Trajectory]) -> dict[str, int]:

@@ -38,6 +38,11 @@ class ExecutionStatus(StrEnum):
     """The code tried what isolation forbids."""
 
 
+def sounds_like_search(name: object) -> bool:
+    """Whether a tool of this name searches, where nobody says: ``web_search``, ``search_notes``."""
+    return "search" in str(name).lower()
+
+
 class ToolCall(Record):
     """One call that the code of a step made."""
 
@@ -48,6 +53,15 @@ class ToolCall(Record):
     """What the code was told instead of a value, None where it got one."""
     cached: bool = False
     """The answer was already known: no second search was made."""
+    is_search: bool = False
+    """The tool looks something up. Records without this field (before 0.5) go by the tool's name."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_says_what_old_records_do_not(cls, data: object) -> object:
+        if isinstance(data, dict) and "is_search" not in data:
+            return {**data, "is_search": sounds_like_search(data.get("name"))}
+        return data
 
 
 class Candidate(Record):

@@ -65,7 +65,7 @@ def row_of_trajectory(line: int, trajectory: Trajectory, scores: tuple[Score, ..
         n_steps=len(trajectory.steps),
         errors=tuple(dict.fromkeys(kind for step in trajectory.steps if (kind := step_error(step)))),
         stop=trajectory.stop_reason,
-        n_searches=sum("search" in call.name for call in calls),
+        n_searches=sum(call.is_search for call in calls),
         tokens=trajectory.usage.total_tokens,
     )
 

@@ -8,15 +8,15 @@ Not promised: protection against bugs of the kernel, side channels, or tools tha
 SECURITY.md).
 """
 
-from understudy.sandbox.config import PROTOCOL_IMPORTS, WIDER_IMPORTS, Level, Rollback, SandboxConfig
+from understudy.sandbox.config import PAPER_IMPORTS, STANDARD_IMPORTS, Level, Rollback, SandboxConfig
 from understudy.sandbox.episode import Episode
 from understudy.sandbox.execution import Execution, HostFunction, IsolationError, Limits, SandboxError, Usage
 from understudy.sandbox.report import IsolationReport, Protection
 from understudy.sandbox.sandbox import Sandbox, open_sandbox, sandbox_report
 
 __all__ = [
-    "PROTOCOL_IMPORTS",
-    "WIDER_IMPORTS",
+    "PAPER_IMPORTS",
+    "STANDARD_IMPORTS",
     "Episode",
     "Execution",
     "HostFunction",

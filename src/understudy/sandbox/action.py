@@ -27,12 +27,18 @@ from understudy.sandbox.process import Process, explain_death
 _MAX_BYTES = 64 << 20
 _MAX_IMPORTS = 4_000
 _BIRTH_S = 30.0
+_CUT_NOTE_CHARS = 50
+"""A text that the process cut ends in how much is missing."""
 _STATUSES = frozenset(("ok", "error", "timeout", "memory", "violation"))
 _NUMBERS = itertools.count(1)
 
 
 class CallTable(Protocol):
     """What an action needs of the functions it may call."""
+
+    def known(self, names: object) -> tuple[str, ...]:
+        """Those of ``names`` that name a function."""
+        ...
 
     def parse(self, frame: Frame) -> Call:
         """Raises ``FrameError``."""
@@ -152,7 +158,7 @@ class Action:
 
     def _called(self, call: Call) -> None:
         if len(self._records) >= self._terms.limits.tool_calls:
-            self.channel.send(refusal(call, self._terms.limits.tool_calls).frame)
+            self.channel.send(refusal(self._terms.limits.tool_calls))
             return
         self.call = call
         self._paused_since = time.monotonic()
@@ -235,6 +241,7 @@ class Action:
             name="Timeout" if status == "timeout" else _text(frame, "name") or "",
             error=error,
             state_kept=status != "memory",
+            restored=self._calls.known(frame.get("restored")),
         )
         if status == "memory" and self.process is not None:
             self.process.kill()  # what filled the memory may still be in a variable
@@ -273,9 +280,11 @@ class Action:
         name: str = "",
         error: str = "",
         state_kept: bool = True,
+        restored: tuple[str, ...] = (),
         waits_for: str | None = None,
     ) -> Execution:
-        cut = self._terms.limits.output_chars
+        limit = self._terms.limits.output_chars
+        cut = limit + _CUT_NOTE_CHARS
         return Execution(
             status=status,
             printed="".join(self._printed.parts),
@@ -283,11 +292,12 @@ class Action:
             is_final=final is not None,
             final_answer=None if final is None else final[:cut],
             error_name=name[:200],
-            error=error[:cut],
+            error=error[:limit],
             tool_calls=tuple(self._records),
             usage=Usage(cpu_s=self._cpu_s(), wall_s=self._wall_s()),
             branch=self.branch,
             dropped_chars=self._printed.dropped,
+            restored=restored,
             waits_for=waits_for,
             state_kept=state_kept,
         )

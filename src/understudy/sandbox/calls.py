@@ -50,6 +50,11 @@ class Calls:
         self._known: dict[str, Future[Frame]] = {}
         self._lock = threading.Lock()
 
+    def known(self, names: object) -> tuple[str, ...]:
+        """Those of ``names`` that name a function, ``final_answer`` too."""
+        named = {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
+        return tuple(sorted(named & {*self._functions, "final_answer"}))
+
     def parse(self, frame: Frame) -> Call:
         """Raises ``FrameError`` where the frame names no function of this episode or carries no values."""
         name, args, kwargs = frame.get("name"), frame.get("args"), frame.get("kwargs")
@@ -109,7 +114,11 @@ class Calls:
 
     def _answer(self, call: Call, frame: Frame, cached: bool) -> Answer:
         error = str(frame["message"]) if frame["t"] == "raise" else None
-        return Answer(frame, ToolCall(name=call.name, arguments=self._arguments(call), error=error, cached=cached))
+        is_search = self._functions[call.name].is_search
+        record = ToolCall(
+            name=call.name, arguments=self._arguments(call), error=error, cached=cached, is_search=is_search
+        )
+        return Answer(frame, record)
 
     def _ask(self, call: Call) -> Frame:
         try:
@@ -128,21 +137,42 @@ class Calls:
 
     def _signature(self, name: str) -> inspect.Signature:
         if name not in self._signatures:  # a fifth of what a call costs the host, and always the same
-            self._signatures[name] = inspect.signature(self._functions[name].call)
+            function = self._functions[name]
+            self._signatures[name] = function.signature or inspect.signature(function.call)
         return self._signatures[name]
 
     def _arguments(self, call: Call) -> str:
         try:
-            named: object = self._signature(call.name).bind(*call.args, **call.kwargs).arguments
+            named: object = _by_name(self._signature(call.name).bind(*call.args, **call.kwargs))
         except (TypeError, ValueError):
             named = {"args": call.args, "kwargs": call.kwargs}
-        return clean(json.dumps(named, ensure_ascii=False, default=str))[:_ARGUMENT_CHARS]
+        return clean(json.dumps(_with_text_keys(named), ensure_ascii=False, default=str))[:_ARGUMENT_CHARS]
 
 
-def refusal(call: Call, limit: int) -> Answer:
+def _by_name(bound: inspect.BoundArguments) -> dict[str, object]:
+    """Arguments as the call gave them, without defaults; those of ``**options`` stand beside the others."""
+    named = dict(bound.arguments)
+    for parameter in bound.signature.parameters.values():
+        options = named.get(parameter.name)
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD and isinstance(options, dict):
+            others = {name: value for name, value in named.items() if name != parameter.name}
+            if not others.keys() & options.keys():
+                named = others | options
+    return named
+
+
+def _with_text_keys(value: object) -> object:
+    """JSON has no other keys, and no sets."""
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else str(key): _with_text_keys(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_with_text_keys(item) for item in value]
+    return value
+
+
+def refusal(limit: int) -> Frame:
     """The answer to a call beyond the limit."""
-    message = f"this action has made its {limit} calls, no more are answered"
-    return Answer(_failure(message), ToolCall(name=call.name, arguments="", error=message))
+    return _failure(f"this action has made its {limit} calls, no more are answered")
 
 
 def _failure(message: str) -> Frame:

@@ -5,12 +5,15 @@ In: a recipe's values. Out: ``SandboxConfig``. The level is demanded, never nego
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+
+from pydantic import model_validator
 
 from understudy.records import Record
 from understudy.sandbox.execution import Limits
 
-PROTOCOL_IMPORTS = (
+PAPER_IMPORTS = (
     "collections",
     "datetime",
     "itertools",
@@ -25,35 +28,23 @@ PROTOCOL_IMPORTS = (
     "time",
     "unicodedata",
 )
-"""What the paper's agents may import (protocol table), with numpy and sympy."""
+"""``imports: paper``: what the paper's agents may import (protocol table), with numpy and sympy."""
 
-WIDER_IMPORTS = (
-    *PROTOCOL_IMPORTS,
-    "abc",
-    "bisect",
-    "calendar",
-    "cmath",
-    "contextlib",
-    "copy",
-    "dataclasses",
-    "decimal",
-    "enum",
-    "fractions",
-    "functools",
-    "hashlib",
-    "heapq",
-    "json",
-    "mpmath",
-    "numbers",
-    "operator",
-    "string",
-    "textwrap",
-    "types",
-    "typing",
+STANDARD_IMPORTS = (
+    *("abc", "array", "ast", "asyncio", "base64", "binascii", "bisect", "calendar", "cmath", "collections"),
+    *("colorsys", "contextlib", "contextvars", "copy", "csv", "dataclasses", "datetime", "decimal", "difflib"),
+    *("enum", "fractions", "functools", "graphlib", "hashlib", "heapq", "hmac", "html", "inspect", "io"),
+    *("ipaddress", "itertools", "json", "logging", "math", "numbers", "operator", "pprint", "queue", "random", "re"),
+    *("reprlib", "secrets", "shlex", "stat", "statistics", "string", "struct", "sys", "textwrap", "time", "timeit"),
+    *("traceback", "types", "typing", "unicodedata", "urllib.parse", "uuid", "warnings", "weakref", "zlib"),
 )
-"""The same and what else ordinary programs ask for. No less safe: the allowlist of imports is no part of the
-isolation.
+"""``imports: standard``, the default, with what is preloaded: all of the standard library that calculates, and nothing
+that is there for files, networks, processes or threads, which the kernel refuses. No less safe than the paper's list:
+the list of imports is no part of the isolation.
 """
+
+_PRELOADED = ("numpy", "sympy")
+_COMES_ALONG = {"sympy": ("mpmath",)}
 
 
 class Level(StrEnum):
@@ -74,7 +65,7 @@ class Level(StrEnum):
 
 
 class Rollback(StrEnum):
-    """How the state before an action is had again when the action's process dies."""
+    """How the state before an action is restored when the action's process dies."""
 
     AUTO = "auto"
     """Whichever is cheaper here: a fork is timed when the sandbox opens."""
@@ -87,16 +78,38 @@ class Rollback(StrEnum):
 
 
 class SandboxConfig(Record):
-    """One sandbox: a zygote and the episodes it gives birth to."""
+    """One sandbox: a zygote and the episodes that it forks."""
 
     level: Level = Level.KERNEL
-    preload: tuple[str, ...] = ("numpy", "sympy")
-    """Loaded once, before the first episode. C extensions can be had in no other way."""
-    imports: tuple[str, ...] = PROTOCOL_IMPORTS
-    """Modules, with all below them, that the code may import. What is not of the standard library counts only when it
-    is preloaded, or brought along by what is.
+    preload: tuple[str, ...] = _PRELOADED
+    """Loaded once, before the first episode. C extensions can be loaded in no other way."""
+    imports: tuple[str, ...] = ("standard",)
+    """Modules, with all below them, that the code may import. ``standard`` and ``paper``, alone or in the list, stand
+    for ``STANDARD_IMPORTS`` with all that is preloaded and for ``PAPER_IMPORTS``. Other modules must be of the standard
+    library, preloaded, or loaded by what is.
     """
     limits: Limits = Limits()
     rollback: Rollback = Rollback.AUTO
     docker_image: str = ""
     """Image for level ``docker``: this Python's version with the preloaded libraries in this process's versions."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _words_become_lists(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        imports, preload = data.get("imports", ("standard",)), data.get("preload", _PRELOADED)
+        named = [imports] if isinstance(imports, str) else imports
+        if not all(isinstance(each, list | tuple) for each in (named, preload)):
+            return data  # refused by the fields' types
+        return {**data, "imports": tuple(dict.fromkeys(one for each in named for one in _expanded(each, preload)))}
+
+
+def _expanded(name: object, preload: Sequence[object]) -> Iterable[object]:
+    """The modules that a word of ``imports`` stands for. Libraries count where they are loaded."""
+    if name == "paper":
+        return [one for one in PAPER_IMPORTS if one in preload or one not in _PRELOADED]
+    if name == "standard":
+        along = [one for library in preload for one in _COMES_ALONG.get(str(library), ())]
+        return sorted({*STANDARD_IMPORTS, *map(str, preload), *along})
+    return [name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -42,6 +43,10 @@ class HostFunction:
     """Same arguments, same answer, no effect: asked once for all branches of a state. Must be safe to call from
     several threads. One that is not pure makes a branch wait until it is committed.
     """
+    signature: inspect.Signature | None = None
+    """Names of the parameters, by which calls are recorded; None: those of ``call``."""
+    is_search: bool = False
+    """It looks something up; recorded with each call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Execution:
     is_final: bool = False
     """``final_answer`` was called."""
     final_answer: str | None = None
-    """Text of the value given to ``final_answer``."""
+    """Text of the value given to ``final_answer``, in plain form: an array is ``[1, 2, 3]``."""
     error_name: str = ""
     """Class of the exception that ended the code."""
     error: str = ""
@@ -75,7 +80,11 @@ class Execution:
     branch: int | None = None
     """Which branch of ``Episode.branch`` this is; None for ``Episode.run``."""
     dropped_chars: int = 0
-    """Printed characters beyond the limit."""
+    """Printed characters beyond the limit. Value and answer say themselves that they were cut, at their end."""
+    restored: tuple[str, ...] = ()
+    """Functions whose names the code had bound to something else or deleted: they mean the functions again, and what
+    the code put there is gone.
+    """
     waits_for: str | None = None
     """The branch stands before a call of this function, which has effects: ``Episode.commit`` makes the call and goes
     on.

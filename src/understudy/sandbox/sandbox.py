@@ -5,17 +5,20 @@ In: a ``SandboxConfig``. Out: episodes. One sandbox serves many threads at once,
 
 from __future__ import annotations
 
+import builtins
+import keyword
 import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from understudy.sandbox.action import Terms
 from understudy.sandbox.broker import ImportBroker
 from understudy.sandbox.calls import Calls
-from understudy.sandbox.config import PROTOCOL_IMPORTS, Level, Rollback, SandboxConfig
+from understudy.sandbox.config import Level, Rollback, SandboxConfig
 from understudy.sandbox.episode import Episode
 from understudy.sandbox.execution import HostFunction, IsolationError, Limits, SandboxError
 from understudy.sandbox.launcher import Birth, Zygote
@@ -24,7 +27,7 @@ from understudy.sandbox.report import IsolationReport, probe
 _MAX_CALL_THREADS = 64
 _CHEAP_FORK_S = 0.002
 """Under this a fork for every action is worth what it saves after a death."""
-_RESERVED = frozenset(("final_answer",))
+_RESERVED = frozenset((*dir(builtins), *keyword.kwlist, "final_answer")) - {"copyright", "credits", "help", "license"}
 
 
 class Sandbox:
@@ -38,7 +41,7 @@ class Sandbox:
         self,
         *,
         preload: tuple[str, ...] = ("numpy", "sympy"),
-        imports: tuple[str, ...] = PROTOCOL_IMPORTS,
+        imports: tuple[str, ...] = ("standard",),
         limits: Limits | None = None,
         level: Level = Level.KERNEL,
         rollback: Rollback = Rollback.AUTO,
@@ -58,11 +61,12 @@ class Sandbox:
         self._living: Zygote | None = Zygote(self.config)
         try:
             self._terms = Terms(
-                self.config.limits, ImportBroker(self._packages()), self._executor, is_gated=level is not Level.RLIMITS
+                Limits(), ImportBroker(self._packages()), self._executor, is_gated=level is not Level.RLIMITS
             )
             self._forks = False
             self._report = self._check()
             self._forks = self._decide(rollback)
+            self._terms = replace(self._terms, limits=self.config.limits)  # probes are not held to them
         except BaseException:
             self.close()
             raise
@@ -79,8 +83,8 @@ class Sandbox:
         """A new state. ``functions`` are callable by name; ``final_answer`` is there without being asked for."""
         functions = functions or {}
         for name in functions:
-            if not name.isidentifier() or name in _RESERVED:
-                raise ValueError(f"{name!r} cannot be the name of a function for sandboxed code")
+            if why := why_no_function_name(name):
+                raise ValueError(f"a function for sandboxed code cannot be named {name!r}: {why}")
         birth = Birth(tuple(functions), seed, self.config.limits.memory_bytes)
         return Episode(self._zygote, birth, self._terms, Calls(functions), forks=self._forks)
 
@@ -100,11 +104,16 @@ class Sandbox:
 
     def _packages(self) -> frozenset[str]:
         """Top-level names whose source may be served: what is allowed, and what preloading brought along."""
-        loaded = self._zygote().ready.get("modules")
-        names = [str(name) for name in loaded] if isinstance(loaded, list) else []
-        return frozenset(names) | {name.partition(".")[0] for name in self.config.imports}
+        return frozenset(_strings(self._zygote().ready.get("modules"))) | {
+            name.partition(".")[0] for name in self.config.imports
+        }
 
     def _check(self) -> IsolationReport:
+        if unknown := _strings(self._zygote().ready.get("not_loaded")):
+            raise SandboxError(
+                f"sandbox.imports: {unknown[0]!r} is neither of the standard library nor loaded by sandbox.preload "
+                f"({', '.join(self.config.preload) or 'empty'}); name it there too"
+            )
         with self.episode() as episode:
             report = probe(self.config.level, self._zygote().ready, episode)
         if self.config.level is not Level.RLIMITS and report.missing:
@@ -131,10 +140,23 @@ class Sandbox:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
+def why_no_function_name(name: str) -> str:
+    """Why no function for sandboxed code can have this name; empty where one can."""
+    if not name.isidentifier() or name.startswith("__"):
+        return "it is no name that Python code can call"
+    if name in _RESERVED:
+        return "Python or the sandbox has a meaning for it, which code could no longer use"
+    return ""
+
+
 def _branch_s(episode: Episode) -> float:
     start = time.monotonic()
     episode.branch(["0"])
     return time.monotonic() - start
+
+
+def _strings(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def open_sandbox(config: SandboxConfig) -> Sandbox:

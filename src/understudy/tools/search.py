@@ -91,6 +91,7 @@ class SearchTool:
             ),
             function=self,
             pure=True,
+            is_search=True,
             timeout_s=self._config.timeout_s,
             is_service=True,
         )

@@ -7,12 +7,13 @@ up in an observation. Not here: the search tool (``search.py``) and loading func
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from understudy.sandbox import SandboxError
+from understudy.sandbox import HostFunction, SandboxError
 
 MAX_ANSWER_CHARS = 20_000
 """Default limit of a tool's answer."""
@@ -51,10 +52,20 @@ class Tool:
     timeout_s: float = 60.0
     max_chars: int = MAX_ANSWER_CHARS
     """Longer texts are cut; other values whose text is longer are refused."""
+    is_search: bool = False
+    """It looks something up. Recorded with each call: reports count searches, curation may demand one."""
     is_service: bool = False
     """A time-out is the fault of the server behind it, not of the agent's code: it ends the attempt."""
 
-    def __call__(self, *args: object, **kwargs: object) -> object:
+    def host_function(self) -> HostFunction:
+        """The tool as the sandbox calls it, and records its calls."""
+        try:
+            signature = inspect.signature(self.function)
+        except (TypeError, ValueError):  # some functions made of C have none
+            signature = None
+        return HostFunction(self, pure=self.pure, signature=signature, is_search=self.is_search)
+
+    def __call__(self, /, *args: object, **kwargs: object) -> object:
         """Call the function within the tool's limits. Raises ``ToolError`` and nothing else."""
         return self._cut(self._call_in_time(args, kwargs))
 

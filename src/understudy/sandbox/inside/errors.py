@@ -10,17 +10,20 @@ import traceback
 
 _MAX_FRAMES = 6
 _MAX_MESSAGE = 2_000
-_MAX_TEXT = 200_000
 
 
-def text_of(value: object, is_answer: bool = False) -> str:
+def text_of(value: object) -> str:
     """Text of a value: text as it is, numpy's scalars as the numbers they are, the rest by ``repr``.
 
-    An answer is written by ``str`` throughout. Raises whatever the object's own methods raise.
+    Raises whatever the object's own methods raise.
     """
     is_plain = isinstance(value, str) or (type(value).__module__ == "numpy" and getattr(value, "shape", None) == ())
-    text = str(value) if is_answer or is_plain else repr(value)
-    return text[:_MAX_TEXT]
+    return str(value) if is_plain else repr(value)
+
+
+def cut(text: str, limit: int) -> str:
+    """``text`` within ``limit`` characters, with the number of those that were left out."""
+    return text if len(text) <= limit else f"{text[:limit]}\n… cut: {len(text) - limit} more characters"
 
 
 def describe(error: BaseException, name: str) -> str:

@@ -97,10 +97,14 @@ def guard_imports(allowed: frozenset[str]) -> None:
     ) -> ModuleType:
         is_foreign = globals is not None and globals.get("__name__") == "__main__"
         # An import from C, such as that of _strptime, comes with the globals of whoever called it, and with a list.
-        if level == 0 and is_foreign and type(fromlist) is not list and not _is_allowed(name, allowed):
+        named = [f"{name}.{each}" for each in fromlist or ()] or [name]
+        is_allowed = all(_is_allowed(each, allowed) for each in named)
+        if level == 0 and is_foreign and type(fromlist) is not list and not is_allowed:
             names = ", ".join(sorted(allowed))
             raise ForbiddenImportError(
-                f"import of {name!r} is not allowed here; what can be imported: {names}", name=name
+                f"import of {name!r} is not allowed here: code in this sandbox calculates, without files, network, "
+                f"processes and threads; what can be imported: {names}",
+                name=name,
             )
         return _real_import(name, globals, locals, fromlist or (), level)
 

@@ -17,12 +17,28 @@ _EAGER_WRITES = 512
 """So many first writes of an action are sent at once, end of line or not."""
 
 
+class _Bytes(io.RawIOBase):
+    """What code finds as ``sys.stdout.buffer``."""
+
+    def __init__(self, text: Printed) -> None:
+        super().__init__()
+        self._text = text
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self._text.write(bytes(data).decode("utf-8", "replace"))
+        return len(data)
+
+
 class Printed(io.TextIOBase):
     """A text stream that ends at the host."""
 
     def __init__(self, pipe: Pipe) -> None:
         super().__init__()
         self.pipe = pipe
+        self.buffer = _Bytes(self)
         self.begin(0)
 
     def begin(self, limit: int) -> None:

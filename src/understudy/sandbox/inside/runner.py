@@ -22,12 +22,14 @@ import types
 from collections.abc import Callable
 
 from . import lockdown
-from .errors import describe, text_of
+from .answers import answer_text
+from .errors import cut, describe, text_of
 from .frames import Frame, decode_value, encode_value
 from .imports import ForbiddenImportError
 from .pipe import Pipe
 from .printed import Printed
 from .stop import FinalAnswer, SoftTimeout, Stop
+from .warned import Warned
 
 FunctionType = Callable[..., object]
 
@@ -47,13 +49,14 @@ class Runner:
         self._running = False
         self._stop = Stop()
         self._answer: str | None = None
-        self._n_actions = 0
+        self._n_actions = self._limit = 0
         main = types.ModuleType("__main__")
-        main.__dict__.update(__builtins__=builtins, final_answer=self._make_final_answer())
-        main.__dict__.update({name: self._make_function(name) for name in functions})
+        self._tools = {name: self._make_function(name) for name in functions}
+        self._tools["final_answer"] = self._make_final_answer()
+        main.__dict__.update(__builtins__=builtins, **self._tools)
         sys.modules["__main__"] = main
         self._namespace = main.__dict__
-        sys.stdout = sys.stderr = self._printed
+        self._warned = Warned()
         signal.signal(signal.SIGXCPU, self._on_alarm)
         _seed_everything(seed)
 
@@ -114,7 +117,10 @@ class Runner:
         name = f"<action {self._n_actions}>"
         source = str(frame["code"])
         limit = frame["output_chars"]
-        self._printed.begin(limit if isinstance(limit, int) else 0)
+        self._limit = limit if isinstance(limit, int) else 0
+        self._printed.begin(self._limit)
+        self._warned.begin(self._namespace)
+        sys.stdout = sys.stderr = self._printed  # also where an earlier action put something else there
         self._stop = Stop()
         self._answer = None
         result: Frame
@@ -132,6 +138,7 @@ class Runner:
             result = {"status": "ok", "final": final}
         elif isinstance(self._stop.reason, SoftTimeout) and result["status"] == "ok":
             result = {"status": "timeout"}
+        result["restored"] = self._restore_names()
         self._printed.flush()
         self._pipe.send({"t": "done", "number": frame["number"], "dropped": self._printed.dropped, **result})
 
@@ -139,7 +146,7 @@ class Runner:
         """Everything in which foreign code may run, finalizers of the value and of the error's frames included."""
         try:
             value = self._execute(source, name)
-            return {"status": "ok"} if value is None else {"status": "ok", "value": text_of(value)}
+            return {"status": "ok"} if value is None else {"status": "ok", "value": cut(text_of(value), self._limit)}
         except Exception as error:
             return self._failure(error, name)
 
@@ -153,6 +160,12 @@ class Runner:
             return None
         expression = ast.Expression(last.value)
         return eval(compile(expression, name, "eval", dont_inherit=True), self._namespace)
+
+    def _restore_names(self) -> list[str]:
+        """Give the tools their names back; which ones the code had bound to something else, or deleted."""
+        lost = [name for name, tool in self._tools.items() if self._namespace.get(name) is not tool]
+        self._namespace.update(self._tools, __builtins__=builtins, __name__="__main__")
+        return lost
 
     def _failure(self, error: BaseException, name: str) -> Frame:
         if isinstance(error, FinalAnswer):
@@ -186,7 +199,7 @@ class Runner:
             """Give ``answer`` as the result. Nothing after this call is run."""
             reason = self._stop.reason
             if reason is None:
-                self._answer = text_of(answer, is_answer=True)
+                self._answer = cut(answer_text(answer), self._limit)
                 reason = FinalAnswer("final_answer")
                 self._printed.mute()
             self._stop.insist(reason, Runner._execute.__code__)

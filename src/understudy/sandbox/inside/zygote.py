@@ -21,6 +21,7 @@ import os
 import select
 import signal
 import sys
+import types
 
 from . import imports, lockdown, seccomp
 from .frames import Frame
@@ -56,6 +57,20 @@ def _integer(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
+def _load(name: str) -> None:
+    """Import a module. ``asyncio`` goes without what opens connections and starts programs, which it could not do."""
+    if name != "asyncio" or name in sys.modules:
+        importlib.import_module(name)
+        return
+    programs = types.ModuleType("subprocess")
+    vars(programs).update(PIPE=-1, STDOUT=-2, DEVNULL=-3)
+    withheld = {name: stub for name, stub in (("ssl", None), ("subprocess", programs)) if name not in sys.modules}
+    sys.modules.update(withheld)  # type: ignore[arg-type]  # None: as if there were no such module
+    importlib.import_module(".event_loop", __package__).install()
+    for other in withheld:
+        del sys.modules[other]
+
+
 class Zygote:
     """The loop that forks, reaps and, in the end, kills."""
 
@@ -73,11 +88,11 @@ class Zygote:
         """Load, lock down, and say what came of it."""
         of_library = sorted(name for name in self._allowed if name.partition(".")[0] in sys.stdlib_module_names)
         for name in [*preload, *of_library]:
-            importlib.import_module(name)
+            _load(name)
             for companion in _COMPANIONS.get(name, ()):
                 with contextlib.suppress(ImportError):  # not in this version
                     importlib.import_module(companion)
-        self._allowed = frozenset(name for name in self._allowed if name in sys.modules)
+        not_loaded = self._allowed - sys.modules.keys()
         builtins.exit = _sitebuiltins.Quitter("exit", "")
         builtins.quit = _sitebuiltins.Quitter("quit", "")
         n_threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1  # noqa: PTH208, PTH112
@@ -98,6 +113,7 @@ class Zygote:
             "version": list(sys.version_info[:2]),
             "modules": sorted({name.partition(".")[0] for name in sys.modules}),
             "libraries": [[n, str(getattr(sys.modules[n], "__version__", ""))] for n in preload if n in sys.modules],
+            "not_loaded": sorted(not_loaded),
             "threads": n_threads,
             "protections": protections,
             "landlock_abi": landlock_abi,
