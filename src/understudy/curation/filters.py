@@ -107,8 +107,10 @@ def _searched(case: Case) -> Against:
     acts = case.trajectory.agent != "chain_of_thought"
     if case.trajectory.task.kind is not TaskKind.FACT or not acts:
         return None
-    called = {call.name for step in case.trajectory.steps for call in step.tool_calls}
-    return None if any(call.is_search for call in calls) else (DropReason.NO_SEARCH, f"called {sorted(called)}")
+    calls = [call for step in case.trajectory.steps for call in step.tool_calls]
+    if any(call.is_search for call in calls):
+        return None
+    return DropReason.NO_SEARCH, f"called {sorted({call.name for call in calls})}"
 
 
 FILTERS: Mapping[Filter, Callable[[Case], Against]] = {
