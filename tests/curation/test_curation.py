@@ -273,5 +273,5 @@ def test_impossible_settings_are_refused() -> None:
         CurateConfig(filters=(Filter.WITHIN_LENGTH,))
     with pytest.raises(ValueError, match="nothing would be trained"):
         SpanWeights(thought=0, code=0, final=0)
-    with pytest.raises(ValueError, match="no student was given"):
+    with pytest.raises(ValueError, match="there is no student"):
         curate([], CurateConfig(select=Selection.LOWEST_NLL))

@@ -257,5 +257,5 @@ def test_any_seed_asks_about_the_toy_world_that_recipes_search(seed: int) -> Non
 
 def test_the_short_call_and_a_config_do_not_mix(tmp_path: Path) -> None:
     config = own(tmp_path / "q.jsonl", [{"question": "A?", "answer": "a"}])
-    with pytest.raises(ValueError, match="limit: belongs into the config"):
+    with pytest.raises(ValueError, match="limit: a config was passed"):
         load_tasks(config, limit=3)

@@ -1,7 +1,7 @@
-"""Curate: trajectories and scores come in, examples and reasons for the dropped ones go out.
+"""Curation: trajectories and their scores become training examples, with a reason for each one that is dropped.
 
-Agents' trajectories and chains of thought go the same way. Not promised: that what is kept is right in every step;
-a filter sees only what a grader or a record says.
+In: trajectories of agents and chains of thought alike, our own or imported. Out: examples and dropped ones. Not
+promised: that every step of a kept one is right; a filter knows only what a grader or a record says.
 """
 
 from understudy.curation.config import ChatMix, CurateConfig, SpanWeights

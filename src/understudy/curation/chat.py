@@ -76,5 +76,5 @@ def _example(conversation: Conversation, name: str, place: str) -> Example:
         if message.role is Role.ASSISTANT and message.content
     )
     if not spans:
-        raise ValueError(f"{place}: expected an assistant message with words, found none")
+        raise ValueError(f"{place}: expected an assistant message with text, found none")
     return Example(id=name, task_id=name, trajectory_id=name, messages=messages, spans=spans)

@@ -55,7 +55,7 @@ class CurateConfig(Record):
     """Whether a step whose code failed is trained, as in the paper, or only read."""
     weights: SpanWeights = SpanWeights()
     near_duplicates: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Drop a task whose question's words overlap this much (Jaccard) with an earlier one of equal answer."""
+    """Drop a task whose question overlaps this much (Jaccard) with an earlier one that has the same answer."""
     chat: ChatMix | None = None
     seed: int = 42
     """Decides which chat examples are mixed in, and where."""

@@ -56,7 +56,7 @@ def curate(
     Raises ``ValueError`` where a needed student is missing.
     """
     if config.needs_student and student is None:
-        raise ValueError("this curation counts tokens or asks for likelihoods, but no student was given")
+        raise ValueError("this curation counts tokens or asks for likelihoods, but there is no student")
     groups = _Groups()
     dropped: list[Dropped] = []
     filtering = _Filtering(config, initial_messages, student, contaminated or {})

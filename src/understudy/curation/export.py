@@ -19,7 +19,7 @@ from understudy.runs import digest, write_atomic, write_jsonl
 
 
 class Provenance(Record):
-    """Where trajectories come from, as their rollout's manifest tells it."""
+    """Where trajectories come from, according to the manifest of their rollout."""
 
     name: str
     teacher: str
@@ -39,7 +39,7 @@ def write_curated(curated: Curated, folder: Path) -> None:
 
 
 def export(curated: Curated, config: CurateConfig, provenance: Provenance, folder: Path) -> None:
-    """Write a data set that stands by itself: JSONL, Parquet and a card."""
+    """Write a self-contained data set: JSONL, Parquet and a card."""
     write_curated(curated, folder)
     _write_parquet(curated.examples, folder / "examples.parquet")
     write_atomic(folder / "README.md", data_card(curated, config, provenance))

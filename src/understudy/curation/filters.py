@@ -1,4 +1,4 @@
-"""What a trajectory must be to be learnt from: one small function a filter, and the table that names them.
+"""Which trajectories are good enough to train on: one small function a filter, and the table that names them.
 
 In: a ``Case``: a trajectory, its score, and what the curation's settings say. Out: None, or the reason against it. A
 new filter is a function here, its name in ``Filter`` and a row of ``FILTERS``. Not here: what depends on other

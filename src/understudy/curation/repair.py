@@ -1,9 +1,9 @@
-"""Verified repair: the student acts, the teacher replaces its first wrong action, the student goes on.
+"""Teacher correction: the student acts, the teacher replaces its first wrong action, the student continues.
 
-In: wrong attempts of the student, both models, an agent, a grader. Out: attempts that became right, ordinary
-trajectories with their scores, for ``curate``. So the student learns at the states that it gets itself into, which a
-teacher's own trajectories never visit (SCoRe, 2025). A repair is data only where the whole episode was acted out again
-and graded correct. Not here: whether the teacher's action is the only right one.
+In: wrong attempts of the student, both models, an agent, a grader. Out: attempts that became right, as ordinary
+trajectories with their scores, for ``curate``. So the student is trained on states that it reaches itself, which a
+teacher's own trajectories do not contain (SCoRe, 2025). A corrected attempt is used only if the whole episode was run
+again and graded correct. Not here: whether the teacher's action is the only right one.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from understudy.models import Model, Request
 from understudy.records import Completion, Message, PrefixDelivery, Record, Role, Score, Trajectory
 
 ReOpen = Callable[[tuple[Message, ...]], tuple[Message, ...]]
-"""Puts the teacher's opening before a conversation that began with the student's."""
+"""Replaces the student's initial messages in a conversation by the teacher's."""
 
 
 class RepairConfig(Record):
-    """How hard a repair is tried."""
+    """How many corrections are tried."""
 
     max_tries: Annotated[int, Field(gt=0)] = 3
     """Actions of one attempt that the teacher may try to replace, one at a time."""
@@ -38,7 +38,7 @@ class Repair(Record):
     trajectory: Trajectory
     score: Score
     same_before: bool
-    """The steps before the replaced one came out as they did in the wrong attempt."""
+    """The steps before the replaced one were the same as in the wrong attempt."""
 
     @property
     def is_verified(self) -> bool:
@@ -46,13 +46,13 @@ class Repair(Record):
 
 
 class Grades(Protocol):
-    """What a repair needs of a grader."""
+    """What a correction needs of a grader."""
 
     def grade(self, trajectory: Trajectory) -> Score: ...
 
 
 class RepairingModel:
-    """The student, but for one step, at which the teacher speaks. Safe to call from many threads at once."""
+    """The student, except for one step, which the teacher writes. Safe to call from many threads at once."""
 
     def __init__(self, student: Model, teacher: Model, step: int, reopen: ReOpen | None = None) -> None:
         """``step``: number of the step that the teacher writes, from 1."""
@@ -93,10 +93,10 @@ def repair(
     config: RepairConfig,
     reopen: ReOpen | None = None,
 ) -> Iterator[Repair]:
-    """Yield every try at repairing a wrong attempt, up to the first that is verified.
+    """Yield every try at correcting a wrong attempt, up to the first that is verified.
 
-    Right attempts, attempts nobody could grade and failures of the program are passed over. The student must answer
-    the same request in the same way (greedy, or seeded): otherwise ``same_before`` is False and nothing is verified.
+    Right attempts, attempts without a verdict and infrastructure errors are skipped. The student must answer the same
+    request in the same way (greedy, or seeded): otherwise ``same_before`` is False and nothing is verified.
     """
     for wrong, score in attempts:
         if score is None or score.correct is not False or wrong.stop_reason.is_program_failure:
@@ -119,8 +119,8 @@ def repair(
 def suspects(trajectory: Trajectory) -> list[int]:
     """Numbers of the steps that may be the first wrong one, the likeliest first.
 
-    A step that failed to parse or run is wrong for certain. Without one, any step may be, and an earlier fault explains
-    all that comes after it.
+    A step that failed to parse or run is certainly wrong. Without one, any step may be, and an earlier mistake explains
+    everything after it.
     """
     failed = [number for number, step in enumerate(trajectory.steps, 1) if step.failed]
     others = [number for number in range(1, len(trajectory.steps) + 1) if number not in failed]

@@ -1,4 +1,4 @@
-"""Which of several good attempts at one task are kept: one small function a way, and the table that names them.
+"""Which of several good attempts at one task are kept: one small function for each way, and the table of them.
 
 In: the examples of one task in order of attempt. Out: those that are kept. Not here: what makes an attempt good.
 """
@@ -54,7 +54,7 @@ def _all(examples: Sequence[Example], _student: Student | None) -> list[Example]
 
 def _lowest_nll(examples: Sequence[Example], student: Student | None) -> list[Example]:
     if student is None:
-        raise ValueError(f"select: '{Selection.LOWEST_NLL}' needs a student, none was given")
+        raise ValueError(f"select: '{Selection.LOWEST_NLL}' needs a student; there is none")
     return [min(examples, key=student.mean_nll)]
 
 

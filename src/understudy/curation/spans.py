@@ -1,8 +1,8 @@
-"""From a trajectory to an example: what the student reads, and which words it learns.
+"""From a trajectory to an example: what the student reads, and which parts of it are trained.
 
-In: a trajectory, the config, and, where the student is prompted in other words than the teacher was, what the
-student sees before its first reply. Out: an ``Example`` whose spans cover words of the model only. Not here:
-token ids and masks (``understudy.models.rendering``), the choice of trajectories.
+In: a trajectory, the config, and the messages that the student sees before its first reply, where they differ from the
+teacher's. Out: an ``Example`` whose spans cover only text of the model. Not here: token ids and masks
+(``understudy.models.rendering``), the choice of trajectories.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from understudy.records import Example, Message, Role, Step, TrainSpan, Trajecto
 CODE_FENCE = "```"
 
 
-def example_of(trajectory: Trajectory, config: CurateConfig, opening: tuple[Message, ...] | None = None) -> Example:
+def example_of(
+    trajectory: Trajectory, config: CurateConfig, initial_messages: tuple[Message, ...] | None = None
+) -> Example:
     """Return the example of one trajectory.
 
-    ``opening`` replaces everything before the model's first reply; None keeps what the teacher saw.
-    Messages after the last reply are cut off: nothing of them is learnt.
+    ``initial_messages`` replace everything before the model's first reply; None keeps what the teacher saw.
+    Messages after the last reply are left out: nothing in them is trained.
     """
     replies = [index for index, message in enumerate(trajectory.messages) if message.role is Role.ASSISTANT]
     first = replies[0] if replies else len(trajectory.messages)
-    before = trajectory.messages[:first] if opening is None else opening
+    before = trajectory.messages[:first] if initial_messages is None else initial_messages
     said = trajectory.messages[first : replies[-1] + 1 if replies else None]
     shift = len(before) - first
     steps = {step.message_index: step for step in trajectory.steps}

@@ -15,7 +15,7 @@ class DataFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row and where it stands."""
+    """One row and its place."""
 
     value: object
     number: int

@@ -1,4 +1,4 @@
-"""Values of other people's rows: JSON text, and texts and numbers that stand for an answer.
+"""Values of other people's rows: JSON text, and texts and numbers that are answers.
 
 In: bytes, or a value of a row. Out: plain Python values. Not here: files.
 """
@@ -40,7 +40,7 @@ def _slowly_parsed(text: bytes) -> object:
         raise ValueError(f"expected UTF-8, came {byte}; save the file as UTF-8") from None
     except UnicodeEncodeError as error:
         half = ascii(error.object[error.start])
-        raise ValueError(f"expected text, {half} is half of a surrogate pair and stands for no character") from None
+        raise ValueError(f"expected text, {half} is half of a surrogate pair, which is no character") from None
     except json.JSONDecodeError as error:
         came = decoded.strip()[:60]
         raise ValueError(f"expected JSON, came {came!r} ({error.msg} at column {error.colno})") from None

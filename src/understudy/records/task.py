@@ -71,6 +71,6 @@ class Task(Record):
 
 
 def content_id(question: str, answer: object = None) -> str:
-    """Twelve hex digits that name a task by its question and answer, wherever it stands."""
+    """Twelve hex digits that name a task by its question and answer, whatever set it is in."""
     text = question if answer is None else f"{question}\n{answer}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,7 +1,7 @@
 """The paper's eight test sets and three training sets, by name.
 
-In: a name and a split. Out: which file holds it, where its authors keep it, what its bytes hash to, under which licence
-it stands. Not here: the questions (they are fetched, never carried) and reading them.
+In: a name and a split. Out: which file holds it, where its authors keep it, what its bytes hash to, and its
+licence. Not here: the questions (they are fetched, not shipped) and reading them.
 
 The files are the exact subsets that the authors of the paper drew (section 5 and their released code). What the files
 say of themselves is partly wrong, so the facts are written down here: MuSiQue is 3-hop with 499 distinct questions,

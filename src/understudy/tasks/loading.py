@@ -59,7 +59,7 @@ def _read_config(config: PartConfig | Mapping[str, object] | str, keys: Mapping[
     if isinstance(config, str):
         config = {"kind" if ":" in config else "name": config}
     if isinstance(config, PartConfig) and keys:
-        raise ValueError(f"{next(iter(keys))}: belongs into the config when one is given")
+        raise ValueError(f"{next(iter(keys))}: a config was passed; put this key into it")
     read = TASK_SOURCES.validate(config if isinstance(config, PartConfig) else {**config, **keys})
     if not isinstance(read, TaskSourceConfig):
         raise TypeError(f"expected the config of a task source, came {type(read).__name__}")

@@ -25,7 +25,7 @@ class RowReader:
     source: str
     split: str
     id_prefix: str
-    """Stands before each id, so that ids of several sets differ."""
+    """Beginning of each id, so that ids of several sets differ."""
     needs_answer: bool = False
     """A row with a blank answer is skipped; otherwise it is a task without a reference."""
 

@@ -94,7 +94,7 @@ def _turns(foreign: Sequence[ForeignMessage], *, acts: bool) -> _Turns:
             is_plan = after is not None and after.text.strip() == CARRY_OUT_PLAN
             code = _code_called(after) if after is not None else None
             text = one.text if is_plan else in_our_form(one.text, code)
-            # A plan is an answer to another prompt than the agent's: it is read, not learnt.
+            # A plan is an answer to another prompt than the agent's: it is read, not trained.
             index = turns.dialogue.say(Role.USER if is_plan else role, text)
             if code is not None:
                 turns.ran[index] = code

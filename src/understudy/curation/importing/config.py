@@ -19,7 +19,7 @@ class ImportConfig(Record):
     path: Path | None = None
     """A JSONL, JSON or Parquet file, plain or gzipped, or a folder of these or as ``datasets`` saved it."""
     hub: str | None = None
-    """A data set on the Hugging Face Hub: ``owner/name``. It is given instead of ``path``."""
+    """A data set on the Hugging Face Hub: ``owner/name``. Either this or ``path``."""
     subset: str | None = None
     """Configuration of the Hub data set, where it has several."""
     revision: str | None = None
@@ -42,5 +42,5 @@ class ImportConfig(Record):
             came = "neither" if self.path is None else "both"
             raise ValueError(f"path, hub: expected one of them, {came} came")
         if self.path is not None and (self.subset or self.revision):
-            raise ValueError("subset, revision: have a meaning for a Hub data set only; path is given")
+            raise ValueError("subset, revision: apply to a Hub data set only; path names a file or folder")
         return self

@@ -1,7 +1,7 @@
-"""Rows of others as records, still in the words of those who wrote them.
+"""Rows of others as typed records, with the field names of those who wrote them.
 
-In: the value of a row. Out: a ``ForeignRow``. Fields that we do not use are ignored, but nothing that was said between
-model and program is among them (see ``plain_text``). Not here: files, and what the fields mean.
+In: the value of a row. Out: a ``ForeignRow``. Fields that we do not use are ignored; none of them holds part of the
+conversation (see ``plain_text``). Not here: files, and what the fields mean.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class ForeignStep(_Foreign):
     plan: str | None = None
     model_output: Annotated[str, BeforeValidator(plain_text)] = ""
     model_input_messages: tuple[ForeignMessage, ...] = ()
-    """Only the first one: the others are told by the steps."""
+    """Only the first one: the steps hold the others."""
     code_action: str | None = None
     tool_calls: tuple[_Call, ...] = ()
     observations: str | None = None
@@ -150,15 +150,13 @@ def verdict(value: object) -> float | None:
 
     Raises a pydantic error for anything else.
     """
-    given = value.strip().casefold() if isinstance(value, str) else value
-    if (
-        given is None
-        or (isinstance(given, str) and given in _BLANK)
-        or (isinstance(given, float) and math.isnan(given))
-    ):
+    if isinstance(value, str):
+        value = value.strip().casefold()
+        value = None if value in _BLANK else _VERDICTS.get(value, value)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     try:
-        number = _VERDICTS[given] if isinstance(given, str) and given in _VERDICTS else float(given)  # type: ignore[arg-type]
+        number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 <= number <= 1:

@@ -76,7 +76,7 @@ def _conversation(memory: Sequence[ForeignStep], task: str, last: ForeignStep | 
 def _act(dialogue: Dialogue, step: ForeignStep, number: int, *, is_last: bool) -> Step:
     code = _code(step, number)
     reply = in_our_form(_reply(step), code)
-    # With an error the agent goes on, whatever its code called.
+    # After an error the agent continues, whatever its code called.
     is_final = step.is_final_answer if step.is_final_answer is not None else is_last and "final_answer(" in reply
     error = None if step.error is None else step.error.message
     index = dialogue.say(Role.ASSISTANT, reply)
@@ -105,7 +105,7 @@ def _reply(step: ForeignStep) -> str:
 
 
 def _system_prompt(memory: Sequence[ForeignStep]) -> str:
-    """Stands in no dump by itself, but in what the model was given; succinct dumps leave that out."""
+    """No dump has it as a field, but full dumps have the messages that the model received; succinct dumps do not."""
     for step in memory:
         if step.system_prompt is not None:
             return step.system_prompt

@@ -1,6 +1,6 @@
 """An attempt of others, normalised: messages in our roles, replies in our action format, facts of steps.
 
-In: replies, errors and observations as smolagents words them. Out: a ``NormalisedAttempt`` and its parts. Not here:
+In: replies, errors and observations as smolagents writes them. Out: a ``NormalisedAttempt`` and its parts. Not here:
 where a row keeps them.
 """
 

@@ -38,6 +38,6 @@ def toy_passages(seed: int) -> list[ToyPassage]:
 
 
 def page(entity: Entity) -> str:
-    """The text of an entity's page: one sentence that tells all its facts."""
-    told = [f"{WORDS[relation].predicate} {found}" for relation, found in entity.facts]
-    return f"{entity.name} is a {entity.kind}, {', '.join(told[:-1])} and {told[-1]}."
+    """The text of an entity's page: one sentence that states all its facts."""
+    facts = [f"{WORDS[relation].predicate} {found}" for relation, found in entity.facts]
+    return f"{entity.name} is a {entity.kind}, {', '.join(facts[:-1])} and {facts[-1]}."

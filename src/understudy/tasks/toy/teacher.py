@@ -1,4 +1,4 @@
-"""The toy teacher: a program that plays a model. Wherever its figures stand, it is labelled a program.
+"""The toy teacher: a program in place of a model. Wherever its figures are shown, it is labelled a program.
 
 In: a request as a language model gets it. Out: the text of one reply. As an agent it works from what the messages show
 and nothing else: it parses the question, reads the observations and searches or computes. Asked for a chain of thought
@@ -54,13 +54,13 @@ class ToyTeacher:
     def __call__(self, request: ToyRequest) -> str:
         """One reply. A reply that continues a begun message holds only what comes after its beginning."""
         messages = request.messages
-        given = messages[-1].content if request.continue_final else ""
+        prefill = messages[-1].content if request.continue_final else ""
         question = _question(messages)
         rng = Random(f"{self.world_seed} {request.seed} {request.temperature} {len(messages)} {question}")
         if not _wants_code(messages):
             return self._chain_of_thought(question)
         slips = rng.random() < self.error_rate
-        return _Turn(messages, question, given, rng if slips else None).reply()
+        return _Turn(messages, question, prefill, rng if slips else None).reply()
 
     def _chain_of_thought(self, question: str) -> str:
         if problem := parse_problem(question):
@@ -98,8 +98,8 @@ class _Turn:
 
     messages: tuple[Message, ...]
     question: str
-    given: str
-    """The beginning of the reply that was put in its mouth."""
+    prefill: str
+    """The prefilled beginning of the reply."""
     slip: Random | None
     """Where this turn's slip is drawn from, None where it makes none."""
 
@@ -118,14 +118,14 @@ class _Turn:
             expression = f"({expression}"
         elif self.slip:
             expression = expression.replace("-", "+") if "-" in expression else f"({expression}"
-        return self._say(self._opening("I compute it.", plan(problem)), f"result = {expression}\nprint(result)")
+        return self._say(self._first_thought("I compute it.", plan(problem)), f"result = {expression}\nprint(result)")
 
     def _look_up(self, fact: FactQuestion) -> str:
-        subject, told = fact.entity, ""
+        subject, stated = fact.entity, ""
         for hop, relation in enumerate(fact.relations, 1):
             text = self._page_on(subject)
             if text is None:
-                return self._search(fact, subject, told)
+                return self._search(fact, subject, stated)
             wanted = relation
             if self.slip and hop == len(fact.relations):
                 wanted = self.slip.choice(relations_of(WORDS[relation].subject))
@@ -133,35 +133,37 @@ class _Turn:
             found = re.search(f"{predicate} {_OBJECT}", text)
             if found is None:
                 return self._say(f"The page says nothing of the {relation}.", 'final_answer("unknown")')
-            subject, told = found.group(1), f"The page says it {found.group()}."
+            subject, stated = found.group(1), f"The page says it {found.group()}."
             if self.slip and hop < len(fact.relations) and self._page_on(subject) is None:
-                return self._lose_thread(fact, subject, told)
-        return self._say(told, f'final_answer("{subject}")')
+                return self._lose_thread(fact, subject, stated)
+        return self._say(stated, f'final_answer("{subject}")')
 
-    def _lose_thread(self, fact: FactQuestion, subject: str, told: str) -> str:
+    def _lose_thread(self, fact: FactQuestion, subject: str, stated: str) -> str:
         if self._is_planned(plan(fact)):
-            return self._search(fact, subject, told)
-        return self._say(told, f'final_answer("{subject}")')
+            return self._search(fact, subject, stated)
+        return self._say(stated, f'final_answer("{subject}")')
 
-    def _search(self, fact: FactQuestion, subject: str, told: str) -> str:
+    def _search(self, fact: FactQuestion, subject: str, stated: str) -> str:
         quoted = subject if self.slip else f'"{subject}"'
-        thought = f"{told} I look it up." if told else self._opening("I look it up.", plan(fact))
+        thought = f"{stated} I look it up." if stated else self._first_thought("I look it up.", plan(fact))
         return self._say(thought, f"print(web_search({quoted}))")
 
-    def _opening(self, thought: str, planned: str) -> str:
+    def _first_thought(self, thought: str, planned: str) -> str:
         """The first thought: a begun one is completed with what is done now."""
-        return f"{planned} {thought}" if planned in self.given else thought
+        return f"{planned} {thought}" if planned in self.prefill else thought
 
     def _say(self, thought: str, code: str) -> str:
         text = f"Thought: {thought}\nCode:\n```py\n{code}\n```<end_code>"
-        if not self.given:
+        if not self.prefill:
             return text
         return (
-            text.removeprefix(self.given) if text.startswith(self.given) else f" {thought}{text.partition(thought)[2]}"
+            text.removeprefix(self.prefill)
+            if text.startswith(self.prefill)
+            else f" {thought}{text.partition(thought)[2]}"
         )
 
     def _is_planned(self, planned: str) -> bool:
-        return planned in self.given or any(planned in said for said in _contents(self.messages, Role.ASSISTANT))
+        return planned in self.prefill or any(planned in said for said in _contents(self.messages, Role.ASSISTANT))
 
     def _observations(self) -> list[str]:
         return _contents(self.messages, Role.USER)[1:]

@@ -43,12 +43,12 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RelationWords:
-    """How a relation is told and asked for. ``{}`` stands for the subject."""
+    """How a relation is stated and asked for. ``{}`` is the place of the subject."""
 
     subject: Kind
     object: Kind
     predicate: str
-    """As the encyclopedia tells it; the object follows."""
+    """As the encyclopedia states it; the object follows."""
     question: str
     noun: str
     """As a question names the object when it asks for something else about it."""
@@ -91,7 +91,7 @@ class Entity:
     name: str
     kind: Kind
     facts: tuple[tuple[Relation, str], ...]
-    """Each relation of its kind with its object, in the order in which the page tells them."""
+    """Each relation of its kind with its object, in the order in which the page states them."""
 
     def object_of(self, relation: Relation) -> str:
         return dict(self.facts)[relation]
