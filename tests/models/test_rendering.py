@@ -286,3 +286,51 @@ def test_a_template_without_special_tokens_ends_turns_with_the_end_of_text() -> 
     plain = "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\n' }}{% endfor %}{{ 'assistant: ' }}"
     chat = Renderer(tiny_tokenizer(chat_template=plain))
     assert chat.tokenizer.convert_ids_to_tokens(list(chat.end_of_turn_ids)) == ["<|im_end|>"]
+
+
+# --- templates that read content as a list of parts -----------------------------------------------------
+
+_PARTS = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{% for part in message['content'] %}{% if part['type'] == 'text' %}{{ part['text'] }}{% endif %}{% endfor %}"
+    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+_EITHER = _PARTS.replace(
+    "{% for part in message['content'] %}",
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}",
+).replace("{% endfor %}<|im_end|>", "{% endfor %}{% endif %}<|im_end|>")
+_ATTRIBUTES = _PARTS.replace("part['type']", "part.type").replace("part['text']", "part.text")
+_FIRST_PART = "{% for message in messages %}{{ message['content'][0]['text'] }}<|im_end|>{% endfor %}"
+_WORDLESS = "{% for message in messages %}<|im_start|>{{ message['role'] }}<|im_end|>\n{% endfor %}"
+_LAST_ONLY = _PARTS.replace("part['type'] == 'text'", "part['type'] == 'image'")
+
+
+@pytest.mark.parametrize("template_text", [_PARTS, _ATTRIBUTES, _FIRST_PART])
+def test_a_template_that_wants_parts_gets_parts(template_text: str) -> None:
+    renderer = Renderer(tiny_tokenizer(chat_template=template_text))
+    assert renderer.content_in_parts
+    one, two = (renderer.prompt_text([Message(role=Role.USER, content=text)]) for text in ("six", "seven"))
+    assert "six" in one
+    assert "seven" in two
+
+
+def test_a_template_that_takes_both_gets_plain_text() -> None:
+    renderer = Renderer(tiny_tokenizer(chat_template=_EITHER))
+    assert not renderer.content_in_parts
+    assert "six" in renderer.prompt_text([Message(role=Role.USER, content="six")])
+
+
+def test_a_parts_template_trains_what_acting_sends() -> None:
+    renderer = Renderer(tiny_tokenizer(chat_template=_PARTS))
+    messages = [Message(role=Role.SYSTEM, content="s"), Message(role=Role.USER, content="six")]
+    messages.append(Message(role=Role.ASSISTANT, content="seven"))
+    rendered = renderer.training_ids(messages, [TrainSpan(message_index=2, start=0, end=5)])
+    (turn,) = rendered.turns
+    assert list(rendered.ids[: turn.start]) == renderer.prompt_ids(messages[:2])
+    assert renderer.tokenizer.decode(rendered.ids[turn.start :]) == "seven<|im_end|>"
+
+
+@pytest.mark.parametrize("template_text", [_WORDLESS, _LAST_ONLY])
+def test_a_template_that_shows_no_words_is_refused(template_text: str) -> None:
+    with pytest.raises(RenderingError, match="does not show what a user says"):
+        Renderer(tiny_tokenizer(chat_template=template_text))

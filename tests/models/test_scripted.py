@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
-from understudy.models import LocalConfig, OpenAIChatConfig, Request, ScriptedConfig, ScriptedModel, open_model
+from understudy.models import (
+    ContextFullError,
+    LocalConfig,
+    OpenAIChatConfig,
+    ProgramError,
+    ProviderError,
+    Request,
+    ScriptedConfig,
+    ScriptedModel,
+    open_model,
+)
 from understudy.records import FinishReason, Message, Role
 
 
@@ -51,11 +61,61 @@ def test_a_program_is_opened_by_its_path_with_its_options() -> None:
 
 @pytest.mark.parametrize(
     ("program", "says"),
-    [("no.such.module:f", "no module 'no'"), ("tests.models.test_scripted:gone", "has no function 'gone'")],
+    [("no.such.module:f", "no module 'no'"), ("tests.models.test_scripted:gone", "has no 'gone'")],
 )
 def test_a_program_that_is_not_there_is_refused(program: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         open_model(ScriptedConfig(program=program))
+
+
+def raises(request: Request) -> str:
+    """Fails as a program with a mistake does."""
+    return request.messages[7].content
+
+
+def returns(request: Request, what: object = None) -> object:
+    """Returns no text."""
+    return what
+
+
+async def is_async(request: Request) -> str:
+    """Cannot be awaited here."""
+    return "hi"
+
+
+@pytest.mark.parametrize(
+    ("program", "options", "says"),
+    [
+        ("raises", {}, r"raised IndexError: tuple index out of range \(.*test_scripted.py, line \d+\)"),
+        ("returns", {}, "expected text, the reply; it returned NoneType: None"),
+        ("returns", {"what": 42}, "it returned int: 42"),
+        ("returns", {"what": ["a"]}, r"it returned list: \['a'\]"),
+        ("returns", {"what": {"content": "a"}}, "it returned dict"),
+        ("is_async", {}, "it returned coroutine"),
+        ("returns", {"other": 1}, "raised TypeError"),
+    ],
+)
+def test_a_programs_mistakes_are_errors_that_name_it(program: str, options: dict[str, JsonValue], says: str) -> None:
+    path = f"tests.models.test_scripted:{program}"
+    with (
+        open_model(ScriptedConfig(program=path, options=options)) as model,
+        pytest.raises(ProgramError, match=f"the program {path}.*{says}"),
+    ):
+        model.complete(ask())
+
+
+@pytest.mark.parametrize("error", [ProviderError("503"), ContextFullError("full")])
+def test_a_program_may_fail_as_a_server_does(error: Exception) -> None:
+    def program(request: Request) -> str:
+        raise error
+
+    with pytest.raises(type(error)):
+        ScriptedModel(program, "program").complete(ask())
+
+
+def test_a_target_that_is_no_function_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a function of a Request; it is str"):
+        open_model(ScriptedConfig(program="tests.models.test_scripted:__name__"))
 
 
 def test_unknown_settings_and_missing_tokenizers_are_refused() -> None:

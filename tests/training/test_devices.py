@@ -133,13 +133,13 @@ def test_no_sequence_of_a_row_sees_another(base: str) -> None:
 def test_rows_that_would_leak_and_flash_attention_in_float32_are_refused(base: str, tmp_path: Path) -> None:
     from transformers import Qwen3NextConfig
 
-    from understudy.training.loading import load_base
+    from understudy.training.loading import load_trainable
 
     Qwen3NextConfig(num_hidden_layers=4).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"linear_attention.* packing: false"):
-        load_base(str(tmp_path), CONFIG, packing=True)
+        load_trainable(str(tmp_path), CONFIG, packing=True)
     with pytest.raises(ValueError, match="computes in bfloat16"):
-        load_base(
+        load_trainable(
             base, TrainConfig.model_validate({"dtype": "float32", "attention": "flash_attention_2"}), packing=True
         )
 

@@ -7,19 +7,21 @@ program (``scripted``). ``understudy.models.rendering`` is the one way from mess
 Not promised: that two servers sample the same reply from the same seed; a local model does.
 """
 
-from understudy.models.config import (
-    Device,
-    DType,
-    LocalConfig,
+from understudy.models.config import Device, DType, LocalConfig, OpenAIChatConfig, ScriptedConfig
+from understudy.models.model import (
+    MODELS,
+    ContextFullError,
+    Model,
     ModelConfig,
-    OpenAIChatConfig,
-    ScriptedConfig,
+    ProgramError,
+    ProviderError,
+    Request,
     open_model,
 )
-from understudy.models.model import ContextFullError, Model, ProviderError, Request
 from understudy.models.scripted import Program, ScriptedModel
 
 __all__ = [
+    "MODELS",
     "ContextFullError",
     "DType",
     "Device",
@@ -28,6 +30,7 @@ __all__ = [
     "ModelConfig",
     "OpenAIChatConfig",
     "Program",
+    "ProgramError",
     "ProviderError",
     "Request",
     "ScriptedConfig",

@@ -1,23 +1,20 @@
 """Which model: a server by URL, a checkpoint in this process, or a program.
 
-In: a ``ModelConfig``, as a recipe holds it. Out: an opened ``Model``. Libraries are imported when a
-model of their kind is opened, never before. Not here: sampling, which each request brings.
+In: what a recipe says of a model. Out: the typed config of a built-in kind. Not here: sampling, which each request
+brings; the kinds as a group, and opening them (see ``model``).
 """
 
 from __future__ import annotations
 
-import functools
-import importlib
 import urllib.parse
 from enum import StrEnum
-from typing import Annotated, Literal, Self, assert_never
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from understudy.annotations import SpeedOnly
-from understudy.models.model import Model
-from understudy.models.scripted import Program, ScriptedModel
-from understudy.records import PrefixDelivery, Record
+from understudy.records import PrefixDelivery
+from understudy.registry import PartConfig
 
 
 class DType(StrEnum):
@@ -41,7 +38,7 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-class OpenAIChatConfig(Record):
+class OpenAIChatConfig(PartConfig):
     """A model behind one or more servers that speak OpenAI's chat protocol."""
 
     kind: Literal["openai_chat"] = "openai_chat"
@@ -95,7 +92,7 @@ class OpenAIChatConfig(Record):
         return self
 
 
-class LocalConfig(Record):
+class LocalConfig(PartConfig):
     """A transformers checkpoint in this process."""
 
     kind: Literal["local"] = "local"
@@ -113,49 +110,13 @@ class LocalConfig(Record):
     """Bound of completions times the longest of them, prompt and reply: it bounds the memory of the KV cache."""
 
 
-class ScriptedConfig(Record):
-    """A program that plays a model."""
+class ScriptedConfig(PartConfig):
+    """A program that stands in for a model."""
 
     kind: Literal["scripted"] = "scripted"
-    program: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
+    program: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
     """``module:function``. The function takes a ``Request`` and returns the text of one reply."""
     options: dict[str, JsonValue] = Field(default_factory=dict)
     """Keyword arguments for the function."""
     name: str | None = None
     """As records name the model; the program where None."""
-
-
-ModelConfig = Annotated[OpenAIChatConfig | LocalConfig | ScriptedConfig, Field(discriminator="kind")]
-
-
-def open_model(config: OpenAIChatConfig | LocalConfig | ScriptedConfig) -> Model:
-    """Open the model; it is a context manager that closes itself.
-
-    Raises ``ValueError`` for a program or a key that is not there, ``OSError`` for a checkpoint that is not.
-    """
-    if isinstance(config, OpenAIChatConfig):
-        from understudy.models.openai_chat import OpenAIChatModel
-
-        return OpenAIChatModel(config)
-    if isinstance(config, LocalConfig):
-        from understudy.models.local import LocalModel
-
-        return LocalModel(config)
-    if isinstance(config, ScriptedConfig):
-        program = load_program(config.program)
-        bound = functools.partial(program, **config.options) if config.options else program
-        return ScriptedModel(bound, config.name or config.program)
-    assert_never(config)
-
-
-def load_program(path: str) -> Program:
-    """Import ``module:function``. Raises ``ValueError`` that says which half is missing."""
-    module_name, _, function_name = path.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"program {path!r}: no module {error.name!r}") from error
-    function: Program | None = getattr(module, function_name, None)
-    if not callable(function):
-        raise ValueError(f"program {path!r}: {module_name} has no function {function_name!r}")
-    return function

@@ -1,9 +1,8 @@
 """A transformers checkpoint, and an adapter on top of it, from a folder or the Hub.
 
-In: a ``LocalConfig``. Out: weights in memory and the tokenizer. An adapter that changes nothing is
-refused: evaluating the base model as the student is the mistake that nobody notices.
-
-Not here: quantised weights, several GPUs.
+In: a ``LocalConfig``, or a path and number formats. Out: weights in memory and the tokenizer; this is the one place
+that loads either. An adapter that changes nothing is refused: evaluating the base model as the student is the mistake
+that nobody notices. Not here: where a checkpoint lies (see ``locating``), several GPUs.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy.models.config import Device, DType, LocalConfig
+from understudy.models.locating import base_and_adapter, locate, naming_what_is_missing
 
 if TYPE_CHECKING:
     import torch
@@ -40,36 +40,63 @@ class Checkpoint:
 def load_checkpoint(config: LocalConfig) -> Checkpoint:
     """Load base and adapter; the adapter is merged, which saves its share of each step.
 
-    Raises ``OSError`` where there is no checkpoint, ``AdapterWithoutEffectError``, and ``ValueError``
-    for a GPU that is not there.
+    A folder that holds an adapter alone stands for its base with the adapter. Raises ``OSError`` where there is no
+    checkpoint, ``AdapterWithoutEffectError``, and ``ValueError`` for a GPU that is not there.
     """
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(config.path)
-    model = load_base(config)
-    if config.adapter is not None:
-        model = load_adapter(model, config.adapter).merge_and_unload()
+    base, adapter = base_and_adapter(config.path, config.adapter)
+    own_tokenizer = adapter is None or (Path(config.path).expanduser() / "tokenizer_config.json").exists()
+    tokenizer = load_tokenizer(config.path if own_tokenizer else base)
+    model = load_for_reading(config.model_copy(update={"path": base}))
+    if adapter is not None:
+        model = load_adapter(model, adapter).merge_and_unload()
         model.requires_grad_(requires_grad=False)
     context_tokens = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2**31
     return Checkpoint(model, tokenizer, int(context_tokens))
 
 
-def load_base(config: LocalConfig) -> PreTrainedModel:
-    """The base weights alone, on their device, for reading only."""
+def load_for_reading(config: LocalConfig) -> PreTrainedModel:
+    """The weights of ``path`` alone, on their device, without gradients. Raises what ``load_base`` raises."""
     import torch
-    from transformers import AutoModelForCausalLM
 
     device = torch_device(config.device)
     dtype = getattr(torch, config.dtype.value) if config.dtype is not DType.AUTO else _saved_dtype(device)
-    with bars_of_downloads_only(config.path):
-        model = AutoModelForCausalLM.from_pretrained(config.path, dtype=dtype).to(device).eval()
+    model = load_base(config.path, dtype).to(device).eval()
     model.requires_grad_(requires_grad=False)
     return model
 
 
+def load_base(
+    path: str, dtype: torch.dtype | str, *, attention: str | None = None, quantization: object | None = None
+) -> PreTrainedModel:
+    """Weights of a folder or Hub id. Raises ``OSError``, which says where they were looked for.
+
+    Args:
+        path: Folder or Hub id.
+        dtype: Number format of the weights in memory.
+        attention: Name of the kernels, as transformers calls them; None leaves its choice.
+        quantization: transformers' own config of a quantised model.
+    """
+    from transformers import AutoModelForCausalLM
+
+    source = locate(path)
+    options = {"attn_implementation": attention, "quantization_config": quantization}
+    given = {name: value for name, value in options.items() if value is not None}
+    with bars_of_downloads_only(source), naming_what_is_missing(path):
+        return AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **given)
+
+
+def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of a folder or Hub id. Raises ``OSError``, which says where it was looked for."""
+    from transformers import AutoTokenizer
+
+    source = locate(path)
+    with naming_what_is_missing(path):
+        return AutoTokenizer.from_pretrained(source)
+
+
 @contextmanager
 def bars_of_downloads_only(path: str | Path) -> Iterator[None]:
-    """No progress bar for reading or writing a folder, which would break into the walk's own; a Hub id keeps its."""
+    """No progress bar for reading or writing a folder, which would break into the run's own; a Hub id keeps its."""
     from transformers.utils import logging
 
     is_silenced = Path(path).is_dir() and logging.is_progress_bar_enabled()
@@ -95,8 +122,8 @@ def load_adapter(model: PreTrainedModel, adapter: str) -> PeftModel:
     import torch
     from peft import PeftModel
 
-    with without_peft_warning():
-        adapted = PeftModel.from_pretrained(model, adapter).eval()
+    with naming_what_is_missing(adapter), without_peft_warning():
+        adapted = PeftModel.from_pretrained(model, locate(adapter)).eval()
     # Any few tokens will do: an adapter of zeros, or one whose names fit no layer, changes no logit at all.
     probe = torch.arange(min(16, model.config.get_text_config().vocab_size), device=model.device)[None]
     with torch.inference_mode():

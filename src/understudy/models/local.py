@@ -28,6 +28,7 @@ from understudy.models.loading import Checkpoint, load_checkpoint
 from understudy.models.model import ContextFullError, ProviderError, Request
 from understudy.models.rendering import Renderer
 from understudy.models.scoring import top_logprobs
+from understudy.models.token_ids import require_known_ids
 from understudy.progress import GENERATED_TOKENS
 from understudy.records import Completion, FinishReason, PrefixDelivery, Usage
 from understudy.runs import derive_seed
@@ -77,9 +78,13 @@ class LocalModel:
         return self.complete_ids(self.renderer.prompt_ids(request.messages, request.continue_final), request)
 
     def complete_ids(self, prompt_ids: Sequence[int], request: Request) -> tuple[Completion, ...]:
-        """The same after a prompt of token ids; the request's messages are not looked at."""
+        """The same after a prompt of token ids; the request's messages are not looked at.
+
+        Raises ``UnknownTokenError`` for ids that the model has no embedding for.
+        """
         if not prompt_ids:
             raise ValueError("expected a prompt of at least one token")
+        require_known_ids(self._model, prompt_ids)
         room = self.context_tokens - len(prompt_ids)
         if room < 1:
             raise ContextFullError(

@@ -1,15 +1,17 @@
-"""The one protocol of all models: messages in, n completions out.
+"""The one protocol of all models: messages in, n completions out; and the kinds of models.
 
-In: a ``Request``. Out: ``Completion`` records. Not here: prompts, parsing, retries of episodes.
+In: a ``ModelConfig``, then ``Request`` records. Out: ``Completion`` records. Libraries are imported when a model of
+their kind is opened, never before. Not here: prompts, parsing, retries of episodes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Annotated, Protocol, Self
 
 from understudy.records import Completion, Message, PrefixDelivery
+from understudy.registry import Builtin, Group, PartConfig, TargetError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +47,25 @@ class ContextFullError(Exception):
     """The conversation does not fit the model's context window. A fact about the attempt, not a failure."""
 
 
+class ProgramError(Exception):
+    """A program that stands in for a model raised an exception, or returned no text. A mistake in that program."""
+
+
 class Model(Protocol):
-    """What completes messages. Safe to call from many threads at once."""
+    """What completes messages. Safe to call from many threads at once.
+
+    A class of your own may inherit from this one: then ``complete`` is all that it must have.
+    """
 
     name: str
     """As records name it."""
-    is_program: bool
-    """A program that plays a model; said wherever its figures are shown."""
+    is_program: bool = False
+    """A program that stands in for a model; said wherever its figures are shown."""
 
     @property
     def prefix_delivery(self) -> PrefixDelivery:
-        """How this model can be made to begin a reply with given words."""
-        ...
+        """How this model can be made to begin a reply with a prefill."""
+        return PrefixDelivery.INSTRUCTED
 
     def complete(self, request: Request) -> tuple[Completion, ...]:
         """Return exactly ``request.n`` completions. Raises ``ProviderError`` or ``ContextFullError``."""
@@ -64,12 +73,49 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Give back what the model holds. Closing twice is fine."""
-        ...
+        return
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Closes the model."""
-        ...
+        self.close()
+
+
+MODELS: Group[Model] = Group(
+    "models",
+    "completes messages",
+    {
+        "openai_chat": Builtin(
+            config="understudy.models.config:OpenAIChatConfig", part="understudy.models.openai_chat:OpenAIChatModel"
+        ),
+        "local": Builtin(config="understudy.models.config:LocalConfig", part="understudy.models.local:LocalModel"),
+        "scripted": Builtin(
+            config="understudy.models.config:ScriptedConfig", part="understudy.models.scripted:open_scripted"
+        ),
+    },
+)
+ModelConfig = Annotated[PartConfig, MODELS]
+
+
+def open_model(config: PartConfig) -> Model:
+    """Open the model; it is a context manager that closes itself.
+
+    Raises ``ValueError`` for a class, a program or a key that is not there, ``OSError`` for a checkpoint that is not.
+    """
+    model = MODELS.open(config)
+    if not hasattr(model, "name"):
+        model.name = config.kind
+    missing = [name for name in _PARTS if not hasattr(model, name)]
+    if missing:
+        raise TargetError(
+            f"{config.kind}: expected a model; it has no {', '.join(missing)}. "
+            "Inherit from understudy.models.Model, which has all but complete"
+        )
+    return model
+
+
+_PARTS = ("complete", "is_program", "prefix_delivery", "close", "__enter__", "__exit__")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from understudy.models.config import LocalConfig, OpenAIChatConfig
 from understudy.models.finite import require_finite_weights
-from understudy.models.loading import load_adapter, load_base, load_checkpoint
+from understudy.models.loading import load_adapter, load_checkpoint, load_for_reading
 from understudy.models.model import Request
 from understudy.models.rendering import Renderer, open_renderer
 from understudy.models.scoring import Scored, score
@@ -87,7 +87,7 @@ def check_student(
     prompt_ids = [renderer.prompt_ids(prompt) for prompt in prompts]
     systems: list[SystemParity] = []
 
-    reference = load_base(base)
+    reference = load_for_reading(base)
     adapted = None if adapter is None else load_adapter(reference, adapter)  # puts the adapter into the reference
     require_finite_weights(reference, name)
     replies = [_greedy_reply(reference, ids, max_tokens, renderer) for ids in prompt_ids]
@@ -105,11 +105,11 @@ def check_student(
         systems.append(_compare(system, replies, _score_all(model, prompt_ids, replies)))
 
     if untrained is not None:
-        compare("base", lambda: load_base(base.model_copy(update={"path": untrained})))
+        compare("base", lambda: load_for_reading(base.model_copy(update={"path": untrained})))
     if acting:
         compare("acting", lambda: load_checkpoint(base.model_copy(update={"adapter": adapter})).model)
     if merged is not None:
-        compare("merged", lambda: load_base(base.model_copy(update={"path": merged})))
+        compare("merged", lambda: load_for_reading(base.model_copy(update={"path": merged})))
 
     report = ParityReport(reference=name, n_prompts=len(prompts), systems=tuple(systems))
     tolerances = {"acting": merged_tolerance_nat, "merged": merged_tolerance_nat, "server": server_tolerance_nat}

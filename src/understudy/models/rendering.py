@@ -88,12 +88,14 @@ class Renderer:
     """Renders conversations for one tokenizer and its chat template. Safe to use from many threads."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Raises ``RenderingError`` where there is no chat template, or no offsets (slow tokenizer)."""
+        """Raises ``RenderingError`` where there is no chat template, one that shows no words, or no offsets."""
         if not getattr(tokenizer, "chat_template", None):
             raise RenderingError(f"{tokenizer.name_or_path or 'the tokenizer'} has no chat template")
         if not tokenizer.is_fast:
             raise RenderingError(f"{tokenizer.name_or_path}: expected a fast tokenizer, which knows character offsets")
         self.tokenizer = tokenizer
+        self.content_in_parts = self._wants_parts()
+        """The template reads content as a list of parts and shows no word of a plain text."""
         self.folds_system = not self._takes_system()
         """The template has no system role: its text goes before the first user message."""
         self.end_of_turn_ids: tuple[int, ...] = self._find_end_of_turn()
@@ -175,7 +177,7 @@ class Renderer:
         return self._apply_template(messages, add_generation_prompt)
 
     def _apply_template(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
-        plain = [{"role": message.role.value, "content": message.content} for message in messages]
+        plain = [{"role": message.role.value, "content": self._content(message)} for message in messages]
         try:
             text = self.tokenizer.apply_chat_template(
                 plain, tokenize=False, add_generation_prompt=add_generation_prompt
@@ -187,6 +189,27 @@ class Renderer:
                 f"messages with the roles {roles}: {error}"
             ) from error
         return str(text)
+
+    def _content(self, message: Message) -> object:
+        return [{"type": "text", "text": message.content}] if self.content_in_parts else message.content
+
+    def _wants_parts(self) -> bool:
+        """Raises ``RenderingError`` where two different user texts render alike, whichever form they have."""
+        for in_parts in (False, True):
+            self.content_in_parts = in_parts
+            if self._shows_words():
+                return in_parts
+        raise RenderingError(
+            f"the chat template of {self.tokenizer.name_or_path or 'the tokenizer'} does not show what a user says: "
+            "two different texts render alike, as plain text and as a list of parts"
+        )
+
+    def _shows_words(self) -> bool:
+        try:
+            texts = {self._apply_template([Message(role=Role.USER, content=text)], True) for text in ("a", "b")}
+        except (RenderingError, TypeError):  # a template that joins a list to a text
+            return False
+        return len(texts) == 2
 
     def _takes_system(self) -> bool:
         """Whether a system message shows: two different ones must render differently."""
@@ -222,9 +245,9 @@ class Renderer:
 
 def open_renderer(path: str) -> Renderer:
     """The renderer of a checkpoint's folder or Hub id. Only its tokenizer is loaded."""
-    from transformers import AutoTokenizer
+    from understudy.models.loading import load_tokenizer
 
-    return Renderer(AutoTokenizer.from_pretrained(path))
+    return Renderer(load_tokenizer(path))
 
 
 def _extended(sequence: Rendered, turn: _Turn) -> Rendered:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 from understudy.models.config import LocalConfig
 from understudy.models.finite import require_finite
 from understudy.models.rendering import Renderer
+from understudy.models.token_ids import require_known_ids
 from understudy.records import Example, Message, Role
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def score(model: PreTrainedModel, ids: Sequence[int], start: int) -> Scored:
 
     if not 0 < start < len(ids):
         raise ValueError(f"expected 0 < start < {len(ids)}, came {start}")
+    require_known_ids(model, ids)
     logprobs: list[float] = []
     greedy: list[int] = []
     with torch.inference_mode():
@@ -66,6 +68,7 @@ def top_logprobs(model: PreTrainedModel, ids: Sequence[int], top_k: int) -> list
     """At each place but the first, the ``top_k`` likeliest tokens and the given one: token id → log-probability."""
     import torch
 
+    require_known_ids(model, ids)
     places: list[dict[int, float]] = []
     with torch.inference_mode():
         tokens = torch.tensor(list(ids), device=model.device)

@@ -14,15 +14,15 @@ from contextlib import contextmanager
 
 from pydantic import TypeAdapter
 
-from understudy.models.config import LocalConfig, ModelConfig, OpenAIChatConfig, ScriptedConfig, open_model
+from understudy.models.model import ModelConfig, open_model
 from understudy.models.process import ServerProcess
+from understudy.registry import PartConfig
 
-AnyConfig = OpenAIChatConfig | LocalConfig | ScriptedConfig
-_CONFIG: TypeAdapter[AnyConfig] = TypeAdapter(ModelConfig)
+_CONFIG: TypeAdapter[PartConfig] = TypeAdapter(ModelConfig)
 
 
 @contextmanager
-def served(config: AnyConfig, *, host: str = "127.0.0.1", deadline_s: float = 300.0) -> Iterator[str]:
+def served(config: PartConfig, *, host: str = "127.0.0.1", deadline_s: float = 300.0) -> Iterator[str]:
     """Serve the model in a process of its own; yields the base URL. Raises ``ServerStartError``."""
     # We listen, the server accepts: the port is known, and nobody can take it in between.
     with socket.create_server((host, 0), backlog=1024) as listening:
@@ -39,13 +39,13 @@ def served(config: AnyConfig, *, host: str = "127.0.0.1", deadline_s: float = 30
             yield f"http://{host}:{port}/v1"
 
 
-def serve_model(config: AnyConfig, *, host: str = "127.0.0.1", port: int = 8000) -> None:
+def serve_model(config: PartConfig, *, host: str = "127.0.0.1", port: int = 8000) -> None:
     """Serve the model until the process is told to stop (Ctrl-C, SIGTERM). ``port`` 0 takes a free one."""
     with socket.create_server((host, port), backlog=1024) as listening:
         _serve(config, listening)
 
 
-def _serve(config: AnyConfig, listening: socket.socket) -> None:
+def _serve(config: PartConfig, listening: socket.socket) -> None:
     import uvicorn
 
     from understudy.models.server import model_app

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.models.finite import require_finite_weights
-from understudy.models.loading import bars_of_downloads_only, without_peft_warning
+from understudy.models.loading import bars_of_downloads_only, load_base, load_tokenizer, without_peft_warning
 from understudy.runs import write_atomic
 from understudy.training.summary import StudentCard
 
@@ -59,20 +59,18 @@ def merge(checkpoint: Path, folder: Path) -> StudentCard:
     """
     import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     card = read_card(checkpoint)
     if not card.is_adapter:
         raise ValueError(f"{checkpoint}: expected an adapter, found full weights, which need no merge")
     # Added up in float32 and stored in the base's numbers, so that rounding happens once.
-    with bars_of_downloads_only(card.base):
-        base = AutoModelForCausalLM.from_pretrained(card.base, dtype="auto")
+    base: Any = load_base(card.base, "auto")
     stored = base.dtype
     with without_peft_warning():
         model = PeftModel.from_pretrained(base.to(torch.float32), checkpoint).merge_and_unload().to(stored)
     require_finite_weights(model, f"{checkpoint} merged into {card.base}")
     merged = card.model_copy(update={"is_adapter": False})
-    save_weights(model, AutoTokenizer.from_pretrained(checkpoint), merged, folder)
+    save_weights(model, load_tokenizer(str(checkpoint)), merged, folder)
     return merged
 
 

@@ -21,7 +21,7 @@ from understudy.training.arguments import trl_arguments
 from understudy.training.checkpoint import save_student
 from understudy.training.config import Method, TrainerConfig
 from understudy.training.encoding import TokenCounts
-from understudy.training.loading import adapter_settings, load_base
+from understudy.training.loading import adapter_settings, load_trainable
 from understudy.training.progress import ProgressFile
 from understudy.training.summary import LogLine, StudentCard, TrainSummary
 
@@ -77,7 +77,7 @@ def open_trainer(fitting: Fitting, tokenizer: Any, n_steps: int) -> StudentTrain
     arguments = trl_arguments(fitting.config, fitting.out_dir / RESUME, n_steps)  # before the model: see there
     with without_peft_warning():
         trainer = StudentTrainer(
-            model=load_base(fitting.base, fitting.config, packing=fitting.packing),
+            model=load_trainable(fitting.base, fitting.config, packing=fitting.packing),
             args=arguments,
             train_dataset=Dataset.from_dict({"input_ids": [[0]], "labels": [[0]]}),  # never read: see Batches
             data_collator=list,

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from understudy.models.finite import require_finite_weights
-from understudy.models.loading import bars_of_downloads_only
+from understudy.models.loading import load_base
+from understudy.models.locating import locate
 from understudy.training.config import Attention, Dtype, LoraSettings, Method, TrainerConfig
 from understudy.training.encoding import ModelLimits
 
@@ -51,18 +52,18 @@ def limits_of(base: str) -> ModelLimits:
     """What the model can read, from its config alone. Raises ``OSError`` where there is no model."""
     from transformers import AutoConfig
 
-    settings = AutoConfig.from_pretrained(base).get_text_config()
+    settings = AutoConfig.from_pretrained(locate(base)).get_text_config()
     return ModelLimits(getattr(settings, "max_position_embeddings", None), getattr(settings, "vocab_size", None))
 
 
-def load_base(base: str, config: TrainerConfig, *, packing: bool) -> Any:
-    """The model.
+def load_trainable(base: str, config: TrainerConfig, *, packing: bool) -> Any:
+    """The base as it is trained.
 
     Raises ``ValueError`` where QLoRA is asked for without bitsandbytes, flash attention outside bfloat16, or packing of
     a model in which neighbours in a row would reach each other, ``NotFiniteError`` for NaN or infinite weights.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
 
     in_four_bits = config.method is Method.QLORA
     for missing in missing_requirements(config.method):
@@ -72,29 +73,18 @@ def load_base(base: str, config: TrainerConfig, *, packing: bool) -> Any:
             "attention 'flash_attention_2' computes in bfloat16 on a GPU; here it would be float32: use 'sdpa'"
         )
     if packing:
-        _refuse_rows_that_leak(AutoConfig.from_pretrained(base).get_text_config(), base)
+        _refuse_rows_that_leak(AutoConfig.from_pretrained(locate(base)).get_text_config(), base)
     # A fully trained model keeps its master weights in float32: bfloat16 would round small updates away.
     in_bfloat16 = computes_in_bfloat16(config) and config.method is not Method.FULL
     dtype = torch.bfloat16 if in_bfloat16 else torch.float32
-    with bars_of_downloads_only(base):
-        model = AutoModelForCausalLM.from_pretrained(
-            base,
-            dtype=dtype,
-            attn_implementation=config.attention.value,
-            quantization_config=_four_bits(dtype) if in_four_bits else None,
-        )
+    model: Any = load_base(
+        base, dtype, attention=config.attention.value, quantization=_four_bits(dtype) if in_four_bits else None
+    )
     require_finite_weights(model, base)
     model.config.use_cache = False  # with the cache, packed sequences would see one another
     if in_four_bits:
         _keep_weights_trainable_through(model)
     return model
-
-
-def load_tokenizer(base: str) -> Any:
-    """The base's tokenizer."""
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(base)
 
 
 def padding_id(tokenizer: Any) -> int:

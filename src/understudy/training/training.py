@@ -12,6 +12,7 @@ from pathlib import Path
 
 from understudy.agents import RuntimeConfig
 from understudy.annotations import result_settings
+from understudy.models.loading import load_tokenizer
 from understudy.records import Example
 from understudy.runs import file_digest, read_user_jsonl
 from understudy.training.batches import batch_indices
@@ -21,7 +22,7 @@ from understudy.training.encoding import TokenCounts, TrainSequence, encode
 from understudy.training.fitting import Batches, Fitting, finished_summary, fit, open_trainer
 from understudy.training.jobs import TrainingJob
 from understudy.training.layout import RowPass, passes_of
-from understudy.training.loading import limits_of, load_tokenizer, padding_id, torch_threads
+from understudy.training.loading import limits_of, padding_id, torch_threads
 from understudy.training.resume import start_or_resume, weights_digest
 from understudy.training.summary import TrainSummary
 

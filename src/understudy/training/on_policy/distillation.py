@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.annotations import result_settings
 from understudy.models import OpenAIChatConfig
 from understudy.models.finite import NotFiniteError, require_finite_weights
-from understudy.models.loading import bars_of_downloads_only, without_peft_warning
+from understudy.models.loading import load_base, load_tokenizer, without_peft_warning
 from understudy.progress import Progress
 from understudy.records import Example
 from understudy.runs import append_jsonl, derive_seed, file_digest, read_jsonl, read_user_jsonl, write_jsonl
@@ -121,18 +121,16 @@ def _distil(
 ) -> tuple[Any, Any]:
     """Return the student, distilled, and its tokenizer."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from understudy.models.rendering import Renderer, open_renderer
 
-    tokenizer = AutoTokenizer.from_pretrained(student)
+    tokenizer = load_tokenizer(student)
     renderer = Renderer(tokenizer)
     reader = open_renderer(teacher if isinstance(teacher, str) else teacher.tokenizer or "")
     prefixes = stored_prefixes(read_user_jsonl(examples_path, Example), renderer, reader, config, limits_of(student))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with _opened(teacher, config, prefixes, device) as opened:
-        with bars_of_downloads_only(student):
-            model = AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32)
+        model: Any = load_base(student, torch.float32)
         require_finite_weights(model, student)
         torch.manual_seed(config.seed)  # of a new adapter's weights
         model = _trainable(model, config).to(device)
@@ -145,8 +143,6 @@ def _distil(
 def _opened(
     teacher: str | OpenAIChatConfig, config: OnPolicyConfig, prefixes: Sequence[Prefix], device: torch.device
 ) -> Iterator[Teacher]:
-    from transformers import AutoModelForCausalLM
-
     from understudy.training.on_policy.teachers import LocalTeacher, server_teacher
 
     if isinstance(teacher, OpenAIChatConfig):
@@ -154,8 +150,7 @@ def _opened(
             served.prove_rendering(prefixes)
             yield served
         return
-    with bars_of_downloads_only(teacher):
-        reference = AutoModelForCausalLM.from_pretrained(teacher, dtype="auto").to(device).eval().requires_grad_(False)
+    reference: Any = load_base(teacher, "auto").to(device).eval().requires_grad_(False)
     require_finite_weights(reference, teacher)
     yield LocalTeacher(reference, _autocast(device))
 

@@ -1,0 +1,83 @@
+"""Where a checkpoint lies: a folder of this machine, or a repository of the Hub.
+
+In: what a recipe or a command names. Out: the absolute path of a folder that exists, or a Hub id. A name such as
+``demo/base`` can be either; a folder comes first, and every error says which folder was looked at, so that nobody
+gets another's weights because a command was run from elsewhere. Not here: loading.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_ADAPTER = "adapter_config.json"
+_MARKS = ("config.json", _ADAPTER, "tokenizer.json", "tokenizer_config.json")
+"""A folder of a checkpoint, an adapter or a tokenizer holds one of them."""
+
+
+def locate(path: str) -> str:
+    """An existing folder as an absolute path; else a Hub id as it is.
+
+    Raises ``FileNotFoundError`` for a path that cannot be a Hub id and is no folder, or is one without a checkpoint.
+    """
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        _require_checkpoint(folder.absolute())
+        return str(folder.absolute())
+    if path.startswith((".", "~", "/")) or not _HUB_ID.fullmatch(path):
+        raise FileNotFoundError(f"{path}: there is no folder {folder.absolute()}, and this cannot be a Hub id")
+    return path
+
+
+def base_and_adapter(path: str, adapter: str | None) -> tuple[str, str | None]:
+    """The base, and the adapter on it. A folder that holds an adapter alone names its base itself.
+
+    Raises ``ValueError`` for an adapter on an adapter, ``FileNotFoundError`` for a base that is not there.
+    """
+    folder = Path(path).expanduser()
+    if not (folder / _ADAPTER).is_file() or (folder / "config.json").exists():
+        return path, adapter
+    if adapter is not None:
+        raise ValueError(f"{path} is an adapter itself: expected the base of {adapter}")
+    return _base_of(folder.absolute()), str(folder.absolute())
+
+
+@contextmanager
+def naming_what_is_missing(path: str) -> Iterator[None]:
+    """Say beside the Hub's own words that no folder was found, and where it was looked for."""
+    try:
+        yield
+    except OSError as error:
+        folder = Path(path).expanduser()
+        if folder.is_dir():
+            raise
+        reason = str(error).partition("\n")[0]
+        looked_at = f"{path}: there is no folder {folder.absolute()}"
+        raise OSError(f"{looked_at}, and as a Hub id it cannot be loaded: {reason}") from error
+
+
+def _require_checkpoint(folder: Path) -> None:
+    if any((folder / name).exists() for name in _MARKS):
+        return
+    inside = folder / "checkpoint"
+    hint = f"; did you mean {inside}?" if inside.is_dir() else ""
+    raise FileNotFoundError(f"{folder} holds no checkpoint: expected one of {', '.join(_MARKS)}{hint}")
+
+
+def _base_of(adapter: Path) -> str:
+    """A relative base belongs to the working directory, or to a folder above the adapter."""
+    settings = json.loads((adapter / _ADAPTER).read_text())
+    base = str(settings.get("base_model_name_or_path") or "")
+    if not base:
+        raise FileNotFoundError(f"{adapter / _ADAPTER} names no base: expected base_model_name_or_path")
+    places = [Path.cwd(), *adapter.parents]
+    found = next((place / base for place in places if (place / base).is_dir()), None)
+    if found is not None:
+        return str(found)
+    if Path(base).is_absolute() or base.startswith((".", "~")):
+        raise FileNotFoundError(f"the base of the adapter {adapter} is not there: {base}")
+    return base

@@ -1,0 +1,28 @@
+"""Token ids that a model has no embedding for.
+
+In: ids, a model. Out: nothing, or ``UnknownTokenError``. A tokenizer that belongs to another checkpoint gives such ids;
+on a GPU they would end the whole process, elsewhere they are an ``IndexError`` without a word. Not here: rendering.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class UnknownTokenError(ValueError):
+    """A token id lies outside the model's embedding."""
+
+
+def require_known_ids(model: PreTrainedModel, ids: Iterable[int]) -> None:
+    """Raise ``UnknownTokenError`` where the model cannot read one of the ids."""
+    n_rows = len(model.get_input_embeddings().weight)
+    wrong = next((number for number in ids if not 0 <= number < n_rows), None)
+    if wrong is not None:
+        raise UnknownTokenError(
+            f"{model.config.name_or_path}: expected token ids from 0 to {n_rows - 1}, which its embedding has rows for; "
+            f"came {wrong}. Does the tokenizer belong to this checkpoint?"
+        )
