@@ -14,7 +14,7 @@ import pytest
 
 from tests.rollouts.walks import PROGRAMS, make_tasks, records, spec
 from understudy.agents import ChainOfThoughtConfig, CodeAgentConfig, open_agent
-from understudy.models import ProviderError, Request, ScriptedConfig, ScriptedModel
+from understudy.models import ProgramError, ProviderError, Request, ScriptedConfig, ScriptedModel
 from understudy.records import FirstThought, PrefixMode, Role, StopReason
 from understudy.rollouts import (
     AgentSpec,
@@ -170,7 +170,7 @@ def test_a_bug_is_raised_and_what_was_done_stays(tmp_path: Path) -> None:
 
     path = tmp_path / "trajectories.jsonl"
     agent = open_agent(spec().agent, ScriptedModel(breaks, "program"))
-    with pytest.raises(RuntimeError, match="a bug"):
+    with pytest.raises(ProgramError, match="the program program raised RuntimeError: a bug"):
         rollout(make_tasks(6), agent, path, RolloutConfig(in_flight=1), progress=None)
     assert [each.task.id for each in read_trajectories(path)] == ["t0", "t1", "t2"]
 

@@ -23,6 +23,6 @@ def require_known_ids(model: PreTrainedModel, ids: Iterable[int]) -> None:
     wrong = next((number for number in ids if not 0 <= number < n_rows), None)
     if wrong is not None:
         raise UnknownTokenError(
-            f"{model.config.name_or_path}: expected token ids from 0 to {n_rows - 1}, which its embedding has rows for; "
+            f"{model.config.name_or_path}: expected token ids from 0 to {n_rows - 1}, the rows of its embedding; "
             f"came {wrong}. Does the tokenizer belong to this checkpoint?"
         )
