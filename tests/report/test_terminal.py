@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from rich.console import Console, RenderableType
 
 from tests.report.hostile import ANSI, BIDI, MARKUP, hostile_trajectory
 from understudy.records import Example
-from understudy.report import show_mask, show_run, show_trajectory, terminal_table
+from understudy.report import NotInRunError, show_mask, show_run, show_trajectory, terminal_table
 from understudy.report.masks import character_mask
 from understudy.report.visible import visible
 from understudy.runs import read_jsonl
@@ -79,6 +83,69 @@ def test_what_is_not_there_is_said_with_what_is(made_run: Path) -> None:
         show_run(made_run, "rollout/teacher-agent", "none")
     with pytest.raises(LookupError, match="no example 'none'"):
         show_run(made_run, "curate/teacher-agent", "none")
+
+
+def test_a_training_shows_its_steps_its_loss_and_its_checkpoint(made_run: Path, tmp_path: Path) -> None:
+    run_dir = shutil.copytree(made_run, tmp_path / "run")
+    folder = next((run_dir / "train").iterdir())
+    (folder / "checkpoint").mkdir(exist_ok=True)
+    (folder / "checkpoint" / "model.safetensors").write_bytes(b"x" * 4321)
+    (folder / "summary.json").write_text('{"n_steps": 77, "last_loss": 0.125, "student": {"base": "small"}}')
+    text = printed(show_run(run_dir, f"train/{folder.name}"))
+    for said in ("loss", "learning rate", "lines of the log", "last_loss", "0.125", "checkpoint/", "4,321 bytes"):
+        assert said in text
+
+
+def test_a_failed_curation_says_what_it_dropped(made_run: Path, tmp_path: Path) -> None:
+    run_dir = shutil.copytree(made_run, tmp_path / "run")
+    folder = run_dir / "curate" / "teacher-agent"
+    (folder / "examples.jsonl").unlink()
+    dropped = {"trajectory_id": "t#0", "stage": "rollout/teacher-agent", "reason": "incorrect"}
+    (folder / "dropped.jsonl").write_text(f"{json.dumps(dropped)}\n" * 20)
+    (folder / "stage.json").write_text('{"state": "failed", "error": "nothing is left to train on"}')
+    text = printed(show_run(run_dir, "curate/teacher-agent/"))
+    assert "nothing is left to train on" in text
+    assert "20 incorrect" in text
+
+
+def test_a_stage_without_attempts_yet_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "rollout" / "begun").mkdir(parents=True)
+    (tmp_path / "prefixes" / "p").mkdir(parents=True)
+    (tmp_path / "prefixes" / "p" / "prefixes.jsonl").write_text("{}\n{}\n")
+    assert "running, 0 records" in printed(show_run(tmp_path, "rollout/begun"))
+    assert "2 records" in printed(show_run(tmp_path, "prefixes/p"))
+
+
+@pytest.mark.parametrize(
+    ("what", "which", "complaint"),
+    [
+        ("nosuch", "", "expected one of .*evaluate/agent"),
+        ("evaluate", "", "expected one of"),
+        ("evaluate/nosuch", "", "expected one of"),
+        ("../run", "", "expected one of"),
+        (".", "", "expected one of"),
+        ("evaluate/agent", "noid", r"no trajectory 'noid'; the first ones are .*#0"),
+        ("curate/teacher-agent", "noid", "no example 'noid'; the first ones are"),
+        ("train/agent", "noid", "no trajectory 'noid'"),
+    ],
+)
+def test_slips_are_answered_in_one_line(made_run: Path, what: str, which: str, complaint: str) -> None:
+    with pytest.raises(NotInRunError, match=complaint) as raised:
+        show_run(made_run, what, which)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_mask_needs_an_example(made_run: Path) -> None:
+    with pytest.raises(ValueError, match="--mask"):
+        show_run(made_run, "evaluate/agent", mask=True)
+
+
+def test_the_command_line_says_it_without_a_traceback(made_run: Path) -> None:
+    command = [sys.executable, "-m", "understudy", "show", str(made_run), "nosuch"]
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert "expected one of" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_mask_prints_the_whole_example(made_run: Path) -> None:

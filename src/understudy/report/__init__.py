@@ -10,10 +10,11 @@ from understudy.report.config import PaperCell, ReportConfig
 from understudy.report.page import write_report
 from understudy.report.paper import PaperMethod
 from understudy.report.side_by_side import write_comparison
-from understudy.report.terminal import show_mask, show_run, show_trajectory, terminal_table
+from understudy.report.terminal import NotInRunError, show_mask, show_run, show_trajectory, terminal_table
 from understudy.report.view import serve_view
 
 __all__ = [
+    "NotInRunError",
     "PaperCell",
     "PaperMethod",
     "ReportConfig",

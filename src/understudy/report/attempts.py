@@ -80,7 +80,7 @@ def read_attempts(run_dir: Path, stage: Stage, label: str, programs: AbstractCol
         tally.add(trajectory)
     collection = Collection(
         key=stage.key,
-        kind=CollectionKind(stage.kind.value),
+        kind=stage.collection or CollectionKind.ROLLOUT,
         label=label,
         is_program=is_program,
         rows=tuple(rows.values()),

@@ -15,6 +15,7 @@ from understudy.report.as_json import as_json
 from understudy.report.data import CHUNK_ROWS, Body, CollectionKind
 from understudy.report.masks import character_mask, open_mask_maker
 from understudy.report.rows import read_if_there, read_scores
+from understudy.report.stage_files import EXAMPLES, TRAJECTORIES
 
 MAX_TOKEN_MASKS = 500
 """Examples of a curation that are cut into tokens; later ones into characters. Keeps a report's size and time small."""
@@ -23,14 +24,14 @@ MAX_TOKEN_MASKS = 500
 def bodies(run_dir: Path, key: str) -> Iterator[Body]:
     """Yield the body of every record of a collection. Raises ``BadRecordError`` like ``read_jsonl``."""
     folder = run_dir / key
-    if key.startswith(f"{CollectionKind.CURATE}/"):
-        maker = open_mask_maker(run_dir, folder.name)
-        for number, example in enumerate(read_if_there(folder / "examples.jsonl", Example)):
+    if key.startswith(f"{CollectionKind.CURATE}/") or not (folder / TRAJECTORIES).is_file():
+        maker = open_mask_maker(run_dir, key)
+        for number, example in enumerate(read_if_there(folder / EXAMPLES, Example)):
             masks = maker.masks(example) if number < MAX_TOKEN_MASKS else (character_mask(example),)
             yield Body(example=example, masks=masks)
         return
     scores = read_scores(folder / "scores.jsonl")
-    for trajectory in read_if_there(folder / "trajectories.jsonl", Trajectory):
+    for trajectory in read_if_there(folder / TRAJECTORIES, Trajectory):
         yield Body(trajectory=trajectory, scores=scores.get(trajectory.id, ()))
 
 

@@ -6,25 +6,41 @@ nothing. Not here: the texts of trajectories (``bodies``), the drawing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
-from understudy.records import Comparison, Metrics, StageKind, StageState, Task
+from understudy.records import Comparison, Metrics, Task
 from understudy.report.attempts import Attempts, read_attempts
 from understudy.report.config import ReportConfig
 from understudy.report.curations import Fates, read_curation, read_examples
-from understudy.report.data import Collection, Document, Stage
+from understudy.report.data import Collection, CollectionKind, Document, Stage
+from understudy.report.run_state import with_true_states
 from understudy.report.sentence import sentence_of
 from understudy.report.stage_files import read_curves, read_facts, read_stages
 from understudy.report.systems import systems_of
+from understudy.report.visible import readable
 from understudy.runs import BadRecordError, digest, read_record
 
 _COMPARISONS = TypeAdapter(tuple[Comparison, ...])
+
+
+class _Evaluation(BaseModel):
+    label: str = ""
+
+
+class _Recipe(BaseModel):
+    evaluate: dict[str, _Evaluation] = {}
+    report: ReportConfig = ReportConfig()
+
+
+class _ManifestFile(BaseModel):
+    """What the report reads of a manifest."""
+
+    recipe: _Recipe = _Recipe()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +63,23 @@ def collect(run_dir: Path, config: ReportConfig | None = None) -> Document:
         raise FileNotFoundError(f"{run_dir}: expected a run directory, there is none")
     recipe = read_recipe(run_dir)
     recipe = recipe if config is None else replace(recipe, config=config)
-    stages = read_stages(run_dir)
+    stages, state = with_true_states(run_dir, read_stages(run_dir))
     metrics = read_metrics(run_dir, stages, recipe)
     attempts = {stage.key: one for stage, one in _read_attempts(run_dir, stages, metrics, recipe)}
     comparisons = read_comparisons(run_dir)
     candidates = {key: one.candidates for key, one in attempts.items()}
     systems = systems_of(metrics, comparisons, candidates, recipe.config)
-    is_running = any(stage.state is StageState.RUNNING for stage in stages)
     return Document(
-        title=recipe.config.title or run_dir.resolve().name,
-        run=run_dir.resolve().name,
-        state=StageState.RUNNING if is_running else StageState.DONE,
+        title=recipe.config.title or name_of(run_dir),
+        run=name_of(run_dir),
+        state=state,
         sentence=sentence_of(systems, comparisons),
         in_domain=recipe.config.in_domain,
         systems=systems,
         comparisons=comparisons,
         collections=_collections(run_dir, stages, attempts),
         curves=read_curves(run_dir),
-        curations=tuple(read_curation(run_dir, stage.name) for stage in stages if stage.kind is StageKind.CURATE),
+        curations=tuple(read_curation(run_dir, stage) for stage in stages if stage.collection is CollectionKind.CURATE),
         stages=stages,
         manifest=(*read_facts(run_dir / "manifest.json"), ("report.understudy", installed_version("understudy"))),
         version=run_version(run_dir),
@@ -85,18 +100,33 @@ def run_version(run_dir: Path) -> str:
 
 def files_version(run_dir: Path, found: Iterable[Path]) -> str:
     """A text that changes when one of the files does, by size and time."""
-    return digest([[str(path.relative_to(run_dir)), path.stat().st_size, path.stat().st_mtime_ns] for path in found])
+    return digest([_stamp(path, run_dir) for path in found])
+
+
+def name_of(run_dir: Path) -> str:
+    """What a run is called: the name of its directory."""
+    return readable(run_dir.resolve().name)
+
+
+def _stamp(path: Path, run_dir: Path) -> list[str | int]:
+    name = readable(str(path.relative_to(run_dir)))
+    try:
+        found = path.stat()
+    except OSError:  # a broken link, or a file that has gone meanwhile
+        return [name]
+    return [name, found.st_size, found.st_mtime_ns]
 
 
 def read_recipe(run_dir: Path) -> RecipeFacts:
     """Of the manifest; nothing where the run has none yet. Raises ``BadRecordError`` where it is damaged."""
     path = run_dir / "manifest.json"
+    if not path.is_file():
+        return RecipeFacts(ReportConfig(), {})
     try:
-        recipe = json.loads(path.read_text(encoding="utf-8")).get("recipe", {}) if path.is_file() else {}
-    except ValueError as error:
+        recipe = read_record(path, _ManifestFile).recipe
+    except BadRecordError as error:
         raise BadRecordError(f"{path}: expected the manifest of a run as JSON; {error}") from error
-    labels = {name: stage["label"] for name, stage in recipe.get("evaluate", {}).items()}
-    return RecipeFacts(ReportConfig.model_validate(recipe.get("report", {})), labels)
+    return RecipeFacts(recipe.report, {name: one.label for name, one in recipe.evaluate.items() if one.label})
 
 
 def read_metrics(run_dir: Path, stages: Sequence[Stage], recipe: RecipeFacts) -> dict[str, Metrics]:
@@ -104,7 +134,7 @@ def read_metrics(run_dir: Path, stages: Sequence[Stage], recipe: RecipeFacts) ->
     found: dict[str, Metrics] = {}
     for stage in stages:
         path = run_dir / stage.key / "metrics.json"
-        if stage.kind is StageKind.EVALUATE and path.is_file():
+        if stage.collection is CollectionKind.EVALUATE and path.is_file():
             found[stage.key] = read_record(path, Metrics)
     place = {label: number for number, label in enumerate(recipe.labels.values())}
     return dict(sorted(found.items(), key=lambda item: place.get(item[1].system, len(place))))
@@ -115,7 +145,7 @@ def _read_attempts(
 ) -> Iterator[tuple[Stage, Attempts]]:
     programs = {one.model for one in metrics.values() if one.is_program}
     for stage in stages:
-        if stage.kind.has_attempts:
+        if stage.has_attempts:
             yield stage, read_attempts(run_dir, stage, label_of(stage, metrics, recipe), programs)
 
 
@@ -123,7 +153,7 @@ def label_of(stage: Stage, metrics: Mapping[str, Metrics], recipe: RecipeFacts) 
     """What the attempts of a stage are called: as measured, as the recipe says, or by the stage's own name."""
     if stage.key in metrics:
         return metrics[stage.key].system
-    return recipe.labels.get(stage.name, stage.name) if stage.kind is StageKind.EVALUATE else stage.name
+    return recipe.labels.get(stage.name, stage.name) if stage.collection is CollectionKind.EVALUATE else stage.name
 
 
 def _collections(run_dir: Path, stages: Sequence[Stage], attempts: Mapping[str, Attempts]) -> tuple[Collection, ...]:
@@ -133,14 +163,14 @@ def _collections(run_dir: Path, stages: Sequence[Stage], attempts: Mapping[str, 
     for one in attempts.values():
         tasks |= one.tasks
     examples: list[Collection] = []
-    for stage in (stage for stage in stages if stage.kind is StageKind.CURATE):
+    for stage in (stage for stage in stages if stage.collection is CollectionKind.CURATE):
         made, fates = read_examples(run_dir, stage, tasks)
         examples.append(made)
         for key in stage.inputs:
             if key in found:
                 found[key] = _with_fates(found[key], fates)
-    evaluated = [one for key, one in found.items() if key.startswith(StageKind.EVALUATE)]
-    collected = [one for key, one in found.items() if not key.startswith(StageKind.EVALUATE)]
+    evaluated = [one for one in found.values() if one.kind is CollectionKind.EVALUATE]
+    collected = [one for one in found.values() if one.kind is not CollectionKind.EVALUATE]
     return (*evaluated, *collected, *examples)
 
 

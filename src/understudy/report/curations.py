@@ -37,14 +37,15 @@ def read_examples(run_dir: Path, stage: Stage, tasks: Mapping[str, Task]) -> tup
     return Collection(key=stage.key, kind=CollectionKind.CURATE, label=stage.name, rows=tuple(rows)), fates
 
 
-def read_curation(run_dir: Path, stage: str) -> Curation:
+def read_curation(run_dir: Path, stage: Stage) -> Curation:
     """Count what one curation kept and dropped, and what is learnt of it."""
-    folder = run_dir / CollectionKind.CURATE / stage
+    folder = run_dir / stage.key
     dropped = Counter(one.reason for one in read_if_there(folder / "dropped.jsonl", Dropped))
-    maker = open_mask_maker(run_dir, stage)
+    maker = open_mask_maker(run_dir, stage.key)
     examples = list(read_if_there(folder / "examples.jsonl", Example))
     return Curation(
-        stage=stage,
+        stage=stage.name,
+        key=stage.key,
         n_kept=len(examples),
         dropped=dict(dropped.most_common()),
         unit=maker.unit,

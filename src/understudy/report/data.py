@@ -15,7 +15,6 @@ from understudy.records import (
     Metrics,
     Record,
     Score,
-    StageKind,
     StageState,
     StopReason,
     Trajectory,
@@ -63,7 +62,7 @@ class Row(Record):
 
 
 class CollectionKind(StrEnum):
-    """What stage wrote a collection."""
+    """What a collection is; also the kind of the stage that wrote it, if that is none of a user's own."""
 
     EVALUATE = "evaluate"
     ROLLOUT = "rollout"
@@ -178,6 +177,8 @@ class Curation(Record):
     """What one curation kept and dropped."""
 
     stage: str
+    key: str
+    """Its folder in the run directory."""
     n_kept: int
     dropped: dict[str, int]
     """Trajectories by drop reason, most frequent first."""
@@ -188,13 +189,21 @@ class Curation(Record):
 class Stage(Record):
     """Where one stage of the run stands."""
 
-    kind: StageKind
+    kind: str
     name: str
+    collection: CollectionKind | None = None
+    """What its records are, None where they cannot be listed one by one."""
     state: StageState
+    error: str = ""
+    """Why it failed."""
     n: int
     """Records written so far."""
     inputs: tuple[str, ...] = ()
     """The stages that it took from, as ``kind/name``."""
+    counts: dict[str, float] = {}
+    """What came out, by name."""
+    files: tuple[tuple[str, int], ...] = ()
+    """Names and bytes of what lies in its folder."""
     facts: tuple[tuple[str, str], ...] = ()
     """What its ``stage.json`` says, flattened to text."""
 
@@ -202,6 +211,10 @@ class Stage(Record):
     def key(self) -> str:
         """Its folder in the run directory."""
         return f"{self.kind}/{self.name}"
+
+    @property
+    def has_attempts(self) -> bool:
+        return self.collection not in (None, CollectionKind.CURATE)
 
 
 class Sentence(Record):
@@ -242,7 +255,9 @@ class RunEntry(Record):
     n_stages: int = 0
     n_done: int = 0
     stage: str = ""
-    """The one that is running, else the last one."""
+    """The one that is not done yet, else the last one."""
+    error: str = ""
+    """Why the run failed."""
     systems: tuple[tuple[str, float], ...] = ()
     """Label and average accuracy of what was evaluated."""
     problem: str = ""

@@ -14,8 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from understudy.records import Example, Message, Role, StageKind, StageRecord
+from understudy.records import Example, Message, Role, StageKind
 from understudy.report.data import Mask, TextAmount, Unit
+from understudy.report.stage_files import StageFile
 from understudy.runs import read_record
 
 if TYPE_CHECKING:
@@ -65,10 +66,14 @@ class MaskMaker:
 
 
 def open_mask_maker(run_dir: Path, stage: str) -> MaskMaker:
-    """The mask maker of one curation: with the tokenizer of the first checkpoint trained on it, if there is one."""
-    trained = [kind for kind in StageKind if kind.is_training]
-    for folder in (one for kind in trained for one in sorted((run_dir / kind).glob("*/checkpoint"))):
-        if (folder / "tokenizer.json").is_file() and _was_trained_on(folder.parent, f"{StageKind.CURATE}/{stage}"):
+    """The mask maker of one curation: with the tokenizer of the first checkpoint trained on it, if there is one.
+
+    ``stage``: its name, or ``kind/name`` for a kind of a user's own.
+    """
+    key = stage if "/" in stage else f"{StageKind.CURATE}/{stage}"
+    checkpoints = sorted(run_dir.glob("*/*/checkpoint"), key=lambda path: path.parts[-3] != StageKind.TRAIN)
+    for folder in checkpoints:
+        if (folder / "tokenizer.json").is_file() and _was_trained_on(folder.parent, key):
             return MaskMaker(_open_renderer(folder))
     return MaskMaker()
 
@@ -96,7 +101,7 @@ def text_amounts(examples: Iterable[Example], count: Callable[[str], int] = len)
 
 def _was_trained_on(stage_dir: Path, curation: str) -> bool:
     path = stage_dir / "stage.json"
-    return path.is_file() and curation in read_record(path, StageRecord).inputs
+    return path.is_file() and curation in read_record(path, StageFile).inputs
 
 
 @lru_cache(maxsize=4)

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from understudy.records import Metrics, Record, StageState
 from understudy.report.attempts import is_by_program, read_attempts
-from understudy.report.collect import files_version, label_of, read_comparisons, read_metrics, read_recipe
+from understudy.report.collect import files_version, label_of, name_of, read_comparisons, read_metrics, read_recipe
 from understudy.report.data import Collection, CollectionKind, Stage, SystemRole
+from understudy.report.run_state import with_true_states
 from understudy.report.stage_files import read_stages
 from understudy.report.systems import systems_of
+from understudy.report.visible import readable
 
 
 class CollectionOutline(Record):
@@ -49,18 +51,18 @@ def outline_of(run_dir: Path, name: str = "") -> RunOutline:
     """
     if not run_dir.is_dir():
         raise FileNotFoundError(f"{run_dir}: expected a run directory, there is none")
-    recipe, stages = read_recipe(run_dir), read_stages(run_dir)
+    recipe = read_recipe(run_dir)
+    stages, state = with_true_states(run_dir, read_stages(run_dir))
     metrics = read_metrics(run_dir, stages, recipe)
     systems = systems_of(metrics, read_comparisons(run_dir), {}, recipe.config)
-    is_running = any(stage.state is StageState.RUNNING for stage in stages)
     return RunOutline(
-        name=name or run_dir.resolve().name,
-        state=StageState.RUNNING if is_running else StageState.DONE,
+        name=readable(name) if name else name_of(run_dir),
+        state=state,
         student=next((one.key for one in systems if one.role is SystemRole.STUDENT), ""),
         collections=tuple(
             CollectionOutline(
                 key=stage.key,
-                kind=CollectionKind(stage.kind.value),
+                kind=stage.collection or CollectionKind.ROLLOUT,
                 label=label_of(stage, metrics, recipe),
                 is_program=metrics[stage.key].is_program if stage.key in metrics else is_by_program(stage),
                 n=stage.n,
@@ -82,7 +84,7 @@ def attempts_of(run_dir: Path, key: str) -> Collection:
     Raises ``LookupError`` where the run has none of that key, ``BadRecordError`` where a record is damaged.
     """
     recipe, stages = read_recipe(run_dir), read_stages(run_dir)
-    stage = next((one for one in stages if one.key == key and one.kind.has_attempts), None)
+    stage = next((one for one in stages if one.key == key and one.has_attempts), None)
     if stage is None:
         raise LookupError(f"{run_dir}: there are no attempts of {key!r}")
     metrics = read_metrics(run_dir, stages, recipe)
@@ -93,6 +95,6 @@ def attempts_of(run_dir: Path, key: str) -> Collection:
 def _with_attempts(stages: Sequence[Stage], metrics: Mapping[str, Metrics]) -> list[Stage]:
     """Evaluations in the order of the table, those not yet measured behind them, then what was collected."""
     place = {key: number for number, key in enumerate(metrics)}
-    found = [stage for stage in stages if stage.kind.has_attempts]
-    is_later = {stage.key: stage.kind.value != CollectionKind.EVALUATE.value for stage in found}
+    found = [stage for stage in stages if stage.has_attempts]
+    is_later = {stage.key: stage.collection is not CollectionKind.EVALUATE for stage in found}
     return sorted(found, key=lambda stage: (is_later[stage.key], place.get(stage.key, len(place))))

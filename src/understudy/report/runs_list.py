@@ -10,16 +10,22 @@ from pathlib import Path
 
 from understudy.records import Metrics, StageState
 from understudy.report.data import RunEntry, RunList
+from understudy.report.run_state import with_true_states
 from understudy.report.stage_files import read_facts, read_stages
+from understudy.report.visible import readable
 from understudy.runs import BadRecordError, read_record
+
+_MANIFEST = "manifest.json"
 
 
 def run_dirs(runs_dir: Path) -> list[Path]:
-    """The run directories of a folder, the one that changed last first. A folder that is itself a run counts as one."""
-    if (runs_dir / "manifest.json").is_file():
+    """The run directories of a folder, the one that changed last first. A folder that is itself a run counts as one.
+
+    A directory that may not be read counts too: it is listed with its problem instead of being passed over.
+    """
+    if (runs_dir / _MANIFEST).is_file():
         return [runs_dir.resolve()]
-    found = [path.parent for path in runs_dir.glob("*/manifest.json")]
-    return sorted(found, key=lambda path: -max(one.stat().st_mtime for one in (path, *path.glob("*/*"))))
+    return sorted(filter(_may_be_run, runs_dir.iterdir()), key=_last_change, reverse=True)
 
 
 def list_runs(runs_dir: Path) -> RunList:
@@ -31,21 +37,49 @@ def _entry_or_problem(run_dir: Path) -> RunEntry:
     """One damaged run does not hide the others."""
     try:
         return _entry(run_dir)
-    except (BadRecordError, OSError, ValueError) as error:
-        return RunEntry(name=run_dir.name, state=StageState.RUNNING, problem=str(error))
+    except Exception as error:  # whatever is wrong with a run, the list of the others is shown
+        what = str(error) if isinstance(error, BadRecordError | OSError) else f"{type(error).__name__}: {error}"
+        return RunEntry(name=readable(run_dir.name), state=StageState.FAILED, problem=readable(what))
+
+
+def _may_be_run(path: Path) -> bool:
+    try:
+        (path / _MANIFEST).lstat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _last_change(run_dir: Path) -> float:
+    return max(map(_modified, (run_dir, *run_dir.glob("*/*"))))
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # a broken link, or a file that has gone meanwhile
+        return 0.0
 
 
 def _entry(run_dir: Path) -> RunEntry:
-    stages = read_stages(run_dir)
-    running = [stage for stage in stages if stage.state is StageState.RUNNING]
-    current = running or list(stages)
+    manifest = run_dir / _MANIFEST
+    with manifest.open("rb"):
+        facts = dict(read_facts(manifest))
+    if not facts:
+        raise BadRecordError(f"{manifest}: expected the manifest of a run as JSON")
+    stages, state = with_true_states(run_dir, read_stages(run_dir))
+    open_stages = [stage for stage in stages if stage.state is not StageState.DONE]
+    current = open_stages or list(stages)
     metrics = [read_record(path, Metrics) for path in run_dir.glob("evaluate/*/metrics.json")]
     return RunEntry(
-        name=run_dir.name,
-        state=StageState.RUNNING if running else StageState.DONE,
-        created=dict(read_facts(run_dir / "manifest.json")).get("created", ""),
+        name=readable(run_dir.name),
+        state=state,
+        created=facts.get("created", ""),
         n_stages=len(stages),
-        n_done=len(stages) - len(running),
+        n_done=len(stages) - len(open_stages),
         stage=current[-1].key if current else "",
+        error=next((stage.error for stage in open_stages if stage.error), ""),
         systems=tuple(sorted(((one.system, one.average) for one in metrics), key=lambda pair: -pair[1])),
     )

@@ -1,7 +1,8 @@
 """The small files of a run: manifest, stage.json, a training's log.
 
-In: a run directory. Out: stages, flat text facts, curves. Facts are read leniently, for they only inform: what a stage
-adds to its own file shows up in the report without a change here. Not here: trajectories, scores, metrics.
+In: a run directory. Out: stages, flat text facts, curves. A stage is any folder ``kind/name`` with a ``stage.json``,
+also of a kind that a user defined: what it holds is known by its files. Facts are read leniently, for they only inform.
+Not here: trajectories, scores, metrics; whether the run is going on (``run_state``).
 """
 
 from __future__ import annotations
@@ -11,46 +12,67 @@ from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 
-from understudy.records import StageKind, StageRecord, StageState
-from understudy.report.data import Curve, CurvePoint, Stage
+from pydantic import BaseModel, JsonValue
+
+from understudy.records import StageKind, StageState
+from understudy.report.data import CollectionKind, Curve, CurvePoint, Stage
+from understudy.report.visible import readable
 from understudy.runs import read_record
 
-_LOGGED = {"log.jsonl": "loss", "eval_callback.jsonl": "_rate"}
-"""Files of a training, and what the name of a quantity has that is drawn."""
 FactList = tuple[tuple[str, str], ...]
-_COUNTED = {
-    StageKind.ROLLOUT: "trajectories.jsonl",
-    StageKind.PREFIXES: "prefixes.jsonl",
-    StageKind.REPAIR: "trajectories.jsonl",
-    StageKind.CURATE: "examples.jsonl",
-    StageKind.TRAIN: "log.jsonl",
-    StageKind.ON_POLICY: "log.jsonl",
-    StageKind.EVALUATE: "trajectories.jsonl",
-}
+TRAJECTORIES, EXAMPLES = "trajectories.jsonl", "examples.jsonl"
+_COUNTED = (TRAJECTORIES, EXAMPLES, "prefixes.jsonl", "log.jsonl")
+"""Files whose lines are a stage's records, the first that is there; else its only ``.jsonl``."""
+_CURVES = ("loss", "_rate", "margin", "accuracy")
+"""What the names of quantities contain that are drawn over the steps of a training."""
+_NO_CURVES = ("learning_rate",)
+
+
+class StageFile(BaseModel):
+    """What the report reads of a ``stage.json``; whatever else is in it is shown as facts."""
+
+    state: StageState = StageState.RUNNING
+    inputs: dict[str, JsonValue] = {}
+    started: str = ""
+    error: str = ""
+    counts: dict[str, JsonValue] = {}
 
 
 def read_facts(path: Path) -> FactList:
     """Return a JSON file's leaves as (dotted path, text); nothing where the file is not there or not whole yet."""
-    return tuple(_leaves("", _read_json(path)))
+    return tuple((readable(name), readable(text)) for name, text in _leaves("", _read_json(path)))
 
 
-def stage_dirs(run_dir: Path, kind: StageKind) -> list[Path]:
-    """Folders of all stages of one kind, in the order in which they were begun."""
-    folders = [folder for folder in (run_dir / kind).glob("*") if folder.is_dir()]
-    return sorted(folders, key=lambda folder: (_began(folder), folder.name))
+def stage_dirs(run_dir: Path) -> list[Path]:
+    """Folders of all stages, in the order of the pipeline, own kinds last; within a kind in order of their start."""
+    known = [kind.value for kind in StageKind]
+    found = {path.parent for path in run_dir.glob("*/*/stage.json")}
+    found |= {path for kind in known for path in run_dir.glob(f"{kind}/*") if path.is_dir()}
+    place = {kind: number for number, kind in enumerate(known)}
+
+    def order(folder: Path) -> tuple[int, str, str, str]:
+        kind = folder.parent.name
+        return (
+            place.get(kind, len(known)),
+            kind,
+            dict(read_facts(folder / "stage.json")).get("started", ""),
+            folder.name,
+        )
+
+    return sorted(found, key=order)
 
 
 def read_stages(run_dir: Path) -> tuple[Stage, ...]:
-    """Where each stage of the run stands, in the order of the walk and, within a kind, of their beginning."""
-    stages = [_stage(run_dir / kind / folder.name, kind) for kind in StageKind for folder in stage_dirs(run_dir, kind)]
-    return tuple(stages)
+    """Where each stage of the run stands. Raises ``BadRecordError`` for a damaged ``stage.json``."""
+    return tuple(_stage(folder) for folder in stage_dirs(run_dir))
 
 
 def read_curves(run_dir: Path) -> tuple[Curve, ...]:
-    """Return over their steps what the trainings of a run logged: losses, and rates of sampled replies."""
+    """What the trainings of a run logged over their steps: losses, and rates that an eval callback measured."""
     curves: list[Curve] = []
-    for folder in (one for kind in StageKind if kind.is_training for one in stage_dirs(run_dir, kind)):
-        label = folder.name if folder.parent.name == StageKind.TRAIN else f"{folder.name}, on policy"
+    for folder in stage_dirs(run_dir):
+        kind = folder.parent.name
+        label = readable(folder.name if kind == StageKind.TRAIN else f"{folder.name}, {kind.replace('_', ' ')}")
         points: dict[str, list[CurvePoint]] = {}
         for name, point in _logged(folder):
             points.setdefault(name, []).append(point)
@@ -58,57 +80,86 @@ def read_curves(run_dir: Path) -> tuple[Curve, ...]:
     return tuple(curves)
 
 
-def _logged(folder: Path) -> Iterator[tuple[str, CurvePoint]]:
-    for file, mark in _LOGGED.items():
-        for number, row in enumerate(_rows(folder / file), 1):
-            step = row.get("step", number)
-            for name, value in row.items():
-                if mark in name and _is_number(value) and _is_number(step):
-                    yield name, CurvePoint(step=float(str(step)), value=float(str(value)))
-
-
-def _stage(folder: Path, kind: StageKind) -> Stage:
-    """A folder without a readable ``stage.json`` has just been begun, or was filled by hand."""
-    path = folder / "stage.json"
-    record = read_record(path, StageRecord) if path.is_file() else None
-    return Stage(
-        kind=kind,
-        name=folder.name,
-        state=record.state if record else StageState.RUNNING,
-        n=_lines(folder / _COUNTED[kind]),
-        inputs=tuple(record.inputs) if record else (),
-        facts=read_facts(path),
-    )
-
-
-def _began(folder: Path) -> str:
-    return dict(read_facts(folder / "stage.json")).get("started", "")
-
-
-def _lines(path: Path) -> int:
-    if not path.is_file():
-        return 0
-    with path.open("rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
-
-
-def _rows(path: Path) -> Iterator[dict[str, object]]:
+def read_rows(path: Path) -> Iterator[dict[str, object]]:
+    """The JSON objects of a file that may still be written to; lines that are none are ignored."""
     if not path.is_file():
         return
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError:  # a torn line of a training that still writes
+            except (ValueError, RecursionError):
                 continue
             if isinstance(row, dict):
                 yield row
 
 
+def _logged(folder: Path) -> Iterator[tuple[str, CurvePoint]]:
+    if any((folder / name).exists() for name in (TRAJECTORIES, EXAMPLES)):
+        return
+    for path in sorted(folder.glob("*.jsonl")):
+        for number, row in enumerate(read_rows(path), 1):
+            step = row.get("step", number)
+            for name, value in row.items():
+                is_drawn = name not in _NO_CURVES and any(part in name for part in _CURVES)
+                if is_drawn and _is_number(value) and _is_number(step):
+                    yield readable(name), CurvePoint(step=float(str(step)), value=float(str(value)))
+
+
+def _stage(folder: Path) -> Stage:
+    """A known folder without ``stage.json`` has just been begun, or was filled by hand."""
+    path = folder / "stage.json"
+    record = read_record(path, StageFile) if path.is_file() else StageFile()
+    return Stage(
+        kind=readable(folder.parent.name),
+        name=readable(folder.name),
+        collection=collection_kind(folder),
+        state=record.state,
+        error=readable(record.error),
+        n=_lines(_records_file(folder)),
+        inputs=tuple(readable(name) for name in record.inputs),
+        counts={readable(name): value for name, value in record.counts.items() if isinstance(value, int | float)},
+        files=tuple(_files(folder)),
+        facts=read_facts(path),
+    )
+
+
+def collection_kind(folder: Path) -> CollectionKind | None:
+    """What the list of its records is: by the kind of stage, or by its files where that is a user's own."""
+    kind = folder.parent.name
+    if kind in set(CollectionKind):
+        return CollectionKind(kind)
+    if (folder / TRAJECTORIES).is_file():
+        return CollectionKind.ROLLOUT
+    return CollectionKind.CURATE if (folder / EXAMPLES).is_file() else None
+
+
+def _records_file(folder: Path) -> Path | None:
+    known = next((folder / name for name in _COUNTED if (folder / name).is_file()), None)
+    others = sorted(folder.glob("*.jsonl"))
+    return known or (others[0] if len(others) == 1 else None)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, int]]:
+    """What lies in the folder, with sizes in bytes; of a folder in it, all that it holds."""
+    for path in sorted(folder.iterdir()):
+        inside = (
+            [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else []
+        )
+        yield readable(path.name + ("/" if path.is_dir() else "")), sum(one.stat().st_size for one in inside)
+
+
+def _lines(path: Path | None) -> int:
+    if path is None or not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
+
 def _read_json(path: Path) -> object:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 
@@ -119,7 +170,7 @@ def _leaves(path: str, value: object) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
         for number, inner in enumerate(value):
             yield from _leaves(f"{path}[{number}]", inner)
-    elif isinstance(value, list):
+    elif isinstance(value, list) and path:
         yield path, ", ".join(_text(one) for one in value)
     elif path:
         yield path, _text(value)

@@ -7,6 +7,7 @@ trajectories (``terminal_reading``), the page.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -15,16 +16,25 @@ from rich.text import Text
 
 from understudy.records import Example, Interval, Metrics, Trajectory
 from understudy.report.collect import collect
-from understudy.report.data import CollectionKind, Document, System, SystemRole
+from understudy.report.data import CollectionKind, Document, Stage, System, SystemRole
 from understudy.report.masks import MaskMaker, open_mask_maker
 from understudy.report.rows import read_if_there, read_scores
+from understudy.report.run_state import with_true_states
 from understudy.report.sentence import named, overall, p_text
+from understudy.report.stage_files import EXAMPLES, TRAJECTORIES, read_rows, read_stages
 from understudy.report.terminal_reading import show_example, show_mask, show_trajectory
+from understudy.report.terminal_stage import show_stage
 from understudy.report.visible import plain, visible
+from understudy.runs import read_record
 
 __all__ = ["show_mask", "show_run", "show_trajectory", "terminal_table"]
 
 BAR_WIDTH = 16
+_N_IDS = 3
+
+
+class NotInRunError(LookupError):
+    """A run has no such stage, trajectory or example; the message names those that it has."""
 
 
 def terminal_table(run_dir: Path) -> RenderableType:
@@ -37,47 +47,78 @@ def show_run(run_dir: Path, what: str = "", which: str = "", *, mask: bool = Fal
 
     ``what``: a stage, such as ``rollout/teacher`` or ``curate/agent``; empty for the whole run. ``which``: id of a
     trajectory or example; empty for the first. ``mask``: show an example as the student's tokens.
-    Raises ``LookupError`` where there is no such stage or id.
+    Raises ``NotInRunError`` where there is no such stage or id, ``ValueError`` where it has no mask.
     """
     if not what:
         document = collect(run_dir)
         return Group(_table_of(document), Text(), _stages(document))
-    folder = run_dir / what
-    if not folder.is_dir():
-        known = sorted(f"{path.parent.parent.name}/{path.parent.name}" for path in run_dir.glob("*/*/stage.json"))
-        raise LookupError(f"{run_dir}: expected one of {', '.join(known) or '(no stage yet)'}; came {what!r}")
-    if what.startswith(f"{CollectionKind.CURATE}/"):
-        example = _example(folder, which)
-        return show_example(example, open_mask_maker(run_dir, folder.name) if mask else MaskMaker())
+    stage = _find_stage(run_dir, what)
+    folder = run_dir / stage.key
+    if mask and stage.collection is not CollectionKind.CURATE:
+        raise ValueError(f"--mask shows what of a training example is learnt; {what} has no examples")
+    if stage.collection is CollectionKind.CURATE:
+        return _show_example(run_dir, stage, which, mask=mask)
     trajectory = _trajectory(folder, which)
+    if trajectory is None and which:
+        raise NotInRunError(_missing("trajectory", which, folder / TRAJECTORIES))
+    if trajectory is None:
+        return show_stage(folder, stage)
     shown = show_trajectory(trajectory, *read_scores(folder / "scores.jsonl").get(trajectory.id, ()))
     return shown if which else Group(*_tables_of(folder / "metrics.json"), shown)
 
 
-def _trajectory(folder: Path, which: str) -> Trajectory:
+def _find_stage(run_dir: Path, what: str) -> Stage:
+    if not run_dir.is_dir():
+        raise FileNotFoundError(f"{run_dir}: expected a run directory, there is none")
+    stages, _ = with_true_states(run_dir, read_stages(run_dir))
+    found = next((stage for stage in stages if stage.key == what.rstrip("/")), None)
+    if found is None:
+        known = ", ".join(stage.key for stage in stages) or "(no stage yet)"
+        raise NotInRunError(f"{run_dir}: expected one of {known}; came {what!r}")
+    return found
+
+
+def _show_example(run_dir: Path, stage: Stage, which: str, *, mask: bool) -> RenderableType:
+    """An example of a curation; where it has kept none, what it dropped."""
+    folder = run_dir / stage.key
+    for example in read_if_there(folder / EXAMPLES, Example):
+        if not which or which in (example.id, example.trajectory_id, example.task_id):
+            return show_example(example, open_mask_maker(run_dir, stage.key) if mask else MaskMaker())
+    if which:
+        raise NotInRunError(_missing("example", which, folder / EXAMPLES))
+    return show_stage(folder, stage)
+
+
+def _trajectory(folder: Path, which: str) -> Trajectory | None:
     found = None
-    for trajectory in read_if_there(folder / "trajectories.jsonl", Trajectory):
+    for trajectory in read_if_there(folder / TRAJECTORIES, Trajectory):
         if not which or which in (trajectory.id, trajectory.task.id):
             found = trajectory  # of an attempt that was made again, the last record stands
             if not which:
                 break
-    if found is None:
-        raise LookupError(f"{folder / 'trajectories.jsonl'}: no trajectory {which!r}")
     return found
 
 
-def _example(folder: Path, which: str) -> Example:
-    for example in read_if_there(folder / "examples.jsonl", Example):
-        if not which or which in (example.id, example.trajectory_id, example.task_id):
-            return example
-    raise LookupError(f"{folder / 'examples.jsonl'}: no example {which!r}")
+def _missing(what: str, which: str, path: Path) -> str:
+    rows = list(islice(read_rows(path), _N_IDS))
+    ids = [_id_of(row) for row in rows]
+    return (
+        f"{path}: no {what} {which!r}; the first ones are {', '.join(ids)}" if ids else f"{path}: no {what} {which!r}"
+    )
+
+
+def _id_of(row: dict[str, object]) -> str:
+    task = row.get("task")
+    if isinstance(task, dict):
+        return f"{task.get('id')}#{row.get('attempt', 0)}"
+    return str(row.get("id") or row.get("trajectory_id"))
 
 
 def _tables_of(path: Path) -> Iterator[RenderableType]:
     """What an evaluation came to by level, by type and, with several attempts, by the chance of one right among k."""
     if not path.exists():
         return
-    for part in Metrics.model_validate_json(path.read_text(encoding="utf-8")).breakdowns:
+    for part in read_record(path, Metrics).breakdowns:
         n_attempts = max(len(group.pass_at) for group in part.groups)
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column(visible(f"{part.task_set} by {part.by.value.replace('_', ' ')}"), overflow="fold")
@@ -150,8 +191,8 @@ def _difference(document: Document, system: System) -> Text:
 
 def _stages(document: Document) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("Stage", "State", "Records"):
+    for name in ("Stage", "State", "Records", ""):
         table.add_column(name, justify="right" if name == "Records" else "left")
     for stage in document.stages:
-        table.add_row(plain(stage.key), stage.state.value, f"{stage.n:,}")
+        table.add_row(plain(stage.key), stage.state.value, f"{stage.n:,}", plain(stage.error, "red"))
     return table

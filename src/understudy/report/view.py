@@ -14,15 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from understudy.records import StageKind
 from understudy.report.as_json import as_json
 from understudy.report.bodies import chunk
-from understudy.report.collect import collect, run_version
-from understudy.report.data import CollectionKind, Document, Problem
+from understudy.report.collect import collect, name_of, run_version
+from understudy.report.data import Document, Problem
 from understudy.report.outline import attempts_of, attempts_version, outline_of
 from understudy.report.page import PageKind, live_page
 from understudy.report.runs_list import list_runs, run_dirs
-from understudy.report.stage_files import stage_dirs
+from understudy.report.stage_files import collection_kind, stage_dirs
+from understudy.report.visible import readable
 from understudy.runs import BadRecordError
 
 if TYPE_CHECKING:
@@ -88,13 +88,13 @@ class _Viewer:
         self._lock = threading.Lock()
 
     def index(self, _request: Request) -> Response:
-        return _html(live_page(self._runs_dir.resolve().name, PageKind.INDEX))
+        return _html(live_page(name_of(self._runs_dir), PageKind.INDEX))
 
     def runs(self, _request: Request) -> Response:
         return _packed(list_runs(self._runs_dir).model_dump_json())
 
     def page(self, request: Request) -> Response:
-        return _html(live_page(self._run_dir(request).name))
+        return _html(live_page(name_of(self._run_dir(request))))
 
     def document(self, request: Request) -> Response:
         from starlette.responses import Response
@@ -102,10 +102,10 @@ class _Viewer:
         run_dir = self._run_dir(request)
         if request.query_params.get("have") == run_version(run_dir):
             return Response(status_code=204)
-        return _packed(as_json(self._document(run_dir)))
+        return _answer(_or_problem(lambda: _gzipped(as_json(self._document(run_dir)))))
 
     def compare(self, _request: Request) -> Response:
-        return _html(live_page(self._runs_dir.resolve().name, PageKind.COMPARE))
+        return _html(live_page(name_of(self._runs_dir), PageKind.COMPARE))
 
     def outline(self, request: Request) -> Response:
         run_dir = self._run_dir(request)
@@ -118,21 +118,24 @@ class _Viewer:
 
     def chunk(self, request: Request) -> Response:
         run_dir = self._run_dir(request)
-        return _packed(chunk(run_dir, self._key(request, run_dir), request.path_params["number"]).decode())
+        key = self._key(request, run_dir)
+        return _packed(chunk(run_dir, key, request.path_params["number"]).decode())
 
     def _key(self, request: Request, run_dir: Path) -> str:
         """The collection that a request names, if the run has it."""
         from starlette.exceptions import HTTPException
 
-        kind, name = request.path_params["kind"], request.path_params["name"]
-        if kind not in set(CollectionKind) or name not in {one.name for one in stage_dirs(run_dir, StageKind(kind))}:
+        key = f"{request.path_params['kind']}/{request.path_params['name']}"
+        if key not in {
+            str(one.relative_to(run_dir)) for one in stage_dirs(run_dir) if collection_kind(one) is not None
+        }:
             raise HTTPException(404, "no such collection")
-        return f"{kind}/{name}"
+        return key
 
     def _run_dir(self, request: Request) -> Path:
         from starlette.exceptions import HTTPException
 
-        found = {path.name: path for path in run_dirs(self._runs_dir)}.get(request.path_params["run"])
+        found = {readable(path.name): path for path in run_dirs(self._runs_dir)}.get(request.path_params["run"])
         if found is None:
             raise HTTPException(404, "no such run")
         return found
@@ -163,7 +166,7 @@ def _or_problem(read: Callable[[], bytes]) -> bytes:
     try:
         return read()
     except (BadRecordError, LookupError, OSError, ValueError) as error:
-        return _gzipped(as_json(Problem(problem=str(error))))
+        return _gzipped(as_json(Problem(problem=readable(str(error)))))
 
 
 def _html(page: str) -> Response:

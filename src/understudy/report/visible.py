@@ -26,6 +26,14 @@ def visible(text: str) -> str:
     return "".join(map(_spelt, _ANSI.sub("", text.replace("\r\n", "\n"))))
 
 
+def readable(text: str) -> str:
+    """Names and texts that may not be UTF-8, such as those of files, so that they can be: odd bytes as ``\\xff``."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+
+
 def plain(text: str, style: str = "") -> Text:
     """Text of others for the terminal: visible, and no markup in it means anything."""
     return Text(visible(text), style=style)

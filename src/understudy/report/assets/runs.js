@@ -20,6 +20,7 @@ function runCard(run, canCompare) {
     run.problem
       ? h("p", { class: "note" }, plainly(run.problem))
       : h("p", { class: "note" }, `${run.n_done} of ${run.n_stages} begun stages done${run.stage ? ` · ${plainly(run.stage)}` : ""}${run.created ? ` · ${run.created.replace("T", " ").slice(0, 16)}` : ""}`),
+    run.error ? h("p", { class: "note bad" }, plainly(run.error)) : null,
     h("p", {}, run.systems.slice(0, 4).map(([system, average]) => h("span", { class: "best" }, [h("b", {}, percent(average)), ` ${plainly(system)}`]))),
     canCompare && run.n_stages ? h("p", { class: "note" }, h("a", { href: `./compare/${linkTo({ a: run.name })}`, "aria-label": `Compare ${name} with another run` }, "Compare with …")) : null,
   ]);

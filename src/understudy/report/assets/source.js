@@ -16,7 +16,9 @@ async function loadDocument() {
   const answer = await fetch(`document${have}`);
   if (answer.status === 204) return false;
   if (!answer.ok) throw new Error(await answer.text());
-  source.document = await answer.json();
+  const found = await answer.json();
+  if (found.problem) throw new Error(found.problem);
+  source.document = found;
   source.chunks.clear();
   return true;
 }

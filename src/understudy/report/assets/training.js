@@ -26,7 +26,7 @@ function lossFigures(doc) {
 }
 
 function curationBlock(doc, curation) {
-  const key = `curate/${curation.stage}`;
+  const key = curation.key;
   const from = doc.collections.filter((one) => ["rollout", "repair"].includes(one.kind) && (stageOf(doc, key)?.inputs || []).includes(one.key));
   const drops = Object.entries(curation.dropped || {});
   const nAll = curation.n_kept + drops.reduce((sum, [, n]) => sum + n, 0);
@@ -71,15 +71,18 @@ function drawRun(main, doc) {
     const facts = Object.fromEntries(stage.facts || []);
     const key = `${stage.kind}/${stage.name}`;
     const collection = doc.collections.find((one) => one.key === key);
+    const counts = Object.entries(stage.counts || {}).map(([name, value]) => `${words(name)} ${count(value)}`);
+    const files = (stage.files || []).map(([name, bytes]) => [name, `${count(bytes)} bytes`]);
     return [
       collection ? h("a", { href: trajectoriesLink(key) }, plainly(key)) : plainly(key),
       h("span", { class: `badge ${stage.state}` }, stage.state), count(stage.n || 0), facts.seconds ? seconds(Number(facts.seconds)) : "–",
-      h("details", {}, [h("summary", {}, "Settings"), factTable(stage.facts || [])]),
+      [stage.error ? h("p", { class: "note bad" }, plainly(stage.error)) : null, counts.length ? h("p", { class: "note" }, plainly(counts.join(" · "))) : null],
+      h("details", {}, [h("summary", {}, "Settings and files"), factTable([...(stage.facts || []), ...files])]),
     ];
   });
   replace(main, h("div", { class: "page" }, [
     h("h1", {}, "Run"),
-    section("stages", "Stages", null, h("div", { class: "scroll", tabindex: "0" }, dataTable(["Stage", "State", "Records", "Took", ""], stages))),
+    section("stages", "Stages", null, h("div", { class: "scroll", tabindex: "0" }, dataTable(["Stage", "State", "Records", "Took", "Result", ""], stages))),
     section("manifest", "Manifest", "Recipe, versions, commit and seeds, as they were when the run began.", factTable(doc.manifest)),
   ]));
 }

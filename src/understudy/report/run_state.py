@@ -1,0 +1,45 @@
+"""Whether a run is going on, has ended, failed or was killed.
+
+In: a run directory and its stages. Out: the stages and the run with their true states. A process that was killed cannot
+write that it ended: a stage that says "running" while nobody holds the run's lock was stopped. Not here: what wrote it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Sequence
+from pathlib import Path
+
+from understudy.records import StageState
+from understudy.report.data import Stage
+
+LOCK_NAME = ".lock"
+_ORDER = (StageState.RUNNING, StageState.FAILED, StageState.STOPPED)
+
+
+def with_true_states(run_dir: Path, stages: Sequence[Stage]) -> tuple[tuple[Stage, ...], StageState]:
+    """The stages as they are now, and the state of the whole run."""
+    is_held = is_going_on(run_dir)
+    if is_held is False:
+        stages = [
+            one.model_copy(update={"state": StageState.STOPPED}) if one.state is StageState.RUNNING else one
+            for one in stages
+        ]
+    states = {one.state for one in stages}
+    if is_held or (is_held is None and not stages):
+        return tuple(stages), StageState.RUNNING
+    if not stages:
+        return (), StageState.STOPPED
+    return tuple(stages), next((state for state in _ORDER if state in states), StageState.DONE)
+
+
+def is_going_on(run_dir: Path) -> bool | None:
+    """Whether a process holds the run for writing. None where that cannot be known, as without a lock file."""
+    try:
+        with (run_dir / LOCK_NAME).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None

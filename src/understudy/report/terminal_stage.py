@@ -1,0 +1,91 @@
+"""A stage in the terminal that has no attempts to be read: a training, first thoughts, a failed curation, any other.
+
+In: its folder and its ``Stage``. Out: rich renderables: state and result, and of a training its steps, losses and
+checkpoint. Not here: trajectories and examples (``terminal_reading``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from understudy.report.data import Stage
+from understudy.report.stage_files import read_facts, read_rows
+from understudy.report.visible import plain
+
+_N_LOG_LINES = 10
+_SUMMARIES = ("summary.json", "metrics.json", "checkpoint/student.json")
+
+
+def show_stage(folder: Path, stage: Stage) -> RenderableType:
+    """What a stage came to, and what lies in its folder."""
+    return Group(*_head(stage), *_drops(folder), *_log(folder), *_summaries(folder), *_files(stage))
+
+
+def _head(stage: Stage) -> Iterator[RenderableType]:
+    yield Text.assemble(plain(stage.key, "bold"), f"  {stage.state.value}, {stage.n:,} records")
+    if stage.error:
+        yield plain(stage.error, "red")
+    if stage.inputs:
+        yield plain(f"from {', '.join(stage.inputs)}", "dim")
+    if stage.counts:
+        yield plain(" · ".join(f"{name.replace('_', ' ')} {value:,.10g}" for name, value in stage.counts.items()))
+
+
+def _drops(folder: Path) -> Iterator[RenderableType]:
+    reasons = Counter(str(row.get("reason")) for row in read_rows(folder / "dropped.jsonl"))
+    if reasons:
+        yield plain("dropped: " + ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common()))
+
+
+def _log(folder: Path) -> Iterator[RenderableType]:
+    """The last lines of a training's log: its steps, its losses, its learning rate."""
+    rows = [row for row in read_rows(folder / "log.jsonl") if "step" in row]
+    if not rows:
+        return
+    shown = rows[-_N_LOG_LINES:]
+    names = list(dict.fromkeys(name for row in shown for name in row))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(plain(name.replace("_", " ")), justify="right")
+    for row in shown:
+        table.add_row(*(plain(_number(row.get(name))) for name in names))
+    yield Text()
+    yield plain(f"The last {len(shown)} of {len(rows)} lines of the log:")
+    yield table
+
+
+def _summaries(folder: Path) -> Iterator[RenderableType]:
+    for name in _SUMMARIES:
+        facts = read_facts(folder / name)
+        if facts:
+            yield Text()
+            yield plain(f"{name}:")
+            yield _table(facts)
+
+
+def _files(stage: Stage) -> Iterator[RenderableType]:
+    if stage.files:
+        yield Text()
+        yield plain("Files:")
+        yield _table([(name, f"{size:,} bytes") for name, size in stage.files])
+
+
+def _table(rows: list[tuple[str, str]] | tuple[tuple[str, str], ...]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(plain(name, "dim"), plain(value))
+    return table
+
+
+def _number(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
