@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.grading.closed_form import closed_form
+from understudy.grading.closed_form import UnclearLogarithmError, closed_form
 from understudy.grading.tidy import tidy
-from understudy.grading.values import NotClosedError, TooLargeError
+from understudy.grading.values import MP, NotClosedError, TooLargeError
 
 
 @st.composite
@@ -67,10 +67,15 @@ def test_rational_arithmetic_is_exact(formula: tuple[str, Fraction]) -> None:
         ("exp(1)", math.e),
         ("e^{i\\pi}", -1),
         ("2i^2", -2),
+        (r"\log_2 8", 3),
+        (r"\log_{10}(1000)", 3),
+        ("log(e^2)", 2),
+        (r"\sqrt[3]{-2}\sqrt[3]{4}", -2),
+        (r"45^\circ", 45),
     ],
 )
 def test_values(text: str, value: float) -> None:
-    assert closed_form(tidy(text)).approximate == pytest.approx(value, rel=1e-12)
+    assert complex(closed_form(tidy(text)).approximate) == pytest.approx(value, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +93,7 @@ def test_values(text: str, value: float) -> None:
         r"\frac{1}",
         "1/0",
         "0^{-1}",
-        r"\log_2 8",
+        r"\log 8",
         "f(2)",
         "a=1",
         "()",
@@ -99,7 +104,31 @@ def test_what_is_no_closed_form_is_refused(text: str) -> None:
         closed_form(tidy(text))
 
 
-@pytest.mark.parametrize("text", ["9^9^9", "9^{9^{9^9}}", "10^400000", "1e500", "100000!"])
+def test_a_bare_logarithm_needs_a_base() -> None:
+    assert closed_form(r"\log 100", "10").approximate == pytest.approx(2)
+    assert complex(closed_form(r"\log 100", "e").approximate) == pytest.approx(math.log(100))
+    with pytest.raises(UnclearLogarithmError):
+        closed_form(r"\log 100")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_zero"),
+    [
+        ("e^{-40}", False),
+        ("e^{-100}", False),
+        (r"\sin π", True),
+        (r"\sqrt2\sqrt3-\sqrt6", True),
+        ("10^{30}+π-10^{30}-π", True),
+    ],
+)
+def test_the_error_bound_tells_what_may_be_zero(text: str, is_zero: bool) -> None:
+    value = closed_form(text)
+    assert (abs(value.approximate) <= value.error) is is_zero
+
+
+@pytest.mark.parametrize(
+    "text", ["9^9^9", "9^{9^{9^9}}", "10^400000", "1e500", "100000!", "e^{e^{20}}", r"\exp(10^{30})"]
+)
 def test_beyond_all_bounds(text: str) -> None:
     with pytest.raises(TooLargeError):
         closed_form(tidy(text))
@@ -111,4 +140,4 @@ def test_any_text_gives_a_value_or_is_refused(text: str) -> None:
         value = closed_form(tidy(text))
     except NotClosedError:
         return
-    assert value.exact is not None or math.isfinite(abs(value.approximate))
+    assert value.exact is not None or MP.isfinite(value.approximate)

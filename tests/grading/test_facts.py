@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.grading.attempts import attempt, searched
 from understudy.grading import answer_in_text, exact_match, normalise_answer, open_grader, token_f1
-from understudy.records import DropReason, Score, TaskKind, TaskSetMetrics
+from understudy.records import Score, TaskKind, TaskSetMetrics
 
-texts = st.text(alphabet="abcthe ABC.,-'0123456789éß’", max_size=40)
+texts = st.text(alphabet="abcthe ABC.,-:/^$²½'0123456789éß’", max_size=40)
 
 
 @given(texts)
@@ -122,7 +122,6 @@ def test_scores_and_metrics_that_were_stored_under_the_old_words_are_read() -> N
     score = Score.model_validate(old)
     assert score.grounded is True
     assert Score.model_validate_json(score.model_dump_json()) == score
-    assert DropReason("unsupported") is DropReason.UNGROUNDED
     interval = {"low": 0.0, "high": 1.0, "level": 0.95}
     row = {"task_set": "a", "n": 1, "n_tasks": 1, "n_correct": 1, "accuracy": 1.0, "interval": interval}
     assert TaskSetMetrics.model_validate(row | {"support_rate": 0.5}).grounded_rate == 0.5

@@ -7,12 +7,28 @@ from __future__ import annotations
 
 import re
 
+from understudy.grading.python_forms import plain_python
+from understudy.grading.spoken import MATH_SPAN
+
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*")
-_SAID = re.compile(r"(?:answer|result)\s*(?:is|are|:|=)\s*:?\s*", re.IGNORECASE)
-_FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
-_NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?%?")
+_SAID = re.compile(
+    r"(?:\banswer|\bresult)\b(?:\s+to\s+the\s+(?:question|problem))?\s*(?:is|are|:|=)\s*:?\s*", re.IGNORECASE
+)
+_VERB = re.compile(
+    r"(?<![\\\w])(?:is|are|equals?(?:\s+to)?|was|were|be|gives?|gets?|obtain|becomes?|yields?|have|has|find)(?![\w}])[\s:]*",
+    re.IGNORECASE,
+)
+_CONNECTIVE = re.compile(r"^(?:(?:so|thus|hence|therefore|then|finally|and|we|that)\b[\s,:]*)+", re.IGNORECASE)
+_DELIMITED = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_NUMBER = re.compile(r"[$€£¥]?-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?%?")
 _PROSE = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{2,}(?:\s+[A-Za-z]{2,}){3,}")
 """Four plain words in a row are a sentence, not an answer."""
+_HEDGED = re.compile(r"\b(?:rather|actually|instead)\b", re.IGNORECASE)
+_CLOSED_ANSWER = re.compile(r"(?:yes|no|true|false)\b", re.IGNORECASE)
+_THE_ANSWER = re.compile(r"(?:the|our|my)\s+(?:final\s+)?(?:answer|result|solution|value)\W*", re.IGNORECASE)
+_EMPHASIS = re.compile(r"(?<![\w*)])(\*\*|__)(?=\S)(.+?)(?<=\S)\1(?![\w*(])")
+_HEADING = re.compile(r"^#+\s+", re.MULTILINE)
+_CODE = re.compile(r"```\w*\n?|`([^`\n]+)`")
 
 MAX_TEXT_CHARS = 20_000
 """Only the end of a longer text is searched for an answer: that is where it stands."""
@@ -37,33 +53,73 @@ def last_boxed(text: str) -> str | None:
 
 
 def boxed_or_text(text: str) -> str:
-    r"""A factual answer: the boxed part, else all of it, without quotes and ``\text``."""
+    r"""A factual answer: the boxed part, else all of it, without quotes, ``\text`` and a program's own marks."""
     given = last_boxed(text)
     given = text.strip() if given is None else given
     if wrapped := re.fullmatch(r"\\(?:text|mathrm|textbf|mbox)\{(.*)\}", given, re.DOTALL):
         given = wrapped[1].strip()
+    if given[:1] in "'\"[(" or given[-1:] == ")":
+        given = _bare_member(plain_python(given))
     if len(given) >= 2 and given[0] == given[-1] and given[0] in "'\"":
         given = given[1:-1].strip()
     return given
 
 
+def _bare_member(text: str) -> str:
+    """What a list with one member holds."""
+    match = re.fullmatch(r"\[([^\[\],]*)\]|\(([^(),]*),\)", text)
+    return text if match is None else (match[1] or match[2] or "").strip()
+
+
 def mathematical_answer(text: str) -> str:
     """A mathematical answer: the boxed part; else the whole text where it is bare; else its last expression.
 
-    In prose that is what follows the last "answer is", then the last formula, then the last number.
+    In prose that is what follows the last "answer is", or a verb such as "is" or "equals", then the last formula, then
+    the last number.
     """
     boxed = last_boxed(text)
     if boxed is not None:
         return boxed
     text = text.strip()[-MAX_TEXT_CHARS:]
-    if "\n" not in text and not _PROSE.search(text) and not _SAID.search(text):
-        return text
+    if "\n" in text and (text[0] in "[({" or plain_python(text) != text or text.startswith((r"\begin", r"\left", "$"))):
+        return " ".join(plain_python(text).split())
+    text = _CODE.sub(lambda match: match[1] or "", _HEADING.sub("", text)).strip()
+    text = _EMPHASIS.sub(r"\2", text)
     if said := list(_SAID.finditer(text)):
-        text = text[said[-1].end() :].split("\n")[0].strip()
-        if not _PROSE.search(text):
-            return text.rstrip(".")
-    if formulas := list(_FORMULA.finditer(text)):
-        return next(group for group in formulas[-1].groups() if group is not None).strip()
-    if numbers := _NUMBER.findall(text):
-        return str(numbers[-1])
-    return text
+        rest = text[said[-1].end() :].split("\n")[0].strip()
+        return _end_of_sentence(rest) if rest else text
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and re.search(r"\d|\$|\\", lines[-1]):
+        text = lines[-1]
+    return _end_of_sentence(text)
+
+
+def _end_of_sentence(text: str) -> str:
+    """What a sentence says at its end; the text itself where it is no sentence."""
+    if _CLOSED_ANSWER.match(text):
+        return text
+    text = _CONNECTIVE.sub("", text)
+    if verbs := list(_VERB.finditer(text)):
+        rest = text[verbs[-1].end() :].strip()
+        if _THE_ANSWER.fullmatch(rest):
+            rest = text[: verbs[-1].start()].strip()
+        if rest.strip(" .") and not _PROSE.search(rest) and not _HEDGED.search(rest):
+            return _without_stop(rest)
+    elif "\n" not in text and not _PROSE.search(text):
+        return _without_stop(text)
+    return _last_expression(text)
+
+
+def _without_stop(text: str) -> str:
+    text = text.rstrip(".") if not text.endswith("...") else text
+    formula = MATH_SPAN.fullmatch(text)
+    return (formula[1] or formula[2] or text).strip() if formula else text
+
+
+def _last_expression(text: str) -> str:
+    formulas = [match for pattern in (MATH_SPAN, _DELIMITED) for match in pattern.finditer(text)]
+    if formulas:
+        last = max(formulas, key=lambda match: match.end())
+        return next((group for group in last.groups() if group is not None), "").strip()
+    numbers = _NUMBER.findall(text)
+    return str(numbers[-1]) if numbers else text

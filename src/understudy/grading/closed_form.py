@@ -9,7 +9,6 @@ can make it slow.
 
 from __future__ import annotations
 
-import cmath
 import math
 import re
 from collections.abc import Callable
@@ -17,10 +16,14 @@ from fractions import Fraction
 
 from understudy.grading.values import (
     MAX_FACTORIAL,
+    MP,
     NotClosedError,
+    Number,
     Value,
     add,
+    applied,
     divide,
+    exponential,
     factorial,
     multiply,
     power,
@@ -34,29 +37,37 @@ MAX_DEPTH = 40
 
 _TOKEN = re.compile(r"\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+(?:[eE][-+]?\d+)?|\\[A-Za-z]+|[A-Za-z]+|\S")
 _PLAIN = re.compile(r"\s*([-+]?)\s*(\d+\.?\d*(?:[eE][-+]?\d{1,3})?|\.\d+(?:[eE][-+]?\d{1,3})?)\s*")
-_FUNCTIONS: dict[str, Callable[[complex], complex]] = {
-    "sin": cmath.sin, "cos": cmath.cos, "tan": cmath.tan, "sinh": cmath.sinh, "cosh": cmath.cosh, "tanh": cmath.tanh,
-    "cot": lambda x: 1 / cmath.tan(x), "sec": lambda x: 1 / cmath.cos(x), "csc": lambda x: 1 / cmath.sin(x),
-    "arcsin": cmath.asin, "arccos": cmath.acos, "arctan": cmath.atan, "asin": cmath.asin, "acos": cmath.acos,
-    "atan": cmath.atan, "ln": cmath.log, "exp": cmath.exp, "abs": abs, "Abs": abs,
+_FUNCTIONS: dict[str, Callable[[Number], Number]] = {
+    "sin": MP.sin, "cos": MP.cos, "tan": MP.tan, "sinh": MP.sinh, "cosh": MP.cosh, "tanh": MP.tanh,
+    "cot": lambda x: 1 / MP.tan(x), "sec": lambda x: 1 / MP.cos(x), "csc": lambda x: 1 / MP.sin(x),
+    "arcsin": MP.asin, "arccos": MP.acos, "arctan": MP.atan, "asin": MP.asin, "acos": MP.acos, "atan": MP.atan,
+    "ln": MP.ln, "abs": abs, "Abs": abs,
 }  # fmt: skip
 _TRIGONOMETRIC = frozenset({"sin", "cos", "tan", "cot", "sec", "csc"})
-_CONSTANTS = {"π": math.pi, "pi": math.pi, "e": math.e, "E": math.e, "i": 1j, "I": 1j, "j": 1j}
+_PI, _E, _I = MP.mpf(MP.pi), MP.mpf(MP.e), MP.mpc(0, 1)
+_CONSTANTS = {"π": _PI, "pi": _PI, "e": _E, "E": _E, "i": _I, "I": _I, "j": _I}
 _STARTS_FACTOR = frozenset({"(", "{", "π", "|"})
 
 
-def closed_form(text: str) -> Value:
-    """The value of the text. Raises ``NotClosedError``."""
+class UnclearLogarithmError(NotClosedError):
+    r"""``\log`` without a base, where the caller did not say which one it is."""
+
+
+def closed_form(text: str, log_base: str | None = None, *, degrees: bool = False) -> Value:
+    r"""The value of the text. ``log_base``: ``e`` or ``10``, the base of a bare ``\log``.
+
+    ``degrees``: 45° is π/4; otherwise, outside of a sine or cosine, it is 45. Raises ``NotClosedError``.
+    """
     if len(text) > MAX_CHARS:
         raise NotClosedError(f"longer than {MAX_CHARS} signs")
     if plain := _PLAIN.fullmatch(text):
         value = read_number(plain[2])
         sign = -1 if plain[1] == "-" else 1
         return Value.of(sign * (value.exact or Fraction(0)), is_decimal=value.is_decimal, is_plain=True)
-    reader = _Reader(_TOKEN.findall(text))
+    reader = _Reader(_TOKEN.findall(text), log_base, degrees=degrees)
     try:
         value = reader.sum()
-    except (ZeroDivisionError, OverflowError, ValueError) as error:
+    except (ArithmeticError, ValueError) as error:
         raise NotClosedError(str(error)) from error
     if reader.token is not None:
         raise NotClosedError(f"left over: {reader.token!r}")
@@ -64,11 +75,12 @@ def closed_form(text: str) -> Value:
 
 
 class _Reader:
-    def __init__(self, tokens: list[str]) -> None:
+    def __init__(self, tokens: list[str], log_base: str | None, *, degrees: bool) -> None:
         self._tokens = tokens
+        self._log_base = log_base
         self._at = 0
         self._depth = 0
-        self._in_angle = False
+        self._in_angle = degrees
         self._in_bars = False
 
     @property
@@ -141,7 +153,7 @@ class _Reader:
             elif sign == "%":
                 value = divide(value, Value.of(Fraction(100)))
             elif self._in_angle:
-                value = multiply(value, Value.near(math.pi / 180))
+                value = multiply(value, Value.near(_PI / 180))
         return value
 
     def _atom(self) -> Value:
@@ -157,7 +169,11 @@ class _Reader:
             value = self.sum()
             self._expect("|")
             self._in_bars = False
-            return Value(None if value.exact is None else abs(value.exact), abs(value.approximate), value.is_decimal)
+            return (
+                Value.of(abs(value.exact), is_decimal=value.is_decimal)
+                if value.exact is not None
+                else applied(abs, value)
+            )
         return self._named(token.lstrip("\\"), is_command=token[0] == "\\")
 
     def _number(self, token: str) -> Value:
@@ -191,11 +207,24 @@ class _Reader:
             return self._binomial()
         if name in _CONSTANTS:
             return Value.near(_CONSTANTS[name])
-        if name in _FUNCTIONS:
+        if name in _FUNCTIONS or name in ("exp", "factorial", "cbrt"):
             return self._call(name)
-        if name == "log" and not is_command and self.token == "(":
-            return self._call("ln")
+        if name == "log":
+            return self._logarithm(is_command=is_command)
         raise NotClosedError(f"{name!r} is no number")
+
+    def _logarithm(self, *, is_command: bool) -> Value:
+        r"""``log(x)`` of Python is natural; ``\log x`` may be natural or of base ten, ``\log_2 x`` says its base."""
+        base = None
+        if self.token == "_":
+            self._take()
+            base = self._argument()
+        elif is_command and self._log_base is None:
+            raise UnclearLogarithmError(r"\log without a base")
+        elif is_command and self._log_base != "e":
+            base = Value.of(Fraction(10))
+        value = self._call("ln")
+        return value if base is None else divide(value, applied(MP.ln, base))
 
     def _binomial(self) -> Value:
         n, k = whole(self._argument()), whole(self._argument())
@@ -216,12 +245,16 @@ class _Reader:
         if self.token == "^":
             self._take()
             exponent = self._argument()
-        was_in_angle, self._in_angle = self._in_angle, name in _TRIGONOMETRIC
+        was_in_angle, self._in_angle = self._in_angle, self._in_angle or name in _TRIGONOMETRIC
         argument = self._power()
         self._in_angle = was_in_angle
         if exponent is not None and exponent.exact == -1:
             raise NotClosedError("an inverse or a reciprocal, which is not clear")
-        value = Value.near(_FUNCTIONS[name](argument.approximate), is_decimal=argument.is_decimal)
+        if name == "factorial":
+            return Value.of(Fraction(factorial(argument)))
+        if name == "cbrt":
+            return root_of(argument, 3)
+        value = exponential(argument) if name == "exp" else applied(_FUNCTIONS[name], argument)
         return value if exponent is None else power(value, exponent)
 
     def _argument(self, *, single_digit: bool = True) -> Value:

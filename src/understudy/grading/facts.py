@@ -1,45 +1,49 @@
 """Short factual answers: exact match and token F1 with aliases, in the manner of SQuAD.
 
-In: a reference, its aliases, an answer. Out: equal or not, and F1. Not here: paraphrases (ask a judge), support.
+In: a reference, its aliases, an answer. Out: equal or not, and F1. Not here: paraphrases (ask a judge), grounding.
 
-One departure from SQuAD's script, which deletes all punctuation and so makes 3.5 equal to 35: numbers stay numbers,
-``1,000`` is ``1000`` and ``22.0`` is ``22``.
+SQuAD's script deletes all punctuation and all articles, which makes 3.5 equal to 35, -5 to 5, and the band "The The"
+equal to nothing. Here a number keeps its sign and what stands between its digits (``1,000`` is ``1000`` and ``22.0``
+is ``22``), 10² is not 102, and an answer that consists of articles keeps them.
 """
 
 from __future__ import annotations
 
 import re
 import string
-import unicodedata
 from collections import Counter
 
 from understudy.grading.answers import boxed_or_text
 from understudy.grading.grader import Judgement, is_no_answer
+from understudy.grading.signs import plain_signs
 from understudy.records import Task
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
-_NUMBER = re.compile(r"(?<!\S)[^\w\s]*?([-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)[^\w\s]*(?!\S)")
-"""A number that stands alone, whatever punctuation is around it."""
-_PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}‘’“”´–—−…]")
-_KEPT = {".": "\ue000", "-": "\ue001"}
-"""A number's point and sign, out of the way while punctuation is deleted."""
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_DECIMALS = re.compile(r"(?<![\d.,:/^-])(\d+)\.(\d+)(?![.,:/^-]?\d)")
+_RAISED = re.compile(r"\^\{([^{}]*)\}")
+_LEADING_POINT = re.compile(r"(?<![^\s($€£¥\"'-])\.(?=\d)")
+_FRACTION = re.compile(r"\\frac\{(\d+)\}\{(\d+)\}")
+_KEPT = re.compile(r"(?<=\d)[.,:/-](?=\d)|(?<![^\s($€£¥\"'])-(?=[$€£¥]?\d)|\^(?=-?\w)|(?<=\^)-(?=\w)")
+"""What belongs to a number: a sign before it, a point or another sign between its digits, an exponent."""
+_PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}…]")
+_APART = {sign: chr(0xE010 + index) for index, sign in enumerate(".,:/-^")}
+"""Private characters that keep a number's signs out of the way while punctuation is deleted."""
+_TOGETHER = str.maketrans({kept: sign for sign, kept in _APART.items()})
 
 
 def normalise_answer(text: str) -> str:
     """Lower case, no punctuation, no articles, single blanks; numbers in one spelling."""
-    text = unicodedata.normalize("NFKC", text).casefold()
-    text = _NUMBER.sub(lambda match: _spell_number(match[1]), text)
-    text = _PUNCTUATION.sub("", text)
-    for sign, kept in _KEPT.items():
-        text = text.replace(kept, sign)
-    return " ".join(_ARTICLES.sub(" ", text).split())
+    text = _RAISED.sub(r"^\1", _FRACTION.sub(r" \1/\2 ", plain_signs(text))).casefold()
+    text = _KEPT.sub(lambda match: _APART[match[0]], _LEADING_POINT.sub("0.", text))
+    text = " ".join(_PUNCTUATION.sub("", text).translate(_TOGETHER).split())
+    text = _DECIMALS.sub(_without_trailing_zeros, _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text))
+    return " ".join(_ARTICLES.sub(" ", text).split()) or text
 
 
-def _spell_number(text: str) -> str:
-    plain = text.replace(",", "").replace("−", "-")
-    if "." in plain:
-        plain = plain.rstrip("0").rstrip(".")
-    return "".join(_KEPT.get(character, character) for character in plain)
+def _without_trailing_zeros(match: re.Match[str]) -> str:
+    digits = match[2].rstrip("0")
+    return f"{match[1]}.{digits}" if digits else match[1]
 
 
 def exact_match(reference: str, answer: str) -> bool:
@@ -69,7 +73,7 @@ class ExactMatchGrader:
     """Right where the answer equals the reference or an alias; ``Score.value`` is the best F1."""
 
     name = "exact_match"
-    version = "1"
+    version = "2"
 
     def judge(self, task: Task, answer: str) -> Judgement:
         """Judge one answer."""

@@ -1,4 +1,4 @@
-"""A few worker processes for symbolic comparison: started when first needed, killed when late, started anew.
+"""A few worker processes for symbolic comparison: started when first needed, killed when late, and replaced.
 
 In: two LaTeX texts. Out: a reply, or that there is none. Not here: what is compared (``symbolic``), who asks
 (``math``).
@@ -37,7 +37,8 @@ class WorkerStartError(Exception):
 class Reply:
     """What a worker found."""
 
-    equal: bool
+    equal: bool | None
+    """None where the comparison did not come to its end, or could not tell."""
     how: str
     cpu_s: float
     """CPU seconds of the comparison; starting a process is not part of it."""
@@ -59,18 +60,18 @@ class WorkerPool:
         self.n_started = 0
         """Processes so far, the ones that replaced others too."""
 
-    def ask(self, reference: str, answer: str, timeout_s: float | None = None) -> Reply:
-        """Compare two formulas. What takes longer than the deadline is not equal."""
+    def ask(self, reference: str, answer: str, timeout_s: float | None = None, way: str = "values") -> Reply:
+        """Compare two formulas. What takes longer than the deadline has no verdict."""
         place = self._places.get()
         worker: _Worker | None = None
         try:
             worker = place or self._start()
             limit_s = min(self._deadline_s, self._deadline_s if timeout_s is None else timeout_s)
-            reply = worker.ask(reference, answer, limit_s)
+            reply = worker.ask(way, reference, answer, limit_s)
             if reply is None:
                 self._discard(worker)
                 worker = None
-                return Reply(False, "the process for symbolic comparison did not answer", limit_s)
+                return Reply(None, "the process for symbolic comparison did not answer", limit_s)
             return reply
         except BaseException:
             if worker is not None:
@@ -136,15 +137,18 @@ class _Worker:
                 f"try: {sys.executable} -c 'import understudy.grading.symbolic'"
             )
 
-    def ask(self, reference: str, answer: str, timeout_s: float) -> Reply | None:
+    def ask(self, way: str, reference: str, answer: str, timeout_s: float) -> Reply | None:
         try:
-            write_message(self._requests, {"reference": reference, "answer": answer, "limit_s": timeout_s})
+            request = {"way": way, "reference": reference, "answer": answer, "limit_s": timeout_s}
+            write_message(self._requests, request)
             reply = _receive(self._replies, timeout_s + GRACE_S)
         except (BrokenPipeError, ValueError):
             return None
         if reply is None:
             return None
-        return Reply(bool(reply["equal"]), str(reply["how"]), float(str(reply["cpu_s"])))
+        return Reply(
+            None if reply["equal"] is None else bool(reply["equal"]), str(reply["how"]), float(str(reply["cpu_s"]))
+        )
 
     def kill(self) -> None:
         if self._process.poll() is None:

@@ -9,27 +9,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 MAX_DEPTH = 6
 MAX_ITEMS = 64
 
 _OPENING, _CLOSING = "([{⦃", ")]}⦄"
 _MATRIX = re.compile(
-    r"\\begin\s*\{[pbBvV]?(?:small)?(?:matrix|array)\}\s*(?:\{[lcr|]*\})?(.*)\\end\s*\{\w+\}", re.DOTALL
+    r"[(\[|⦃]*\s*\\begin\s*\{[pbBvV]?(?:small)?(?:matrix|array)\*?\}\s*(?:\[[lcr]\]|\{[lcr|@{}\s]*\})?(.*?)"
+    r"\\end\s*\{\w+\*?\}\s*[)\]|⦄]*(\s*\^\s*(?:\{\s*)?(?:T|\\top)\s*\}?)?",
+    re.DOTALL,
 )
-_CALL = re.compile(r"([A-Za-z]+(?:\.[A-Za-z]+)?)\((.*)\)", re.DOTALL)
-_MATRIX_TYPES = frozenset(
-    {"Matrix", "ImmutableMatrix", "ImmutableDenseMatrix", "MutableDenseMatrix", "array", "matrix"}
-)
-_SET_TYPES = frozenset({"FiniteSet", "set", "frozenset"})
-_INTERVALS = {
-    "Interval": "[]",
-    "Interval.open": "()",
-    "Interval.Lopen": "(]",
-    "Interval.Ropen": "[)",
-}
-_RELATION = re.compile(r"([≤<≥>])")
-_VARIABLE = re.compile(r"\\?[A-Za-z]+")
+_PLAIN_MATRIX = re.compile(r"\\(?:[pb]?matrix|smallmatrix)\s*\{(.*)\}", re.DOTALL)
+_TURNED_OUT = re.compile(r"\]([^\[\](){}]*,[^\[\](){}]*)\[")
+"""``]0, 1[`` is an open interval in French."""
+_RELATION = re.compile(r"([≤<≥>≠])")
+_VARIABLE = re.compile(r"\\?[A-Za-z]+\s*(?:_\s*(?:\w|\{\w+\}))?'*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,21 @@ class Matrix:
     rows: tuple[tuple[Node, ...], ...]
 
 
-Node = Scalar | Items | Union | Matrix
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Values of several variables."""
+
+    pairs: tuple[tuple[str, Node], ...]
+
+    def in_order(self) -> tuple[Node, ...]:
+        """The values by the alphabet of their names: how a tuple without names would list them."""
+        return tuple(node for _, node in sorted(self.pairs, key=lambda pair: pair[0]))
+
+
+Node = Scalar | Items | Union | Matrix | Named
+
+
+REAL_LINE = Items("(", ")", (Scalar("-∞"), Scalar("∞")))
 
 
 def read_node(text: str, depth: int = 0) -> Node:
@@ -78,7 +87,7 @@ def read_node(text: str, depth: int = 0) -> Node:
     text = text.strip()
     if depth > MAX_DEPTH:
         return Scalar(text)
-    for read in (_read_union, _read_matrix, _read_call, _read_inequality, _read_items, _read_both_signs):
+    for read in (_read_named, _read_union, _read_matrix, _read_inequality, _read_items, _read_both_signs):
         node = read(text, depth + 1)
         if node is not None:
             return node
@@ -88,50 +97,64 @@ def read_node(text: str, depth: int = 0) -> Node:
 def _read_union(text: str, depth: int) -> Node | None:
     if "∪" not in text:
         text = re.sub(r"(?<=[)\]⦄])\s*U\s*(?=[(\[⦃])", "∪", text)
+    whole, sign, holes = text.partition(r"\setminus")
+    if sign and (without := _read_without(whole, holes, depth)) is not None:
+        return without
     parts = split_outside(text, "∪")
     return Union(tuple(read_node(part, depth) for part in parts)) if 1 < len(parts) <= MAX_ITEMS else None
 
 
+def _read_without(whole: str, holes: str, depth: int) -> Node | None:
+    r"""``ℝ \setminus \{1, 2\}`` as a union of intervals; the holes come in order."""
+    points = read_node(holes, depth)
+    if read_node(whole, depth) != REAL_LINE or not isinstance(points, Items) or points.brackets not in ("⦃⦄", "{}"):
+        return None
+    ends = (Scalar("-∞"), *points.nodes, Scalar("∞"))
+    return Union(tuple(Items("(", ")", pair) for pair in pairwise(ends)))
+
+
 def _read_matrix(text: str, depth: int) -> Node | None:
     match = _MATRIX.fullmatch(text)
-    if match is None:
+    plain = _PLAIN_MATRIX.fullmatch(text) if match is None else None
+    found = match or plain
+    if found is None:
         return None
-    rows = [row for row in match[1].split("⏎") if row.strip()]
-    return Matrix(tuple(tuple(read_node(cell, depth) for cell in row.split("&")) for row in rows[:MAX_ITEMS]))
+    rows = [[cell.strip() for cell in row.split("&")] for row in found[1].split("⏎") if row.strip()][:MAX_ITEMS]
+    if match is not None and match[2] and len({*map(len, rows)}) == 1:
+        rows = [list(column) for column in zip(*rows, strict=True)]
+    return Matrix(tuple(tuple(read_node(cell, depth) for cell in row) for row in rows))
 
 
-def _read_call(text: str, depth: int) -> Node | None:
-    match = _CALL.fullmatch(text)
-    if match is None:
+def _read_named(text: str, depth: int) -> Node | None:
+    """``x = 3, y = 4`` and ``(x, y) = (3, 4)``: values by their names, where there are several names."""
+    left, sign, right = text.partition("=")
+    names = [name.strip() for name in _without_brackets(left).split(",")]
+    if sign and len(names) > 1 and all(map(_VARIABLE.fullmatch, names)):
+        values = read_node(right, depth)
+        if isinstance(values, Items) and len(values.nodes) == len(names) == len({*names}):
+            return Named(tuple(zip(names, values.nodes, strict=True)))
+        return values if isinstance(values, Items) else None
+    pairs = [part.partition("=") for part in split_outside(_without_brackets(text, "⦃[("), ",")]
+    names = [name.strip() for name, _, _ in pairs]
+    if not 1 < len({*names}) == len(names) or not all(
+        _VARIABLE.fullmatch(name.strip()) and value for name, _, value in pairs
+    ):
         return None
-    name, arguments = match[1], split_outside(match[2], ",")
-    if name in _MATRIX_TYPES and arguments[0].strip().startswith("["):
-        return read_node(arguments[0], depth)
-    if name in _SET_TYPES:
-        inner = match[2].strip()
-        if name != "FiniteSet" and inner[:1] in "([{⦃":
-            inner = inner[1:-1]
-        return Items("⦃", "⦄", _nodes(inner, depth))
-    if name == "Union":
-        return Union(tuple(read_node(argument, depth) for argument in arguments))
-    if name in _INTERVALS and len(arguments) >= 2:
-        opening, closing = _INTERVALS[name][0], _INTERVALS[name][1]
-        flags = [argument.strip() == "True" for argument in arguments[2:4]]
-        if name == "Interval" and len(flags) == 2:
-            opening, closing = "(" if flags[0] else "[", ")" if flags[1] else "]"
-        opening = "(" if "∞" in arguments[0] else opening
-        closing = ")" if "∞" in arguments[1] else closing
-        return Items(opening, closing, (read_node(arguments[0], depth), read_node(arguments[1], depth)))
-    return None
+    return Named(tuple((name.strip(), read_node(value, depth)) for name, _, value in pairs))
+
+
+def _without_brackets(text: str, opening: str = "(") -> str:
+    text = text.strip()
+    return text[1:-1] if text and text[0] in opening and _encloses(text) else text
 
 
 def _read_inequality(text: str, depth: int) -> Node | None:
-    """``-2 ≤ x < 7`` and ``x > 3`` as intervals; ``7 > x ≥ -2`` turned round."""
+    """``-2 ≤ x < 7``, ``x > 3`` and ``x ≠ 2`` as intervals; ``7 > x ≥ -2`` turned round."""
     parts = [part.strip() for part in _RELATION.split(text)]
     if len(parts) == 3 and _VARIABLE.fullmatch(parts[0]) and parts[2]:
         return _half_line(parts[1], parts[2], depth)
     if len(parts) == 3 and _VARIABLE.fullmatch(parts[2]) and parts[0]:
-        return _half_line({"<": ">", ">": "<", "≤": "≥", "≥": "≤"}[parts[1]], parts[0], depth)
+        return _half_line({"<": ">", ">": "<", "≤": "≥", "≥": "≤", "≠": "≠"}[parts[1]], parts[0], depth)
     if len(parts) != 5 or not _VARIABLE.fullmatch(parts[2]):
         return None
     relations = parts[1] + parts[3]
@@ -144,6 +167,8 @@ def _read_inequality(text: str, depth: int) -> Node | None:
 
 def _half_line(relation: str, end: str, depth: int) -> Node:
     node = read_node(end, depth)
+    if relation == "≠":
+        return Union((Items("(", ")", (Scalar("-∞"), node)), Items("(", ")", (node, Scalar("∞")))))
     if relation in "<≤":
         return Items("(", ")" if relation == "<" else "]", (Scalar("-∞"), node))
     return Items("(" if relation == ">" else "[", ")", (node, Scalar("∞")))
@@ -152,13 +177,17 @@ def _half_line(relation: str, end: str, depth: int) -> Node:
 def _read_items(text: str, depth: int) -> Node | None:
     if len(split_outside(text, ",")) > 1:
         return Items("", "", _nodes(text, depth))
+    if (turned := _TURNED_OUT.fullmatch(text)) is not None:
+        text = f"({turned[1]})"
     if not text or text[0] not in _OPENING or not _encloses(text):
         return None
     opening, inner, closing = text[0], text[1:-1], text[-1]
     nodes = _nodes(inner, depth)
     if opening == "{" and closing == "}":
         opening, closing = ("⦃", "⦄") if len(nodes) > 1 else ("{", "}")
-    if len(nodes) == 1 and opening + closing in ("()", "{}"):
+    if not nodes and opening in "⦃{":
+        return Scalar("∅")
+    if len(nodes) == 1 and opening + closing in ("()", "{}") and not inner.rstrip().endswith(","):
         return nodes[0] if not isinstance(nodes[0], Scalar) else None
     return Items(opening, closing, nodes)
 

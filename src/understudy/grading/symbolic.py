@@ -1,53 +1,157 @@
-"""Symbolic equality by Math-Verify. Runs only in a worker process that may be killed.
+r"""Equality of formulas with variables. Runs only in a worker process that may be killed.
 
-In: two LaTeX texts. Out: equal or not, and how it was found. Not here: deadlines, numbers, sets, tuples.
+In: LaTeX texts, which Math-Verify's parser reads. Out: equal, not equal, or None where it depends on which numbers
+the variables stand for; and how it was found. Not here: deadlines, numbers, sets, tuples.
+
+Two formulas are compared by their values at fixed points, to 30 digits: at positive and negative fractions and at
+whole numbers. Formulas that differ somewhere are different, which no rewriting has to find out; that two different
+formulas agree at all points would be a coincidence. ``\sqrt{x^2}`` and ``x`` agree at the positive points only: that
+is None. Capital and small letters are different variables, and ``i`` is the imaginary unit.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
-from math_verify import LatexExtractionConfig, parse, verify
-from sympy import Basic, Eq, simplify
+from latex2sympy2_extended import latex2sympy
+from latex2sympy2_extended.latex2sympy2 import ConversionConfig, NormalizationConfig
+from math_verify import verify
+from sympy import Basic, Expr, Float, I, Integer, Rational, Symbol, fraction, together
+from sympy.core.function import AppliedUndef
+from sympy.core.relational import Relational
 
 logging.disable(logging.CRITICAL)
 
+Verdict = tuple[bool | None, str]
+
+_CASE_MATTERS = ConversionConfig(lowercase_symbols=False)
+_NORMALIZATION = NormalizationConfig(
+    basic_latex=True, units=False, malformed_operators=False, nits=False, equations=False
+)
+_FRACTIONS = ((37, 29), (53, 31), (19, 23), (71, 41), (43, 37), (29, 19), (97, 83), (61, 47), (23, 17), (89, 59))
+_POSITIVE, _NEGATIVE, _WHOLE = "positive fractions", "negative fractions", "whole numbers"
+_N_DIGITS = 30
+_EQUAL_REL = Float("1e-20")
+_DECIMAL_REL = Float("1e-4")
+_ZERO = Float("1e-60")
+"""sympy computes what is zero with up to 100 digits, so that far less than this is left of it."""
+
 
 def library_version() -> str:
-    """Which Math-Verify judges."""
+    """Whose parser reads the formulas."""
     return f"math-verify {version('math-verify')}"
 
 
 def warm_up() -> None:
     """Compare two formulas once, so that the tables that the libraries build on first use are there."""
-    equal_symbolically(r"\frac{(x+1)^2}{2}", r"\frac{x^2}{2} + x + \sqrt{\frac{1}{4}}")
+    compare("values", r"\frac{(x+1)^2}{2}", r"\frac{x^2}{2} + x + \sqrt{\frac{1}{4}}")
+    compare("equations", r"\sin(y) - (\ln{2} x+3)", r"2x-y+3")
 
 
-def equal_symbolically(reference: str, answer: str) -> tuple[bool, str]:
-    """Whether two formulas are equal. What cannot be read, or breaks the library, is not equal."""
+def compare(way: str, reference: str, answer: str) -> Verdict:
+    """Compare two formulas as ``values``, or two differences of sides as ``equations`` or as ``inequalities``."""
+    wanted, came = _read(reference), _read(answer)
+    if came is None:
+        return False, "the answer could not be read as a formula"
+    if wanted is None:
+        return None, "the reference could not be read as a formula"
+    if not (isinstance(wanted, Expr) and isinstance(came, Expr)):
+        return _same_objects(wanted, came)
     try:
-        wanted, came = _read(reference), _read(answer)
-        if wanted is None or came is None:
-            return False, f"{'reference' if wanted is None else 'answer'} could not be read as a formula"
-        if verify(wanted, came, timeout_seconds=None):
-            return True, "equal by Math-Verify"
-        if isinstance(wanted, Eq) and isinstance(came, Eq) and _same_equation(wanted, came):
-            return True, "the same equation up to a factor"
+        return _compare_values(wanted, came) if way == "values" else _compare_sides(way, wanted, came)
     except (Exception, RecursionError) as error:
-        return False, f"symbolic comparison failed: {type(error).__name__}"
-    return False, "not equal by Math-Verify"
+        return None, f"symbolic comparison failed: {type(error).__name__}"
 
 
 def _read(latex: str) -> Basic | None:
-    found = parse(f"${latex}$", extraction_config=[LatexExtractionConfig()], parsing_timeout=None)
-    return found[0] if found and not isinstance(found[0], str) else None
+    try:
+        found = latex2sympy(latex, is_real=True, normalization_config=_NORMALIZATION, conversion_config=_CASE_MATTERS)
+        if not isinstance(found, Basic) or (found.has(Relational) and not isinstance(found, Relational)):
+            return None
+        names = {each: Symbol(str(each)) for each in found.atoms(AppliedUndef)}
+        return found.xreplace(names).subs({s: I for s in found.free_symbols if s.name == "i"})
+    except (Exception, RecursionError):
+        return None
 
 
-def _same_equation(first: Eq, second: Eq) -> bool:
-    """Whether the two sides' differences are one another's multiple by a number that is not zero."""
-    below = second.lhs - second.rhs
-    if simplify(below) == 0:
-        return False
-    ratio = simplify((first.lhs - first.rhs) / below)
-    return bool(ratio.is_number and ratio.is_finite and not ratio.is_zero)
+def _same_objects(wanted: Basic, came: Basic) -> Verdict:
+    """Sets, relations and matrices that the shapes did not read: Math-Verify's own comparison, of equals only."""
+    if type(wanted) is not type(came):
+        return False, "different kinds of objects"
+    return bool(verify(wanted, came, timeout_seconds=None)), "compared by Math-Verify"
+
+
+def _points(symbols: Sequence[Symbol], kind: str) -> Iterator[dict[Symbol, Expr]]:
+    """Two points of a kind; every variable has a number of its own."""
+    for shift in (0, 3):
+        numbers = [_FRACTIONS[(i + shift) % len(_FRACTIONS)] for i in range(len(symbols))]
+        extra = [i // len(_FRACTIONS) for i in range(len(symbols))]
+        if kind == _WHOLE:
+            yield {s: Integer(i + 2 + shift) for i, s in enumerate(symbols)}
+        else:
+            sign = -1 if kind == _NEGATIVE else 1
+            yield {s: sign * (Rational(*n) + e) for s, n, e in zip(symbols, numbers, extra, strict=True)}
+
+
+def _value(formula: Expr, point: dict[Symbol, Expr]) -> Expr | None:
+    """The formula's value at a point, None where it has none."""
+    try:
+        value = formula.subs(point, simultaneous=True).doit().evalf(_N_DIGITS)
+    except (TypeError, ValueError, ArithmeticError):
+        return None
+    return value if value.is_number and value.is_finite else None
+
+
+def _compare_values(wanted: Expr, came: Expr) -> Verdict:
+    rel = _DECIMAL_REL if wanted.has(Float) or came.has(Float) else _EQUAL_REL
+    symbols = sorted(wanted.free_symbols | came.free_symbols, key=str)
+    agrees = {kind: _agrees(wanted, came, symbols, kind, rel) for kind in (_POSITIVE, _WHOLE)}
+    if not any(agrees.values()):
+        return (False, "different values") if False in agrees.values() else (None, "no values to compare")
+    agrees[_NEGATIVE] = _agrees(wanted, came, symbols, _NEGATIVE, rel)
+    if False in agrees.values():
+        return None, f"equal for {' and '.join(kind for kind, same in agrees.items() if same)} only"
+    return True, "equal values"
+
+
+def _agrees(wanted: Expr, came: Expr, symbols: Sequence[Symbol], kind: str, rel: Float) -> bool | None:
+    """Whether two formulas agree at all points of a kind; None where the first has no value at any of them."""
+    verdicts = []
+    for point in _points(symbols, kind):
+        a, b = _value(wanted, point), _value(came, point)
+        if a is None:
+            continue
+        if b is None:
+            return False
+        distance = abs(a - b).evalf(_N_DIGITS)
+        verdicts.append(bool(distance <= max(rel * abs(a).evalf(), rel * abs(b).evalf()) or distance < _ZERO))
+        if not verdicts[-1]:
+            return False
+    return True if verdicts else None
+
+
+def _compare_sides(way: str, wanted: Expr, came: Expr) -> Verdict:
+    """Whether one difference is the other times a number: not zero for equations, positive for inequalities."""
+    if way == "equations":
+        wanted, came = fraction(together(wanted))[0], fraction(together(came))[0]
+    symbols = sorted(wanted.free_symbols | came.free_symbols, key=str)
+    ratios = []
+    for kind in (_POSITIVE, _NEGATIVE, _WHOLE):
+        for point in _points(symbols, kind):
+            above, below = _value(wanted, point), _value(came, point)
+            if above is None or below is None:
+                continue
+            if abs(above) < _ZERO or abs(below) < _ZERO:
+                if not (abs(above) < _ZERO and abs(below) < _ZERO):
+                    return False, "different equations"
+                continue
+            ratios.append((above / below).evalf(_N_DIGITS))
+    if not ratios:
+        return (wanted == came), "equations without a value"
+    rel = _DECIMAL_REL if wanted.has(Float) or came.has(Float) else _EQUAL_REL
+    if any(abs(ratio - ratios[0]) > rel * abs(ratios[0]) for ratio in ratios):
+        return False, "different equations"
+    is_right = way == "equations" or bool(ratios[0].is_positive)
+    return is_right, "the same up to a factor" if is_right else "the inequality is turned round"

@@ -1,58 +1,125 @@
-r"""What stands beside the mathematics of an answer: units, and answers that are words.
+r"""The unit behind a number: which one it is, and how many of its base unit it holds.
 
-In: a raw or tidy text. Out: the text without its unit, or the words it consists of. Not here: conversion of units
-(15 cm² and 15 m² are the same here, as in the protocol, which deletes units).
+In: a tidy text such as ``15 \text{ cm}^2``, ``5 km/h``, ``3.50 USD``, ``1 hour 30 minutes``. Out: the text before the
+unit, and a ``Unit`` where all of its words are known. Not here: the number's value, temperatures in other scales.
+
+A unit that one side lacks, or that is not known (``42 apples``), is not compared, as in the paper's protocol, which
+deletes units. Two known units are: 5 km are 5000 m, not 5 m.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
 
-_TEXT = re.compile(r"\\(?:text|mbox|textrm|textbf|textit|textnormal|mathrm|hbox)\s*\{([^{}]*)\}")
-_TRAILING_TEXT = re.compile(
-    r"\s*\\(?:text|mbox|textrm|textbf|textnormal|hbox)\s*\{[^{}]*\}\s*(?:\^\s*\{?\s*\d\s*\}?)?\s*$"
+from understudy.grading.unit_table import KNOWN
+
+_TEXT = r"\\(?:text|mbox|textrm|textbf|textit|textnormal|hbox)\s*\{[^{}]*\}"
+_POWER = r"\s*\^\s*\{?\s*-?\d\s*\}?"
+_WORD = r"(?!sqrt|sin|cos|tan|pi\b|log|ln|exp)[A-Za-zμΩ]{2,}\.?"
+_JOINED = rf"(?:\s+[A-Za-zμΩ]+\.?|{_POWER}|\s*[/*]\s*(?:{_TEXT}|[A-Za-zμΩ°]+\.?)|\s*{_TEXT})*"
+TRAILING_UNIT = re.compile(
+    rf"(?<=[\d)}}π!%])\s*(?P<unit>(?:{_TEXT}|°\s?[CFK]\b|(?<=\s)[mgshLNJWVKCFAΩ](?![A-Za-z(])|{_WORD})"
+    rf"{_JOINED})[\s.]*$"
 )
-_TRAILING_WORDS = re.compile(
-    r"(?<=[\d)}°π%])(?:\s*(?!sqrt|sin|cos|tan|pi)[A-Za-z]{2,}|\s+[mgshLNJWVK])"
-    r"(?:\s+[A-Za-z]+|\s*\^\s*\{?\d\}?|\s*/\s*[A-Za-z]+|\.)*\s*$"
+_FRACTION_OF_TEXTS = re.compile(rf"\\frac\s*\{{\s*({_TEXT}(?:{_POWER})?)\s*\}}\s*\{{\s*({_TEXT}(?:{_POWER})?)\s*\}}")
+_TOKEN = re.compile(r"°\s?[CFK]|[A-Za-zμΩ]+\.?|\^\s*\{?\s*(-?\d)\s*\}?|[/*]")
+_PART = re.compile(rf"\s*(?:,|and)?\s*(\d+(?:\.\d+)?)\s*((?:{_TEXT}|[A-Za-z]+\.?)\s*)")
+
+Dimension = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A known unit: powers of base units, and how many of them it is."""
+
+    dimension: Dimension
+    size: Fraction
+
+
+_ABBREVIATED = {"mph": "mi/h", "kph": "km/h", "kmh": "km/h", "sqft": "ft^2", "cc": "cm^3", "mps": "m/s"}
+_FILLERS = frozenset(
+    {"of", "the", "a", "an", "long", "tall", "old", "wide", "high", "deep", "away", "ago", "each", "total"}
 )
-_WORDS = re.compile(r"[A-Za-z][A-Za-z ,\-'’()\[\].&]*")
-_CHOICE = re.compile(r"\(?\s*([A-Za-z])\s*\)")
 
 
-def words_of(reference: str) -> list[str] | None:
-    r"""The words of a reference that is words, such as ``\text{two lines}``; None where it is mathematics."""
-    inner, n_wrapped = _TEXT.subn(r" \1 ", reference.strip())
-    is_choice = _CHOICE.fullmatch(inner.strip()) is not None and n_wrapped > 0
-    if not is_choice and not (_WORDS.fullmatch(inner.strip()) and (n_wrapped or " " in inner.strip())):
+def split_unit(text: str) -> tuple[str, tuple[Unit, ...]]:
+    """The text before its unit, and what the unit may be: nothing where there is none or it is not known."""
+    text = _FRACTION_OF_TEXTS.sub(r"\1/\2", text)
+    if (summed := _sum_of_parts(text)) is not None:
+        return summed
+    match = TRAILING_UNIT.search(text)
+    if match is None:
+        return text, ()
+    number = text[: match.start()].strip()
+    if len(match["unit"]) == 1 and re.search(r"(?<![\\A-Za-z])[A-Za-z](?![A-Za-z])", number):
+        return text, ()  # "c^2 m" is a product of variables.
+    return number, read_unit(match["unit"])
+
+
+def _sum_of_parts(text: str) -> tuple[str, tuple[Unit, ...]] | None:
+    """``1 hour 30 minutes`` in the base unit; None where the text is not several quantities of one kind."""
+    parts = list(_PART.finditer(text))
+    if len(parts) < 2 or "".join(part[0] for part in parts).strip() != text.strip():
         return None
-    words = _plain_words(inner)
-    # Single letters without \text are variables: "p - q".
-    return words if n_wrapped or all(len(word) > 1 for word in words) else None
+    total, dimensions = Fraction(0), set[Dimension]()
+    for part in parts:
+        units = read_unit(part[2])
+        if not units:
+            return None
+        total += Fraction(part[1]) * units[0].size
+        dimensions.add(units[0].dimension)
+    return (
+        (f"{total.numerator}/{total.denominator}", (Unit(dimensions.pop(), Fraction(1)),))
+        if len(dimensions) == 1
+        else None
+    )
 
 
-def same_words(words: list[str], answer: str) -> bool:
-    """Whether the answer consists of these words, in order, whatever brackets and quotes stand around them."""
-    came = _plain_words(_TEXT.sub(r" \1 ", answer))
-    if words == came:
-        return True
-    choice = _CHOICE.match(answer.strip().removeprefix(r"\text{"))
-    return len(words) == 1 and len(words[0]) == 1 and choice is not None and [choice[1].casefold()] == words
+def read_unit(text: str) -> tuple[Unit, ...]:
+    """What a unit's text may mean; empty where one of its words is not known."""
+    words = re.sub(r"\\[A-Za-z]+\s*\{([^{}]*)\}", r" \1 ", text)
+    tokens = [match[0].rstrip(".") if match[1] is None else f"^{match[1]}" for match in _TOKEN.finditer(words)]
+    tokens = [part for token in tokens for part in _parts_of(_ABBREVIATED.get(token.lower(), token))]
+    found = [Unit((), Fraction(1))]
+    sign, power_ahead = 1, 1
+    for index, token in enumerate(tokens):
+        if token in ("/", "per"):
+            sign = -1
+        elif token.lower() in ("square", "sq", "cubic", "cu"):
+            power_ahead = 2 if token[0].lower() == "s" else 3
+        elif token == "*" or token.lower() in _FILLERS or token[0] == "^" or token in ("squared", "cubed"):
+            continue
+        else:
+            bases = KNOWN.get(token) or KNOWN.get(token.lower()) or KNOWN.get(token.rstrip("."))
+            if bases is None:
+                return ()
+            power = sign * power_ahead * _power_after(tokens, index)
+            found = [_times(unit, base, size, power) for unit in found for base, size in bases]
+            power_ahead = 1
+    return tuple(unit for unit in found if unit.dimension)
 
 
-def _plain_words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())
+def _parts_of(token: str) -> list[str]:
+    is_written_out = len(token) > 1 and token[0] != "^" and re.search(r"[/^]", token)
+    return [m[0] if m[1] is None else f"^{m[1]}" for m in _TOKEN.finditer(token)] if is_written_out else [token]
 
 
-def unwrap_text(text: str) -> str:
-    r"""A tidy text with what ``\text{…}`` holds in its place."""
-    return _TEXT.sub(r"\1", text)
+def _power_after(tokens: list[str], index: int) -> int:
+    following = tokens[index + 1] if index + 1 < len(tokens) else ""
+    if following.startswith("^"):
+        return int(following[1:])
+    return {"squared": 2, "cubed": 3}.get(following, 1)
 
 
-def strip_units(text: str) -> str:
-    """A tidy text without the unit after it, where something mathematical stands before the unit."""
-    for pattern in (_TRAILING_TEXT, _TRAILING_WORDS):
-        shorter = pattern.sub("", text)
-        if re.search(r"[\dπ]", shorter):
-            text = shorter
-    return text
+def _times(unit: Unit, base: str, size: Fraction, power: int) -> Unit:
+    if base == "L":
+        # A litre is a thousandth of a cubic metre.
+        base, size, length_power = "m", size / 1000, 3 * power
+    else:
+        length_power = power
+    powers = Counter(dict(unit.dimension))
+    powers[base] += length_power
+    return Unit(tuple(sorted((b, p) for b, p in powers.items() if p)), unit.size * size**power)

@@ -1,12 +1,13 @@
 """The process of symbolic comparison: ``python -m understudy.grading.worker MEMORY_BYTES DEADLINE_S``.
 
-In: length-prefixed JSON ``{"reference": …, "answer": …}`` on standard input, both LaTeX. Out: ``{"equal": …,
-"how": …}`` on standard output; first of all it says that it is ready. Not here: what decides without sympy.
+In: length-prefixed JSON ``{"way": …, "reference": …, "answer": …}`` on standard input, both LaTeX. Out: ``{"equal":
+…, "how": …}`` on standard output, with null where it could not tell; the first message says that it is ready. Not
+here: what decides without sympy.
 
-The answer is a model's word, so whatever it makes the parser or sympy do must end. This process loads the libraries and
-never reads an answer; it forks a child that does. The kernel ends the child when a comparison outlives its deadline (a
-timer's default action works in the middle of C code), and a new child costs milliseconds, not a new import. Parent and
-child end when the pipe is closed.
+The answer is a model's word, so whatever it makes the parser or sympy do must end. This process loads the libraries
+and never reads an answer; it forks a child that does. The kernel ends the child when a comparison outlives its
+deadline (a timer's default action works in the middle of C code), and a new child costs milliseconds, not a new
+import. Parent and child end when the pipe is closed.
 
 The deadline is in CPU seconds, so that a verdict hardly depends on what else the machine has to do; a second limit on
 the clock keeps the promise that no answer takes longer than five seconds.
@@ -73,7 +74,7 @@ def main() -> None:
             return
         is_late = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGPROF, signal.SIGALRM)
         how = "took too long" if is_late else "ended its process"
-        write_message(replies, {"equal": False, "how": f"symbolic comparison {how}", "cpu_s": deadline_s})
+        write_message(replies, {"equal": None, "how": f"symbolic comparison {how}", "cpu_s": deadline_s})
 
 
 def _limit(memory_bytes: int) -> None:
@@ -82,14 +83,14 @@ def _limit(memory_bytes: int) -> None:
 
 
 def _serve(requests: BinaryIO, replies: BinaryIO, deadline_s: float) -> None:
-    from understudy.grading.symbolic import equal_symbolically
+    from understudy.grading.symbolic import compare
 
     while (request := read_message(requests)) is not None:
         limit_s = min(deadline_s, float(str(request["limit_s"])))
         started_s = time.process_time()
         signal.setitimer(signal.ITIMER_PROF, max(limit_s, 0.001))
         signal.setitimer(signal.ITIMER_REAL, CLOCK_LIMIT_S)
-        equal, how = equal_symbolically(str(request["reference"]), str(request["answer"]))
+        equal, how = compare(str(request["way"]), str(request["reference"]), str(request["answer"]))
         for timer in (signal.ITIMER_PROF, signal.ITIMER_REAL):
             signal.setitimer(timer, 0)
         write_message(replies, {"equal": equal, "how": how, "cpu_s": time.process_time() - started_s})

@@ -14,10 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from understudy.records import Example, Message, Role
+from understudy.records import Example, Message, Role, StageKind
 from understudy.report.data import Mask, TextAmount, Unit
 from understudy.report.stage_files import StageFile
-from understudy.run_layout import CHECKPOINT, STAGE
 from understudy.runs import read_record
 
 if TYPE_CHECKING:
@@ -71,8 +70,8 @@ def open_mask_maker(run_dir: Path, stage: str) -> MaskMaker:
 
     ``stage``: its name, or ``kind/name`` for a kind of a user's own.
     """
-    key = stage if "/" in stage else f"curate/{stage}"
-    checkpoints = sorted(run_dir.glob(f"*/*/{CHECKPOINT}"), key=lambda path: path.parts[-3] != "train")
+    key = stage if "/" in stage else f"{StageKind.CURATE}/{stage}"
+    checkpoints = sorted(run_dir.glob("*/*/checkpoint"), key=lambda path: path.parts[-3] != StageKind.TRAIN)
     for folder in checkpoints:
         if (folder / "tokenizer.json").is_file() and _was_trained_on(folder.parent, key):
             return MaskMaker(_open_renderer(folder))
@@ -101,7 +100,7 @@ def text_amounts(examples: Iterable[Example], count: Callable[[str], int] = len)
 
 
 def _was_trained_on(stage_dir: Path, curation: str) -> bool:
-    path = stage_dir / STAGE
+    path = stage_dir / "stage.json"
     return path.is_file() and curation in read_record(path, StageFile).inputs
 
 

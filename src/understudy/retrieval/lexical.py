@@ -44,7 +44,7 @@ _STOP_WORDS = frozenset(
     a an and are as at be but by did do does for from had has have how if in into is it its no not of on
     or s such t that the their then there these they this to was were what when where which who whom
     whose why will with
-    """.split()  # noqa: SIM905  one word a line would fill the page
+    """.split()
 )
 
 

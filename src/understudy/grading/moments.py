@@ -1,0 +1,137 @@
+"""Times of day and dates.
+
+In: a text. Out: what it may mean: minutes of the day, or (year, month, day). Not here: durations (``units``), ratios.
+
+``4:30 PM`` is ``16:30`` and not ``4:30 AM``. Where one side leaves open what the other says (``4:30``, ``3/5/2024``,
+a date without its year), the two can be told apart or not, and then the verdict is None.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from understudy.grading.words import unwrap_text
+
+_CLOCK = re.compile(
+    r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))?\s*(a\.?\s?m\b\.?|p\.?\s?m\b\.?|noon|midnight|o'?clock)?(?:\s+(?:sharp|exactly))?",
+    re.IGNORECASE,
+)
+_NAMED_HOURS = {"noon": 12 * 60, "midday": 12 * 60, "midnight": 0}
+_MONTHS = {name: number for number, name in enumerate(
+    "january february march april may june july august september october november december".split(), 1)}  # fmt: skip
+_MONTH = r"([A-Za-z]{3,9})\.?"
+_DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
+_WEEKDAY = re.compile(r"^(?:on\s+)?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day)\s*,?\s+(?=[\dA-Za-z])", re.IGNORECASE)
+_SPELLED = (
+    (re.compile(rf"{_MONTH}\s+(?:the\s+)?{_DAY}(?:\s*,?\s*(\d{{4}}))?", re.IGNORECASE), (3, 1, 2)),
+    (re.compile(rf"(?:the\s+)?{_DAY}\s+(?:of\s+)?{_MONTH}(?:\s*,?\s*(\d{{4}}))?", re.IGNORECASE), (3, 2, 1)),
+    (re.compile(rf"{_MONTH}\s*,?\s*(\d{{4}})(\Z)", re.IGNORECASE), (2, 1, 3)),
+)
+_NUMERIC = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})")
+_ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]00:00(?::00)?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day: seconds since midnight that it may be."""
+
+    may_be: frozenset[int]
+    written: tuple[int, int, int] | None = None
+    """Hour, minute and second of a time without a.m. or p.m."""
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """(year, month, day) that the text may be; 0 where it names no year or no day."""
+
+    may_be: frozenset[tuple[int, int, int]]
+
+
+Moment = Clock | Date
+
+
+def read_moment(text: str) -> Moment | None:
+    """The time or date that the text is; None where it is neither."""
+    text = " ".join(unwrap_text(text).replace("\\", " ").replace("~", " ").split()).strip(" .,$")
+    if len(text) > 60:
+        return None
+    return _read_clock(text) or _read_date(_WEEKDAY.sub("", text))
+
+
+def _read_clock(text: str) -> Clock | None:
+    if text.casefold() in _NAMED_HOURS:
+        return Clock(frozenset({_NAMED_HOURS[text.casefold()] * 60}))
+    match = _CLOCK.fullmatch(text.removeprefix("at ").strip())
+    if match is None:
+        return None
+    hour, minute, second = (int(part or 0) for part in match.groups()[:3])
+    mark = (match[4] or "").casefold().replace(".", "").replace(" ", "")
+    if (match[2] is None and not mark) or ("." in match[0][:3] and not mark) or hour > 24 or minute > 59 or second > 59:
+        return None
+    rest = 60 * minute + second
+    if mark in ("am", "pm", "noon", "midnight"):
+        is_late = mark in ("pm", "noon")
+        return Clock(frozenset({3600 * (hour % 12 + 12 * is_late) + rest})) if 1 <= hour <= 12 else None
+    is_open = 1 <= hour <= 12 and not match[0].startswith("0")
+    return Clock(
+        frozenset(
+            {3600 * (hour % 24) + rest}
+            | ({3600 * (hour % 12 + 12 * late) + rest for late in (0, 1)} if is_open else set())
+        ),
+        (hour, minute, second),
+    )
+
+
+def _read_date(text: str) -> Date | None:
+    if match := _ISO.fullmatch(text):
+        return _date({(int(match[1]), int(match[2]), int(match[3]))})
+    if match := _NUMERIC.fullmatch(text):
+        first, second, year = int(match[1]), int(match[3]), int(match[4])
+        year += 2000 if len(match[4]) == 2 else 0
+        return _date({(year, first, second), (year, second, first)})
+    for pattern, (year_at, month_at, day_at) in _SPELLED:
+        match = pattern.fullmatch(text)
+        month = _month(match[month_at]) if match else None
+        if match and month:
+            return _date({(int(match[year_at] or 0), month, int(match[day_at] or 0))})
+    return None
+
+
+def _month(name: str) -> int | None:
+    name = name.casefold()
+    found = [
+        number
+        for month, number in _MONTHS.items()
+        if month == name or (name[:3] == month[:3] and name in (month[:3], month[:4]))
+    ]
+    return found[0] if found else None
+
+
+def _date(days: set[tuple[int, int, int]]) -> Date | None:
+    possible = frozenset((y, m, d) for y, m, d in days if 1 <= m <= 12 and 0 <= d <= 31)
+    return Date(possible) if possible else None
+
+
+def same_moment(wanted: Moment, came: Moment) -> bool | None:
+    """Whether two moments are the same; None where one of them leaves open what the other says."""
+    if isinstance(wanted, Clock) and isinstance(came, Clock):
+        return True if wanted.written and wanted.written == came.written else _same(wanted.may_be, came.may_be)
+    if isinstance(wanted, Date) and isinstance(came, Date):
+        verdicts = {_same_day(a, b) for a in wanted.may_be for b in came.may_be}
+        if wanted == came:
+            return True
+        return verdicts.pop() if len(verdicts) == 1 else None
+    return False
+
+
+def _same(wanted: frozenset[int], came: frozenset[int]) -> bool | None:
+    if wanted == came:
+        return True
+    return None if wanted & came else False
+
+
+def _same_day(a: tuple[int, int, int], b: tuple[int, int, int]) -> bool | None:
+    if any(x and y and x != y for x, y in zip(a, b, strict=True)):
+        return False
+    return True if a == b else None

@@ -1,0 +1,83 @@
+r"""Numerals of a base: ``1011_2``, ``(1011)_{two}``, ``0b1011``, ``1011 base 2``.
+
+In: a tidy text. Out: digits and base. Not here: numbers in base ten.
+
+Whoever asks for base 8 wants the numeral: ``2516_8`` is ``2516``, as the question named the base, but neither
+``2516_7`` nor its value ``1358``. Where the reference is a plain number, a numeral of that value is right.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from understudy.grading.words import unwrap_text
+
+_BASES = {word: base for base, word in enumerate(
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen".split(), 2)}  # fmt: skip
+_BASES |= {"binary": 2, "octal": 8, "decimal": 10, "hexadecimal": 16, "hex": 16}
+_INDEXED = re.compile(r"\(?(-?[0-9A-Za-z]+)\)?_\{?\(?(?:base)?(\w+?)\)?\}?")
+_SAID = re.compile(
+    r"\(?(-?[0-9A-Za-z]+)\)?\s*,?\s*\(?\s*(?:in\s+)?(?:base[\s-]*(\w+)|(binary|octal|hexadecimal|hex))\s*\)?",
+    re.IGNORECASE,
+)
+_PREFIXED = re.compile(r"(-?)0([box])([0-9A-Fa-f]+)", re.IGNORECASE)
+_PREFIXES = {"b": 2, "o": 8, "x": 16}
+_DIGITS = re.compile(r"-?[0-9A-Za-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Numeral:
+    """Digits in upper case without leading zeros, and their base."""
+
+    digits: str
+    base: int
+
+    @property
+    def value(self) -> int:
+        return int(self.digits, self.base)
+
+
+def read_numeral(text: str) -> Numeral | None:
+    """The numeral that the text is; None where it names no base or its digits do not fit it."""
+    text = unwrap_text(text).strip()
+    if len(text) > 500:
+        return None
+    if match := _PREFIXED.fullmatch(text):
+        return _numeral(match[1] + match[3], _PREFIXES[match[2].lower()], certain=True)
+    if match := _INDEXED.fullmatch(text.replace(" ", "")):
+        return _numeral(match[1], _base(match[2]), certain=False)
+    if match := _SAID.fullmatch(text):
+        return _numeral(match[1], _base(match[2] or match[3]), certain=True)
+    return None
+
+
+def _base(text: str) -> int:
+    return int(text) if text.isdigit() else _BASES.get(text.casefold(), 0)
+
+
+def _numeral(digits: str, base: int, *, certain: bool) -> Numeral | None:
+    """``a_{12}`` is a variable with an index: without a digit below ten a numeral has two digits and base 16."""
+    is_variable = not certain and not re.search(r"\d", digits) and (base != 16 or len(digits) < 2)
+    if not 2 <= base <= 36 or is_variable or any(int(digit, 36) >= base for digit in digits.lstrip("-")):
+        return None
+    sign, digits = ("-", digits[1:]) if digits[0] == "-" else ("", digits)
+    return Numeral(sign + (digits.upper().lstrip("0") or "0"), base)
+
+
+def same_numeral(wanted: str, came: str) -> bool | None:
+    """Whether two texts are the same numeral, or a number and its numeral. Only where one of them is a numeral."""
+    first, second = read_numeral(wanted), read_numeral(came)
+    if first is not None and second is not None:
+        return first == second
+    if first is not None:
+        plain = _DIGITS.fullmatch(unwrap_text(came).replace(" ", "").replace(",", ""))
+        return plain is not None and plain[0].upper().lstrip("0") == first.digits
+    number = re.fullmatch(r"(-?\d+)(?:\.0*)?", wanted.replace(" ", "").replace(",", ""))
+    if second is None or number is None:
+        return False
+    if second.value == int(number[1]):
+        return True
+    # "1011" may be meant in base 2, as the question may have asked for it.
+    return None if second.digits == number[1] else False

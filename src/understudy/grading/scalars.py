@@ -1,0 +1,256 @@
+r"""Two single expressions: equal as texts, numerals, quantities, numbers or formulas, in this order.
+
+In: two tidy texts. Out: equal, not equal, or None where it cannot be told. Not here: sequences, sets, matrices.
+
+Protocol of the paper (section 5): relative tolerance 1e-4, else symbolic equality. The tolerance is for plain numbers
+and decimals; closed forms such as ``2^{2020}`` and ``2^{2020}+1`` are compared exactly. There is no absolute
+tolerance: only 0 is 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+
+from understudy.grading.closed_form import UnclearLogarithmError, closed_form
+from understudy.grading.config import MathConfig
+from understudy.grading.moments import read_moment, same_moment
+from understudy.grading.numerals import read_numeral, same_numeral
+from understudy.grading.pool import WorkerPool
+from understudy.grading.relations import Relation, read_relation
+from understudy.grading.tidy import squeeze, to_latex
+from understudy.grading.units import Unit, split_unit
+from understudy.grading.values import NotClosedError, TooLargeError, Value, multiply
+from understudy.grading.words import letters_only, same_letters, unwrap_text
+
+MAX_SYMBOLIC_CHARS = 1_000
+MAX_SYMBOLIC_DEPTH = 30
+"""Brackets within brackets; the references have at most four."""
+
+_ONLY_TEXT = re.compile(r"[∞∅…]")
+"""What has one of these is equal as a text or not at all."""
+_RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+")
+_MAY_BE_TIME = re.compile(r"\d{1,2}:\d{2}")
+_LONG_WORD = re.compile(r"(?<!\\)(?<![A-Za-z])(?!sqrt|sin|cos|tan|cot|sec|csc|arc|log|exp|abs)[A-Za-z]{3,}")
+_PARTS = {"percent": "%", "degrees": "°"}
+
+
+class ScalarComparison:
+    """Compares single expressions, with one time limit for all that it asks of the workers."""
+
+    def __init__(self, config: MathConfig, pool: WorkerPool) -> None:
+        self._config = config
+        self._pool = pool
+        self._left_s = config.deadline_s
+        self.how = "different texts"
+        """By what the last verdict was found."""
+
+    def same(self, wanted: str, came: str) -> bool | None:
+        """Whether two expressions are equal."""
+        wanted, came = _before_approximation(wanted), _before_approximation(came)
+        if squeeze(wanted) == squeeze(came) or squeeze(unwrap_text(wanted)) == squeeze(unwrap_text(came)):
+            self.how = "same text after normalisation"
+            return True
+        moments = read_moment(wanted), read_moment(came)
+        if moments[0] is not None and moments[1] is not None:
+            self.how = "compared as times or dates"
+            return same_moment(moments[0], moments[1])
+        relations = read_relation(wanted), read_relation(came)
+        if relations[0] is not None or relations[1] is not None:
+            return self._same_relations(wanted, came, *relations)
+        return self._same_values(wanted, came)
+
+    def _same_relations(self, wanted: str, came: str, first: Relation | None, second: Relation | None) -> bool | None:
+        if first is not None and second is not None:
+            if first.assigned and second.assigned and squeeze(first.assigned[0]) == squeeze(second.assigned[0]):
+                return self.same(first.assigned[1], second.assigned[1])
+            return self._same_sides(first, second)
+        relation = first or second
+        value = None if relation is None else self._value_of_equation(relation)
+        if value is None:
+            self.how = "an equation and a value"
+            return False
+        return self.same(value, came) if first is not None else self.same(wanted, value)
+
+    def _value_of_equation(self, relation: Relation) -> str | None:
+        """What ``x = 5`` assigns, or the result of a computation such as ``2 + 3 = 5``."""
+        if relation.assigned is not None:
+            return relation.assigned[1]
+        sides = [_number(side) for side in (relation.left, relation.right)]
+        is_computation = relation.sign == "=" and isinstance(sides[0], Value) and isinstance(sides[1], Value)
+        return relation.right if is_computation and self._same_value(sides[0], sides[1]) else None  # type: ignore[arg-type]
+
+    def _same_sides(self, first: Relation, second: Relation) -> bool | None:
+        if (first.assigned and second.assigned) and _is_function(first.assigned[0], second.assigned[0]):
+            return self.same(first.assigned[1], second.assigned[1])
+        if first.sign != second.sign:
+            second = second.flipped()
+        if first.sign != second.sign:
+            self.how = "different relations"
+            return False
+        way = "equations" if first.sign in "=≠" else "inequalities"
+        return self._ask_worker(first.difference, second.difference, way)
+
+    def _same_values(self, wanted: str, came: str) -> bool | None:
+        plain = [unwrap_text(text).strip() for text in (wanted, came)]
+        if read_numeral(wanted) is not None or read_numeral(came) is not None:
+            self.how = "compared as numerals of a base"
+            return same_numeral(wanted, came)
+        if all(map(letters_only, plain)) and (verdict := same_letters(plain[0], plain[1])) is not None:
+            self.how = "compared as words"
+            return verdict
+        if any(_RATIO.fullmatch(text.strip()) for text in (wanted, came)):
+            return self._same_ratio(wanted, came)
+        numbers, units = zip(*map(split_unit, (wanted, came)), strict=True)
+        if _ONLY_TEXT.search(numbers[0] + numbers[1]):
+            self.how = "compared as texts"
+            return squeeze(numbers[0]) == squeeze(numbers[1])
+        factors = _factors(units[0], units[1])
+        if not factors:
+            self.how = "different units"
+            return False
+        return self._same_quantities(numbers, factors)
+
+    def _same_quantities(self, numbers: tuple[str, ...], factors: list[tuple[Fraction, Fraction]]) -> bool | None:
+        found = [_number(text) for text in numbers]
+        if any(isinstance(value, UnclearLogarithmError) for value in found):
+            return self._same_in_each_base(numbers)
+        if isinstance(found[0], Value) and isinstance(found[1], Value):
+            self.how = "compared as numbers"
+            readings = list(self._readings(numbers, found[0], found[1]))
+            return any(self._same_value(_scaled(a, x), _scaled(b, y)) for x, y in factors for a, b in readings)
+        if any(isinstance(value, TooLargeError) for value in found):
+            self.how = "a number beyond all bounds"
+            return False
+        scaled = [
+            text if f == 1 else f"({text})*{f.numerator}/{f.denominator}"
+            for text, f in zip(numbers, factors[0], strict=True)
+        ]
+        return self._ask_worker(scaled[0], scaled[1], "values")
+
+    def _same_in_each_base(self, numbers: tuple[str, ...]) -> bool | None:
+        r"""A bare ``\log`` may be natural or of base ten: None where that makes the difference."""
+        self.how = r"compared as numbers, \log in both bases"
+        verdicts = set()
+        for base in ("e", "10"):
+            a, b = (_number(text, base) for text in numbers)
+            if not (isinstance(a, Value) and isinstance(b, Value)):
+                return self._ask_worker(numbers[0], numbers[1], "values")
+            verdicts.add(self._same_value(a, b))
+        return None if len(verdicts) > 1 else verdicts.pop()
+
+    def _readings(self, numbers: tuple[str, ...], wanted: Value, came: Value) -> Iterator[tuple[Value, Value]]:
+        """What the two may mean: a sign of percent or degrees on one side only may be a unit or a factor."""
+        yield wanted, came
+        for index, (text, other) in enumerate((numbers, numbers[::-1])):
+            if "%" in text and "%" not in other:
+                second = _number(text.replace("%", ""))
+            elif "°" in text and "°" not in other and "π" in other:
+                second = _number(text, degrees=True)
+            else:
+                continue
+            if isinstance(second, Value):
+                yield (second, came) if index == 0 else (wanted, second)
+        if self._config.percent_leniency and wanted.exact is not None:
+            for factor in (Fraction(100), Fraction(1, 100)):
+                yield Value.of(wanted.exact * factor, is_decimal=wanted.is_decimal), came
+
+    def _same_value(self, a: Value, b: Value) -> bool:
+        if a.exact is not None and b.exact is not None:
+            if a.exact == b.exact:
+                return True
+            whole = a.exact.denominator == b.exact.denominator == 1 and not (a.is_decimal or b.is_decimal)
+            is_rounded = (a.is_plain and b.is_plain) or a.is_decimal or b.is_decimal
+            if (self._config.exact_integers and whole) or not is_rounded:
+                return False
+            return abs(a.exact - b.exact) <= Fraction(self._config.rel_tol) * max(abs(a.exact), abs(b.exact))
+        size = max(abs(a.approximate), abs(b.approximate))
+        rounding = self._config.rel_tol * size if a.is_decimal or b.is_decimal else 0
+        return bool(abs(a.approximate - b.approximate) <= max(rounding, 2 * (a.error + b.error)))
+
+    def _same_ratio(self, wanted: str, came: str) -> bool | None:
+        """``3:5`` is ``6:10`` and ``3/5``; what may be a time, ``12:30``, is told from ``2:5`` by nobody."""
+        self.how = "compared as ratios"
+        parts = [[_number(part) for part in text.split(":")] for text in (wanted, came)]
+        values = [[v for v in side if isinstance(v, Value) and v.exact is not None] for side in parts]
+        if any(len(v) != len(p) for v, p in zip(values, parts, strict=True)):
+            return False
+        first, second = ([v.exact for v in side] for side in values)
+        if min(len(first), len(second)) == 1 and max(len(first), len(second)) == 2:
+            first, second = ([*side, Fraction(1)][:2] for side in (first, second))
+        if len(first) != len(second) or any(a * second[0] != b * first[0] for a, b in zip(first, second, strict=True)):  # type: ignore[operator]
+            return False
+        return (
+            None if any(_MAY_BE_TIME.fullmatch(text.strip()) for text in (wanted, came)) else first != [0] * len(first)
+        )
+
+    def _ask_worker(self, wanted: str, came: str, way: str) -> bool | None:
+        if _is_prose(came):
+            self.how = "the answer is no formula"
+            return False
+        if len(came) > MAX_SYMBOLIC_CHARS or _depth(came) > MAX_SYMBOLIC_DEPTH:
+            self.how = "the answer is too long or too deep for a symbolic comparison"
+            return False
+        if self._left_s <= 0:
+            self.how = f"symbolic comparison took more than {self._config.deadline_s:g} s"
+            return None
+        reply = self._pool.ask(to_latex(wanted), to_latex(came), self._left_s, way)
+        self._left_s -= reply.cpu_s
+        self.how = reply.how
+        return reply.equal
+
+
+def is_closed(text: str) -> bool:
+    """Whether the text is a number, perhaps with a unit."""
+    return isinstance(_number(split_unit(text)[0]), Value)
+
+
+def _before_approximation(text: str) -> str:
+    """Without an approximation after the value; what has nothing before the sign is the approximation."""
+    exact, _, approximation = text.partition("≈")
+    return (exact if exact.strip() and not exact.strip().endswith("=") else approximation or text).strip(" =")
+
+
+def _number(text: str, log_base: str | None = None, *, degrees: bool = False) -> Value | NotClosedError | None:
+    try:
+        return closed_form(text, log_base, degrees=degrees)
+    except (TooLargeError, UnclearLogarithmError) as error:
+        return error
+    except NotClosedError:
+        return None
+
+
+def _factors(wanted: tuple[Unit, ...], came: tuple[Unit, ...]) -> list[tuple[Fraction, Fraction]]:
+    """The sizes of both units for each way in which they measure the same; empty where they never do."""
+    if not wanted or not came:
+        return [(Fraction(1), Fraction(1))]
+    found = [(a.size, b.size) for a in wanted for b in came if a.dimension == b.dimension]
+    return [(Fraction(1), Fraction(1)) if a == b else (a, b) for a, b in found]
+
+
+def _scaled(value: Value, factor: Fraction) -> Value:
+    if factor == 1:
+        return value
+    scaled = multiply(value, Value.of(factor))
+    return Value(scaled.exact, scaled.approximate, value.is_decimal, value.is_plain, scaled.error)
+
+
+def _is_function(first: str, second: str) -> bool:
+    """``f(x)`` and ``y``, or two functions, name the same value."""
+    return "(" in first or "(" in second
+
+
+def _depth(text: str) -> int:
+    """How many brackets stand within one another at most."""
+    deepest = depth = 0
+    for sign in text:
+        depth += (sign in "([{⦃") - (sign in ")]}⦄")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _is_prose(text: str) -> bool:
+    """Whether the text is words: ``abc`` may be a product, ``error`` and ``not the same`` are none."""
+    words = _LONG_WORD.findall(text)
+    return not text or len(words) > 1 or any(len(word) > 4 for word in words)

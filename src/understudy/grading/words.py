@@ -1,0 +1,101 @@
+r"""Answers that are words: ``\text{two lines}``, ``Monday``, ``HT``, yes and no.
+
+In: a raw text. Out: its words, or that it is no answer in words. Not here: units, dates.
+
+Letters commute only where they are algebra: ``xy`` is ``yx``, but ``HT`` is not ``TH`` and ``saw`` not ``was``.
+"""
+
+from __future__ import annotations
+
+import re
+
+TEXT = re.compile(
+    r"\\(?:text|mbox|textrm|textbf|textit|textnormal|textsf|texttt|emph|mathrm|mathbf|hbox)\s*\{([^{}]*)\}"
+)
+_WORDS = re.compile(r"[A-Za-zÀ-ɏ][A-Za-zÀ-ɏ ,\-'()\[\].&]*")
+_CHOICE = re.compile(
+    r"(?:\(\s*([A-Za-z])\s*\)|(?:option|choice|answer)\s+\(?([A-Za-z])\b|([A-Z])\s*[).:])", re.IGNORECASE
+)
+_ARTICLES = frozenset({"a", "an", "the"})
+_LETTERS = re.compile(r"[A-Za-z]{2,}")
+_MATHEMATICAL = frozenset(
+    "pi sin cos tan cot sec csc log ln exp sqrt abs arcsin arccos arctan asin acos atan sinh cosh tanh oo inf infinity "
+    "alpha beta gamma delta epsilon theta lambda mu sigma phi omega".split()
+)
+_SHORT_WORDS = frozenset(
+    {"no", "up", "on", "or", "in", "am", "pm", "he", "it", "is", "as", "at", "go", "we", "me", "us", "my"}
+)
+_TRUTH = {"yes": True, "true": True, "no": False, "false": False}
+
+
+def words_of(reference: str) -> list[str] | None:
+    r"""The words of a reference that is words, such as ``\text{two lines}``; None where it is mathematics."""
+    inner, n_wrapped = TEXT.subn(r" \1 ", reference.strip())
+    inner = inner.strip(" .$")
+    is_choice = n_wrapped > 0 and re.fullmatch(r"\(?\s*[A-Za-z]\s*\)", inner) is not None
+    if not is_choice and _WORDS.fullmatch(inner) is None:
+        return None
+    if not (is_choice or n_wrapped or " " in inner or is_word(inner)):
+        return None
+    words = plain_words(inner)
+    # Single letters without \text are variables: "p - q".
+    return words if n_wrapped or all(len(word) > 1 for word in words) else None
+
+
+def same_words(words: list[str], answer: str) -> bool:
+    """Whether the answer consists of these words, in order, whatever brackets and quotes stand around them."""
+    answer = TEXT.sub(r" \1 ", answer).replace("$", " ")
+    came = plain_words(answer)
+    if words == came or _without_articles(words) == _without_articles(came):
+        return True
+    if len(words) == 1 and words[0] in _TRUTH and came:
+        return _same_truth(words[0], came)
+    choice = _CHOICE.match(answer.strip())
+    given = choice and (choice[1] or choice[2] or choice[3])
+    return len(words) == 1 and len(words[0]) == 1 and given is not None and given.casefold() == words[0]
+
+
+def _same_truth(word: str, came: list[str]) -> bool:
+    """``Yes, because …`` says yes, unless another word says no; ``True`` is a program's yes."""
+    said = {_TRUTH[each] for each in came if each in _TRUTH}
+    return came[0] in _TRUTH and said == {_TRUTH[word]} and "not" not in came
+
+
+def _without_articles(words: list[str]) -> list[str]:
+    return [word for word in words if word not in _ARTICLES] if len(words) > 1 else words
+
+
+def plain_words(text: str) -> list[str]:
+    """The words of a text in lower case."""
+    return re.findall(r"\w+", text.casefold())
+
+
+def unwrap_text(text: str) -> str:
+    r"""A tidy text with what ``\text{…}`` holds in its place."""
+    return TEXT.sub(r"\1", text)
+
+
+def letters_only(text: str) -> bool:
+    """Whether the text is one run of letters."""
+    return _LETTERS.fullmatch(text) is not None and text not in _MATHEMATICAL
+
+
+def is_word(text: str) -> bool:
+    """Whether a run of letters is a word rather than a product of variables."""
+    lower = text.casefold()
+    if not letters_only(text) or lower in _MATHEMATICAL:
+        return False
+    if len(text) == 2:
+        return lower in _SHORT_WORDS
+    if len(text) == 3:
+        # "six" and "day" are words, "abc" and "xyz" may be products.
+        return re.search(r"[eiou]|a.*[^abcdpqrxyz]|[^abcdpqrxyz].*a", lower) is not None
+    return re.search(r"[aeiouy]", lower) is not None
+
+
+def same_letters(wanted: str, came: str) -> bool | None:
+    """Whether two runs of letters say the same; None where they may be products of variables."""
+    if is_word(wanted) or is_word(came):
+        return wanted.casefold() == came.casefold()
+    are_products = all(text.islower() and len(set(text)) == len(text) <= 3 for text in (wanted, came))
+    return None if are_products else wanted == came
