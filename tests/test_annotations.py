@@ -13,13 +13,12 @@ from understudy.annotations import (
     LocalModelRef,
     ModelRef,
     SpeedOnly,
-    Target,
     TaskSetRef,
     references,
     result_settings,
 )
 from understudy.models import LocalConfig, OpenAIChatConfig, ScriptedConfig
-from understudy.records import Record
+from understudy.records import Record, Target
 from understudy.tools import FunctionToolConfig
 
 

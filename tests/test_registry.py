@@ -34,7 +34,7 @@ def test_a_built_in_kind_has_its_own_config() -> None:
     part = VOICES.open(stage.voice, "!")
     assert isinstance(part, Loud)
     assert part.says == "HO!"
-    assert VOICES.version(stage.voice) is None
+    assert stage.voice.part_version is None
 
 
 def test_a_kind_alone_is_enough() -> None:
@@ -47,7 +47,7 @@ def test_a_users_class_brings_its_options() -> None:
     part = VOICES.open(stage.voice, suffix="?")
     assert isinstance(part, Quiet)
     assert part.says == "hmhm?"
-    assert VOICES.version(stage.voice) == "7"
+    assert stage.voice.part_version == "7"
     assert stage.model_dump()["voice"] == said
     assert Stage.model_validate_json(stage.model_dump_json()) == stage
 
@@ -58,7 +58,7 @@ def test_a_users_class_without_options_and_a_function() -> None:
     )
     assert VOICES.open(stage.voice, ".").says == "."  # type: ignore[attr-defined]
     assert isinstance(VOICES.open(stage.more["x"]), Silent)
-    version = VOICES.version(stage.voice)
+    version = stage.voice.part_version
     assert version is not None
     assert len(version) == 16
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from understudy.evaluation import measure as measure
     from understudy.grading import open_grader as open_grader
     from understudy.models import open_model as open_model
-    from understudy.recipe import Recipe as Recipe
-    from understudy.recipe import load_recipe as load_recipe
+    from understudy.pipeline import Recipe as Recipe
+    from understudy.pipeline import load_recipe as load_recipe
     from understudy.records import Example as Example
     from understudy.records import Score as Score
     from understudy.records import Task as Task
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "Example": "records",
-    "Recipe": "recipe",
+    "Recipe": "pipeline",
     "Score": "records",
     "Task": "records",
     "Trajectory": "records",
-    "compare_all": "evaluate",
-    "load_recipe": "recipe",
+    "compare_all": "evaluation",
+    "load_recipe": "pipeline",
     "load_tasks": "tasks",
-    "measure": "evaluate",
+    "measure": "evaluation",
     "open_agent": "agents",
     "open_grader": "grading",
     "open_model": "models",

@@ -1,21 +1,22 @@
 """What a config field means beyond its type: stated at the field, and derived from there.
 
-In: records whose fields carry these marks. Out: the settings that results depend on, and the names that a config refers
-to. So fingerprints, inputs of stages and the check of names follow from the fields themselves. A user's own options are
-plain data: nothing inside them is ever left out or taken for a name.
+In: records whose fields carry these marks. Out: the settings that results depend on, the names that a config refers to,
+and the files that it reads. So fingerprints, inputs of stages and the check of names follow from the fields themselves.
+A user's own options are plain data: nothing inside them is ever left out or taken for a name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
-from pydantic import JsonValue
+from pydantic import AfterValidator, JsonValue, ValidationInfo
 from pydantic_core import to_jsonable_python
 
-from understudy.records import Record
+from understudy.records import Record, Target
+from understudy.runs import content_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +32,53 @@ DisplayOnly = Neutral("display")
 """The field decides only how results are shown."""
 
 
-class Target(StrEnum):
-    """What a name in a recipe can refer to."""
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Marks a path whose content counts for a fingerprint, wherever it lies."""
 
-    MODEL = "model"
-    """An entry of ``models``, or a stage that trains one, as ``kind/name``."""
-    AGENT = "agent"
-    TASK_SET = "task set"
-    ATTEMPTS = "attempts"
-    """A stage with trajectories and scores."""
-    FIRST_THOUGHTS = "first thoughts"
-    EXAMPLES = "examples"
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where relative paths of a recipe are looked for, in this order; the context of its validation."""
+
+    folders: tuple[Path, ...]
+
+    def find(self, path: str | Path) -> Path | None:
+        """The path in the first folder that has it."""
+        places = (folder / Path(path).expanduser() for folder in self.folders)
+        return next((place.resolve() for place in places if place.exists()), None)
+
+    def __str__(self) -> str:
+        return " and in ".join(map(str, self.folders))
+
+
+def _existing(path: Path, info: ValidationInfo) -> Path:
+    if not isinstance(info.context, Folders):
+        return path.expanduser()
+    found = info.context.find(path)
+    if found is None:
+        where = "" if path.expanduser().is_absolute() else f" in {info.context}"
+        raise ValueError(f"expected a file or folder that exists; there is no {str(path)!r}{where}")
+    return found
+
+
+def _local_or_hub(name: str, info: ValidationInfo) -> str:
+    """A folder becomes absolute, so that it means the same from every working directory; a Hub id stays."""
+    folders = info.context if isinstance(info.context, Folders) else Folders((Path.cwd(),))
+    found = folders.find(name)
+    if found is not None:
+        return str(found)
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or name.endswith(".gguf"):
+        raise ValueError(f"expected a folder that exists or a Hub id; there is no {name!r} in {folders}")
+    return name
+
+
+InputPath = Annotated[Path, AfterValidator(_existing), Content()]
+"""A file or folder that a recipe reads: looked for in the recipe's folder, then in the working directory."""
+OutputPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute()), SpeedOnly]
+"""A file or folder that is written, such as a cache; relative to the working directory."""
+ModelPath = Annotated[str, AfterValidator(_local_or_hub), Content()]
+"""A folder with weights, or a Hub id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +121,15 @@ def references(config: Record) -> Iterator[Reference]:
 
 
 def result_settings(value: object) -> JsonValue:
-    """A config as plain JSON without the fields that change no result."""
+    """A config as plain JSON without the fields that change no result; of files that it reads, their content."""
     if isinstance(value, Record):
-        kept = (name for name, field in type(value).model_fields.items() if not _is_neutral(field.metadata))
-        return {name: result_settings(getattr(value, name)) for name in kept}
+        version = getattr(value, "part_version", None)
+        settings = {
+            name: _of_field(getattr(value, name), [*field.metadata, *_inner_metadata(field.annotation)])
+            for name, field in type(value).model_fields.items()
+            if not any(isinstance(mark, Neutral) for mark in field.metadata)
+        }
+        return settings if version is None else {**settings, "version": version}
     if isinstance(value, Mapping):
         return {str(key): result_settings(inner) for key, inner in value.items()}
     if isinstance(value, tuple | list):
@@ -96,8 +138,16 @@ def result_settings(value: object) -> JsonValue:
     return plain
 
 
-def _is_neutral(metadata: list[object]) -> bool:
-    return any(isinstance(mark, Neutral) for mark in metadata)
+def _of_field(value: object, metadata: list[object]) -> JsonValue:
+    is_content = isinstance(value, str | Path) and any(isinstance(mark, Content) for mark in metadata)
+    if is_content and Path(str(value)).exists():
+        return {"content": content_digest(Path(str(value)))}
+    return result_settings(value)
+
+
+def _inner_metadata(annotation: object) -> list[object]:
+    """The marks of ``InputPath | None``."""
+    return [mark for inner in get_args(annotation) if get_origin(inner) is Annotated for mark in get_args(inner)[1:]]
 
 
 def _named(key: str, value: object, mark: Refers | None) -> Iterator[Reference]:

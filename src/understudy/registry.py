@@ -12,11 +12,12 @@ import hashlib
 import importlib
 import importlib.metadata
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from pydantic import BaseModel, GetCoreSchemaHandler, SerializationInfo, ValidationError, create_model
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
@@ -33,16 +34,24 @@ class TargetError(ValueError):
 class PartConfig(Record):
     """Base of the configs of all parts."""
 
+    part_version: ClassVar[str | None] = None
+    """Names the behaviour of a user's kind: its ``version``, or a digest of its source file; it enters fingerprints.
+    None for a built-in kind: the manifest names the version of this package.
+    """
     kind: str
     """A short name, or ``package.module:Class``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Builtin:
-    """A kind of this package. Both are ``package.module:name``; ``part`` is called with the config."""
+    """A kind of this package, named by ``package.module:name``."""
 
-    config: str
     part: str
+    """What is called with the config."""
+    config: str = ""
+    """Empty: the part's own ``Config``."""
+    about: str = ""
+    """Empty: the first line of the config's docstring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +115,14 @@ class Group(Generic[PartT]):
         """The class or function that makes the parts of a kind. Raises ``TargetError``."""
         return import_target(self.builtin[kind].part) if kind in self.builtin else self._target(kind)
 
-    def version(self, config: PartConfig) -> str | None:
-        """What names the behaviour of a user's kind: its ``version``, or a digest of its source file.
-
-        None for a built-in kind: the manifest names the version of this package.
-        """
-        if config.kind in self.builtin:
-            return None
-        target = self._target(config.kind)
-        stated = getattr(target, "version", None)
-        return str(stated) if isinstance(stated, str | int) else _source_digest(target)
+    def names(self) -> list[str]:
+        """All short names."""
+        return [*self.builtin, *self._announced]
 
     def kinds(self) -> Iterator[Kind]:
         """All kinds that have a short name."""
-        for name in self.builtin:
-            yield Kind(self.name, name, _first_line(self.config_class(name)), "understudy")
+        for name, builtin in self.builtin.items():
+            yield Kind(self.name, name, builtin.about or _first_line(self.config_class(name)), "understudy")
         for name, entry in self._announced.items():
             origin = entry.dist.name if entry.dist else "?"
             try:
@@ -129,8 +131,10 @@ class Group(Generic[PartT]):
                 about = f"cannot be used: {error}"
             yield Kind(self.name, name, about, origin)
 
-    def validate(self, value: object) -> PartConfig:
+    def validate(self, value: object, context: Any = None) -> PartConfig:
         """The typed config of what a recipe says: a mapping with ``kind``, or a kind alone.
+
+        ``context`` is pydantic's, for the fields of the config.
 
         Raises ``ValidationError``, whose locations begin at the mapping.
         """
@@ -140,26 +144,30 @@ class Group(Generic[PartT]):
             value = {"kind": value}
         if not isinstance(value, Mapping):
             raise _refused((), value, f"expected a mapping with `kind`: {self._expected()}")
-        kind = value.get("kind") or (self._kind_of(value) if self._kind_of else None)
+        kind = self.kind_in(value)
         if not isinstance(kind, str):
             raise _refused((), value, f"`kind` is missing: {self._expected()}")
         try:
             config = self.config_class(kind)
         except TargetError as error:
             raise _refused(("kind",), kind, str(error)) from None
-        return config.model_validate({**value, "kind": kind})
+        return config.model_validate({**value, "kind": kind}, context=context)
+
+    def kind_in(self, value: Mapping[str, object]) -> object:
+        """The kind that a mapping names, or that its keys imply; None where neither."""
+        return value.get("kind") or (self._kind_of(value) if self._kind_of else None)
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            self.validate,
+        return core_schema.with_info_plain_validator_function(
+            lambda value, info: self.validate(value, info.context),
             serialization=core_schema.plain_serializer_function_ser_schema(_dump, info_arg=True),
         )
 
     def _find_config(self, kind: str) -> type[PartConfig]:
-        if kind in self.builtin:
+        if kind in self.builtin and self.builtin[kind].config:
             found: type[PartConfig] = import_target(self.builtin[kind].config)
             return found
-        target = self._target(kind)
+        target = self.part(kind)
         own = getattr(target, "Config", Record)
         if not (inspect.isclass(own) and issubclass(own, BaseModel)):
             raise TargetError(f"{kind}: expected its Config to be a pydantic model; it is {own!r}")
@@ -168,8 +176,10 @@ class Group(Generic[PartT]):
         # The user's config first, so that its fields are kept; ours last, so that unknown keys are refused.
         bases: Any = (PartConfig,) if own is Record else (own, PartConfig)
         literal: Any = Literal[kind]
-        name = f"{target.__name__}Config"
-        return cast(type[PartConfig], create_model(name, __base__=bases, __doc__=target.__doc__, kind=(literal, kind)))
+        made = create_model(f"{target.__name__}Config", __base__=bases, __doc__=target.__doc__, kind=(literal, kind))
+        config = cast(type[PartConfig], made)
+        config.part_version = _version(target)
+        return config
 
     def _target(self, kind: str) -> Any:
         if kind in self._announced:
@@ -184,7 +194,7 @@ class Group(Generic[PartT]):
         return self._adapt(target)
 
     def _expected(self) -> str:
-        return f"expected one of {', '.join([*self.builtin, *self._announced])}, or package.module:Class"
+        return f"expected one of {', '.join(self.names())}, or package.module:Class"
 
     @cached_property
     def _announced(self) -> dict[str, importlib.metadata.EntryPoint]:
@@ -211,6 +221,11 @@ def import_target(path: str) -> Any:
             raise TargetError(f"{path}: {module_name} has no {name!r}{_near(found, attribute)}")
         found = getattr(found, attribute)
     return found
+
+
+def make_importable(*folders: Path) -> None:
+    """Let modules in the folders be imported by name, after all installed ones."""
+    sys.path += [str(folder) for folder in folders if str(folder) not in sys.path]
 
 
 def _not_found(path: str, module_name: str, error: ModuleNotFoundError) -> str:
@@ -244,7 +259,10 @@ def _first_line(target: object) -> str:
     return (inspect.getdoc(target) or "").partition("\n")[0]
 
 
-def _source_digest(target: object) -> str:
+def _version(target: object) -> str:
+    stated = getattr(target, "version", None)
+    if isinstance(stated, str | int):
+        return str(stated)
     try:
         source = Path(inspect.getsourcefile(target) or "")  # type: ignore[arg-type]
         return hashlib.sha256(source.read_bytes()).hexdigest()[:16]

@@ -19,6 +19,8 @@ from typing import Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+_WHOLE_FILE_BYTES = 64 * 2**20
+
 RecordT = TypeVar("RecordT", bound=BaseModel)
 _WHOLE_FILE_BYTES = 64 * 2**20
 
@@ -153,18 +155,12 @@ def digest(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def file_digest(path: Path) -> str:
-    """Sixteen hex digits that name a file by its content. Raises ``FileNotFoundError``."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def folder_digest(folder: Path) -> str:
-    """The same for a folder of files, such as a model's; of files over 64 MiB only size and time of writing count."""
+def content_digest(path: Path) -> str:
+    """Sixteen hex digits that name the content of a file or folder; of files over 64 MiB only size and time count."""
     seen = hashlib.sha256()
-    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+    for file in sorted(below for below in path.rglob("*") if below.is_file()) if path.is_dir() else [path]:
         stat = file.stat()
-        seen.update(f"{file.name}:{stat.st_size}:".encode())
+        seen.update(f"{file.relative_to(path)}:{stat.st_size}:".encode(errors="surrogateescape"))
         seen.update(file.read_bytes() if stat.st_size <= _WHOLE_FILE_BYTES else str(stat.st_mtime_ns).encode())
     return seen.hexdigest()[:16]
 

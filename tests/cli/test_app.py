@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.test_walk import RECIPE
+from tests.pipeline.test_run import RECIPE
 
 VERBS = [
     "run",
@@ -27,7 +27,7 @@ VERBS = [
     "view",
     "doctor",
     "serve-model",
-    "check-student",
+    "verify-student",
     "index",
 ]
 

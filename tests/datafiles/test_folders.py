@@ -132,3 +132,9 @@ def test_an_existing_folder_is_not_taken_for_a_name_on_the_hub(tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataFileError, match="name it by `path`"):
         list(hub_rows("owner/name"))
+
+
+def test_a_data_set_that_is_not_on_the_hub_is_named() -> None:
+    """Tests run offline, so none is there."""
+    with pytest.raises(DataFileError, match="hub: owner/nothing-here cannot be loaded: ConnectionError"):
+        list(hub_rows("owner/nothing-here"))

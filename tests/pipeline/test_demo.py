@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.test_walk import metrics_of, records_of
+from tests.pipeline.test_run import metrics_of, records_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

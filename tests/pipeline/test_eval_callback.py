@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.test_walk import walk_quietly
+from tests.pipeline.test_run import walk_quietly
 from tests.tiny_model import save_tiny_model
 from understudy.agents import RuntimeConfig
-from understudy.pipeline import RunDirectory
-from understudy.pipeline.props import Props
-from understudy.pipeline.trainings import acting_of
-from understudy.recipe import StageRef, load_recipe
-from understudy.records import StageKind
+from understudy.pipeline import RunContext, RunDirectory, TrainingStage, load_recipe
+from understudy.pipeline.run import open_stage
+from understudy.records import StageRef
 from understudy.report.stage_files import read_curves
 from understudy.retrieval import MemoryConfig
 from understudy.runs import read_jsonl
@@ -39,7 +37,7 @@ train:
   agent: {{examples: agent, base: base, method: full, epochs: null, max_steps: 2, n_threads: 1, batch_size: 1,
     eval_callback: {{every_steps: 1, n_prompts: 2, max_new_tokens: 4}}}}
 """
-TRAIN = StageRef(kind=StageKind.TRAIN, name="agent")
+TRAIN = StageRef(kind="train", name="agent")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +80,9 @@ def test_an_index_is_opened_in_a_training_only_where_that_is_asked_for(
     recipe_path: Path, tmp_path: Path, search: str, run_code: bool | None, runs: bool
 ) -> None:
     recipe = load_recipe(recipe_path, (f"retrieval={search}",))
-    with Props(recipe, RunDirectory(tmp_path / "run"), quiet=True) as props:
-        acting = acting_of(props, EvalCallbackConfig(every_steps=1, run_code=run_code))
-        assert acting == (props.acting() if runs else None)
-        assert acting_of(props, None) is None
+    with RunContext(recipe, RunDirectory(tmp_path / "run"), quiet=True) as context:
+        stage = open_stage(context, TRAIN)
+        assert isinstance(stage, TrainingStage)
+        acting = stage.runtime_for(EvalCallbackConfig(every_steps=1, run_code=run_code))
+        assert acting == (context.acting() if runs else None)
+        assert stage.runtime_for(None) is None

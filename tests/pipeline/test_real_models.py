@@ -15,8 +15,7 @@ import pytest
 from tests.tiny_model import save_tiny_model
 from understudy.models import LocalConfig
 from understudy.models.serving import served
-from understudy.pipeline import Visit, walk
-from understudy.recipe import load_recipe
+from understudy.pipeline import Outcome, load_recipe, run_recipe
 from understudy.records import Example, Metrics, Score, StopReason
 from understudy.retrieval import BuildConfig, build_index
 from understudy.rollouts import read_trajectories
@@ -61,8 +60,8 @@ def test_the_walk_on_real_models_and_real_questions(shared_dir: Path, tmp_path: 
             values.append(f"agents.{agent}.max_tokens=24")
         recipe = load_recipe(Path("recipes/qwen2.5-0.5b.yaml"), tuple(values))
         run_dir = tmp_path / "run"
-        visits = walk(recipe, run_dir, say=lambda _: None, quiet=True)
-        assert set(visits.values()) == {Visit.DONE}
+        visits = run_recipe(recipe, run_dir, say=lambda _: None, quiet=True)
+        assert set(visits.values()) == {Outcome.DONE}
 
     for ref in ("rollout/teacher-agent", "evaluate/agent", "evaluate/agent-sag", "evaluate/teacher"):
         attempts = list(read_trajectories(run_dir / ref / "trajectories.jsonl"))

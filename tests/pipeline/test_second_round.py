@@ -8,19 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.models.test_server import serving
-from tests.pipeline.test_walk import metrics_of, records_of, walk_quietly
+from tests.pipeline.test_run import metrics_of, records_of, walk_quietly
 from tests.tiny_model import save_tiny_model
 from understudy.curation import Repair
 from understudy.models import Device, LocalConfig, open_model
-from understudy.pipeline import RunDirectory, Visit, grade_run
-from understudy.pipeline.repairs import RepairedAttempt
-from understudy.recipe import StageRef, load_recipe
-from understudy.records import Example, Score, StageKind, StageState
+from understudy.pipeline import Outcome, RunDirectory, grade_run, load_recipe
+from understudy.pipeline.stages.repair import RepairedAttempt
+from understudy.records import Example, Score, StageRef, StageState
 from understudy.report import terminal_table
 from understudy.rollouts import read_trajectories
 from understudy.runs import read_jsonl
 
-REPAIR = StageRef(kind=StageKind.REPAIR, name="second")
+REPAIR = StageRef(kind="repair", name="second")
 RECIPE = """\
 name: second
 tasks:
@@ -83,7 +82,7 @@ def test_only_what_was_verified_is_data(recipe_path: Path, tmp_path: Path) -> No
     assert all(one.messages != first[one.id].messages for one in repaired)
     examples = {one.trajectory_id for one in read_jsonl(run_dir / "curate/both/examples.jsonl", Example)}
     assert {one.id for one in repaired} <= examples
-    assert set(walk_quietly(recipe, run_dir).values()) == {Visit.PASSED_OVER}
+    assert set(walk_quietly(recipe, run_dir).values()) == {Outcome.UNCHANGED}
     assert terminal_table(run_dir)
 
 
@@ -97,7 +96,7 @@ def test_a_killed_repair_goes_on_with_what_is_left(recipe_path: Path, tmp_path: 
     record = directory.read_stage(REPAIR)
     assert record is not None
     directory.write_stage(record.model_copy(update={"state": StageState.RUNNING}))
-    assert walk_quietly(recipe, run_dir)["repair/second"] is Visit.DONE
+    assert walk_quietly(recipe, run_dir)["repair/second"] is Outcome.DONE
     assert records_of(run_dir) == before
     assert path.read_text().splitlines(keepends=True)[:2] == lines[:2], "what was there was not done again"
 
@@ -126,14 +125,14 @@ def test_a_student_is_taught_on_policy_and_evaluated(recipe_path: Path, tmp_path
     recipe = load_recipe(larger)
     assert list(walk_quietly(recipe, run_dir))[3:] == ["on_policy/taught", "evaluate/taught"]
     assert [name for name, _ in metrics_of(run_dir)] == ["taught"]
-    record = RunDirectory(run_dir).read_stage(StageRef(kind=StageKind.ON_POLICY, name="taught"))
+    record = RunDirectory(run_dir).read_stage(StageRef(kind="on_policy", name="taught"))
     assert record is not None
     assert record.counts["steps"] == 3
     assert record.counts["trained_tokens"] <= 3 * 2 * 4
     assert list(record.inputs) == ["curate/both"]
     assert (run_dir / "on_policy/taught/checkpoint/adapter_config.json").exists()
     assert "%|" not in (run_dir / "on_policy/taught/output.log").read_text(), "no bars of transformers"
-    assert set(walk_quietly(recipe, run_dir).values()) == {Visit.PASSED_OVER}
+    assert set(walk_quietly(recipe, run_dir).values()) == {Outcome.UNCHANGED}
 
 
 def test_the_teacher_may_be_a_server(recipe_path: Path, tmp_path: Path) -> None:
@@ -144,7 +143,7 @@ def test_the_teacher_may_be_a_server(recipe_path: Path, tmp_path: Path) -> None:
         far = f"{{kind: openai_chat, model: elder, base_urls: ['{url}'], tokenizer: {teacher}}}"
         recipe = load_recipe(larger, (f"models.far={far}", "on_policy.taught.teacher=far"))
         walk_quietly(recipe, tmp_path / "run")
-    record = RunDirectory(tmp_path / "run").read_stage(StageRef(kind=StageKind.ON_POLICY, name="taught"))
+    record = RunDirectory(tmp_path / "run").read_stage(StageRef(kind="on_policy", name="taught"))
     assert record is not None
     assert record.counts["steps"] == 3
     assert record.counts["last_loss"] > 0

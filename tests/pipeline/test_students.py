@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.test_walk import walk_quietly
+from tests.pipeline.test_run import walk_quietly
 from tests.tiny_model import save_tiny_model
 from understudy.models.loading import AdapterWithoutEffectError
 from understudy.models.parity import ParityReport, StudentMismatchError
-from understudy.pipeline import check_students
-from understudy.recipe import Recipe, load_recipe
+from understudy.pipeline import Recipe, load_recipe, verify_students
 
 RECIPE = """\
 name: students
@@ -55,11 +54,11 @@ def test_a_student_is_proven_once(tmp_path: Path, method: str, systems: list[str
     report = ParityReport.model_validate_json(path.read_bytes())
     assert [one.system for one in report.systems] == systems
     assert all((one.max_difference_nat or 0) > 0 for one in report.systems if one.system == "base")
-    said = list(check_students(recipe, run_dir, "taught"))
+    said = list(verify_students(recipe, run_dir, "taught"))
     assert said[0].startswith("train/taught: ")
     assert any("server" in line for line in said)
     with pytest.raises(ValueError, match=r"expected one of train/taught; came 'untaught'"):
-        list(check_students(recipe, run_dir, "untaught"))
+        list(verify_students(recipe, run_dir, "untaught"))
 
 
 def test_a_student_without_effect_is_not_evaluated(tmp_path: Path) -> None:
@@ -68,7 +67,7 @@ def test_a_student_without_effect_is_not_evaluated(tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     recipe, run_dir = recipe_of(tmp_path, "lora"), tmp_path / "run"
-    only = [ref for ref in recipe.stages() if ref.kind != "evaluate"]
+    only = [ref for ref in recipe.ordered_stages() if ref.kind != "evaluate"]
     walk_quietly(recipe, run_dir, only=only)
     path = run_dir / "train/taught/checkpoint/adapter_model.safetensors"
     save_file({name: torch.zeros_like(one) for name, one in load_file(path).items()}, path)
@@ -79,7 +78,7 @@ def test_a_student_without_effect_is_not_evaluated(tmp_path: Path) -> None:
 
 def test_full_weights_that_are_the_bases_are_not_evaluated(tmp_path: Path) -> None:
     recipe, run_dir = recipe_of(tmp_path, "full"), tmp_path / "run"
-    only = [ref for ref in recipe.stages() if ref.kind != "evaluate"]
+    only = [ref for ref in recipe.ordered_stages() if ref.kind != "evaluate"]
     walk_quietly(recipe, run_dir, only=only)
     checkpoint = run_dir / "train/taught/checkpoint"
     base = json.loads((checkpoint / "student.json").read_text())["base"]

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from understudy.pipeline import walk
-from understudy.recipe import load_recipe
+from understudy.pipeline import load_recipe, run_recipe
 from understudy.records import Comparison, Metrics
 
 RECIPE = """\
@@ -38,7 +37,7 @@ def test_files_splits_and_draws_of_one_source_stay_apart(tmp_path: Path) -> None
     path = tmp_path / "sets.yaml"
     path.write_text(RECIPE.format(folder=tmp_path))
     run_dir = tmp_path / "run"
-    walk(load_recipe(path), run_dir, say=lambda _: None, quiet=True)
+    run_recipe(load_recipe(path), run_dir, say=lambda _: None, quiet=True)
 
     metrics = {
         one: Metrics.model_validate_json((run_dir / "evaluate" / one / "metrics.json").read_bytes())

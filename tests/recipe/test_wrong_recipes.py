@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from understudy.recipe import PublishedStage, Recipe, RecipeError, load_recipe
-from understudy.records import TaskKind
+from understudy.pipeline import Recipe, RecipeError, load_recipe
 
 GOOD = """\
 name: small
@@ -61,24 +60,36 @@ WRONG = [
     ("[train], model", "[training], model", ["line 14", "rollout.taught.tasks.0", "train, test", "'training'"]),
     ("[train], model", "train, model", ["line 14", "rollout.taught.tasks", "expected a list", "'train'"]),
     ("model: teacher,", "model: teecher,", ["rollout.taught.model", "teacher", "'teecher'"]),
-    (ROLLOUT, "{published: rows.jsonl}", ["line 14", "rollout.taught.kind", "is missing"]),
     (
-        ROLLOUT,
-        "{published: rows.jsonl, kind: facts}",
-        ["line 14", "rollout.taught.kind", "'fact' or 'math'", "'facts'"],
+        "model: teacher, agent: agent}\ncurate",
+        "model: teacher, agent: agent, published: a.jsonl}\ncurate",
+        ["rollout.taught.published", "a section of its own: `imported"],
     ),
-    (ROLLOUT, "{published: r.jsonl, kind: fact, agnet: x}", ["rollout.taught.agnet", "did you mean `agent`"]),
-    (ROLLOUT, "{published: r.jsonl, kind: fact, model: teacher}", ["rollout.taught.model", "published, kind, agent"]),
     (
-        ROLLOUT,
-        "{published: r.jsonl, kind: fact, agent: agent}",
-        ["rollout.taught.agent", "chain_of_thought", "'agent'"],
+        "report:\n",
+        "imported: {x: {path: rows.jsonl, task_kind: fact}}\nreport:\n",
+        ["line 21", "imported.x.path", "there is no 'rows.jsonl' in"],
     ),
-    (ROLLOUT, "{publisht: r.jsonl, tasks: [train], model: teacher, agent: agent}", ["publisht", "unknown key"]),
+    ("report:\n", "imported: {x: {agent: code_agent}}\nreport:\n", ["line 21", "imported.x", "expected one of them"]),
     (
-        ROLLOUT,
-        "{published: r.jsonl, kind: fact}\nrepair: {again: {rollout: taught, teacher: teacher}}",
-        ["repair.again.rollout", "(none is defined)", "'taught'"],
+        "report:\n",
+        "imported: {x: {path: demo, task_kind: facts}}\nreport:\n",
+        ["line 21", "imported.x.task_kind", "'fact' or 'math'", "'facts'"],
+    ),
+    (
+        "report:\n",
+        "imported: {x: {path: demo, task_kind: fact, agnet: x}}\nreport:\n",
+        ["imported.x.agnet", "did you mean `agent`"],
+    ),
+    (
+        "report:\n",
+        "imported: {x: {path: demo, task_kind: fact, agent: agent}}\nreport:\n",
+        ["imported.x.agent", "chain_of_thought", "'agent'"],
+    ),
+    (
+        "report:\n",
+        "imported: {x: {path: demo, task_kind: fact}}\nrepair: {y: {rollout: imported/x, teacher: teacher}}\nreport:\n",
+        ["repair.y.rollout", "of an agent of this recipe", "'imported/x'"],
     ),
     ("agent: agent}\ncurate", "agent: actor}\ncurate", ["rollout.taught.agent", "agent, cot", "'actor'"]),
     ("rollouts: [taught]", "rollouts: [tought]", ["line 16", "curate.taught.rollouts.0", "taught", "'tought'"]),
@@ -138,7 +149,7 @@ def test_the_recipe_that_the_cases_spoil_is_good(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     path.write_text(GOOD)
     recipe = load_recipe(path)
-    assert [str(ref) for ref in recipe.stages()] == [
+    assert [str(ref) for ref in recipe.ordered_stages()] == [
         "rollout/taught",
         "curate/taught",
         "train/taught",
@@ -146,14 +157,13 @@ def test_the_recipe_that_the_cases_spoil_is_good(tmp_path: Path) -> None:
     ]
 
 
-def test_published_attempts_stand_in_for_a_rollout(tmp_path: Path) -> None:
+def test_a_manifest_brings_the_recipe_back(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("")
     path = tmp_path / "small.yaml"
-    path.write_text(GOOD.replace(ROLLOUT, "{published: rows.jsonl, kind: math}"))
+    path.write_text(GOOD.replace("report:\n", "imported: {x: {path: rows.jsonl, task_kind: math}}\nreport:\n"))
     recipe = load_recipe(path)
-    stage = recipe.rollout["taught"]
-    assert isinstance(stage, PublishedStage)
-    assert (stage.published, stage.kind, recipe.acted) == (Path("rows.jsonl"), TaskKind.MATH, {})
-    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe, "a manifest brings it back"
+    assert recipe.stages["imported"]["x"].path == tmp_path / "rows.jsonl", "beside the recipe, and absolute"
+    assert Recipe.model_validate_json(recipe.model_dump_json()).stages == recipe.stages
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
@@ -187,7 +197,11 @@ def test_overrides_reach_deep_and_make_keys(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     path.write_text(GOOD)
     recipe = load_recipe(path, ("seed=9", "train.taught.lora.r=4", "evaluate.taught.tasks.0=train"))
-    assert (recipe.seed, recipe.train["taught"].lora.r, recipe.evaluate["taught"].tasks) == (9, 4, ("train",))
+    assert (recipe.seed, recipe.stages["train"]["taught"].lora.r, recipe.stages["evaluate"]["taught"].tasks) == (
+        9,
+        4,
+        ("train",),
+    )
 
 
 @pytest.mark.parametrize(("text", "said"), [("a: [", "not YAML"), ("", "mapping"), ("- a", "mapping")])
@@ -228,4 +242,4 @@ def test_recipes_that_extend_one_another_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(Path("recipes").rglob("*.yaml")), ids=str)
 def test_every_recipe_that_ships_is_a_recipe(path: Path) -> None:
     if "accelerate" not in path.parts:
-        assert load_recipe(path).stages()
+        assert load_recipe(path).ordered_stages()

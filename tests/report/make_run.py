@@ -23,7 +23,6 @@ from understudy.records import (
     DropReason,
     Manifest,
     Score,
-    StageKind,
     StageRecord,
     StageState,
     Trajectory,
@@ -119,13 +118,13 @@ def _evaluate(run_dir: Path, system: Made, trajectories: list[Trajectory]) -> Gr
         system.label, system.skill.model, trajectories[0].agent, trajectories, scores, is_program=system.is_program
     )
     write_atomic(run_dir / "evaluate" / system.name / "metrics.json", metrics.model_dump_json(indent=1) + "\n")
-    _stage(run_dir, StageKind.EVALUATE, system.name, {}, {"tasks": len(trajectories)})
+    _stage(run_dir, "evaluate", system.name, {}, {"tasks": len(trajectories)})
     return Graded(system.label, trajectories, scores)
 
 
 def _collect(run_dir: Path, name: str, trajectories: list[Trajectory]) -> None:
     scores = {one.trajectory_id: one for one in _write_attempts(run_dir / "rollout" / name, trajectories)}
-    _stage(run_dir, StageKind.ROLLOUT, name, {}, {"tasks": len(trajectories)}, "scripted")
+    _stage(run_dir, "rollout", name, {}, {"tasks": len(trajectories)}, "scripted")
     dropped, examples = [], []
     for trajectory in trajectories:
         if not scores[trajectory.id].correct:
@@ -137,7 +136,7 @@ def _collect(run_dir: Path, name: str, trajectories: list[Trajectory]) -> None:
     folder = run_dir / "curate" / name
     write_jsonl(folder / "examples.jsonl", examples)
     write_jsonl(folder / "dropped.jsonl", dropped)
-    _stage(run_dir, StageKind.CURATE, name, {f"rollout/{name}": "0"}, {"kept": len(examples), "dropped": len(dropped)})
+    _stage(run_dir, "curate", name, {f"rollout/{name}": "0"}, {"kept": len(examples), "dropped": len(dropped)})
 
 
 def _write_attempts(folder: Path, trajectories: list[Trajectory]) -> list[Score]:
@@ -157,12 +156,12 @@ def _train_log(run_dir: Path, name: str, curation: str, seed: int) -> None:
                 step=step, loss=loss, learning_rate=rate, n_tokens=9000, n_trained=2500, elapsed_s=step * 1.4
             )
             writer.write(line)
-    _stage(run_dir, StageKind.TRAIN, name, {curation: "0"}, {"steps": 500, "trained_tokens": 512_000})
+    _stage(run_dir, "train", name, {curation: "0"}, {"steps": 500, "trained_tokens": 512_000})
 
 
 def _stage(
     run_dir: Path,
-    kind: StageKind,
+    kind: str,
     name: str,
     inputs: dict[str, str],
     counts: dict[str, float],

@@ -57,7 +57,7 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_with_a_checkpoint_the_colours_are_the_training_sequence(trained_run: Path) -> None:
-    maker = open_mask_maker(trained_run, "teacher-agent")
+    maker = open_mask_maker(trained_run, "curate/teacher-agent")
     assert maker.renderer is not None
     for example in read_jsonl(trained_run / "curate" / "teacher-agent" / "examples.jsonl", Example):
         (rendered,) = maker.renderer.training_sequences(example.messages, example.spans)
@@ -70,7 +70,7 @@ def test_with_a_checkpoint_the_colours_are_the_training_sequence(trained_run: Pa
 
 
 def test_a_character_of_several_tokens_stays_whole(trained_run: Path) -> None:
-    maker = open_mask_maker(trained_run, "teacher-agent")
+    maker = open_mask_maker(trained_run, "curate/teacher-agent")
     content = "naïve 😀 – ✓"
     messages = (Message(role=Role.USER, content="?"), Message(role=Role.ASSISTANT, content=content))
     span = TrainSpan(message_index=1, start=0, end=len(content))

@@ -110,6 +110,7 @@ def test_a_failed_curation_says_what_it_dropped(made_run: Path, tmp_path: Path) 
 
 def test_a_stage_without_attempts_yet_is_shown(tmp_path: Path) -> None:
     (tmp_path / "rollout" / "begun").mkdir(parents=True)
+    (tmp_path / "rollout" / "begun" / "stage.json").write_text('{"state": "running"}')
     (tmp_path / "prefixes" / "p").mkdir(parents=True)
     (tmp_path / "prefixes" / "p" / "prefixes.jsonl").write_text("{}\n{}\n")
     assert "running, 0 records" in printed(show_run(tmp_path, "rollout/begun"))

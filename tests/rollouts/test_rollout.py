@@ -93,7 +93,7 @@ def test_resume_goes_by_id_not_by_question(tmp_path: Path) -> None:
     assert [each.id for each in records(path)] == ["t0#0", "t1#0", "t2#0"]
 
 
-def test_failures_of_the_program_are_retried_and_superseded(tmp_path: Path) -> None:
+def test_failures_of_the_program_are_retried_and_archived(tmp_path: Path) -> None:
     """Mistake 6 again: errors counted as done."""
     path = tmp_path / "trajectories.jsonl"
     failing = AgentSpec(

@@ -125,7 +125,7 @@ class AgentRuntime:
 
 def behaviour_hash(config: AgentConfig) -> str:
     """What changes with an agent's prompts, or with the source of a user's agent: part of a stage's fingerprint."""
-    return AGENTS.version(config) or prompts_hash(PromptSetName(getattr(config, "prompts", PromptSetName.PAPER)))
+    return config.part_version or prompts_hash(PromptSetName(getattr(config, "prompts", PromptSetName.PAPER)))
 
 
 def open_agent(

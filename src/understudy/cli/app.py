@@ -15,10 +15,10 @@ import typer
 from rich.console import Console
 
 from understudy.cli.index import index_app
-from understudy.records import StageKind
+from understudy.pipeline.stage_kinds import STAGES
 
 if TYPE_CHECKING:
-    from understudy.recipe import Recipe
+    from understudy.pipeline import Recipe
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -40,49 +40,51 @@ Overrides = Annotated[
     typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, such as seed=1 or train.agent.epochs=1."),
 ]
 RunDir = Annotated[Path | None, typer.Option(help="Where the run goes; runs/NAME of the recipe without it.")]
-Anew = Annotated[bool, typer.Option("--anew", help="Set aside half-done stages that were begun with other settings.")]
-Stage = Annotated[str | None, typer.Option("--stage", help="Only the stage of this name.")]
+Restart = Annotated[
+    bool,
+    typer.Option("--restart", help="Archive half-done stages that were begun with other settings, and begin again."),
+]
+StageName = Annotated[str | None, typer.Option("--stage", help="Only the stage of this name.")]
 
 
 @app.command()
-def run(target: Target, overrides: Overrides = None, run_dir: RunDir = None, anew: Anew = False) -> None:
+def run(target: Target, overrides: Overrides = None, run_dir: RunDir = None, restart: Restart = False) -> None:
     """Walk a whole recipe: roll out, grade, curate, train, evaluate, report. Run it again to go on."""
     recipe, directory = _recipe_and_run(target, overrides, run_dir)
-    from understudy.pipeline import walk
+    from understudy.pipeline import run_recipe
     from understudy.report import terminal_table
 
-    walk(recipe, directory, anew=anew, say=_say)
+    run_recipe(recipe, directory, restart=restart, say=_say)
     out.print()
     out.print(terminal_table(directory))
     out.print(f"\nReport: {directory / 'report.html'}", markup=False)
 
 
-def _stage_verb(kind: StageKind, about: str) -> None:
-    """Add a verb that does the stages of one kind."""
+def _stage_verb(kind: str, about: str) -> None:
+    """Add a verb that runs the stages of one kind."""
 
     def verb(
-        target: Target, overrides: Overrides = None, stage: Stage = None, run_dir: RunDir = None, anew: Anew = False
+        target: Target,
+        overrides: Overrides = None,
+        stage: StageName = None,
+        run_dir: RunDir = None,
+        restart: Restart = False,
     ) -> None:
         recipe, directory = _recipe_and_run(target, overrides, run_dir)
-        from understudy.pipeline import walk
+        from understudy.pipeline import run_recipe
 
-        refs = [ref for ref in recipe.stages() if ref.kind is kind and stage in (None, ref.name)]
+        refs = [ref for ref in recipe.stages_of(kind) if stage in (None, ref.name)]
         if not refs:
-            named = ", ".join(getattr(recipe, kind.value)) or "none"
+            named = ", ".join(ref.name for ref in recipe.stages_of(kind)) or "none"
             raise typer.BadParameter(f"the recipe has no {kind} stage of that name (it has: {named})")
-        walk(recipe, directory, only=refs, anew=anew, say=_say)
+        run_recipe(recipe, directory, only=refs, restart=restart, say=_say)
 
     verb.__doc__ = about
-    app.command(name=kind.value.replace("_", "-"))(verb)
+    app.command(name=kind.replace("_", "-"))(verb)
 
 
-_stage_verb(StageKind.ROLLOUT, "Let agents attempt tasks; attempts are appended, a killed rollout goes on.")
-_stage_verb(StageKind.PREFIXES, "Take first thoughts from a chain-of-thought rollout.")
-_stage_verb(StageKind.REPAIR, "Let a teacher replace the first wrong action of a student's wrong attempts.")
-_stage_verb(StageKind.CURATE, "Choose trajectories and make training examples of them.")
-_stage_verb(StageKind.TRAIN, "Tune a base model on curated examples; a killed training goes on.")
-_stage_verb(StageKind.ON_POLICY, "Let a student act at stored steps, and a teacher's probabilities teach it.")
-_stage_verb(StageKind.EVALUATE, "Let systems attempt the test tasks and measure them.")
+for _kind, _builtin in STAGES.builtin.items():
+    _stage_verb(_kind, _builtin.about)
 
 
 @app.command()
@@ -186,24 +188,24 @@ def serve_model(
         signal.pause()
 
 
-@app.command("check-student")
-def check_student(
+@app.command("verify-student")
+def verify_student(
     target: Target,
     overrides: Overrides = None,
     run_dir: RunDir = None,
-    stage: Stage = None,
+    stage: StageName = None,
     url: Annotated[str | None, typer.Option(help="Server to compare with; else our own is started.")] = None,
 ) -> None:
     """Show that a trained student differs from its base and is the same merged and served."""
     recipe, directory = _recipe_and_run(target, overrides, run_dir)
-    from understudy.pipeline import check_students
+    from understudy.pipeline import verify_students
 
-    for line in check_students(recipe, directory, stage, url):
+    for line in verify_students(recipe, directory, stage, url):
         _say(line)
 
 
 def _recipe_and_run(target: Path, overrides: list[str] | None, run_dir: Path | None) -> tuple[Recipe, Path]:
-    from understudy.recipe import load_recipe, recipe_of_run
+    from understudy.pipeline import load_recipe, recipe_of_run
 
     if target.is_dir():
         return recipe_of_run(target, tuple(overrides or ())), run_dir or target

@@ -76,7 +76,7 @@ def mcnemar(n_only_first: int, n_only_second: int) -> float:
     if min(n_only_first, n_only_second) < 0:
         raise ValueError(f"expected counts, came {n_only_first} and {n_only_second}")
     # P(X <= smaller) for X ~ Binomial(n, 1/2), doubled. The terms C(n, k) are taken relative to the middle one, from
-    # there outwards, as whole numbers with TERM_BITS bits behind the point: about 20 sqrt(n) of them are not zero.
+    # the middle outwards, as whole numbers with TERM_BITS bits behind the point: about 20 sqrt(n) of them are not zero.
     smaller, middle = min(n_only_first, n_only_second), n // 2
     term, tail, lower_half, k = 1 << TERM_BITS, 0, 0, middle
     while term:

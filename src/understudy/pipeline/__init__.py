@@ -1,27 +1,60 @@
-"""The walk: a recipe goes in, a run directory comes out, filled stage by stage.
+"""The pipeline: a recipe goes in, a run directory comes out, filled stage by stage.
 
-A stage that is done and unchanged is passed over; a killed one goes on. Not here: what a stage does inside its rooms.
+A stage that is done and unchanged is not run again; a killed one resumes. ``Stage`` is the base class of every kind of
+stage. Not here: what the parts of a stage do (``understudy.rollouts``, ``understudy.training``, …).
 """
 
-from understudy.pipeline.attempts import StageFailedError
-from understudy.pipeline.compare import compare_runs, evaluations_of
-from understudy.pipeline.doctor import examine
-from understudy.pipeline.regrade import grade_run
-from understudy.pipeline.run_directory import RunDirectory, StageChangedError, list_stages
-from understudy.pipeline.students import check_students
-from understudy.pipeline.walk import MissingInputError, Visit, walk
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "MissingInputError",
-    "RunDirectory",
-    "StageChangedError",
-    "StageFailedError",
-    "Visit",
-    "check_students",
-    "compare_runs",
-    "evaluations_of",
-    "examine",
-    "grade_run",
-    "list_stages",
-    "walk",
-]
+from understudy.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from understudy.pipeline.compare import compare_runs as compare_runs
+    from understudy.pipeline.compare import evaluations_of as evaluations_of
+    from understudy.pipeline.context import RunContext as RunContext
+    from understudy.pipeline.doctor import examine as examine
+    from understudy.pipeline.loading import load_recipe as load_recipe
+    from understudy.pipeline.loading import parse_recipe as parse_recipe
+    from understudy.pipeline.loading import recipe_of_run as recipe_of_run
+    from understudy.pipeline.recipe import Recipe as Recipe
+    from understudy.pipeline.regrade import grade_run as grade_run
+    from understudy.pipeline.run import MissingInputError as MissingInputError
+    from understudy.pipeline.run import Outcome as Outcome
+    from understudy.pipeline.run import run_recipe as run_recipe
+    from understudy.pipeline.run_directory import RunDirectory as RunDirectory
+    from understudy.pipeline.run_directory import StageChangedError as StageChangedError
+    from understudy.pipeline.run_directory import list_stages as list_stages
+    from understudy.pipeline.stage import Counts as Counts
+    from understudy.pipeline.stage import Stage as Stage
+    from understudy.pipeline.stage import StageFailedError as StageFailedError
+    from understudy.pipeline.stage_kinds import STAGES as STAGES
+    from understudy.pipeline.students import verify_students as verify_students
+    from understudy.pipeline.trainings import TrainingStage as TrainingStage
+    from understudy.recipe import RecipeError as RecipeError
+
+_HOMES = {
+    "Counts": "understudy.pipeline.stage",
+    "MissingInputError": "understudy.pipeline.run",
+    "Outcome": "understudy.pipeline.run",
+    "Recipe": "understudy.pipeline.recipe",
+    "RecipeError": "understudy.recipe",
+    "RunContext": "understudy.pipeline.context",
+    "RunDirectory": "understudy.pipeline.run_directory",
+    "STAGES": "understudy.pipeline.stage_kinds",
+    "Stage": "understudy.pipeline.stage",
+    "StageChangedError": "understudy.pipeline.run_directory",
+    "StageFailedError": "understudy.pipeline.stage",
+    "TrainingStage": "understudy.pipeline.trainings",
+    "compare_runs": "understudy.pipeline.compare",
+    "evaluations_of": "understudy.pipeline.compare",
+    "examine": "understudy.pipeline.doctor",
+    "grade_run": "understudy.pipeline.regrade",
+    "list_stages": "understudy.pipeline.run_directory",
+    "load_recipe": "understudy.pipeline.loading",
+    "parse_recipe": "understudy.pipeline.loading",
+    "recipe_of_run": "understudy.pipeline.loading",
+    "run_recipe": "understudy.pipeline.run",
+    "verify_students": "understudy.pipeline.students",
+}
+__all__ = sorted(_HOMES)  # noqa: PLE0605  the names are those of the table
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

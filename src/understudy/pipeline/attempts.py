@@ -1,56 +1,95 @@
-"""The attempts of a stage and their scores, as files; and how a stage ends.
+"""The attempts of a stage and their scores: made, graded, read back.
 
-In: props and a stage that has attempts. Out: records, or new scores. Not here: making attempts.
+In: a run's context and a stage that has attempts. Out: ``trajectories.jsonl`` and ``scores.jsonl``, and counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 from understudy.grading import grade_all
-from understudy.pipeline.props import Props
+from understudy.pipeline.context import RunContext
+from understudy.pipeline.stage import Counts, StageFailedError
 from understudy.progress import Progress
-from understudy.recipe import StageRef
-from understudy.records import Score, Trajectory
-from understudy.rollouts import read_trajectories
-from understudy.runs import read_jsonl, write_jsonl
-
-Counts = dict[str, float]
+from understudy.records import FirstThought, Score, StageRef, Task, Trajectory
+from understudy.rollouts import RolloutConfig, RolloutSummary, read_trajectories, rollout
+from understudy.run_layout import SCORES, TRAJECTORIES
+from understudy.runs import derive_seed, read_jsonl, write_jsonl
 
 
-class StageFailedError(Exception):
-    """A stage could not be brought to its end; what it computed is kept, and running it again goes on."""
-
-
-def trajectories_path(props: Props, ref: StageRef) -> Path:
+def trajectories_path(context: RunContext, ref: StageRef) -> Path:
     """Where the attempts of a stage are."""
-    return props.directory.folder(ref) / "trajectories.jsonl"
+    return context.directory.folder(ref) / TRAJECTORIES
 
 
-def scores_path(props: Props, ref: StageRef) -> Path:
+def scores_path(context: RunContext, ref: StageRef) -> Path:
     """Where their scores are."""
-    return props.directory.folder(ref) / "scores.jsonl"
+    return context.directory.folder(ref) / SCORES
 
 
-def read_graded(props: Props, ref: StageRef) -> tuple[list[Trajectory], list[Score]]:
+def read_graded(context: RunContext, ref: StageRef) -> tuple[list[Trajectory], list[Score]]:
     """The attempts of a stage and their scores."""
-    return list(read_trajectories(trajectories_path(props, ref))), list(read_jsonl(scores_path(props, ref), Score))
+    return list(read_trajectories(trajectories_path(context, ref))), list(read_jsonl(scores_path(context, ref), Score))
 
 
-def grade_stage(props: Props, ref: StageRef, given: Mapping[str, Score] = MappingProxyType({})) -> list[Score]:
+def make_attempts(
+    context: RunContext,
+    ref: StageRef,
+    config: RolloutConfig,
+    model: str,
+    agent: str,
+    tasks: Sequence[Task],
+    thoughts: Sequence[FirstThought] = (),
+) -> Counts:
+    """Let an agent attempt tasks, then grade the attempts.
+
+    Raises ``StageFailedError`` where too many attempts failed for no fault of the model.
+    """
+    config = config.model_copy(update={"seed": derive_seed(context.recipe.seed, config.seed)})
+    with context.build_agent(model, agent, config.engine) as built:
+        summary = rollout(
+            tasks,
+            built,
+            trajectories_path(context, ref),
+            config,
+            first_thoughts=thoughts,
+            progress=None if context.quiet else str(ref),
+        )
+    scores = grade_stage(context, ref)
+    if summary.n_failed > context.recipe.failures_allowed * summary.n_wanted:
+        raise StageFailedError(_failures(context, ref, summary))
+    return {
+        "attempts": summary.n_wanted,
+        "correct": sum(score.correct is True for score in scores),
+        "failed": summary.n_failed,
+        "completion_tokens": summary.usage.completion_tokens,
+    }
+
+
+def grade_stage(context: RunContext, ref: StageRef, known: Mapping[str, Score] = MappingProxyType({})) -> list[Score]:
     """Grade all attempts of a stage and write ``scores.jsonl`` whole.
 
-    ``given``: verdicts that stand, by trajectory id.
+    ``known``: verdicts that stand, by trajectory id.
     """
-    trajectories = list(read_trajectories(trajectories_path(props, ref)))
-    graded = dict(given)
-    ungraded = [one for one in trajectories if one.id not in given]
-    with Progress(f"{ref} grading", len(ungraded), quiet=props.quiet) as progress:
-        for score in grade_all(props.grader(), ungraded) if ungraded else ():
+    trajectories = list(read_trajectories(trajectories_path(context, ref)))
+    graded = dict(known)
+    ungraded = [one for one in trajectories if one.id not in known]
+    with Progress(f"{ref} grading", len(ungraded), quiet=context.quiet) as progress:
+        for score in grade_all(context.grader(), ungraded) if ungraded else ():
             graded[score.trajectory_id] = score
             progress.advance()
     scores = [graded[one.id] for one in trajectories]
-    write_jsonl(scores_path(props, ref), scores)
+    write_jsonl(scores_path(context, ref), scores)
     return scores
+
+
+def _failures(context: RunContext, ref: StageRef, summary: RolloutSummary) -> str:
+    failures = (one.failure for one in read_trajectories(trajectories_path(context, ref)) if one.failure is not None)
+    first = next(failures, None)
+    return (
+        f"{ref}: {summary.n_failed} of {summary.n_wanted} attempts failed for no fault of the model"
+        f"{f', such as: {first.kind}: {first.message}' if first else ''}\n"
+        "What was done is kept; the same command tries these again."
+    )

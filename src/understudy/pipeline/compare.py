@@ -12,8 +12,8 @@ from statistics import median
 from rich.table import Table
 
 from understudy.pipeline.run_directory import RunDirectory, list_stages
-from understudy.recipe import StageRef
-from understudy.records import Metrics, StageKind
+from understudy.records import Metrics
+from understudy.run_layout import EVALUATE, METRICS
 from understudy.runs import read_record
 
 
@@ -43,10 +43,5 @@ def compare_runs(run_dirs: Sequence[Path]) -> Table:
 def evaluations_of(run_dir: Path) -> list[Metrics]:
     """Metrics of all evaluations of a run, in the order in which they were begun."""
     records = sorted(list_stages(run_dir), key=lambda record: record.started)
-    folders = [
-        RunDirectory(run_dir).folder(StageRef(kind=record.kind, name=record.name))
-        for record in records
-        if record.kind is StageKind.EVALUATE
-    ]
-    paths = [folder / "metrics.json" for folder in folders]
-    return [read_record(path, Metrics) for path in paths if path.exists()]
+    folders = [RunDirectory(run_dir).folder(record.ref) for record in records if record.kind == EVALUATE]
+    return [read_record(path, Metrics) for folder in folders if (path := folder / METRICS).exists()]

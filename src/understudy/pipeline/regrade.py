@@ -1,4 +1,4 @@
-"""Grading a stored run anew: attempts stay as they are, verdicts are made again.
+"""Grading a stored run again: attempts stay as they are, verdicts are made again.
 
 In: a recipe and its run. Out: new ``scores.jsonl`` and ``metrics.json``, and a line for each verdict that changed.
 """
@@ -10,12 +10,11 @@ from pathlib import Path
 
 from understudy.grading import regrade
 from understudy.pipeline.attempts import grade_stage, scores_path, trajectories_path
-from understudy.pipeline.props import Props
+from understudy.pipeline.context import RunContext
+from understudy.pipeline.recipe import Recipe
+from understudy.pipeline.run import finish, open_stage
 from understudy.pipeline.run_directory import RunDirectory
-from understudy.pipeline.stages import write_metrics
-from understudy.pipeline.walk import finish
-from understudy.recipe import Recipe, StageRef
-from understudy.records import Score, StageKind
+from understudy.records import Score, StageRef, Target
 from understudy.runs import read_jsonl
 
 
@@ -25,23 +24,23 @@ def grade_run(recipe: Recipe, run_dir: Path, *, again: bool = False, quiet: bool
     Examples that were curated from old verdicts stay; where verdicts changed, the lines say which curations to redo.
     """
     directory = RunDirectory(run_dir)
-    with directory.locked(), Props(recipe, directory, quiet=quiet) as props:
-        for ref in recipe.stages():
-            has_attempts = ref.kind.has_attempts and trajectories_path(props, ref).exists()
-            if has_attempts and (again or not scores_path(props, ref).exists()):
-                yield from _grade_again(props, ref)
-        finish(props)
+    with directory.locked(), RunContext(recipe, directory, quiet=quiet) as context:
+        for ref in recipe.ordered_stages():
+            provides = recipe.stage_class(ref).provides
+            has_attempts = provides is Target.ATTEMPTS and trajectories_path(context, ref).exists()
+            if has_attempts and (again or not scores_path(context, ref).exists()):
+                yield from _grade_again(context, ref)
+        finish(context)
 
 
-def _grade_again(props: Props, ref: StageRef) -> Iterator[str]:
-    path = scores_path(props, ref)
+def _grade_again(context: RunContext, ref: StageRef) -> Iterator[str]:
+    path = scores_path(context, ref)
     before = list(read_jsonl(path, Score)) if path.exists() else []
-    after = grade_stage(props, ref)
+    after = grade_stage(context, ref)
     regrading = regrade(before, after)
     yield f"{ref}: {len(after)} graded, {len(regrading.changes)} of {regrading.n} verdicts changed"
     yield from (f"  {change}" for change in regrading.changes)
-    if ref.kind is StageKind.EVALUATE:
-        write_metrics(props, ref)
-    elif regrading.changes:
-        fed = [stage for stage in props.recipe.stages() if ref in props.recipe.inputs(stage)]
-        yield from (f"  {stage} was made from the old verdicts; do it again with --anew" for stage in fed)
+    open_stage(context, ref).refresh()
+    if regrading.changes:
+        fed = [stage for stage in context.recipe.ordered_stages() if ref in context.recipe.inputs(stage)]
+        yield from (f"  {stage} was made from the old verdicts; run it again with --restart" for stage in fed)

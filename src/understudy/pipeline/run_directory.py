@@ -1,7 +1,7 @@
-"""A run directory: its manifest, its stages' folders, and the lock that keeps two walks apart.
+"""A run directory: its manifest, its stages' folders, and the lock that keeps two processes from writing to it.
 
-In: a path. Out: folders and records. What a stage computed is never deleted: where its settings have
-changed, its folder is set aside under ``superseded/`` and comes back if the settings do.
+In: a path. Out: folders and records. What a stage computed is never deleted: where its settings have changed, its
+folder is moved to ``archived/``, and it is restored if the settings come back.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
 
-from understudy.recipe import StageRef
-from understudy.records import Manifest, StageKind, StageRecord, StageState
+from understudy.records import Manifest, StageRecord, StageRef, StageState, Target
+from understudy.run_layout import ARCHIVE, MANIFEST, STAGE, stage_folder, stage_refs
 from understudy.runs import BadRecordError, RunLockedError, explain, write_atomic
 
 _LOG = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 class StageChangedError(Exception):
-    """A stage that was begun with other settings is not gone on with."""
+    """A half-done stage was begun with other settings, so it cannot be resumed."""
 
 
 class RunDirectory:
@@ -38,11 +38,11 @@ class RunDirectory:
 
     @property
     def manifest_path(self) -> Path:
-        return self.path / "manifest.json"
+        return self.path / MANIFEST
 
     def folder(self, ref: StageRef) -> Path:
         """Where a stage's files are."""
-        return self.path / ref.kind / ref.name
+        return stage_folder(self.path, ref)
 
     def read_manifest(self) -> Manifest:
         """Raises ``FileNotFoundError`` where the folder is no run, ``BadRecordError`` where it is a broken one."""
@@ -56,7 +56,7 @@ class RunDirectory:
 
     def read_stage(self, ref: StageRef) -> StageRecord | None:
         """None where the stage was never begun."""
-        path = self.folder(ref) / "stage.json"
+        path = self.folder(ref) / STAGE
         try:
             return StageRecord.model_validate_json(path.read_bytes())
         except FileNotFoundError:
@@ -65,31 +65,30 @@ class RunDirectory:
             raise BadRecordError(f"{path}: {explain(error, 'stage')}") from None
 
     def write_stage(self, record: StageRecord) -> None:
-        folder = self.folder(StageRef(kind=record.kind, name=record.name))
-        write_atomic(folder / "stage.json", record.model_dump_json(indent=1) + "\n")
+        write_atomic(self.folder(record.ref) / STAGE, record.model_dump_json(indent=1) + "\n")
 
-    def set_aside(self, ref: StageRef, record: StageRecord) -> Path:
+    def archive(self, record: StageRecord) -> Path:
         """Move a stage's folder out of the way and return where it is now."""
-        aside = self._aside(ref, record.fingerprint)
-        aside.parent.mkdir(parents=True, exist_ok=True)
+        archived = self._archived(record.ref, record.fingerprint)
+        archived.parent.mkdir(parents=True, exist_ok=True)
         number = 1
-        while aside.exists():
+        while archived.exists():
             number += 1
-            aside = aside.with_name(f"{ref.name}-{record.fingerprint}.{number}")
-        self.folder(ref).rename(aside)
-        return aside
+            archived = archived.with_name(f"{record.name}-{record.fingerprint}.{number}")
+        self.folder(record.ref).rename(archived)
+        return archived
 
-    def bring_back(self, ref: StageRef, fingerprint: str) -> bool:
-        """Bring a stage's folder back that was set aside under other settings; whether there was one."""
-        aside = self._aside(ref, fingerprint)
-        if self.folder(ref).exists() or not aside.exists():
+    def restore(self, ref: StageRef, fingerprint: str) -> bool:
+        """Move an archived stage of these settings back; whether there was one."""
+        archived = self._archived(ref, fingerprint)
+        if self.folder(ref).exists() or not archived.exists():
             return False
         self.folder(ref).parent.mkdir(parents=True, exist_ok=True)
-        aside.rename(self.folder(ref))
+        archived.rename(self.folder(ref))
         return True
 
-    def _aside(self, ref: StageRef, fingerprint: str) -> Path:
-        return self.path / "superseded" / ref.kind / f"{ref.name}-{fingerprint}"
+    def _archived(self, ref: StageRef, fingerprint: str) -> Path:
+        return self.path / ARCHIVE / ref.kind / f"{ref.name}-{fingerprint}"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -115,14 +114,7 @@ class RunDirectory:
 def list_stages(path: Path) -> list[StageRecord]:
     """All stages that a run has begun, by kind and name."""
     directory = RunDirectory(path)
-    refs = [
-        StageRef(kind=kind, name=folder.name)
-        for kind in StageKind
-        if (path / kind).is_dir()
-        for folder in sorted((path / kind).iterdir())
-        if (folder / "stage.json").exists()
-    ]
-    return [record for ref in refs if (record := directory.read_stage(ref)) is not None]
+    return [record for ref in stage_refs(path) if (record := directory.read_stage(ref)) is not None]
 
 
 def changed_settings(old: dict[str, JsonValue], new: dict[str, JsonValue], prefix: str = "") -> list[str]:
@@ -142,11 +134,14 @@ def now() -> str:
     return datetime.now(UTC).replace(microsecond=0).isoformat()
 
 
-def begun(ref: StageRef, fingerprint: str, settings: dict[str, JsonValue], inputs: dict[str, str]) -> StageRecord:
+def started(
+    ref: StageRef, provides: Target | None, fingerprint: str, settings: dict[str, JsonValue], inputs: dict[str, str]
+) -> StageRecord:
     """The record of a stage that starts now."""
     return StageRecord(
         kind=ref.kind,
         name=ref.name,
+        provides=provides,
         state=StageState.RUNNING,
         fingerprint=fingerprint,
         settings=settings,

@@ -1,11 +1,13 @@
-"""Trainings, each in a process of its own, several side by side.
+"""Stages that train, each in a process of its own, several side by side.
 
-In: training stages whose examples are there. Out: their checkpoints and counts. A process of its own gives its memory
-back, takes a launcher such as ``accelerate launch``, and ends when the walk does, however the walk ends.
+In: stages whose examples are there. Out: their checkpoints and counts. A process of its own gives its memory back,
+takes a launcher such as ``accelerate launch``, and ends when the run does, however the run ends. A new way to train is
+a subclass of ``TrainingStage`` that says what its process does.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -13,36 +15,66 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from understudy.agents import RuntimeConfig
-from understudy.pipeline.attempts import Counts, StageFailedError
-from understudy.pipeline.props import Props
+from understudy.pipeline.stage import ConfigT, Counts, Stage, StageFailedError
 from understudy.progress import Progress
-from understudy.recipe import StageRef
-from understudy.records import StageKind
+from understudy.records import Record, StageRef, Target
+from understudy.run_layout import EVAL_LOG, EXAMPLES, TRAINING_LOG, TRAINING_OUTPUT
 from understudy.runs import read_jsonl
 from understudy.training import (
     EvalCallbackConfig,
     EvalLine,
     LogLine,
-    OnPolicyConfig,
-    OnPolicyJob,
-    TrainConfig,
     TrainingJob,
-    TrainJob,
     read_failure,
     read_progress,
     write_job,
 )
-from understudy.training.fitting import LOG
 from understudy.training.jobs import END_WITH_INPUT
-from understudy.training.training import EVAL
 
-ConfigT = TypeVar("ConfigT", TrainConfig, OnPolicyConfig)
+OwnT = TypeVar("OwnT", bound=Record)
 
 _POLL_S = 0.2
 _END_OF_LOG_CHARS = 2000
+
+
+class TrainingStage(Stage[ConfigT]):
+    """A stage whose student other stages can name as a model: its folder holds a checkpoint and a log."""
+
+    provides = Target.MODEL
+
+    def job(self) -> TrainingJob:
+        """What the process does."""
+        raise NotImplementedError
+
+    @property
+    def launcher(self) -> tuple[str, ...]:
+        """Words before ``-m understudy.training``; empty: this Python."""
+        return ()
+
+    def run(self) -> Counts:
+        """Train by itself; the pipeline trains several together."""
+        ((_, counts),) = run_trainings([self])
+        return counts
+
+    def training_config(self, config_class: type[OwnT]) -> OwnT:
+        """The part of the config that the training reads, with the seed of the recipe."""
+        fields: Any = config_class.model_fields
+        own = config_class.model_validate(self.config.model_dump(include=set(fields)))
+        return own.model_copy(update={"seed": getattr(own, "seed", 0) + self.context.recipe.seed})
+
+    def examples_path(self, name: str) -> Path:
+        """The examples of the stage that a config names."""
+        return self.context.directory.folder(self.context.stage_named(Target.EXAMPLES, name)) / EXAMPLES
+
+    def runtime_for(self, callback: EvalCallbackConfig | None) -> RuntimeConfig | None:
+        """What the eval callback runs code with; None where tools are heavy and ``run_code`` is not set."""
+        if callback is None or callback.run_code is False:
+            return None
+        runtime = self.context.acting()
+        return runtime if callback.run_code or runtime.is_light else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,85 +86,66 @@ class _Training:
     process: subprocess.Popen[bytes]
 
 
-def run_trainings(props: Props, refs: Sequence[StageRef]) -> Iterator[tuple[StageRef, Counts]]:
+def run_trainings(stages: Sequence[TrainingStage[Any]]) -> Iterator[tuple[StageRef, Counts]]:
     """Do trainings that do not take from one another; yield each as it ends.
 
     Raises ``StageFailedError`` with the end of the process's output. The others are stopped then, and resume from their
     last checkpoint when the recipe is run again.
     """
-    waiting = list(refs)
+    waiting = list(stages)
     running: list[_Training] = []
-    label = " + ".join(map(str, refs))
-    with Progress(label, None, quiet=props.quiet) as progress:
-        told = 0
+    context = stages[0].context
+    label = " + ".join(str(stage.ref) for stage in stages)
+    steps = sum(state.saved_step for stage in stages if (state := read_progress(stage.folder)) is not None)
+    with Progress(label, None, done=steps, quiet=context.quiet) as progress:
         try:
             while waiting or running:
-                while waiting and len(running) < props.recipe.trainings_at_once:
-                    running.append(_start(props, waiting.pop(0)))
+                while waiting and len(running) < context.recipe.trainings_at_once:
+                    running.append(_start(waiting.pop(0)))
                 time.sleep(_POLL_S)
-                steps = sum(_last_step(props.directory.folder(ref)) for ref in refs)
-                progress.advance(steps - told, facts="optimiser steps")
-                told = steps
+                steps = _show(progress, stages, steps)
                 for training in [one for one in running if one.process.poll() is not None]:
                     running.remove(training)
                     with training.process:  # closes its pipe
                         pass
                     yield training.ref, _counts(training)
+        except KeyboardInterrupt:
+            for training in running:
+                if (state := read_progress(training.folder)) is not None:
+                    context.say(f"{training.ref}: {state.kept}")
+            raise
         finally:
             for training in running:
                 _stop(training)
 
 
-def _start(props: Props, ref: StageRef) -> _Training:
-    folder = props.directory.folder(ref)
-    write_job(folder, _job(props, ref))
-    launcher = props.recipe.train[ref.name].launcher if ref.kind is StageKind.TRAIN else ()
-    command = [*(launcher or (sys.executable,)), "-m", "understudy.training", str(folder), END_WITH_INPUT]
-    with _log(folder) as log:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT)
-    return _Training(ref, folder, process)
+def _show(progress: Progress, stages: Sequence[TrainingStage[Any]], shown: int) -> int:
+    """Show the optimiser steps of all trainings, of which ``shown`` are on the bar; return how many are then."""
+    states = [state for stage in stages if (state := read_progress(stage.folder)) is not None]
+    if len(states) == len(stages):  # a training knows its steps when it has read its examples
+        progress.expect(sum(state.n_steps for state in states))
+    losses = ", ".join(f"{state.loss:.3f}" for state in states if state.loss is not None)
+    steps = sum(int(state.step) for state in states)
+    if steps > shown:
+        progress.advance(steps - shown, facts=f"optimiser steps, loss {losses}" if losses else "optimiser steps")
+    return max(steps, shown)
 
 
-def _job(props: Props, ref: StageRef) -> TrainingJob:
-    if ref.kind is StageKind.TRAIN:
-        stage = props.recipe.train[ref.name]
-        config = _config(props, stage, TrainConfig)
-        return TrainJob(
-            examples=_examples(props, stage.examples),
-            base=props.base_path(stage.base),
-            config=config,
-            acting=acting_of(props, config.eval_callback),
+def _start(stage: TrainingStage[Any]) -> _Training:
+    write_job(stage.folder, stage.job())
+    command = [*(stage.launcher or (sys.executable,)), "-m", "understudy.training", str(stage.folder), END_WITH_INPUT]
+    # A user's modules are found there as they are here.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    with _log(stage.folder) as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment
         )
-    distilled = props.recipe.on_policy[ref.name]
-    return OnPolicyJob(
-        examples=_examples(props, distilled.examples),
-        student=props.weights(distilled.student),
-        teacher=props.judge(distilled.teacher),
-        config=_config(props, distilled, OnPolicyConfig),
-    )
-
-
-def acting_of(props: Props, evaluates: EvalCallbackConfig | None) -> RuntimeConfig | None:
-    """With what a training's eval callback runs code; None where tools are heavy and ``run_code`` is not set."""
-    if evaluates is None or evaluates.run_code is False:
-        return None
-    acting = props.acting()
-    return acting if evaluates.run_code or acting.is_light else None
-
-
-def _config(props: Props, stage: ConfigT, config: type[ConfigT]) -> ConfigT:
-    """The room's part of a stage, with the seed of the recipe."""
-    own = config.model_validate(stage.model_dump(include=set(config.model_fields)))
-    return own.model_copy(update={"seed": own.seed + props.recipe.seed})
-
-
-def _examples(props: Props, curation: str) -> Path:
-    return props.directory.folder(StageRef(kind=StageKind.CURATE, name=curation)) / "examples.jsonl"
+    return _Training(stage.ref, stage.folder, process)
 
 
 @contextmanager
 def _log(folder: Path) -> Iterator[IO[bytes]]:
-    with (folder / "output.log").open("ab") as log:
+    with (folder / TRAINING_OUTPUT).open("ab") as log:
         yield log
 
 
@@ -145,27 +158,20 @@ def _stop(training: _Training) -> None:
             training.process.kill()
 
 
-def _last_step(folder: Path) -> int:
-    progress = read_progress(folder)
-    return int(progress.step) if progress else 0
-
-
 def _counts(training: _Training) -> Counts:
-    failure = read_failure(training.folder)
-    if training.process.returncode != 0 and failure is not None:
-        raise StageFailedError(
-            f"{training.ref}: {failure.message}\nAll that it printed: {training.folder / 'output.log'}"
-        )
+    output = training.folder / TRAINING_OUTPUT
     if training.process.returncode != 0:
-        said = (training.folder / "output.log").read_text(errors="replace")[-_END_OF_LOG_CHARS:].strip()
-        raise StageFailedError(f"{training.ref}: the training ended with {training.process.returncode}:\n{said}")
-    lines = list(read_jsonl(training.folder / LOG, LogLine))
+        if (failure := read_failure(training.folder)) is not None:
+            raise StageFailedError(f"{training.ref}: {failure.message}\nAll that it printed: {output}")
+        printed = output.read_text(errors="replace")[-_END_OF_LOG_CHARS:].strip()
+        raise StageFailedError(f"{training.ref}: the training ended with {training.process.returncode}:\n{printed}")
+    lines = list(read_jsonl(training.folder / TRAINING_LOG, LogLine))
     return {
         "steps": lines[-1].step,
         "seen_tokens": sum(line.n_tokens for line in lines),
         "trained_tokens": sum(line.n_trained for line in lines),
         "last_loss": round(lines[-1].loss, 4),
-        **_last_eval(training.folder / EVAL),
+        **_last_eval(training.folder / EVAL_LOG),
     }
 
 

@@ -1,30 +1,19 @@
-"""Recipes: in goes a YAML file with ``key=value`` overrides, out comes a typed ``Recipe`` or a clear error.
+"""The text of recipes: in goes a YAML file with ``key=value`` overrides, out comes data with the origin of each key.
 
-Config stops at this door: rooms get their own configs, never the recipe.
+What is wrong with it is said in the words of the person who wrote it. Not here: which keys there are
+(``understudy.pipeline``).
 """
 
-from understudy.recipe.errors import RecipeError
-from understudy.recipe.schema import (
-    EvaluateStage,
-    PublishedStage,
-    Recipe,
-    RepairStage,
-    StageRef,
-    attempts_named,
-    load_recipe,
-    recipe_of_run,
-    trained,
-)
+from understudy.recipe.errors import describe, with_origin
+from understudy.recipe.loose import loose_values
+from understudy.recipe.text import RecipeError, RecipeText, read_recipe_text, with_overrides
 
 __all__ = [
-    "EvaluateStage",
-    "PublishedStage",
-    "Recipe",
     "RecipeError",
-    "RepairStage",
-    "StageRef",
-    "attempts_named",
-    "load_recipe",
-    "recipe_of_run",
-    "trained",
+    "RecipeText",
+    "describe",
+    "loose_values",
+    "read_recipe_text",
+    "with_origin",
+    "with_overrides",
 ]

@@ -7,48 +7,57 @@ expected, what came, and for an unknown key the known ones that look like it.
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from understudy.registry import Group
+from understudy.recipe.renamed import RENAMED
+from understudy.recipe.text import Key, RecipeText
+from understudy.registry import Group, TargetError
 
-if TYPE_CHECKING:
-    from understudy.recipe.text import RecipeText
-
-Key = tuple[str, ...]
-
-
-class RecipeError(Exception):
-    """A recipe that cannot be run. ``problems`` has one line a problem."""
-
-    def __init__(self, path: Path, problems: list[str]) -> None:
-        self.path = path
-        self.problems = problems
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__("\n".join([f"{path}: {count}", *(f"  {problem}" for problem in problems)]))
+SectionClass = Callable[[str], type[BaseModel] | None]
+"""The config of the entries of a section that is no field of the recipe; None for no section."""
 
 
-def describe(error: ValidationError, text: RecipeText, model: type[BaseModel]) -> list[str]:
+def describe(
+    error: ValidationError, text: RecipeText, model: type[BaseModel], section_class: SectionClass
+) -> list[str]:
     """One line a problem, without repetition."""
+    schema = _Schema(model, section_class)
     lines: dict[str, None] = {}
     for problem in error.errors(include_url=False):
         if problem["type"] == "value_error" and not problem["loc"]:
             for line in str(problem["ctx"]["error"]).splitlines():
-                lines[_with_origin(line, text)] = None
+                lines[with_origin(line, text)] = None
             continue
         key = _as_written(problem["loc"], text.data)
-        lines[f"{_origin(key, text)}{'.'.join(key)}: {_say(problem, key, text, model)}"] = None
+        lines[f"{_origin(key, text)}{'.'.join(key)}: {_say(problem, key, text, schema)}"] = None
     return list(lines)
 
 
-def _say(problem: ErrorDetails, key: Key, text: RecipeText, model: type[BaseModel]) -> str:
+@dataclass(frozen=True, slots=True)
+class _Schema:
+    """Which keys a recipe may have."""
+
+    model: type[BaseModel]
+    section_class: SectionClass
+
+    def at_top(self, part: str) -> object:
+        """The type of a key at the top of the recipe."""
+        if part in self.model.model_fields:
+            return _type_below(self.model, part)
+        config = self.section_class(part)
+        return None if config is None else dict[str, config]  # type: ignore[valid-type]
+
+
+def _say(problem: ErrorDetails, key: Key, text: RecipeText, schema: _Schema) -> str:
     match problem["type"]:
         case "extra_forbidden":
-            return f"unknown key{_suggest(key, text, model)}"
+            return f"unknown key{_suggest(key, text, schema)}"
         case "missing":
             return "is missing"
         case "union_tag_not_found":
@@ -59,6 +68,8 @@ def _say(problem: ErrorDetails, key: Key, text: RecipeText, model: type[BaseMode
             return f"expected a list; came {_short(problem['input'])}"
         case "value_error":
             return str(problem["ctx"]["error"])
+        case "kind":
+            return problem["msg"]
         case _:
             said = problem["msg"].removeprefix("Input should be ").removeprefix("a valid ")
             return f"expected {said}; came {_short(problem['input'])}"
@@ -69,8 +80,10 @@ def _tags(problem: ErrorDetails) -> str:
     return str(ctx.get("expected_tags") or "the kinds in the documentation")
 
 
-def _suggest(key: Key, text: RecipeText, model: type[BaseModel]) -> str:
-    owner = _model_at(key[:-1], text.data, model)
+def _suggest(key: Key, text: RecipeText, schema: _Schema) -> str:
+    if key[-1] in RENAMED:
+        return f": it is {RENAMED[key[-1]]} now"
+    owner = _model_at(key[:-1], text.data, schema)
     if owner is None:
         return ""
     known = list(owner.model_fields)
@@ -102,16 +115,16 @@ def _below(place: object, part: int | str) -> tuple[object] | None:
     return None
 
 
-def _model_at(key: Key, data: object, model: type[BaseModel]) -> type[BaseModel] | None:
+def _model_at(key: Key, data: object, schema: _Schema) -> type[BaseModel] | None:
     """The config class that describes the mapping at ``key``."""
-    kind: object = model
+    kind: object = schema.model
     place = data
-    for part in key:
+    for depth, part in enumerate(key):
         if isinstance(place, dict):
             place = place.get(part)
         elif isinstance(place, list) and part.isdecimal():
             place = place[int(part)]
-        kind = _choose(_type_below(kind, part), place)
+        kind = _choose(_type_below(kind, part) if depth else schema.at_top(part), place)
         if kind is None:
             return None
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
@@ -122,7 +135,8 @@ def _type_below(kind: object, part: str) -> object:
         field = kind.model_fields.get(part)
         if field is None:
             return None
-        return next((mark for mark in field.metadata if isinstance(mark, Group)), field.annotation)
+        annotation: Any = field.annotation
+        return Annotated[annotation, *field.metadata] if field.metadata else annotation
     if get_origin(kind) is dict:
         return get_args(kind)[1]
     if get_origin(kind) in (list, tuple):
@@ -131,12 +145,12 @@ def _type_below(kind: object, part: str) -> object:
 
 
 def _choose(kind: object, place: object) -> object:
-    """Take annotations off, and of a union the member that the mapping's ``kind`` names."""
+    """Take annotations off; of a union, or a group of kinds, take the member that the mapping's ``kind`` names."""
     while get_origin(kind) is Annotated:
-        kind = next((mark for mark in get_args(kind)[1:] if isinstance(mark, Group)), get_args(kind)[0])
-    if isinstance(kind, Group):
-        tag = place.get("kind") if isinstance(place, dict) else place
-        return kind.config_class(tag) if isinstance(tag, str) else None
+        group = next((mark for mark in get_args(kind) if isinstance(mark, Group)), None)
+        if group is not None:
+            return _config_named(group, place)
+        kind = get_args(kind)[0]
     if get_origin(kind) in (Union, UnionType):
         members = [_choose(member, place) for member in get_args(kind) if member is not type(None)]
         models = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]
@@ -148,6 +162,13 @@ def _choose(kind: object, place: object) -> object:
     return kind
 
 
+def _config_named(group: Group[Any], place: object) -> object:
+    try:
+        return group.config_class(str(group.kind_in(place))) if isinstance(place, Mapping) else None
+    except TargetError:
+        return None
+
+
 def _origin(key: Key, text: RecipeText) -> str:
     for length in range(len(key), 0, -1):
         if origin := text.origins.get(key[:length]):
@@ -155,7 +176,8 @@ def _origin(key: Key, text: RecipeText) -> str:
     return ""
 
 
-def _with_origin(line: str, text: RecipeText) -> str:
+def with_origin(line: str, text: RecipeText) -> str:
+    """Put where the key at the beginning of a line was written before it."""
     key = tuple(line.partition(":")[0].split("."))
     return f"{_origin(key, text)}{line}"
 

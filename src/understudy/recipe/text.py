@@ -11,9 +11,18 @@ from pathlib import Path
 
 import yaml
 
-from understudy.recipe.errors import Key, RecipeError
-
+Key = tuple[str, ...]
 EXTENDS = "extends"
+
+
+class RecipeError(Exception):
+    """A recipe that cannot be run. ``problems`` has one line a problem."""
+
+    def __init__(self, path: Path, problems: list[str]) -> None:
+        self.path = path
+        self.problems = problems
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([f"{path}: {count}", *(f"  {problem}" for problem in problems)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,8 @@ class RecipeText:
     data: object
     origins: dict[Key, str]
     """Where each key was written: ``line 12``, or the override itself."""
+    folders: tuple[Path, ...] = ()
+    """Of the recipe, then of those that it extends: relative paths and modules are looked for there."""
 
 
 def read_recipe_text(path: Path, above: tuple[Path, ...] = ()) -> RecipeText:
@@ -37,16 +48,20 @@ def read_recipe_text(path: Path, above: tuple[Path, ...] = ()) -> RecipeText:
         raise RecipeError(path, [f"cannot be read: {error}"]) from None
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if root is not None and (line := _cyclic_alias(root, ())) is not None:
+            raise RecipeError(path, [f"line {line}: an alias stands inside what it names"])
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise RecipeError(path, [f"is not YAML: {' '.join(str(error).split())}"]) from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+        raise RecipeError(path, [f"cannot be read: {error}"]) from None
     if root is None or not isinstance(data, dict):
         raise RecipeError(path, [f"expected a mapping of keys at the top, came {type(data).__name__}"])
     origins: dict[Key, str] = {}
     repeated = _note_lines(root, (), origins)
     if repeated:
         raise RecipeError(path, repeated)
-    own = RecipeText(path, data, origins)
+    own = RecipeText(path, data, origins, (path.resolve().parent,))
     return own if EXTENDS not in data else _extended(own, data, (*above, path))
 
 
@@ -61,7 +76,8 @@ def _extended(own: RecipeText, data: dict[str, object], above: tuple[Path, ...])
     origins = {
         key: f"{name} {origin}" if origin.startswith("line") else origin for key, origin in parent.origins.items()
     }
-    return RecipeText(own.path, _merged(parent.data, data), origins | own.origins)
+    folders = tuple(dict.fromkeys((*own.folders, *parent.folders)))
+    return RecipeText(own.path, _merged(parent.data, data), origins | own.origins, folders)
 
 
 def _merged(below: object, above: object) -> object:
@@ -76,7 +92,16 @@ def with_overrides(text: RecipeText, overrides: tuple[str, ...]) -> RecipeText:
     data, origins = copy.deepcopy(text.data), dict(text.origins)
     for override in overrides:
         _apply(text.path, data, override, origins)
-    return RecipeText(text.path, data, origins)
+    return RecipeText(text.path, data, origins, text.folders)
+
+
+def _cyclic_alias(node: yaml.Node, above: tuple[yaml.Node, ...]) -> int | None:
+    """The line of a node that stands inside itself."""
+    if any(node is other for other in above):
+        return int(node.start_mark.line) + 1
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    below = node.value if isinstance(node, yaml.SequenceNode) else [one for pair in pairs for one in pair]
+    return next((line for one in below if (line := _cyclic_alias(one, (*above, node))) is not None), None)
 
 
 def _note_lines(node: yaml.Node, key: Key, origins: dict[Key, str]) -> list[str]:

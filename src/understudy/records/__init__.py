@@ -25,7 +25,7 @@ from understudy.records.results import (
     Metrics,
     TaskSetMetrics,
 )
-from understudy.records.run import JSON_SCHEMA_VERSION, Manifest, StageKind, StageRecord, StageState
+from understudy.records.run import JSON_SCHEMA_VERSION, Manifest, StageRecord, StageRef, StageState, Target
 from understudy.records.score import Score
 from understudy.records.task import Task, TaskKind
 from understudy.records.trajectory import (
@@ -69,11 +69,12 @@ __all__ = [
     "Record",
     "Role",
     "Score",
-    "StageKind",
     "StageRecord",
+    "StageRef",
     "StageState",
     "Step",
     "StopReason",
+    "Target",
     "Task",
     "TaskKind",
     "TaskSetMetrics",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import JsonValue
+from pydantic import JsonValue, model_validator
 
 from understudy.records.record import Record
 
@@ -12,26 +12,33 @@ JSON_SCHEMA_VERSION = 1
 """Written into every manifest; raised when a stored record can no longer be read by this module."""
 
 
-class StageKind(StrEnum):
-    """The kinds of stages, in the order in which data walks through them; also their folders in a run."""
+class Target(StrEnum):
+    """What a name in a recipe can refer to."""
 
-    ROLLOUT = "rollout"
-    PREFIXES = "prefixes"
-    REPAIR = "repair"
-    CURATE = "curate"
-    TRAIN = "train"
-    ON_POLICY = "on_policy"
-    EVALUATE = "evaluate"
+    MODEL = "model"
+    """An entry of ``models``, or a stage that trains one."""
+    AGENT = "agent"
+    TASK_SET = "task set"
+    ATTEMPTS = "attempts"
+    """A stage with trajectories and scores."""
+    FIRST_THOUGHTS = "first thoughts"
+    EXAMPLES = "examples"
 
-    @property
-    def has_attempts(self) -> bool:
-        """Its folder holds trajectories and scores."""
-        return self in (StageKind.ROLLOUT, StageKind.REPAIR, StageKind.EVALUATE)
 
-    @property
-    def is_training(self) -> bool:
-        """Its folder holds a checkpoint and a log: its student is the model ``kind/name``."""
-        return self in (StageKind.TRAIN, StageKind.ON_POLICY)
+class StageRef(Record):
+    """One stage of a recipe: ``rollout/teacher-agent``; also its folder in a run directory."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> StageRef:
+        """Read ``kind/name``."""
+        kind, _, name = text.partition("/")
+        return cls(kind=kind, name=name)
 
 
 class StageState(StrEnum):
@@ -47,10 +54,12 @@ class StageState(StrEnum):
 
 
 class StageRecord(Record):
-    """``stage.json``: what a stage was told, and how it ended. Written by the walk, read by the report."""
+    """``stage.json``: the settings of a stage, and how it ended. Written by the pipeline, read by the report."""
 
-    kind: StageKind
+    kind: str
     name: str
+    provides: Target | None = None
+    """What other stages can take from it."""
     state: StageState
     fingerprint: str
     """Digest of settings and inputs: a stage whose fingerprint is the same is not run again."""
@@ -66,6 +75,29 @@ class StageRecord(Record):
     counts: dict[str, float] = {}
     """What came out, by name: tasks, kept, dropped_incorrect, trained_tokens, …"""
 
+    @property
+    def ref(self) -> StageRef:
+        return StageRef(kind=self.kind, name=self.name)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older_runs_name_the_kind_alone(cls, data: object) -> object:
+        if isinstance(data, dict) and "provides" not in data:
+            return {**data, "provides": _PROVIDED.get(data.get("kind", ""))}
+        return data
+
+
+_PROVIDED = {
+    "rollout": Target.ATTEMPTS,
+    "repair": Target.ATTEMPTS,
+    "evaluate": Target.ATTEMPTS,
+    "prefixes": Target.FIRST_THOUGHTS,
+    "curate": Target.EXAMPLES,
+    "train": Target.MODEL,
+    "on_policy": Target.MODEL,
+}
+"""What the stages of runs provide that were written before ``stage.json`` said it."""
+
 
 class Manifest(Record):
     """``manifest.json``: what was run, with what, on what."""
@@ -73,7 +105,9 @@ class Manifest(Record):
     schema_version: int = JSON_SCHEMA_VERSION
     name: str
     recipe: dict[str, JsonValue]
-    """The recipe as it was understood, defaults filled in."""
+    """The recipe as it was understood, defaults filled in, with absolute paths."""
+    recipe_folder: str = ""
+    """Where modules that the recipe names are looked for; empty for a recipe that came from no file."""
     seed: int
     prompts_hash: str
     created: str

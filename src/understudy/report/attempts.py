@@ -14,6 +14,7 @@ from pathlib import Path
 from understudy.records import Task, Trajectory
 from understudy.report.data import CandidateErrors, Collection, CollectionKind, Row, Stage
 from understudy.report.rows import read_if_there, read_scores, row_of_trajectory, step_error
+from understudy.run_layout import SCORES, TRAJECTORIES
 
 PROGRAM_KIND = "scripted"
 """How a recipe names a model that is a program."""
@@ -67,12 +68,12 @@ def read_attempts(run_dir: Path, stage: Stage, label: str, programs: AbstractCol
     Where a retry wrote an attempt again, the last record of it stands. Raises ``BadRecordError``.
     """
     folder = run_dir / stage.key
-    scores = read_scores(folder / "scores.jsonl")
+    scores = read_scores(folder / SCORES)
     rows: dict[str, Row] = {}
     tasks: dict[str, Task] = {}
     tally = _CandidateTally()
     is_program = is_by_program(stage)
-    for line, trajectory in enumerate(read_if_there(folder / "trajectories.jsonl", Trajectory)):
+    for line, trajectory in enumerate(read_if_there(folder / TRAJECTORIES, Trajectory)):
         rows.pop(trajectory.id, None)
         rows[trajectory.id] = row_of_trajectory(line, trajectory, scores.get(trajectory.id, ()))
         tasks[trajectory.task.id] = trajectory.task

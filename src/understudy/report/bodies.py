@@ -15,7 +15,7 @@ from understudy.report.as_json import as_json
 from understudy.report.data import CHUNK_ROWS, Body, CollectionKind
 from understudy.report.masks import character_mask, open_mask_maker
 from understudy.report.rows import read_if_there, read_scores
-from understudy.report.stage_files import EXAMPLES, TRAJECTORIES
+from understudy.run_layout import EXAMPLES, SCORES, TRAJECTORIES
 
 MAX_TOKEN_MASKS = 500
 """Examples of a curation that are cut into tokens; later ones into characters. Keeps a report's size and time small."""
@@ -30,7 +30,7 @@ def bodies(run_dir: Path, key: str) -> Iterator[Body]:
             masks = maker.masks(example) if number < MAX_TOKEN_MASKS else (character_mask(example),)
             yield Body(example=example, masks=masks)
         return
-    scores = read_scores(folder / "scores.jsonl")
+    scores = read_scores(folder / SCORES)
     for trajectory in read_if_there(folder / TRAJECTORIES, Trajectory):
         yield Body(trajectory=trajectory, scores=scores.get(trajectory.id, ()))
 

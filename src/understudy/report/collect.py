@@ -23,6 +23,7 @@ from understudy.report.sentence import sentence_of
 from understudy.report.stage_files import read_curves, read_facts, read_stages
 from understudy.report.systems import systems_of
 from understudy.report.visible import readable
+from understudy.run_layout import COMPARISONS, MANIFEST, METRICS
 from understudy.runs import BadRecordError, digest, read_record
 
 _COMPARISONS = TypeAdapter(tuple[Comparison, ...])
@@ -32,8 +33,14 @@ class _Evaluation(BaseModel):
     label: str = ""
 
 
-class _Recipe(BaseModel):
+class _Stages(BaseModel):
     evaluate: dict[str, _Evaluation] = {}
+
+
+class _Recipe(_Stages):
+    """Older runs have the sections of stages at the top."""
+
+    stages: _Stages = _Stages()
     report: ReportConfig = ReportConfig()
 
 
@@ -81,14 +88,14 @@ def collect(run_dir: Path, config: ReportConfig | None = None) -> Document:
         curves=read_curves(run_dir),
         curations=tuple(read_curation(run_dir, stage) for stage in stages if stage.collection is CollectionKind.CURATE),
         stages=stages,
-        manifest=(*read_facts(run_dir / "manifest.json"), ("report.understudy", installed_version("understudy"))),
+        manifest=(*read_facts(run_dir / MANIFEST), ("report.understudy", installed_version("understudy"))),
         version=run_version(run_dir),
     )
 
 
 def read_comparisons(run_dir: Path) -> tuple[Comparison, ...]:
     """The paired comparisons of a run, none where they were not made yet."""
-    path = run_dir / "comparisons.json"
+    path = run_dir / COMPARISONS
     return _COMPARISONS.validate_json(path.read_bytes()) if path.is_file() else ()
 
 
@@ -119,21 +126,22 @@ def _stamp(path: Path, run_dir: Path) -> list[str | int]:
 
 def read_recipe(run_dir: Path) -> RecipeFacts:
     """Of the manifest; nothing where the run has none yet. Raises ``BadRecordError`` where it is damaged."""
-    path = run_dir / "manifest.json"
+    path = run_dir / MANIFEST
     if not path.is_file():
         return RecipeFacts(ReportConfig(), {})
     try:
         recipe = read_record(path, _ManifestFile).recipe
     except BadRecordError as error:
         raise BadRecordError(f"{path}: expected the manifest of a run as JSON; {error}") from error
-    return RecipeFacts(recipe.report, {name: one.label for name, one in recipe.evaluate.items() if one.label})
+    evaluations = recipe.evaluate | recipe.stages.evaluate
+    return RecipeFacts(recipe.report, {name: one.label for name, one in evaluations.items() if one.label})
 
 
 def read_metrics(run_dir: Path, stages: Sequence[Stage], recipe: RecipeFacts) -> dict[str, Metrics]:
     """Metrics by the key of their collection, in the order of the recipe, then of the stages."""
     found: dict[str, Metrics] = {}
     for stage in stages:
-        path = run_dir / stage.key / "metrics.json"
+        path = run_dir / stage.key / METRICS
         if stage.collection is CollectionKind.EVALUATE and path.is_file():
             found[stage.key] = read_record(path, Metrics)
     place = {label: number for number, label in enumerate(recipe.labels.values())}

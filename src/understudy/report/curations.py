@@ -14,6 +14,7 @@ from understudy.records import Dropped, Example, Task
 from understudy.report.data import Collection, CollectionKind, Curation, Row, Stage
 from understudy.report.masks import open_mask_maker
 from understudy.report.rows import read_if_there, row_of_example
+from understudy.run_layout import DROPPED, EXAMPLES
 
 KEPT = "kept"
 
@@ -28,10 +29,10 @@ def read_examples(run_dir: Path, stage: Stage, tasks: Mapping[str, Task]) -> tup
     ``tasks``: those of the run by id, where they are known.
     """
     fates: dict[tuple[str, str], str] = {}
-    for drop in read_if_there(run_dir / stage.key / "dropped.jsonl", Dropped):
+    for drop in read_if_there(run_dir / stage.key / DROPPED, Dropped):
         fates[drop.stage, drop.trajectory_id] = drop.reason
     rows: list[Row] = []
-    for line, example in enumerate(read_if_there(run_dir / stage.key / "examples.jsonl", Example)):
+    for line, example in enumerate(read_if_there(run_dir / stage.key / EXAMPLES, Example)):
         rows.append(row_of_example(line, example, tasks.get(example.task_id)))
         fates[example.stage, example.trajectory_id] = KEPT
     return Collection(key=stage.key, kind=CollectionKind.CURATE, label=stage.name, rows=tuple(rows)), fates
@@ -40,9 +41,9 @@ def read_examples(run_dir: Path, stage: Stage, tasks: Mapping[str, Task]) -> tup
 def read_curation(run_dir: Path, stage: Stage) -> Curation:
     """Count what one curation kept and dropped, and what is learnt of it."""
     folder = run_dir / stage.key
-    dropped = Counter(one.reason for one in read_if_there(folder / "dropped.jsonl", Dropped))
+    dropped = Counter(one.reason for one in read_if_there(folder / DROPPED, Dropped))
     maker = open_mask_maker(run_dir, stage.key)
-    examples = list(read_if_there(folder / "examples.jsonl", Example))
+    examples = list(read_if_there(folder / EXAMPLES, Example))
     return Curation(
         stage=stage.name,
         key=stage.key,

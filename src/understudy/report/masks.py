@@ -14,9 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from understudy.records import Example, Message, Role, StageKind
+from understudy.records import Example, Message, Role
 from understudy.report.data import Mask, TextAmount, Unit
 from understudy.report.stage_files import StageFile
+from understudy.run_layout import CHECKPOINT, STAGE
 from understudy.runs import read_record
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def open_mask_maker(run_dir: Path, stage: str) -> MaskMaker:
 
     ``stage``: its name, or ``kind/name`` for a kind of a user's own.
     """
-    key = stage if "/" in stage else f"{StageKind.CURATE}/{stage}"
-    checkpoints = sorted(run_dir.glob("*/*/checkpoint"), key=lambda path: path.parts[-3] != StageKind.TRAIN)
+    key = stage if "/" in stage else f"curate/{stage}"
+    checkpoints = sorted(run_dir.glob(f"*/*/{CHECKPOINT}"), key=lambda path: path.parts[-3] != "train")
     for folder in checkpoints:
         if (folder / "tokenizer.json").is_file() and _was_trained_on(folder.parent, key):
             return MaskMaker(_open_renderer(folder))
@@ -100,7 +101,7 @@ def text_amounts(examples: Iterable[Example], count: Callable[[str], int] = len)
 
 
 def _was_trained_on(stage_dir: Path, curation: str) -> bool:
-    path = stage_dir / "stage.json"
+    path = stage_dir / STAGE
     return path.is_file() and curation in read_record(path, StageFile).inputs
 
 

@@ -23,6 +23,7 @@ from understudy.report.collect import collect
 from understudy.report.config import ReportConfig
 from understudy.report.data import Document
 from understudy.report.sentence import named
+from understudy.run_layout import REPORT
 from understudy.runs import write_atomic
 
 SCRIPTS = (
@@ -67,7 +68,7 @@ def write_report(run_dir: Path, config: ReportConfig | None = None) -> Path:
     ``config`` None: as the run's recipe says. Raises as ``collect`` does.
     """
     document = collect(run_dir, config)
-    path = run_dir / "report.html"
+    path = run_dir / REPORT
     write_atomic(path, page_of(document, "".join(_data(run_dir, document))))
     return path
 

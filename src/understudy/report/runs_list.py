@@ -13,9 +13,8 @@ from understudy.report.data import RunEntry, RunList
 from understudy.report.run_state import with_true_states
 from understudy.report.stage_files import read_facts, read_stages
 from understudy.report.visible import readable
+from understudy.run_layout import MANIFEST
 from understudy.runs import BadRecordError, read_record
-
-_MANIFEST = "manifest.json"
 
 
 def run_dirs(runs_dir: Path) -> list[Path]:
@@ -23,7 +22,7 @@ def run_dirs(runs_dir: Path) -> list[Path]:
 
     A directory that may not be read counts too: it is listed with its problem instead of being passed over.
     """
-    if (runs_dir / _MANIFEST).is_file():
+    if (runs_dir / MANIFEST).is_file():
         return [runs_dir.resolve()]
     return sorted(filter(_may_be_run, runs_dir.iterdir()), key=_last_change, reverse=True)
 
@@ -44,7 +43,7 @@ def _entry_or_problem(run_dir: Path) -> RunEntry:
 
 def _may_be_run(path: Path) -> bool:
     try:
-        (path / _MANIFEST).lstat()
+        (path / MANIFEST).lstat()
     except PermissionError:
         return True
     except OSError:
@@ -64,7 +63,7 @@ def _modified(path: Path) -> float:
 
 
 def _entry(run_dir: Path) -> RunEntry:
-    manifest = run_dir / _MANIFEST
+    manifest = run_dir / MANIFEST
     with manifest.open("rb"):
         facts = dict(read_facts(manifest))
     if not facts:

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, JsonValue
 
-from understudy.records import StageKind, StageState
+from understudy.records import StageState
 from understudy.report.data import CollectionKind, Curve, CurvePoint, Stage
 from understudy.report.visible import readable
+from understudy.run_layout import EXAMPLES, PREFIXES, STAGE, TRAINING_LOG, TRAJECTORIES, stage_folder, stage_refs
 from understudy.runs import read_record
 
 FactList = tuple[tuple[str, str], ...]
-TRAJECTORIES, EXAMPLES = "trajectories.jsonl", "examples.jsonl"
-_COUNTED = (TRAJECTORIES, EXAMPLES, "prefixes.jsonl", "log.jsonl")
+_COUNTED = (TRAJECTORIES, EXAMPLES, PREFIXES, TRAINING_LOG)
 """Files whose lines are a stage's records, the first that is there; else its only ``.jsonl``."""
 _CURVES = ("loss", "_rate", "margin", "accuracy")
 """What the names of quantities contain that are drawn over the steps of a training."""
@@ -44,22 +44,14 @@ def read_facts(path: Path) -> FactList:
 
 
 def stage_dirs(run_dir: Path) -> list[Path]:
-    """Folders of all stages, in the order of the pipeline, own kinds last; within a kind in order of their start."""
-    known = [kind.value for kind in StageKind]
-    found = {path.parent for path in run_dir.glob("*/*/stage.json")}
-    found |= {path for kind in known for path in run_dir.glob(f"{kind}/*") if path.is_dir()}
-    place = {kind: number for number, kind in enumerate(known)}
+    """Folders of all stages, in the order in which they were begun: each after those it takes from."""
+    found = [stage_folder(run_dir, ref) for ref in stage_refs(run_dir)]
+    stages = [folder for folder in found if any((folder / name).exists() for name in (STAGE, TRAJECTORIES, EXAMPLES))]
+    return sorted(stages, key=lambda folder: (_began(folder), folder.parts[-2:]))
 
-    def order(folder: Path) -> tuple[int, str, str, str]:
-        kind = folder.parent.name
-        return (
-            place.get(kind, len(known)),
-            kind,
-            dict(read_facts(folder / "stage.json")).get("started", ""),
-            folder.name,
-        )
 
-    return sorted(found, key=order)
+def _began(folder: Path) -> str:
+    return dict(read_facts(folder / STAGE)).get("started", "")
 
 
 def read_stages(run_dir: Path) -> tuple[Stage, ...]:
@@ -72,7 +64,7 @@ def read_curves(run_dir: Path) -> tuple[Curve, ...]:
     curves: list[Curve] = []
     for folder in stage_dirs(run_dir):
         kind = folder.parent.name
-        label = readable(folder.name if kind == StageKind.TRAIN else f"{folder.name}, {kind.replace('_', ' ')}")
+        label = readable(folder.name if kind == "train" else f"{folder.name}, {kind.replace('_', ' ')}")
         points: dict[str, list[CurvePoint]] = {}
         for name, point in _logged(folder):
             points.setdefault(name, []).append(point)
@@ -107,8 +99,8 @@ def _logged(folder: Path) -> Iterator[tuple[str, CurvePoint]]:
 
 
 def _stage(folder: Path) -> Stage:
-    """A known folder without ``stage.json`` has just been begun, or was filled by hand."""
-    path = folder / "stage.json"
+    """A folder without ``stage.json`` was filled by hand."""
+    path = folder / STAGE
     record = read_record(path, StageFile) if path.is_file() else StageFile()
     return Stage(
         kind=readable(folder.parent.name),

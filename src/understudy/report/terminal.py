@@ -21,10 +21,11 @@ from understudy.report.masks import MaskMaker, open_mask_maker
 from understudy.report.rows import read_if_there, read_scores
 from understudy.report.run_state import with_true_states
 from understudy.report.sentence import named, overall, p_text
-from understudy.report.stage_files import EXAMPLES, TRAJECTORIES, read_rows, read_stages
+from understudy.report.stage_files import read_rows, read_stages
 from understudy.report.terminal_reading import show_example, show_mask, show_trajectory
 from understudy.report.terminal_stage import show_stage
 from understudy.report.visible import plain, visible
+from understudy.run_layout import EXAMPLES, METRICS, SCORES, TRAJECTORIES
 from understudy.runs import read_record
 
 __all__ = ["show_mask", "show_run", "show_trajectory", "terminal_table"]
@@ -63,8 +64,8 @@ def show_run(run_dir: Path, what: str = "", which: str = "", *, mask: bool = Fal
         raise NotInRunError(_missing("trajectory", which, folder / TRAJECTORIES))
     if trajectory is None:
         return show_stage(folder, stage)
-    shown = show_trajectory(trajectory, *read_scores(folder / "scores.jsonl").get(trajectory.id, ()))
-    return shown if which else Group(*_tables_of(folder / "metrics.json"), shown)
+    shown = show_trajectory(trajectory, *read_scores(folder / SCORES).get(trajectory.id, ()))
+    return shown if which else Group(*_tables_of(folder / METRICS), shown)
 
 
 def _find_stage(run_dir: Path, what: str) -> Stage:

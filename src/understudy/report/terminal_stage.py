@@ -17,6 +17,7 @@ from rich.text import Text
 from understudy.report.data import Stage
 from understudy.report.stage_files import read_facts, read_rows
 from understudy.report.visible import plain
+from understudy.run_layout import DROPPED
 
 _N_LOG_LINES = 10
 _SUMMARIES = ("summary.json", "metrics.json", "checkpoint/student.json")
@@ -38,7 +39,7 @@ def _head(stage: Stage) -> Iterator[RenderableType]:
 
 
 def _drops(folder: Path) -> Iterator[RenderableType]:
-    reasons = Counter(str(row.get("reason")) for row in read_rows(folder / "dropped.jsonl"))
+    reasons = Counter(str(row.get("reason")) for row in read_rows(folder / DROPPED))
     if reasons:
         yield plain("dropped: " + ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common()))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.progress import Progress
+from understudy.run_layout import CHECKPOINT, TRAINING_LOG
 from understudy.runs import read_jsonl, write_atomic
 from understudy.training.arguments import trl_arguments
 from understudy.training.checkpoint import save_student
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from understudy.training.trainer import Objective, StudentTrainer
 
-CHECKPOINT, LOG, SUMMARY = "checkpoint", "log.jsonl", "summary.json"
+SUMMARY = "summary.json"
 RESUME = "resume"
 """Folder of the checkpoints that a killed training resumes from; it is removed when the training is finished."""
 
@@ -112,9 +113,10 @@ def fit(
     n_done = resume[1] if resume else 0
     is_first = trainer.is_world_process_zero()
     file = ProgressFile(out_dir, [n for n, _ in batches.tokens], n_done, is_writer=is_first)
+    log_path = out_dir / TRAINING_LOG
     with (
         Progress(f"train {out_dir.name}", n_steps, done=n_done, quiet=quiet or not is_first) as bar,
-        closing(LogCallback(trainer, fitting.config.log_every_steps, batches.tokens, out_dir / LOG, file, bar)) as log,
+        closing(LogCallback(trainer, fitting.config.log_every_steps, batches.tokens, log_path, file, bar)) as log,
     ):
         for callback in (log, *callbacks):
             trainer.add_callback(callback)
@@ -131,7 +133,7 @@ def fit(
         n_trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
     )
     save_student(trainer, tokenizer, card, out_dir / CHECKPOINT)
-    summary = _summarise(card, batches, out_dir / LOG).model_copy(update={"train_s": train_s, "resumed_from": n_done})
+    summary = _summarise(card, batches, log_path).model_copy(update={"train_s": train_s, "resumed_from": n_done})
     if is_first:
         write_atomic(out_dir / SUMMARY, summary.model_dump_json(indent=2) + "\n")
         shutil.rmtree(out_dir / RESUME, ignore_errors=True)

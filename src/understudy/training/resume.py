@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from understudy.records import Record
-from understudy.runs import digest, folder_digest, write_atomic
+from understudy.runs import content_digest, digest, write_atomic
 
 STARTED = "started.json"
 
@@ -50,7 +50,7 @@ def start_or_resume(folder: Path, settings: Mapping[str, JsonValue]) -> str:
 
 def weights_digest(weights: str) -> str:
     """Names weights by their content, wherever their folder lies; a Hub id names itself."""
-    return folder_digest(Path(weights)) if Path(weights).is_dir() else weights
+    return content_digest(Path(weights)) if Path(weights).is_dir() else weights
 
 
 def _changes(path: str, old: JsonValue, new: JsonValue) -> Iterator[str]:

@@ -14,7 +14,8 @@ from understudy.agents import RuntimeConfig
 from understudy.annotations import result_settings
 from understudy.models.loading import load_tokenizer
 from understudy.records import Example
-from understudy.runs import file_digest, read_user_jsonl
+from understudy.run_layout import EVAL_LOG
+from understudy.runs import content_digest, read_user_jsonl
 from understudy.training.batches import batch_indices
 from understudy.training.code_runner import CodeRunner
 from understudy.training.config import Attention, TrainConfig
@@ -25,8 +26,6 @@ from understudy.training.layout import RowPass, passes_of
 from understudy.training.loading import limits_of, padding_id, torch_threads
 from understudy.training.resume import start_or_resume, weights_digest
 from understudy.training.summary import TrainSummary
-
-EVAL = "eval_callback.jsonl"
 
 
 class TrainJob(TrainingJob):
@@ -71,7 +70,7 @@ def train(
         {
             "config": result_settings(config),
             "base": weights_digest(base),
-            "examples": file_digest(examples_path),
+            "examples": content_digest(examples_path),
         },
     )
     done = finished_summary(out_dir)
@@ -102,7 +101,7 @@ def _train(
             from understudy.training.eval_callback import EvalCallback
 
             runner = stack.enter_context(CodeRunner(acting)) if acting is not None else None
-            prompted, path = read_user_jsonl(examples_path, Example), fitting.out_dir / EVAL
+            prompted, path = read_user_jsonl(examples_path, Example), fitting.out_dir / EVAL_LOG
             callbacks = [
                 EvalCallback(trainer, renderer, prompted, config.eval_callback, path, limits=limits, runner=runner)
             ]

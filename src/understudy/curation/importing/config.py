@@ -5,18 +5,18 @@ In: keys of a recipe. Out: an ``ImportConfig``. Not here: reading anything.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import model_validator
 
+from understudy.annotations import InputPath
 from understudy.records import Record, TaskKind
 
 
 class ImportConfig(Record):
     """Trajectories that were made elsewhere, in one of the shapes that ``understudy.curation.importing`` names."""
 
-    path: Path | None = None
+    path: InputPath | None = None
     """A JSONL, JSON or Parquet file, plain or gzipped, or a folder of these or as ``datasets`` saved it."""
     hub: str | None = None
     """A data set on the Hugging Face Hub: ``owner/name``. Either this or ``path``."""

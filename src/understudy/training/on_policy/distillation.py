@@ -24,7 +24,8 @@ from understudy.models.finite import NotFiniteError, require_finite_weights
 from understudy.models.loading import load_base, load_tokenizer, without_peft_warning
 from understudy.progress import Progress
 from understudy.records import Example
-from understudy.runs import append_jsonl, derive_seed, file_digest, read_jsonl, read_user_jsonl, write_jsonl
+from understudy.run_layout import CHECKPOINT, TRAINING_LOG
+from understudy.runs import append_jsonl, content_digest, derive_seed, read_jsonl, read_user_jsonl, write_jsonl
 from understudy.training.checkpoint import CARD, read_card, save_weights, whole_weights
 from understudy.training.config import Method
 from understudy.training.jobs import TrainingJob
@@ -86,10 +87,10 @@ def distil_on_policy(
             "config": result_settings(config),
             "student": weights_digest(student),
             "teacher": weights_digest(teacher) if isinstance(teacher, str) else result_settings(teacher),
-            "examples": file_digest(examples_path),
+            "examples": content_digest(examples_path),
         },
     )
-    checkpoint = out_dir / "checkpoint"
+    checkpoint = out_dir / CHECKPOINT
     if (checkpoint / CARD).exists():
         return read_card(checkpoint)
     student = whole_weights(student, out_dir / "student")  # stays: an adapter that is trained here stands on it
@@ -171,7 +172,7 @@ class _Loop:
 
         from understudy.training.on_policy.saving import Tally, restore_state, save_state
 
-        config, log_path, resume = self.config, out_dir / "log.jsonl", out_dir / "resume"
+        config, log_path, resume = self.config, out_dir / TRAINING_LOG, out_dir / "resume"
         trained = [p for p in self.model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=0.0)
         done, tally = restore_state(resume, self.model, optimizer)

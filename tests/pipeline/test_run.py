@@ -13,9 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from understudy.pipeline import MissingInputError, RunDirectory, StageChangedError, Visit, grade_run, walk
-from understudy.recipe import Recipe, StageRef, load_recipe, recipe_of_run
-from understudy.records import Metrics, StageKind, StageState, Trajectory
+from understudy.pipeline import (
+    MissingInputError,
+    Outcome,
+    Recipe,
+    RunDirectory,
+    StageChangedError,
+    grade_run,
+    load_recipe,
+    recipe_of_run,
+    run_recipe,
+)
+from understudy.records import Metrics, StageRef, StageState, Trajectory
 from understudy.rollouts import read_trajectories
 from understudy.runs import RunLockedError, read_jsonl
 
@@ -55,9 +64,9 @@ def recipe_path(tmp_path: Path) -> Path:
 
 
 def walk_quietly(
-    recipe: Recipe, run_dir: Path, *, only: list[StageRef] | None = None, anew: bool = False
-) -> dict[str, Visit]:
-    return walk(recipe, run_dir, only=only, anew=anew, say=lambda _: None, quiet=True)
+    recipe: Recipe, run_dir: Path, *, only: list[StageRef] | None = None, restart: bool = False
+) -> dict[str, Outcome]:
+    return run_recipe(recipe, run_dir, only=only, restart=restart, say=lambda _: None, quiet=True)
 
 
 def records_of(run_dir: Path) -> dict[str, list[Trajectory]]:
@@ -78,7 +87,7 @@ def metrics_of(run_dir: Path) -> list[tuple[str, float]]:
 def test_a_walk_fills_the_run_and_a_second_one_does_nothing(recipe_path: Path, tmp_path: Path) -> None:
     recipe, run_dir = load_recipe(recipe_path), tmp_path / "run"
     first = walk_quietly(recipe, run_dir)
-    assert set(first.values()) == {Visit.DONE}
+    assert set(first.values()) == {Outcome.DONE}
     assert list(first) == [
         "rollout/thought",
         "prefixes/thought",
@@ -93,7 +102,7 @@ def test_a_walk_fills_the_run_and_a_second_one_does_nothing(recipe_path: Path, t
     assert (run_dir / "report.html").stat().st_size > 1000
 
     written = {path: path.read_bytes() for path in run_dir.glob("*/*/*.jsonl")}
-    assert set(walk_quietly(recipe, run_dir).values()) == {Visit.PASSED_OVER}
+    assert set(walk_quietly(recipe, run_dir).values()) == {Outcome.UNCHANGED}
     assert {path: path.read_bytes() for path in run_dir.glob("*/*/*.jsonl")} == written
 
 
@@ -104,14 +113,14 @@ def test_the_manifest_is_enough_to_walk_again(recipe_path: Path, tmp_path: Path)
     assert manifest.seed == 5
     assert manifest.versions["understudy"]
     assert recipe_of_run(run_dir) == recipe
-    assert set(walk_quietly(recipe_of_run(run_dir), run_dir).values()) == {Visit.PASSED_OVER}
+    assert set(walk_quietly(recipe_of_run(run_dir), run_dir).values()) == {Outcome.UNCHANGED}
 
 
 def test_what_only_decides_speed_changes_nothing(recipe_path: Path, tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     walk_quietly(load_recipe(recipe_path), run_dir)
     faster = load_recipe(recipe_path, ("rollout.taught.in_flight=3",))
-    assert set(walk_quietly(faster, run_dir).values()) == {Visit.PASSED_OVER}
+    assert set(walk_quietly(faster, run_dir).values()) == {Outcome.UNCHANGED}
 
 
 def test_a_changed_stage_and_what_takes_from_it_are_done_anew_and_come_back(recipe_path: Path, tmp_path: Path) -> None:
@@ -120,9 +129,9 @@ def test_a_changed_stage_and_what_takes_from_it_are_done_anew_and_come_back(reci
     walk_quietly(old, run_dir)
     before = records_of(run_dir)
     visits = walk_quietly(new, run_dir)
-    assert {name for name, visit in visits.items() if visit is Visit.DONE} == {"rollout/taught", "curate/taught"}
-    assert len(list((run_dir / "superseded").glob("*/*"))) == 2
-    assert set(walk_quietly(old, run_dir).values()) == {Visit.PASSED_OVER}, "brought back, nothing was lost"
+    assert {name for name, visit in visits.items() if visit is Outcome.DONE} == {"rollout/taught", "curate/taught"}
+    assert len(list((run_dir / "archived").glob("*/*"))) == 2
+    assert set(walk_quietly(old, run_dir).values()) == {Outcome.UNCHANGED}, "brought back, nothing was lost"
     assert records_of(run_dir) == before
 
 
@@ -130,7 +139,7 @@ def test_a_label_is_changed_without_attempting_anything(recipe_path: Path, tmp_p
     run_dir = tmp_path / "run"
     walk_quietly(load_recipe(recipe_path), run_dir)
     visits = walk_quietly(load_recipe(recipe_path, ("evaluate.teacher.label=the lead",)), run_dir)
-    assert set(visits.values()) == {Visit.PASSED_OVER}
+    assert set(visits.values()) == {Outcome.UNCHANGED}
     assert [name for name, _ in metrics_of(run_dir)] == ["cot", "the lead"]
 
 
@@ -139,20 +148,20 @@ def test_a_half_done_stage_is_not_gone_on_with_under_other_settings(recipe_path:
     recipe = load_recipe(recipe_path)
     walk_quietly(recipe, run_dir)
     directory = RunDirectory(run_dir)
-    record = directory.read_stage(StageRef(kind=StageKind.ROLLOUT, name="thought"))
+    record = directory.read_stage(StageRef(kind="rollout", name="thought"))
     assert record is not None
     directory.write_stage(record.model_copy(update={"state": StageState.RUNNING}))
     other = load_recipe(recipe_path, ("agents.cot.max_tokens=99",))
-    with pytest.raises(StageChangedError, match=r"agent\.max_tokens: was 4096, is 99"):
+    with pytest.raises(StageChangedError, match=r"agent\.cot\.max_tokens: was 4096, is 99"):
         walk_quietly(other, run_dir)
-    assert walk_quietly(other, run_dir, anew=True)["rollout/thought"] is Visit.DONE
+    assert walk_quietly(other, run_dir, restart=True)["rollout/thought"] is Outcome.DONE
 
 
 def test_a_stage_alone_wants_its_inputs(recipe_path: Path, tmp_path: Path) -> None:
     recipe = load_recipe(recipe_path)
-    only = [StageRef(kind=StageKind.CURATE, name="taught")]
+    only = [StageRef(kind="curate", name="taught")]
     with pytest.raises(MissingInputError, match="curate/taught: takes from rollout/taught, which is not done yet"):
-        walk(recipe, tmp_path / "run", only=only, say=lambda _: None, quiet=True)
+        run_recipe(recipe, tmp_path / "run", only=only, say=lambda _: None, quiet=True)
 
 
 def test_two_walks_in_one_folder_are_refused(recipe_path: Path, tmp_path: Path) -> None:

@@ -8,22 +8,21 @@ from pathlib import Path
 import pytest
 
 from understudy.curation import RefusalReason, RefusedRow
-from understudy.pipeline import Visit, grade_run, walk
-from understudy.recipe import Recipe, load_recipe
+from understudy.pipeline import Outcome, Recipe, grade_run, load_recipe, run_recipe
 from understudy.records import Dropped, DropReason, Example, Role, Score, StageRecord
 from understudy.runs import read_jsonl, read_record
 
 RECIPE = """\
-name: published
+name: imported
 tasks: {{}}
 models: {{}}
 agents:
   agent: {{kind: code_agent, prompts: minimal}}
 sandbox: {{preload: []}}
-rollout:
-  released: {{published: {rows}, kind: fact}}
+imported:
+  released: {{path: {rows}, task_kind: fact}}
 curate:
-  agent: {{rollouts: [released], agent: agent}}
+  agent: {{rollouts: [imported/released], agent: agent}}
 """
 
 
@@ -63,23 +62,23 @@ def rows(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def recipe(tmp_path: Path, rows: Path) -> Recipe:
-    path = tmp_path / "published.yaml"
+    path = tmp_path / "imported.yaml"
     path.write_text(RECIPE.format(rows=rows))
     return load_recipe(path)
 
 
-def walked(recipe: Recipe, run_dir: Path) -> dict[str, Visit]:
-    return walk(recipe, run_dir, say=lambda _: None, quiet=True)
+def run_quietly(recipe: Recipe, run_dir: Path) -> dict[str, Outcome]:
+    return run_recipe(recipe, run_dir, say=lambda _: None, quiet=True)
 
 
 def verdicts(run_dir: Path) -> list[tuple[str, bool | None]]:
-    scores = read_jsonl(run_dir / "rollout" / "released" / "scores.jsonl", Score)
+    scores = read_jsonl(run_dir / "imported" / "released" / "scores.jsonl", Score)
     return [(one.grader, one.correct) for one in scores]
 
 
-def test_published_attempts_become_examples_with_the_students_opening(recipe: Recipe, tmp_path: Path) -> None:
+def test_imported_attempts_become_examples_with_the_students_opening(recipe: Recipe, tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
-    assert walked(recipe, run_dir) == {"rollout/released": Visit.DONE, "curate/agent": Visit.DONE}
+    assert run_quietly(recipe, run_dir) == {"imported/released": Outcome.DONE, "curate/agent": Outcome.DONE}
     assert verdicts(run_dir) == [
         ("imported", True),
         ("exact_match", True),
@@ -97,47 +96,48 @@ def test_published_attempts_become_examples_with_the_students_opening(recipe: Re
     dropped = list(read_jsonl(run_dir / "curate" / "agent" / "dropped.jsonl", Dropped))
     assert sorted(one.reason for one in dropped) == [DropReason.INCORRECT, DropReason.NOT_SCORED]
     assert (run_dir / "report.html").stat().st_size > 1000
-    assert set(walked(recipe, run_dir).values()) == {Visit.PASSED_OVER}
+    assert set(run_quietly(recipe, run_dir).values()) == {Outcome.UNCHANGED}
 
 
-def test_a_file_that_has_changed_is_taken_anew(recipe: Recipe, rows: Path, tmp_path: Path) -> None:
-    walked(recipe, tmp_path / "run")
+def test_a_file_that_has_changed_is_imported_again(recipe: Recipe, rows: Path, tmp_path: Path) -> None:
+    run_quietly(recipe, tmp_path / "run")
     rows.write_text(rows.read_text().splitlines()[0] + "\n")
-    assert set(walked(recipe, tmp_path / "run").values()) == {Visit.DONE}
+    assert set(run_quietly(recipe, tmp_path / "run").values()) == {Outcome.DONE}
     assert verdicts(tmp_path / "run") == [("imported", True)]
 
 
 def test_grading_again_replaces_the_files_scores_where_there_is_a_reference(recipe: Recipe, tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
-    walked(recipe, run_dir)
+    run_quietly(recipe, run_dir)
     said = list(grade_run(recipe, run_dir, again=True, quiet=True))
-    assert any("rollout/released: 4 graded, 1 of 4 verdicts changed" in line for line in said), said
+    assert any("imported/released: 4 graded, 1 of 4 verdicts changed" in line for line in said), said
     assert [correct for _, correct in verdicts(run_dir)] == [False, True, False, None]
 
 
-def test_a_file_that_is_missing_empty_or_wrong_is_told(recipe: Recipe, rows: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_missing_empty_or_wrong_is_an_error(recipe: Recipe, rows: Path, tmp_path: Path) -> None:
     rows.write_text("")
     with pytest.raises(ValueError, match=r"rows\.jsonl: expected trajectories, it holds no rows"):
-        walked(recipe, tmp_path / "run")
+        run_quietly(recipe, tmp_path / "run")
     rows.write_text('{"steps": [{"robot": 1}]}\n')
     with pytest.raises(ValueError, match=r"rows\.jsonl, line 1: steps\.0: .*came robot"):
-        walk(recipe, tmp_path / "run", anew=True, say=lambda _: None, quiet=True)
+        run_recipe(recipe, tmp_path / "run", restart=True, say=lambda _: None, quiet=True)
     rows.unlink()
-    with pytest.raises(FileNotFoundError, match=r"rows\.jsonl: expected a file of published attempts"):
-        walked(recipe, tmp_path / "run")
+    with pytest.raises(FileNotFoundError, match=r"rows\.jsonl: there is no such file"):
+        run_quietly(recipe, tmp_path / "run")
 
 
 def test_an_odd_row_is_counted_and_named(recipe: Recipe, rows: Path, tmp_path: Path) -> None:
     call = {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": {"name": "f"}}]}
     odd = [{"messages": [{"role": "user", "content": "Q?"}, call]}, {"score": "maybe", "steps": memory("Q?", "A")}]
     rows.write_text(rows.read_text() + "".join(json.dumps(row) + "\n" for row in odd))
-    run_dir = tmp_path / "run"
-    walked(recipe, run_dir)
-    folder = run_dir / "rollout" / "released"
+    said: list[str] = []
+    run_recipe(recipe, tmp_path / "run", say=said.append, quiet=True)
+    folder = tmp_path / "run" / "imported" / "released"
     refused = list(read_jsonl(folder / "refused.jsonl", RefusedRow))
     assert [(one.place.rpartition(", ")[2], one.reason) for one in refused] == [
         ("line 5", RefusalReason.NOT_PLAIN_TEXT),
         ("line 6", RefusalReason.ODD_SCORE),
     ]
+    assert any("imported/released: 2 of 6 rows were refused" in line for line in said), said
     counts = read_record(folder / "stage.json", StageRecord).counts
     assert (counts["attempts"], counts["refused_not_plain_text"], counts["refused_odd_score"]) == (4, 1, 1)

@@ -1,13 +1,13 @@
-"""What stages share while a walk goes on: task sets, sandbox, search engine, grader, models.
+"""What the stages of a run share: task sets, sandbox, search engine, grader, models.
 
-In: a recipe and a run directory. Out: opened things, each opened when it is first asked for and closed with the walk.
+In: a recipe and a run directory. Out: opened things. Each is opened when it is first needed and closed with the run.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,11 +15,12 @@ from typing import Self
 from understudy.agents import Agent, AgentRuntime, RuntimeConfig
 from understudy.grading import Grader, open_grader
 from understudy.models import LocalConfig, Model, ModelConfig, OpenAIChatConfig, open_model
+from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
-from understudy.recipe import Recipe, StageRef, trained
-from understudy.records import Message, StageKind, Task
+from understudy.records import Message, StageRef, Target, Task
 from understudy.retrieval import MemoryConfig, RetrievalConfig
 from understudy.rollouts import AgentSpec, Engine
+from understudy.run_layout import CHECKPOINT, CORPUS
 from understudy.runs import write_atomic
 from understudy.tasks import combine_task_sets, load_tasks
 from understudy.tasks.config import TOY
@@ -28,12 +29,16 @@ from understudy.tools import ToolsConfig
 from understudy.training import read_card
 
 
-class Props:
-    """Opened things of one walk."""
+class RunContext:
+    """The recipe and the directory of one run, and what is open for it."""
 
-    def __init__(self, recipe: Recipe, directory: RunDirectory, *, quiet: bool = False) -> None:
+    def __init__(
+        self, recipe: Recipe, directory: RunDirectory, *, say: Callable[[str], None] = print, quiet: bool = False
+    ) -> None:
+        """``say``: where a line for the user goes. ``quiet``: no progress is shown."""
         self.recipe = recipe
         self.directory = directory
+        self.say = say
         self.quiet = quiet
         self._open = contextlib.ExitStack()
         self._tasks: dict[str, tuple[Task, ...]] = {}
@@ -59,42 +64,53 @@ class Props:
         return combine_task_sets({name: self.tasks(name) for name in names})
 
     @contextlib.contextmanager
-    def cast(self, model: str, agent: str, engine: Engine) -> Iterator[Agent | AgentSpec]:
-        """An agent of the recipe, played by a model of it; for Ray, what each worker makes its own agent of."""
+    def build_agent(self, model: str, agent: str, engine: Engine) -> Iterator[Agent | AgentSpec]:
+        """An agent of the recipe with a model of it; for Ray, what each worker makes its own agent of."""
         config = self.recipe.agents[agent]
         if engine is Engine.RAY:
             yield AgentSpec(agent=config, model=self.model_config(model), **dict(self.acting()))
             return
         with contextlib.closing(open_model(self.model_config(model))) as opened:
-            yield self.play(agent, opened)
+            yield self.agent_with(agent, opened)
 
-    def play(self, agent: str, model: Model) -> Agent:
-        """An agent of the recipe, played by an opened model."""
+    def agent_with(self, agent: str, model: Model) -> Agent:
+        """An agent of the recipe with an opened model."""
         return self.runtime().open_agent(self.recipe.agents[agent], model)
 
-    def opening(self, agent: str, task: Task) -> tuple[Message, ...] | None:
+    def initial_messages(self, agent: str, task: Task) -> tuple[Message, ...] | None:
         """What an agent of the recipe shows its model first; None where a user's agent does not say it."""
         return self.runtime().initial_messages(self.recipe.agents[agent], task)
 
     def model_config(self, name: str) -> ModelConfig:
-        """What ``name`` refers to, a checkpoint of this run included."""
-        for ref in trained(name):
-            checkpoint = self.checkpoint(ref)
-            card = read_card(checkpoint)
-            changes = {"path": card.base, "adapter": str(checkpoint)} if card.is_adapter else {"path": str(checkpoint)}
-            return self._first_base(ref).model_copy(update={**changes, "name": name})
-        return self.recipe.models[name]
+        """What ``name`` refers to: an entry of ``models``, or the student that a stage of this run trained."""
+        ref = self.recipe.names(Target.MODEL)[name]
+        if ref is None:
+            return self.recipe.models[name]
+        checkpoint = self.checkpoint(ref)
+        card = read_card(checkpoint)
+        changes = {"path": card.base, "adapter": str(checkpoint)} if card.is_adapter else {"path": str(checkpoint)}
+        return self._first_base(ref).model_copy(update={**changes, "name": name})
+
+    def stage_named(self, target: Target, name: str) -> StageRef:
+        """The stage that a config refers to. Raises ``LookupError`` for a name that is no stage's."""
+        ref = self.recipe.names(target)[name]
+        if ref is None:
+            raise LookupError(f"{name!r} is an entry of the recipe, not a stage")
+        return ref
+
+    def trained(self, name: str) -> StageRef | None:
+        """The stage that trains the model of a name; None for an entry of ``models``."""
+        return self.recipe.names(Target.MODEL)[name]
 
     def checkpoint(self, ref: StageRef) -> Path:
         """Folder of the student that a training left."""
-        return self.directory.folder(ref) / "checkpoint"
+        return self.directory.folder(ref) / CHECKPOINT
 
     def _first_base(self, ref: StageRef) -> LocalConfig:
         """The model of the recipe that a chain of trainings began with: its device and numbers are the student's."""
-        is_first = ref.kind is StageKind.TRAIN
-        name = self.recipe.train[ref.name].base if is_first else self.recipe.on_policy[ref.name].student
-        before = trained(name)
-        return self._first_base(before[0]) if before else self.local_config(name)
+        name = getattr(self.recipe.config(ref), self.recipe.stage_class(ref).starts_from)
+        before = self.trained(name)
+        return self.local_config(name) if before is None else self._first_base(before)
 
     def local_config(self, name: str) -> LocalConfig:
         """The same for a model that has to be in this process. Raises ``ValueError`` for any other."""
@@ -112,10 +128,10 @@ class Props:
 
     def weights(self, name: str) -> str:
         """The same of a model that may be an adapter trained in this run: then the folder of its checkpoint."""
-        ref = next(iter(trained(name)), None)
+        ref = self.trained(name)
         return self.base_path(name) if ref is None else str(self.checkpoint(ref))
 
-    def judge(self, name: str) -> str | OpenAIChatConfig:
+    def teacher(self, name: str) -> str | OpenAIChatConfig:
         """A model that says how likely tokens are: its weights, or where it is served."""
         config = self.model_config(name)
         return config if isinstance(config, OpenAIChatConfig) else self.weights(name)
@@ -142,7 +158,7 @@ class Props:
         config = self.recipe.retrieval
         if not isinstance(config, MemoryConfig) or config.corpus != Path(TOY):
             return config
-        corpus = self.directory.path / "corpus.jsonl"
+        corpus = self.directory.path / CORPUS
         if not corpus.exists():
             pages = [{"id": page.id, "title": page.title, "text": page.text} for page in toy_passages(RECIPES_WORLD)]
             write_atomic(corpus, "".join(json.dumps(page) + "\n" for page in pages))

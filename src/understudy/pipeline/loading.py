@@ -1,0 +1,66 @@
+"""From a YAML file to a recipe that can be run.
+
+In: a YAML file and ``key=value`` overrides. Out: a ``Recipe``, or one ``RecipeError`` that lists every problem with its
+line, its key, what came and what was expected, before any work starts.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from understudy.annotations import Folders
+from understudy.pipeline.problems import problems_of
+from understudy.pipeline.recipe import Recipe
+from understudy.pipeline.stage_kinds import section_class
+from understudy.recipe import (
+    RecipeError,
+    RecipeText,
+    describe,
+    loose_values,
+    read_recipe_text,
+    with_origin,
+    with_overrides,
+)
+from understudy.records import Manifest
+from understudy.registry import make_importable
+from understudy.run_layout import MANIFEST
+from understudy.runs import BadRecordError, explain
+
+
+def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Read a recipe and apply ``key=value`` overrides (``train.agent.learning_rate=1e-4``).
+
+    Modules beside the recipe and in the working directory can be named in it from then on.
+    Raises ``RecipeError`` with all problems at once.
+    """
+    return parse_recipe(with_overrides(read_recipe_text(path), overrides))
+
+
+def recipe_of_run(run_dir: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """The recipe that a run's manifest holds, with overrides. Raises ``RecipeError``, ``BadRecordError``."""
+    path = run_dir / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise RecipeError(run_dir, [f"expected a recipe or a run directory; there is no {MANIFEST} in it"]) from None
+    except ValidationError as error:
+        raise BadRecordError(f"{path}: {explain(error, 'manifest')}") from None
+    data = json.loads(json.dumps(manifest.recipe))
+    folders = (Path(manifest.recipe_folder),) if manifest.recipe_folder else ()
+    return parse_recipe(with_overrides(RecipeText(path, data, {}, folders), overrides))
+
+
+def parse_recipe(text: RecipeText) -> Recipe:
+    """Make a recipe of what a file says. Raises ``RecipeError``."""
+    folders = Folders(tuple(dict.fromkeys((*text.folders, Path.cwd()))))
+    make_importable(*folders.folders)
+    try:
+        recipe = Recipe.model_validate(text.data, context=folders)
+    except ValidationError as error:
+        raise RecipeError(text.path, describe(error, text, Recipe, section_class)) from None
+    if problems := [*loose_values(text.data, recipe), *problems_of(recipe)]:
+        raise RecipeError(text.path, [with_origin(line, text) for line in problems])
+    return recipe.in_folder(str(text.folders[0]) if text.folders else "")

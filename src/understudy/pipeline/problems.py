@@ -1,0 +1,75 @@
+"""The names in a recipe lead somewhere, and its sections agree: one line for each that does not.
+
+In: a recipe whose values are of the right types. Out: problems, each beginning with its key. Which field names what is
+said at the field; what is special to one kind of stage is said by its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from understudy.annotations import Reference, references
+from understudy.grading import GraderKind
+from understudy.pipeline.recipe import Recipe
+from understudy.records import Record
+from understudy.run_layout import EVALUATE
+from understudy.tools import ToolsConfig
+
+
+def problems_of(recipe: Recipe) -> Iterator[str]:
+    """All names that lead nowhere, and all sections that contradict one another."""
+    dangling = list(_dangling_names(recipe))
+    yield from dangling
+    for ref in recipe.all_stages():
+        yield from recipe.stage_class(ref).problems(recipe.config(ref), f"{ref.kind}.{ref.name}", recipe)
+    yield from _labels(recipe)
+    yield from _contradictions(recipe)
+    if not dangling:
+        yield from _circles(recipe)
+
+
+def _dangling_names(recipe: Recipe) -> Iterator[str]:
+    configs: dict[str, object] = {f"{ref.kind}.{ref.name}": recipe.config(ref) for ref in recipe.all_stages()}
+    configs |= {f"agents.{name}": agent for name, agent in recipe.agents.items()}
+    configs |= {name: getattr(recipe, name) for name in ("grading", "tools", "sandbox", "retrieval")}
+    own = [one for one in references(recipe) if one.key in ("judge",)]
+    for key, config in configs.items():
+        found = references(config) if isinstance(config, Record) else ()
+        own += [Reference(f"{key}.{one.key}", one.name, one.mark) for one in found]
+    for reference in own:
+        yield from _dangling(recipe, reference)
+
+
+def _dangling(recipe: Recipe, reference: Reference) -> Iterator[str]:
+    known = recipe.names(reference.mark.to)
+    if reference.name not in known:
+        listed = ", ".join(known) or "(none is defined)"
+        yield f"{reference.key}: expected one of {listed}; came {reference.name!r}"
+    elif reference.mark.kinds and known[reference.name] is None:
+        kind = recipe.models[reference.name].kind
+        if kind not in reference.mark.kinds:
+            yield f"{reference.key}: expected a {' or '.join(reference.mark.kinds)} model; came one of kind {kind!r}"
+
+
+def _labels(recipe: Recipe) -> Iterator[str]:
+    labels = [recipe.config(ref).label for ref in recipe.stages_of(EVALUATE)]
+    report = recipe.report
+    named = [("baseline", report.baseline), ("student", report.student), ("teacher", report.teacher)]
+    for key, label in [*named, *(("paper_cells", label) for label in report.paper_cells)]:
+        if label and label not in labels:
+            yield f"report.{key}: expected one of {', '.join(labels) or '(none is defined)'}; came {label!r}"
+
+
+def _contradictions(recipe: Recipe) -> Iterator[str]:
+    kind = recipe.grading.kind
+    if (recipe.judge is not None) != (kind is GraderKind.JUDGE):
+        yield f"judge: goes together with grading.kind 'judge'; came {recipe.judge!r} and {kind.value!r}"
+    if recipe.retrieval is None and recipe.tools.search not in (None, ToolsConfig().search):
+        yield "tools.search: is set, but the recipe names no retrieval to search with"
+
+
+def _circles(recipe: Recipe) -> Iterator[str]:
+    try:
+        recipe.ordered_stages()
+    except ValueError as error:
+        yield str(error)

@@ -1,0 +1,45 @@
+"""What a stage's results depend on: its settings and inputs, and the fingerprint of both.
+
+In: a recipe and a stage. Out: plain JSON and a digest. It follows from the fields of the configs: what they are marked
+with, and what they refer to.
+"""
+
+from __future__ import annotations
+
+from pydantic import JsonValue
+
+from understudy.agents import behaviour_hash
+from understudy.annotations import result_settings
+from understudy.pipeline.recipe import Recipe
+from understudy.records import StageRef, Target
+from understudy.runs import digest
+
+
+def settings_of(recipe: Recipe, ref: StageRef) -> dict[str, JsonValue]:
+    """All that a stage's results depend on, apart from other stages."""
+    settings: dict[str, JsonValue] = {"seed": recipe.seed, "stage": result_settings(recipe.config(ref))}
+    settings |= {name: result_settings(getattr(recipe, name)) for name in recipe.stage_class(ref).uses}
+    for reference in recipe.references_of(ref):
+        named = _named(recipe, reference.mark.to, reference.name)
+        if named is not None:
+            settings[reference.key] = named
+    return settings
+
+
+def fingerprint_of(settings: dict[str, JsonValue], inputs: dict[str, str]) -> str:
+    """Digest of a stage's settings and of the stages that it takes from."""
+    return digest({"settings": settings, "inputs": dict(inputs)})
+
+
+def _named(recipe: Recipe, target: Target, name: str) -> JsonValue:
+    """The settings of an entry of the recipe; None for a stage, whose fingerprint counts."""
+    match target:
+        case Target.MODEL if name in recipe.models:
+            return {name: result_settings(recipe.models[name])}
+        case Target.TASK_SET:
+            return {name: result_settings(recipe.tasks[name])}
+        case Target.AGENT:
+            agent = recipe.agents[name]
+            return {name: result_settings(agent), "prompts": behaviour_hash(agent)}
+        case _:
+            return None

@@ -1,0 +1,53 @@
+"""The stage ``imported``: attempts from a file that was made elsewhere stand in for a rollout.
+
+Takes: data in a shape that ``understudy.curation.import_trajectories`` reads. Writes: ``trajectories.jsonl`` and
+``scores.jsonl`` as a rollout does, and ``refused.jsonl`` with the rows that were not imported. A score in the data
+stands; the recipe's grader judges what comes without one.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from understudy.curation import ImportConfig, import_trajectories
+from understudy.curation import Imported as Rows
+from understudy.pipeline.attempts import grade_stage, trajectories_path
+from understudy.pipeline.stage import Counts, Stage
+from understudy.records import Target
+from understudy.run_layout import REFUSED
+from understudy.runs import write_jsonl
+
+
+class Imported(Stage[ImportConfig]):
+    """Take attempts from data that was made elsewhere."""
+
+    kind = "imported"
+    provides = Target.ATTEMPTS
+    uses = ("grading",)
+    Config: ClassVar = ImportConfig
+
+    def run(self) -> Counts:
+        imported = import_trajectories(self.config)
+        pairs = imported.attempts
+        self._report_refused(imported)
+        write_jsonl(trajectories_path(self.context, self.ref), [trajectory for trajectory, _ in pairs])
+        known = {trajectory.id: score for trajectory, score in pairs if score is not None}
+        scores = grade_stage(self.context, self.ref, known)
+        return {
+            "attempts": len(pairs),
+            "correct": sum(score.correct is True for score in scores),
+            "not_graded": sum(score.correct is None for score in scores),
+            "failed": sum(trajectory.stop_reason.is_program_failure for trajectory, _ in pairs),
+            **{f"refused_{reason}": float(count) for reason, count in imported.counts.items()},
+        }
+
+    def _report_refused(self, imported: Rows) -> None:
+        path = self.folder / REFUSED
+        path.unlink(missing_ok=True)
+        if imported.refused:
+            write_jsonl(path, imported.refused)
+            n_rows = len(imported.refused) + len(imported.attempts)
+            first = imported.refused[0]
+            self.context.say(
+                f"{self.ref}: {len(imported.refused)} of {n_rows} rows were refused, such as {first} (all: {path})"
+            )

@@ -1,0 +1,59 @@
+"""The layout of a run directory: the names of its files and folders, and where its stages are.
+
+In: a run directory. Out: paths. Not here: what the files hold (``understudy.records``), who writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from understudy.records import StageRef
+
+MANIFEST = "manifest.json"
+"""Recipe with defaults filled in, versions, commit, seed, machine; written before the first record."""
+STAGE = "stage.json"
+"""In each stage's folder: its settings and how it ended."""
+TRAJECTORIES = "trajectories.jsonl"
+SCORES = "scores.jsonl"
+PREFIXES = "prefixes.jsonl"
+TRIES = "tries.jsonl"
+"""Every teacher correction that was tried."""
+REFUSED = "refused.jsonl"
+"""Rows of foreign data that were not imported, with a reason each."""
+EXAMPLES = "examples.jsonl"
+DROPPED = "dropped.jsonl"
+CHECKPOINT = "checkpoint"
+TRAINING_LOG = "log.jsonl"
+EVAL_LOG = "eval_callback.jsonl"
+"""How a student replied while it was trained."""
+TRAINING_OUTPUT = "output.log"
+"""What a training's process printed."""
+PARITY = "parity.json"
+"""How the student differs from its base, and that it is the same merged."""
+METRICS = "metrics.json"
+COMPARISONS = "comparisons.json"
+REPORT = "report.html"
+CORPUS = "corpus.jsonl"
+"""The toy world's encyclopedia, where a recipe searches it."""
+ARCHIVE = "archived"
+"""Stages whose settings were changed since: nothing that was computed is deleted."""
+
+EVALUATE = "evaluate"
+"""The kind of stage whose folder holds metrics."""
+
+
+def stage_folder(run_dir: Path, ref: StageRef) -> Path:
+    """Where a stage's files are."""
+    return run_dir / ref.kind / ref.name
+
+
+def stage_refs(run_dir: Path) -> Iterator[StageRef]:
+    """All folders of stages, by kind and name; archived ones are left out."""
+    for kind in sorted(_folders(run_dir)):
+        if kind.name != ARCHIVE:
+            yield from (StageRef(kind=kind.name, name=folder.name) for folder in sorted(_folders(kind)))
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    return (below for below in path.iterdir() if below.is_dir() and not below.name.startswith("."))
