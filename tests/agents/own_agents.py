@@ -5,8 +5,19 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from understudy.agents import AgentRuntime
+from understudy.agents.formats import ParsedReply, PartName, ReplyPart
 from understudy.models import Model, Request
-from understudy.records import FirstThought, Message, Role, Step, StopReason, Task, Trajectory
+from understudy.records import (
+    FinishReason,
+    FirstThought,
+    Message,
+    ParseProblem,
+    Role,
+    Step,
+    StopReason,
+    Task,
+    Trajectory,
+)
 
 
 class Direct:
@@ -69,3 +80,47 @@ class Bare:
             steps=(),
             stop_reason=StopReason.STEP_LIMIT,
         )
+
+
+class Shouted:
+    """A user's action format: ``CODE`` begins the code, ``END`` ends it."""
+
+    class Config(BaseModel):
+        """Its options."""
+
+        word: str = "CODE"
+
+    instruction = "Think, then write CODE, your code, and END."
+    stop = ("\nEND",)
+    end = "\nEND"
+
+    def __init__(self, config: Shouted.Config) -> None:
+        self._word = config.word
+
+    def parse(self, text: str, finish_reason: FinishReason = FinishReason.STOP) -> ParsedReply:
+        """Everything after the word is code."""
+        thought, word, code = text.partition(f"{self._word}\n")
+        if not word:
+            return ParsedReply(thought.strip(), problem=ParseProblem.NO_CODE)
+        return ParsedReply(thought.strip(), code=code.removesuffix(self.end).rstrip())
+
+    def complete(self, text: str, finish_reason: FinishReason = FinishReason.STOP) -> str:
+        """Put the end back."""
+        is_open = self.parse(text).code is not None and not text.endswith(self.end)
+        return text.rstrip() + self.end if is_open and finish_reason is FinishReason.STOP else text
+
+    def render(self, thought: str, code: str) -> str:
+        """Thought, word, code, end."""
+        return f"{thought}\n" * bool(thought) + f"{self._word}\n{code}{self.end}"
+
+    def prefill(self, thought: str) -> str:
+        """The thought has no label."""
+        return thought
+
+    def parts(self, text: str) -> tuple[ReplyPart, ...]:
+        """Cut at the word."""
+        at = text.find(f"{self._word}\n")
+        if at < 0:
+            return (ReplyPart(PartName.THOUGHT, 0, len(text)),)
+        name = PartName.ANSWER if "final_answer(" in text[at:] else PartName.ACTION
+        return (ReplyPart(PartName.THOUGHT, 0, at), ReplyPart(name, at, len(text)))

@@ -66,13 +66,13 @@ class Replay:
         self._said: list[_Said] = []
         for step in kept.steps:
             if not step.candidates:
-                text = kept.messages[step.message_index].content[step.given_chars :]
+                text = kept.messages[step.message_index].content[step.prefilled_chars :]
                 self._said.append(_Said(text, step.usage))
             for number, candidate in enumerate(step.candidates):
                 # What was asked for in portions was paid for in portions: all of it counts on the first one.
                 paid = step.usage if number == 0 else Usage()
                 usage = paid.model_copy(update={"completion_tokens": candidate.completion_tokens})
-                self._said.append(_Said(candidate.reply[step.given_chars :], usage))
+                self._said.append(_Said(candidate.reply[step.prefilled_chars :], usage))
 
     def complete(self, request: Request) -> tuple[Completion, ...]:
         """The next replies, as many as asked for."""
@@ -87,7 +87,7 @@ class Replay:
 
 def replay(name: str, kept: Trajectory, sandbox: Sandbox) -> Trajectory:
     """Run the attempt again on the words of the kept record."""
-    given = kept.messages[kept.steps[0].message_index].content[: kept.steps[0].given_chars]
+    given = kept.messages[kept.steps[0].message_index].content[: kept.steps[0].prefilled_chars]
     thought = (
         FirstThought(task_id=kept.task.id, text=given.removeprefix("Thought: "), trajectory_id="") if given else None
     )

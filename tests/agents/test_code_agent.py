@@ -279,7 +279,7 @@ def test_a_prefix_is_put_in_the_models_mouth(sandbox: Sandbox, delivery: PrefixD
     assert request.messages[-1].content == "Thought: First I multiply."
     reply = trajectory.messages[2].content
     assert reply == "Thought: First I multiply. Then I say.\nCode:\n```py\nfinal_answer(42)\n```<end_code>"
-    assert trajectory.steps[0].given_chars == len("Thought: First I multiply.")
+    assert trajectory.steps[0].prefilled_chars == len("Thought: First I multiply.")
     assert (trajectory.prefix_mode, trajectory.prefix_delivery) == (PrefixMode.PREFIX, delivery)
     assert THOUGHT.text not in trajectory.messages[1].content
 
@@ -289,7 +289,7 @@ def test_a_server_that_cannot_continue_is_instructed_and_the_record_says_so(sand
     assert not request.continue_final
     assert request.messages[-1].content.endswith("Thought: First I multiply.")
     assert trajectory.prefix_delivery is PrefixDelivery.INSTRUCTED
-    assert trajectory.steps[0].given_chars == 0
+    assert trajectory.steps[0].prefilled_chars == 0
 
 
 def test_a_plan_is_a_hint(sandbox: Sandbox) -> None:

@@ -11,9 +11,9 @@ from understudy.agents import (
     PromptSetName,
     code_messages,
     cot_messages,
-    parse_reply,
     prompt_set,
     prompts_hash,
+    recorded_format,
 )
 from understudy.agents.prompts import fill
 from understudy.records import ParseProblem, Role, Task, TaskKind
@@ -71,7 +71,7 @@ def test_every_demonstration_is_in_the_format_it_teaches() -> None:
     ]
     assert len(replies) == 7
     for reply in replies:
-        assert parse_reply(reply).code, reply
+        assert recorded_format("").parse(reply).code, reply
 
 
 @pytest.mark.parametrize("name", PromptSetName)

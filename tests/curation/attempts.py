@@ -52,7 +52,7 @@ def attempt(
                 parse_problem=problem if step == 0 else None,
                 execution_status=None if problem and step == 0 else status if step == 0 else ExecutionStatus.OK,
                 is_final=is_final,
-                given_chars=len(PREFIX) if step == 0 else 0,
+                prefilled_chars=len(PREFIX) if step == 0 else 0,
                 tool_calls=(ToolCall(name="web_search", arguments="{}"),) if searched and step == 0 else (),
             )
         )

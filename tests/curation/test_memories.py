@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.curation.attempts import imported
-from understudy.agents.parsing import parse_reply
+from understudy.agents.formats import recorded_format
 from understudy.curation import CurateConfig, Filter, ImportConfig, curate, import_trajectories
 from understudy.records import (
     DropReason,
@@ -54,7 +54,7 @@ def test_every_dump_is_one_conversation_of_taking_turns(path: Path) -> None:
     assert trajectory.task.question == "Capital of Norway?"
     assert [step.message_index for step in trajectory.steps] == [n for n, r in enumerate(roles) if r is Role.ASSISTANT]
     for step in trajectory.steps:
-        parsed = parse_reply(trajectory.messages[step.message_index].content)
+        parsed = recorded_format("").parse(trajectory.messages[step.message_index].content)
         assert parsed.problem is step.parse_problem, "a reply is in the form that our own agents speak"
 
 

@@ -98,7 +98,7 @@ def test_a_walk_fills_the_run_and_a_second_one_does_nothing(recipe_path: Path, t
     ]
     attempts = records_of(run_dir)["rollout/taught"]
     assert len(attempts) == 12
-    assert any(step.given_chars for one in attempts for step in one.steps), "first thoughts reached the agent"
+    assert any(step.prefilled_chars for one in attempts for step in one.steps), "first thoughts reached the agent"
     assert (run_dir / "report.html").stat().st_size > 1000
 
     written = {path: path.read_bytes() for path in run_dir.glob("*/*/*.jsonl")}

@@ -150,7 +150,7 @@ def _agent_run(draw: random.Random, task: Task, skill: Skill, answer: str | None
         content = reply if steps or not given else reply.replace("Thought: ", f"Thought: {given} ", 1)
         first = len("Thought: ") + len(given) if given and not steps else 0
         messages.append(Message(role=Role.ASSISTANT, content=content))
-        steps.append(step.model_copy(update={"message_index": len(messages) - 1, "given_chars": first}))
+        steps.append(step.model_copy(update={"message_index": len(messages) - 1, "prefilled_chars": first}))
         if not step.is_final:
             messages.append(Message(role=Role.USER, content=observation))
     total = sum((step.usage for step in steps), Usage())

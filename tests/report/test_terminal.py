@@ -66,7 +66,7 @@ def test_show_finds_stages_trajectories_and_examples(made_run: Path) -> None:
     assert "hotpotqa-test-00003#0" in printed(show_run(made_run, "evaluate/agent-both", "hotpotqa-test-00003"))
     assert "★" in printed(show_run(made_run, "evaluate/agent-both", "hotpotqa-test-00003#0"))
     assert "characters are learnt" in printed(show_run(made_run, "curate/teacher-agent", mask=True))
-    assert "given to it" in printed(show_run(made_run, "rollout/teacher-agent-ftp"))
+    assert "prefilled" in printed(show_run(made_run, "rollout/teacher-agent-ftp"))
 
 
 def test_an_evaluation_shows_accuracy_by_level_unless_one_attempt_is_asked_for(made_run: Path) -> None:

@@ -14,7 +14,7 @@ from understudy.agents.config import (
     SelfConsistencyConfig,
 )
 from understudy.agents.first_thought import FirstThoughtConfig, FirstThoughts, NoFirstThought, make_first_thoughts
-from understudy.agents.parsing import STOP_STRINGS, ParsedReply, completed, parse_reply
+from understudy.agents.formats import ACTION_FORMATS, ActionFormat, ParsedReply, open_format, recorded_format
 from understudy.agents.prompts import (
     PromptRole,
     PromptSetName,
@@ -26,8 +26,9 @@ from understudy.agents.prompts import (
 from understudy.agents.runtime import AgentRuntime, RuntimeConfig, behaviour_hash, open_agent
 
 __all__ = [
+    "ACTION_FORMATS",
     "AGENTS",
-    "STOP_STRINGS",
+    "ActionFormat",
     "Agent",
     "AgentConfig",
     "AgentFacts",
@@ -45,11 +46,11 @@ __all__ = [
     "SelfConsistencyConfig",
     "behaviour_hash",
     "code_messages",
-    "completed",
     "cot_messages",
     "make_first_thoughts",
     "open_agent",
-    "parse_reply",
+    "open_format",
     "prompt_set",
     "prompts_hash",
+    "recorded_format",
 ]

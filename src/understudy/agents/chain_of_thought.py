@@ -88,7 +88,7 @@ class ChainOfThought:
         answer = read_answer(kept)
         history.spend(usage, timing)
         step = Step(
-            message_index=history.say(Role.ASSISTANT, kept.text),
+            message_index=history.say(Role.ASSISTANT, kept.text, kept.reasoning),
             is_final=answer is not None,
             candidates=_candidates(completions, election) if self._config.self_consistency else (),
             candidates_saved=self._n_wanted() - len(completions),

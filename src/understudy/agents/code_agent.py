@@ -13,14 +13,14 @@ from functools import partial
 
 from understudy.agents.agent import AgentFacts
 from understudy.agents.config import CodeAgentConfig
+from understudy.agents.formats import open_format, to_record
 from understudy.agents.history import AttemptFacts, History
 from understudy.agents.initial_messages import initial_code_messages, prefill_of
 from understudy.agents.observations import observe_execution, observe_problem
-from understudy.agents.parsing import STOP_STRINGS
 from understudy.agents.prestarted_episode import PrestartedEpisode
 from understudy.agents.prompts import prompt_set, prompts_hash
 from understudy.agents.runtime import AgentRuntime
-from understudy.agents.sampling import Drawn, Sampler, complete
+from understudy.agents.sampling import SampledStep, Sampler, complete
 from understudy.models import ContextFullError, Model, ProviderError, Request
 from understudy.records import (
     FirstThought,
@@ -47,7 +47,8 @@ class CodeAgent:
         self._sandbox = runtime.sandbox
         self._prompts = prompt_set(config.prompts)
         self._functions = {tool.name: tool.host_function() for tool in runtime.tools}
-        self._sampler = Sampler(config, model)
+        self._format = open_format(config.action_format)
+        self._sampler = Sampler(config, model, self._format)
         self.facts = AgentFacts(
             agent=config,
             model=model.name,
@@ -61,12 +62,13 @@ class CodeAgent:
     ) -> Trajectory:
         """One attempt at a task. ``seed``: the attempt's own, see ``understudy.rollouts``."""
         config = self._config
-        facts = AttemptFacts(task, attempt, config.kind, self._model.name, seed, self.facts.prompt_hash)
+        action_format = to_record(config.action_format)
+        facts = AttemptFacts(task, attempt, config.kind, self._model.name, seed, self.facts.prompt_hash, action_format)
         history = History(facts, list(self.initial_messages(config, task, self._runtime)))
         try:
-            given = self._prefill(history, first_thought)
+            prefill = self._prefill(history, first_thought)
             with PrestartedEpisode(partial(self._sandbox.episode, self._functions, seed)) as episode:
-                return self._run(history, episode, given)
+                return self._run(history, episode, prefill)
         except ContextFullError:
             return history.trajectory(StopReason.CONTEXT_FULL)
         except ProviderError as error:
@@ -89,9 +91,9 @@ class CodeAgent:
             history.add_to_question(prefill.addition)
         return prefill.text
 
-    def _run(self, history: History, episode: PrestartedEpisode, given: str) -> Trajectory:
+    def _run(self, history: History, episode: PrestartedEpisode, prefill: str) -> Trajectory:
         for number in range(self._config.max_steps):
-            answer = self._step(history, episode, number, given if number == 0 else "")
+            answer = self._step(history, episode, number, prefill if number == 0 else "")
             if answer is not None:
                 return history.trajectory(StopReason.ANSWERED, answer)
             budget = self._config.token_budget
@@ -101,24 +103,25 @@ class CodeAgent:
             return history.trajectory(StopReason.STEP_LIMIT, self._ask_answer(history), was_asked=True)
         return history.trajectory(StopReason.STEP_LIMIT)
 
-    def _step(self, history: History, episode: PrestartedEpisode, number: int, given: str) -> str | None:
+    def _step(self, history: History, episode: PrestartedEpisode, number: int, prefill: str) -> str | None:
         """Think, act, observe. Returns the answer where the code gave one."""
         seed = derive_seed(history.facts.seed, "step", number)
-        drawn = self._sampler.draw(tuple(history.messages), episode, seed, given)
-        observation = self._observation(drawn)
-        history.spend(drawn.usage, drawn.timing)
-        history.steps.append(_facts(drawn, history.say(Role.ASSISTANT, drawn.content), len(given)))
-        execution = drawn.execution
+        sampled = self._sampler.sample(tuple(history.messages), episode, seed, prefill)
+        observation = self._observation(sampled)
+        history.spend(sampled.usage, sampled.timing)
+        index = history.say(Role.ASSISTANT, sampled.content, sampled.completion.reasoning)
+        history.steps.append(_facts(sampled, index, len(prefill)))
+        execution = sampled.execution
         if execution is not None and execution.is_final:
             return execution.final_answer or ""
         history.say(Role.USER, observation)
         return None
 
-    def _observation(self, drawn: Drawn) -> str:
+    def _observation(self, sampled: SampledStep) -> str:
         texts = self._prompts.observation
-        if drawn.execution is None:
-            return observe_problem(drawn.reply, texts)
-        return observe_execution(drawn.execution, texts)
+        if sampled.execution is None:
+            return observe_problem(sampled.reply, texts)
+        return observe_execution(sampled.execution, texts)
 
     def _ask_answer(self, history: History) -> str | None:
         history.say(Role.USER, self._prompts.observation.ask_answer)
@@ -126,30 +129,30 @@ class CodeAgent:
             messages=tuple(history.messages),
             top_p=self._config.top_p,
             max_tokens=self._config.max_tokens,
-            stop=STOP_STRINGS,
+            stop=self._format.stop,
             seed=derive_seed(history.facts.seed, "answer"),
         )
         started = time.perf_counter()
         (completion,) = complete(self._model, request)
         history.spend(completion.usage, Timing(model_s=time.perf_counter() - started))
-        history.say(Role.ASSISTANT, completion.text)
+        history.say(Role.ASSISTANT, completion.text, completion.reasoning)
         return completion.text.strip() or None
 
 
-def _facts(drawn: Drawn, message_index: int, given_chars: int) -> Step:
-    execution: Execution | None = drawn.execution
+def _facts(sampled: SampledStep, message_index: int, prefilled_chars: int) -> Step:
+    execution: Execution | None = sampled.execution
     return Step(
         message_index=message_index,
-        parse_problem=drawn.reply.problem,
+        parse_problem=sampled.reply.problem,
         execution_status=execution.status if execution else None,
         error_name=execution.error_name if execution else "",
         is_final=execution.is_final if execution else False,
-        given_chars=given_chars,
-        cut_at=drawn.cut_at,
+        prefilled_chars=prefilled_chars,
+        cut_at=sampled.completion.cut_at,
         tool_calls=execution.tool_calls if execution else (),
-        candidates=drawn.candidates,
-        candidates_saved=drawn.n_saved,
-        usage=drawn.usage,
-        mean_logprob=drawn.mean_logprob,
-        timing=drawn.timing,
+        candidates=sampled.candidates,
+        candidates_saved=sampled.n_saved,
+        usage=sampled.usage,
+        mean_logprob=sampled.completion.mean_logprob,
+        timing=sampled.timing,
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from understudy.agents.formats import ActionFormatConfig, CodeFenceConfig
 from understudy.agents.prompts import PromptRole, PromptSetName
 from understudy.records import PrefixMode, Record
 from understudy.registry import PartConfig
@@ -32,7 +33,9 @@ class CodeAgentConfig(PartConfig):
     kind: Literal["code_agent"] = "code_agent"
     prompts: PromptSetName = PromptSetName.PAPER
     role: PromptRole = PromptRole.STUDENT
-    """Which opening: long for models that have to be told the format, short for models that were trained on it."""
+    """Which system message: long for models that have to be taught the format, short for models trained on it."""
+    action_format: ActionFormatConfig = CodeFenceConfig()
+    """How replies state their actions."""
     max_steps: Count = 5
     temperature: Temperature = 0.0
     """Without self-consistent actions, which have their own."""
@@ -45,7 +48,7 @@ class CodeAgentConfig(PartConfig):
     """Ask once for the answer where the last step gave none; the record says so."""
     self_consistency: SelfConsistencyConfig | None = None
     prefix_mode: PrefixMode = PrefixMode.NONE
-    """What the first step is given of a chain of thought (paper section 4.1)."""
+    """What of a chain of thought the first step begins with (paper section 4.1)."""
 
 
 class PassagesConfig(Record):

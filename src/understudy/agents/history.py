@@ -34,6 +34,7 @@ class AttemptFacts:
     model: str
     seed: int
     prompt_hash: str
+    action_format: str = ""
     prefix_mode: PrefixMode = PrefixMode.NONE
     prefix_delivery: PrefixDelivery | None = None
 
@@ -48,11 +49,11 @@ class History:
     usage: Usage = field(default_factory=Usage)
     timing: Timing = field(default_factory=Timing)
 
-    def say(self, role: Role, text: str) -> int:
+    def say(self, role: Role, text: str, reasoning: str = "") -> int:
         """Append a message; return its index. Two user messages in a row become one: templates want turns."""
         if role is Role.USER and self.messages[-1].role is Role.USER:
             text = f"{self.messages.pop().content}\n\n{text}"
-        self.messages.append(Message(role=role, content=text))
+        self.messages.append(Message(role=role, content=text, reasoning=reasoning))
         return len(self.messages) - 1
 
     def add_to_question(self, text: str) -> None:
@@ -85,6 +86,7 @@ class History:
             model=facts.model,
             seed=facts.seed,
             prompt_hash=facts.prompt_hash,
+            action_format=facts.action_format,
             messages=tuple(self.messages),
             steps=tuple(self.steps),
             stop_reason=stop_reason,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from understudy.agents.config import ChainOfThoughtConfig, CodeAgentConfig
-from understudy.agents.parsing import THOUGHT_LABEL
+from understudy.agents.formats import open_format
 from understudy.agents.prompts import code_messages, cot_messages, fill, prompt_set
 from understudy.models import Model
 from understudy.records import FirstThought, Message, PrefixDelivery, PrefixMode, Task
@@ -62,7 +62,7 @@ def prefill_of(config: CodeAgentConfig, model: Model, first_thought: FirstThough
         return Prefill(PrefixMode.NONE)
     if mode is PrefixMode.PLAN:
         return Prefill(mode, addition=fill(prompts.plan, first_thought=first_thought.text))
-    text = f"{THOUGHT_LABEL} {first_thought.text}"
+    text = open_format(config.action_format).prefill(first_thought.text)
     delivery = model.prefix_delivery
     if delivery is PrefixDelivery.INSTRUCTED:
         return Prefill(mode, delivery, addition=fill(prompts.instructed, first_thought=text))

@@ -7,7 +7,7 @@ code had taken for something else are named.
 
 from __future__ import annotations
 
-from understudy.agents.parsing import ParsedReply
+from understudy.agents.formats import ParsedReply
 from understudy.agents.prompts import ObservationTexts, fill
 from understudy.records import ExecutionStatus
 from understudy.sandbox import Execution

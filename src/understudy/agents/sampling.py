@@ -1,8 +1,7 @@
 """One step's reply: one sample that is run, or several of which the vote keeps one (paper section 4.2).
 
-In: the conversation, the live episode. Out: a ``Drawn`` step; the episode has gone on from the state that the kept
-reply left. Each candidate is run once, from the same state, in a branch of its own. Not here: what the model is told
-then.
+In: the conversation, the live episode. Out: a ``SampledStep``; the episode continues from the state that the kept
+reply left. Each candidate is run once, from the same state, in a branch of its own. Not here: the observation.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ import time
 from dataclasses import dataclass, replace
 
 from understudy.agents.config import CodeAgentConfig, SelfConsistencyConfig
+from understudy.agents.formats import ActionFormat, ParsedReply
 from understudy.agents.history import total_usage
-from understudy.agents.parsing import STOP_STRINGS, ParsedReply, completed, parse_reply
 from understudy.agents.prestarted_episode import PrestartedEpisode
 from understudy.agents.self_consistency import Ballot, elect, next_portion, outcome_of
 from understudy.models import Model, Request
@@ -23,19 +22,18 @@ from understudy.sandbox import Execution
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """A reply, what it holds, and what it gave."""
+class SampledStep:
+    """A reply, what it holds, and what its code yielded."""
 
     content: str
-    """The whole assistant message, with what was put in the model's mouth."""
+    """The whole assistant message, with its prefill."""
     reply: ParsedReply
     execution: Execution | None
     """None where nothing could be run."""
     usage: Usage
     timing: Timing
-    cut_at: str = ""
-    """The stop string at which the reply was cut, where the model had gone on to write."""
-    mean_logprob: float | None = None
+    completion: Completion
+    """As the model gave it; of several candidates, the kept one."""
     candidates: tuple[Candidate, ...] = ()
     n_saved: int = 0
     """Candidates that were not asked for, as they could not change the vote."""
@@ -78,42 +76,45 @@ class _Try:
 class Sampler:
     """Asks the model and runs what it wrote."""
 
-    def __init__(self, config: CodeAgentConfig, model: Model) -> None:
+    def __init__(self, config: CodeAgentConfig, model: Model, action_format: ActionFormat) -> None:
         self._config = config
         self._model = model
+        self._format = action_format
 
-    def draw(self, messages: tuple[Message, ...], episode: PrestartedEpisode, seed: int, given: str = "") -> Drawn:
-        """The step's reply, run. ``given``: the beginning of the reply, which the model continues.
+    def sample(
+        self, messages: tuple[Message, ...], episode: PrestartedEpisode, seed: int, prefill: str = ""
+    ) -> SampledStep:
+        """The step's reply, run. ``prefill``: the beginning of the reply, which the model continues.
 
         Raises what the model and the sandbox raise.
         """
-        if given:
-            messages = (*messages, Message(role=Role.ASSISTANT, content=given))
+        if prefill:
+            messages = (*messages, Message(role=Role.ASSISTANT, content=prefill))
         request = Request(
             messages=messages,
             temperature=self._config.temperature,
             top_p=self._config.top_p,
             max_tokens=self._config.max_tokens,
-            stop=STOP_STRINGS,
+            stop=self._format.stop,
             seed=seed,
-            continue_final=bool(given),
+            continue_final=bool(prefill),
         )
         if self._config.self_consistency is None:
-            return self._draw_one(request, episode, given)
-        return self._draw_by_vote(request, episode, given, self._config.self_consistency)
+            return self._sample_one(request, episode, prefill)
+        return self._sample_by_vote(request, episode, prefill, self._config.self_consistency)
 
-    def _draw_one(self, request: Request, episode: PrestartedEpisode, given: str) -> Drawn:
+    def _sample_one(self, request: Request, episode: PrestartedEpisode, prefill: str) -> SampledStep:
         started = time.perf_counter()
         (completion,) = complete(self._model, request)
         answered = time.perf_counter()
-        content, reply = _read(given, completion)
+        content, reply = self._read(prefill, completion)
         execution = None if reply.code is None else episode.get().run(reply.code)
         timing = Timing(model_s=answered - started, code_s=time.perf_counter() - answered)
-        return Drawn(content, reply, execution, completion.usage, timing, completion.cut_at, completion.mean_logprob)
+        return SampledStep(content, reply, execution, completion.usage, timing, completion)
 
-    def _draw_by_vote(
-        self, request: Request, episode: PrestartedEpisode, given: str, config: SelfConsistencyConfig
-    ) -> Drawn:
+    def _sample_by_vote(
+        self, request: Request, episode: PrestartedEpisode, prefill: str, config: SelfConsistencyConfig
+    ) -> SampledStep:
         request = replace(request, temperature=config.temperature, top_p=config.top_p, logprobs=True)
         tries: list[_Try] = []
         timing = Timing()
@@ -124,19 +125,18 @@ class Sampler:
             started = time.perf_counter()
             completions = complete(self._model, replace(request, n=portion, seed=own_seed))
             answered = time.perf_counter()
-            tries += _run_all(completions, episode, given, keep_earlier=bool(tries))
+            tries += self._run_all(completions, episode, prefill, keep_earlier=bool(tries))
             timing += Timing(model_s=answered - started, code_s=time.perf_counter() - answered)
         election = elect([each.ballot for each in tries], derive_seed(seed, "all failed"))
         kept = tries[election.winner]
-        return Drawn(
+        return SampledStep(
             content=kept.content,
             reply=kept.reply,
             # What waited before a call with effects is finished by the commit.
             execution=None if kept.execution is None else _as_first_asked(episode.get().commit(kept.execution), tries),
             usage=total_usage([each.completion.usage for each in tries]),
             timing=timing,
-            cut_at=kept.completion.cut_at,
-            mean_logprob=kept.completion.mean_logprob,
+            completion=kept.completion,
             candidates=tuple(
                 each.candidate(group, chosen=index == election.winner)
                 for index, (each, group) in enumerate(zip(tries, election.groups, strict=True))
@@ -149,27 +149,25 @@ class Sampler:
             return next_portion([each.ballot for each in tries], config.n_candidates)
         return config.n_candidates - len(tries)
 
+    def _read(self, prefill: str, completion: Completion) -> tuple[str, ParsedReply]:
+        content = self._format.complete(prefill + completion.text, completion.finish_reason)
+        return content, self._format.parse(content, completion.finish_reason)
+
+    def _run_all(
+        self, completions: tuple[Completion, ...], episode: PrestartedEpisode, prefill: str, *, keep_earlier: bool
+    ) -> list[_Try]:
+        read = [self._read(prefill, completion) for completion in completions]
+        codes = [reply.code for _, reply in read if reply.code is not None]
+        executions = iter(episode.get().branch(codes, keep_earlier=keep_earlier) if codes else [])
+        return [
+            _Try(content, reply, None if reply.code is None else next(executions), completion)
+            for (content, reply), completion in zip(read, completions, strict=True)
+        ]
+
 
 def complete(model: Model, request: Request) -> tuple[Completion, ...]:
     """Ask the model. Each reply ends at the first stop string, also where the server writes on."""
     return tuple(cut_completion(each, request.stop) for each in model.complete(request))
-
-
-def _read(given: str, completion: Completion) -> tuple[str, ParsedReply]:
-    content = completed(given + completion.text, completion.finish_reason)
-    return content, parse_reply(content, completion.finish_reason)
-
-
-def _run_all(
-    completions: tuple[Completion, ...], episode: PrestartedEpisode, given: str, *, keep_earlier: bool
-) -> list[_Try]:
-    read = [_read(given, completion) for completion in completions]
-    codes = [reply.code for _, reply in read if reply.code is not None]
-    executions = iter(episode.get().branch(codes, keep_earlier=keep_earlier) if codes else [])
-    return [
-        _Try(content, reply, None if reply.code is None else next(executions), completion)
-        for (content, reply), completion in zip(read, completions, strict=True)
-    ]
 
 
 def _as_first_asked(kept: Execution, tries: list[_Try]) -> Execution:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from understudy.agents.formats import ActionFormat, PartName, ReplyPart, recorded_format
 from understudy.curation.config import CurateConfig
 from understudy.records import Example, Message, Role, Step, TrainSpan, Trajectory
-
-CODE_FENCE = "```"
 
 
 def example_of(
@@ -28,11 +27,12 @@ def example_of(
     before = trajectory.messages[:first] if initial_messages is None else initial_messages
     said = trajectory.messages[first : replies[-1] + 1 if replies else None]
     shift = len(before) - first
+    action_format = recorded_format(trajectory.action_format)
     steps = {step.message_index: step for step in trajectory.steps}
     spans = tuple(
         span.model_copy(update={"message_index": index + shift})
         for index in replies
-        for span in _spans_of_reply(trajectory.messages[index].content, index, steps.get(index), config)
+        for span in _spans_of_reply(trajectory.messages[index].content, index, steps.get(index), config, action_format)
     )
     return Example(
         id=trajectory.id,
@@ -40,23 +40,21 @@ def example_of(
         trajectory_id=trajectory.id,
         messages=before + said,
         spans=spans,
+        action_format=trajectory.action_format,
     )
 
 
-def _spans_of_reply(content: str, index: int, step: Step | None, config: CurateConfig) -> Iterator[TrainSpan]:
+def _spans_of_reply(
+    content: str, index: int, step: Step | None, config: CurateConfig, action_format: ActionFormat
+) -> Iterator[TrainSpan]:
     if step is not None and step.failed and not config.failed_steps_trained:
         return
-    start = step.given_chars if step is not None and not config.prefix_trained else 0
+    start = step.prefilled_chars if step is not None and not config.prefix_trained else 0
     weights = config.weights
     code_weight = weights.final if step is not None and step.is_final else weights.code
-    code_start = len(content) if weights.are_equal else _code_start(content)
-    parts = ((start, max(start, code_start), weights.thought), (max(start, code_start), len(content), code_weight))
-    for part_start, part_end, weight in parts:
-        if weight > 0 and part_start < part_end:
-            yield TrainSpan(message_index=index, start=part_start, end=part_end, weight=weight)
-
-
-def _code_start(content: str) -> int:
-    """Where the code block of a reply begins; the end of the reply where it has none, as in a chain of thought."""
-    found = content.find(CODE_FENCE)
-    return found if found >= 0 else len(content)
+    whole = (ReplyPart(PartName.THOUGHT, 0, len(content)),)
+    for part in whole if weights.are_equal else action_format.parts(content):
+        weight = weights.thought if part.name is PartName.THOUGHT else code_weight
+        part_start = max(start, part.start)
+        if weight > 0 and part_start < part.end:
+            yield TrainSpan(message_index=index, start=part_start, end=part.end, weight=weight)

@@ -33,6 +33,8 @@ class Example(Record):
     messages: tuple[Message, ...]
     spans: tuple[TrainSpan, ...]
     """In order, not overlapping. What no span covers is read, not trained."""
+    action_format: str = ""
+    """As in ``Trajectory``."""
 
 
 class DropReason(StrEnum):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from understudy.records.conversation import Message, Role, Usage
 from understudy.records.record import Record
@@ -104,8 +104,8 @@ class Step(Record):
     """Class of the exception that the code raised, such as ``ZeroDivisionError``."""
     is_final: bool = False
     """The code called ``final_answer``."""
-    given_chars: int = 0
-    """Leading characters of the message that were put in the model's mouth (first-thought prefix)."""
+    prefilled_chars: Annotated[int, Field(validation_alias=AliasChoices("prefilled_chars", "given_chars"))] = 0
+    """Leading characters of the message that the model was made to continue (first-thought prefix)."""
     cut_at: str = ""
     """The stop string at which the reply was cut, where the model had gone on to write beyond it; else empty."""
     tool_calls: tuple[ToolCall, ...] = ()
@@ -151,7 +151,7 @@ class PrefixMode(StrEnum):
     PREFIX = "prefix"
     """The forced beginning of the first thought."""
     PLAN = "plan"
-    """Shown as a hint in the user turn, not put in the model's mouth."""
+    """Shown as a hint in the user turn, not as the beginning of the reply."""
     QUESTION = "question"
     """The first thought must name what has to be looked up; needs no chain of thought."""
 
@@ -198,6 +198,8 @@ class Trajectory(Record):
     """Derived from (recipe seed, task id, attempt)."""
     prompt_hash: str = ""
     """Content hash of the prompts in use."""
+    action_format: str = ""
+    """How the replies state their actions: a kind of action format, with its options as JSON; empty: ``code_fence``."""
     messages: tuple[Message, ...]
     steps: tuple[Step, ...]
     stop_reason: StopReason

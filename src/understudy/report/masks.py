@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from understudy.agents.formats import ActionFormat, PartName, recorded_format
 from understudy.records import Example, Message, Role
 from understudy.report.data import Mask, TextAmount, Unit
 from understudy.report.stage_files import StageFile
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from understudy.models.rendering import Renderer
 
 PARTS = ("system", "question", "observation", "thought", "code")
-CODE_FENCE = "```"
 BROKEN = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -83,7 +83,8 @@ def character_mask(example: Example) -> Mask:
     """Cut an example where its spans begin and end, roles standing before the messages. Needs no tokenizer."""
     pieces: list[tuple[str, float]] = []
     for index, message in enumerate(example.messages):
-        pieces += [(f"{message.role.value}\n", 0.0), *_cut_at_spans(example, index, message), ("\n", 0.0)]
+        cut = [(message.content[start:end], weight) for start, end, weight in _cut_at_spans(example, index, message)]
+        pieces += [(f"{message.role.value}\n", 0.0), *cut, ("\n", 0.0)]
     texts, weights = zip(*pieces, strict=True) if pieces else ((), ())
     return Mask(texts=texts, weights=weights, unit=Unit.CHARACTERS)
 
@@ -94,9 +95,11 @@ def text_amounts(examples: Iterable[Example], count: Callable[[str], int] = len)
     read: Counter[str] = Counter()
     for example in examples:
         for index, message in enumerate(example.messages):
-            for text, weight in _cut_at_spans(example, index, message):
-                for part, piece in _parts(example, index, message, text):
-                    (trained if weight > 0 else read)[part] += count(piece)
+            parts = _parts(example, index, message)
+            for start, end, weight in _cut_at_spans(example, index, message):
+                for part, part_start, part_end in parts:
+                    piece = message.content[max(start, part_start) : min(end, part_end)]
+                    (trained if weight > 0 else read)[part] += count(piece) if piece else 0
     return tuple(TextAmount(part=part, trained=trained[part], read=read[part]) for part in PARTS)
 
 
@@ -150,23 +153,31 @@ def _anchor(renderer: Renderer) -> tuple[list[int], str]:
     return ids, str(renderer.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
 
 
-def _cut_at_spans(example: Example, index: int, message: Message) -> Iterator[tuple[str, float]]:
+def _cut_at_spans(example: Example, index: int, message: Message) -> Iterator[tuple[int, int, float]]:
+    """Start, end and weight of each piece of a message."""
     done = 0
     for span in (span for span in example.spans if span.message_index == index):
         if span.start > done:
-            yield message.content[done : span.start], 0.0
-        yield message.content[span.start : span.end], span.weight
+            yield done, span.start, 0.0
+        yield span.start, span.end, span.weight
         done = span.end
     if done < len(message.content):
-        yield message.content[done:], 0.0
+        yield done, len(message.content), 0.0
 
 
-def _parts(example: Example, index: int, message: Message, text: str) -> Iterator[tuple[str, str]]:
+def _parts(example: Example, index: int, message: Message) -> list[tuple[str, int, int]]:
+    """What each part of a message is, where it begins and where it ends."""
     if message.role is Role.ASSISTANT:
-        at = text.find(CODE_FENCE)
-        yield "thought", text[: at if at >= 0 else None]
-        if at >= 0:
-            yield "code", text[at:]
-        return
+        parts = format_of(example.action_format).parts(message.content)
+        return [("thought" if part.name is PartName.THOUGHT else "code", part.start, part.end) for part in parts]
     has_reply = any(one.role is Role.ASSISTANT for one in example.messages[:index])
-    yield ("system" if message.role is Role.SYSTEM else "observation" if has_reply else "question"), text
+    name = "system" if message.role is Role.SYSTEM else "observation" if has_reply else "question"
+    return [(name, 0, len(message.content))]
+
+
+def format_of(record: str) -> ActionFormat:
+    """The format that a record names; code in a fence where a user's format is not installed here."""
+    try:
+        return recorded_format(record)
+    except ValueError:
+        return recorded_format("")

@@ -13,9 +13,10 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text
 
+from understudy.agents.formats import ActionFormat, PartName
 from understudy.records import Candidate, Example, Score, Step, Trajectory
 from understudy.report.data import Mask, Unit, Verdict
-from understudy.report.masks import CODE_FENCE, MaskMaker
+from understudy.report.masks import MaskMaker, format_of
 from understudy.report.rows import step_error, verdict_of
 from understudy.report.visible import plain, visible
 
@@ -32,11 +33,15 @@ _TRAINED_STYLES = ("black on bright_cyan", "black on bright_green")
 def show_trajectory(trajectory: Trajectory, *scores: Score) -> RenderableType:
     """A trajectory to be read: question, steps with their candidates, answer, and what its graders say of it."""
     steps = {step.message_index: (number, step) for number, step in enumerate(trajectory.steps, 1)}
+    action_format = format_of(trajectory.action_format)
     parts: list[RenderableType] = [*_head(trajectory, scores)]
     for index, message in enumerate(trajectory.messages):
         if index in steps:
             number, step = steps[index]
-            parts += [_rule(f"step {number} of {len(steps)}"), *_reply(message.content, step.given_chars)]
+            parts += [
+                _rule(f"step {number} of {len(steps)}"),
+                *_reply(message.content, step.prefilled_chars, action_format),
+            ]
             parts += [_facts_of(step), *_candidates(step)]
         else:
             parts += [_rule(message.role.value, "dim"), plain(message.content, "dim")]
@@ -92,21 +97,28 @@ def _head(trajectory: Trajectory, scores: tuple[Score, ...]) -> Iterator[Rendera
         yield plain(f"failure of the program: {trajectory.failure.message}", "magenta")
 
 
-def _reply(content: str, given_chars: int) -> Iterator[RenderableType]:
-    if given_chars:
-        yield Text.assemble(("given to it: ", "italic dim"), plain(content[:given_chars], "on grey23"))
-    rest = content[given_chars:]
-    before, fence, after = rest.partition(CODE_FENCE)
-    yield plain(before.rstrip("\n"))
-    if fence:
-        language, _, code = after.partition("\n")
-        code, closing, tail = code.rpartition(CODE_FENCE)
-        yield plain(f"{CODE_FENCE}{language}", "dim")
+def _reply(content: str, prefilled_chars: int, action_format: ActionFormat) -> Iterator[RenderableType]:
+    if prefilled_chars:
+        yield Text.assemble(("prefilled: ", "italic dim"), plain(content[:prefilled_chars], "on grey23"))
+    for part in action_format.parts(content):
+        text = content[max(part.start, prefilled_chars) : part.end]
+        if part.name is PartName.THOUGHT:
+            yield plain(text.rstrip("\n"))
+        else:
+            yield from _action(text, action_format.parse(content).code)
+
+
+def _action(text: str, code: str | None) -> Iterator[RenderableType]:
+    """An action with its code in colour, and what stands around it dim."""
+    before, found, after = text.partition(code) if code else ("", "", text)
+    if before.strip():
+        yield plain(before.strip("\n"), "dim")
+    if found:
         yield Syntax(
-            visible(code or tail).rstrip("\n"), "python", theme="ansi_dark", word_wrap=True, background_color="default"
+            visible(found).rstrip("\n"), "python", theme="ansi_dark", word_wrap=True, background_color="default"
         )
-        if closing:
-            yield plain(f"{closing}{tail}", "dim")
+    if after.strip():
+        yield plain(after.strip("\n"), "dim" if found else "")
 
 
 def _facts_of(step: Step) -> Text:

@@ -14,8 +14,9 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from understudy.agents.parsing import parse_reply
+from understudy.agents.formats import ActionFormat, recorded_format
 from understudy.models.rendering import Renderer
+from understudy.models.stopping import cut_text
 from understudy.records import Example, FinishReason, Role
 from understudy.runs import append_jsonl, read_jsonl, write_jsonl
 from understudy.training.code_runner import CodeRunner
@@ -48,8 +49,10 @@ class EvalCallback(TrainerCallback):  # type: ignore[misc]  # transformers' clas
         self._path = path
         self._runner = runner
         longest = limits.longest(2**31) - config.max_new_tokens
-        prompts = (_first_prompt(renderer, example) for example in examples)
-        self._prompts = list(islice((prompt for prompt in prompts if len(prompt) <= longest), config.n_prompts))
+        prompts = ((_first_prompt(renderer, example), recorded_format(example.action_format)) for example in examples)
+        fitting = list(islice((one for one in prompts if len(one[0]) <= longest), config.n_prompts))
+        self._prompts = [prompt for prompt, _ in fitting]
+        self._formats = [action_format for _, action_format in fitting]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         """Forget what a killed process wrote after its last checkpoint: it will be trained again."""
@@ -72,7 +75,7 @@ class EvalCallback(TrainerCallback):  # type: ignore[misc]  # transformers' clas
         n_stopped = sum(stopped for _, stopped in replies)
         reasons = [FinishReason.STOP if stopped else FinishReason.LENGTH for _, stopped in replies]
         texts = [self._renderer.tokenizer.decode(ids) for ids, _ in replies]
-        codes = [parse_reply(text, why).code for text, why in zip(texts, reasons, strict=True)]
+        codes = [_code(how, text, why) for how, text, why in zip(self._formats, texts, reasons, strict=True)]
         return EvalLine(
             step=step,
             n_replies=len(replies),
@@ -81,6 +84,12 @@ class EvalCallback(TrainerCallback):  # type: ignore[misc]  # transformers' clas
             code_runs_rate=self._runner.code_runs_rate(codes) if self._runner is not None else None,
             mean_tokens=sum(len(ids) for ids, _ in replies) / len(replies),
         )
+
+
+def _code(action_format: ActionFormat, text: str, reason: FinishReason) -> str | None:
+    """The code of a reply, cut where an agent would cut it."""
+    cut, stop_string = cut_text(text, action_format.stop)
+    return action_format.parse(cut, FinishReason.STOP if stop_string else reason).code
 
 
 def _first_prompt(renderer: Renderer, example: Example) -> list[int]:

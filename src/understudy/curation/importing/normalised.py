@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from understudy.agents.parsing import END_CODE, THOUGHT_LABEL, completed, parse_reply
+from understudy.agents.formats import CODE_FENCE, THOUGHT_LABEL, open_format
 from understudy.records import (
     ExecutionStatus,
     Message,
@@ -30,6 +30,7 @@ ENDS_OPEN = "it ends without an answer, and not at a step limit"
 INTERPRETER = "python_interpreter"
 """The tool that smolagents' code agents call with each action."""
 CARRY_OUT_PLAN = "Now proceed and carry out this plan."
+_FORM = open_format(CODE_FENCE)
 _TAGGED = re.compile(r"<code>(.*?)</code>", re.DOTALL)
 _FENCED = re.compile(r"```(?:python|py)\n(.*?)\n```(?:<end_code>)?", re.DOTALL)
 _CODE_LABEL = re.compile(r"^[ \t]*Code:[ \t]*$", re.MULTILINE)
@@ -73,13 +74,11 @@ def in_our_form(reply: str, code: str | None = None) -> str:
     code or JSON of thought and code are put into the form; a reply that has it stays, and so does one without code.
     """
     ran = code if code is not None else "\n\n".join(block.strip() for block in _TAGGED.findall(reply))
-    has_form = parse_reply(reply).code
+    has_form = _FORM.parse(reply).code
     if not ran.strip() or (has_form is not None and has_form.strip() == ran.strip()):
-        return completed(reply)
+        return _FORM.complete(reply)
     thought = _thought(reply, ran).strip()
-    label = "" if not thought or thought.startswith(THOUGHT_LABEL) else f"{THOUGHT_LABEL} "
-    said = f"{label}{thought}\n" if thought else ""
-    return f"{said}Code:\n```py\n{ran.strip()}\n```{END_CODE}"
+    return _FORM.render(thought.removeprefix(THOUGHT_LABEL).strip(), ran.strip())
 
 
 def _thought(reply: str, code: str) -> str:
@@ -105,7 +104,7 @@ def step_of(
     timing: Timing | None = None,
 ) -> Step:
     """Facts of one step. ``error``: as smolagents worded it for the model; ``ran``: some code was run."""
-    problem = parse_reply(reply).problem
+    problem = _FORM.parse(reply).problem
     if error is not None and PARSE_ERROR_MARK in error:
         problem = problem or ParseProblem.NO_CODE
     status, cause = None, ""

@@ -1,6 +1,6 @@
 // One step of an attempt: what the model said, what came back, what it chose from.
 
-const FENCE = /^[ \t]*```[^\n]*$/gm;
+const FENCE = /^[ \t]*(?:```[^\n]*|<\/?code>[ \t]*)$/gm;
 
 // A reply in parts, none of its characters lost: prose, fences, code. ``start`` is the place in the reply.
 function replyParts(content) {
@@ -23,7 +23,7 @@ function replyView(content, given = 0) {
     if (part.kind === "code") return textBlock(part.text.replace(/\n$/, ""), { className: "code", draw: python, lines: 60 });
     if (part.kind === "fence") return h("div", { class: "fence" }, says(part.text.trim()));
     const cut = Math.min(part.text.length, Math.max(0, given - part.start));
-    const draw = (text) => [cut ? h("mark", { class: "given", title: "Put in the model's mouth: first-thought prefix" }, prose(text.slice(0, cut))) : null, prose(text.slice(cut))];
+    const draw = (text) => [cut ? h("mark", { class: "given", title: "Prefilled: first-thought prefix" }, prose(text.slice(0, cut))) : null, prose(text.slice(cut))];
     return proseBlock(part.text.replace(/\n$/, ""), draw);
   }));
 }
@@ -53,10 +53,10 @@ function stepView(step, number, nSteps, reply, answers) {
       h("h3", {}, nSteps === 1 ? "Reply" : `Step ${number}`),
       error ? h("span", { class: "badge bad" }, [words(error), step.error_name ? [": ", plainly(step.error_name)] : null]) : null,
       step.is_final ? h("span", { class: "badge final" }, "final answer") : null,
-      step.given_chars ? h("span", { class: "badge given" }, "begins with a first-thought prefix") : null,
+      step.prefilled_chars ? h("span", { class: "badge given" }, "begins with a first-thought prefix") : null,
       h("span", { class: "spent" }, spent(step)),
     ]),
-    replyView(reply.content, step.given_chars || 0),
+    replyView(reply.content, step.prefilled_chars || 0),
     callsView(step.tool_calls || []),
     votesView(step.candidates || []),
     answers.map((message) => observationView(message)),

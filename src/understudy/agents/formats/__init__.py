@@ -1,0 +1,37 @@
+"""Action formats: how a reply states its thought and its action.
+
+``open_format(config)`` gives an ``ActionFormat``, which acting, curation, masks, the eval callback and the report use
+alike: what to stop at, how to parse, render and prefill, and which parts of a reply are thought, action and answer.
+"""
+
+from understudy.agents.formats.action_format import (
+    ACTION_FORMATS,
+    CODE_FENCE,
+    THOUGHT_LABEL,
+    ActionFormat,
+    ActionFormatConfig,
+    CodeFenceConfig,
+    CodeTagsConfig,
+    ParsedReply,
+    PartName,
+    ReplyPart,
+    open_format,
+    recorded_format,
+    to_record,
+)
+
+__all__ = [
+    "ACTION_FORMATS",
+    "CODE_FENCE",
+    "THOUGHT_LABEL",
+    "ActionFormat",
+    "ActionFormatConfig",
+    "CodeFenceConfig",
+    "CodeTagsConfig",
+    "ParsedReply",
+    "PartName",
+    "ReplyPart",
+    "open_format",
+    "recorded_format",
+    "to_record",
+]

@@ -1,0 +1,65 @@
+"""Is a piece of a reply Python? Code is only parsed here, never compiled or run."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+import threading
+import warnings
+
+MAX_CODE_CHARS = 100_000
+"""Longer code is refused unread: Python's parser needs memory in proportion."""
+_WARNINGS_LOCK = threading.Lock()
+_ACTING = ("final_answer", "print")
+
+
+def readable(code: str) -> str:
+    """The code without an indentation that all its lines share, where it can only be read so."""
+    dedented = textwrap.dedent(code)
+    return dedented if dedented != code and syntax_error(code) and not syntax_error(dedented) else code
+
+
+def syntax_error(code: str) -> str:
+    """What is wrong with the syntax, for a model to read; empty where nothing is."""
+    if len(code) > MAX_CODE_CHARS:
+        return f"the code has {len(code)} characters; at most {MAX_CODE_CHARS} are read"
+    try:
+        _parse(code)
+    except SyntaxError as error:
+        line = (error.text or "").strip()
+        shown = f" in {line!r}" if line and len(line) <= 200 else ""
+        return f"{type(error).__name__}: {error.msg} (line {error.lineno}){shown}"
+    except (RecursionError, MemoryError):
+        return "the code is nested too deeply"
+    except (ValueError, UnicodeError) as error:  # null bytes, lone surrogates
+        return f"the code cannot be read: {error}"
+    return ""
+
+
+def acts(code: str) -> bool:
+    """Whether readable code prints or answers: then it is an action, even where it might be an output."""
+    return any(_calls(code, name) for name in _ACTING)
+
+
+def gives_answer(code: str) -> bool:
+    """Whether readable code calls ``final_answer``."""
+    return _calls(code, "final_answer")
+
+
+def calls_anything(code: str) -> bool:
+    """Whether code can be read and calls something, so that it is no prose that happens to be Python."""
+    return not syntax_error(code) and any(isinstance(node, ast.Call) for node in ast.walk(_parse(code)))
+
+
+def _calls(code: str, name: str) -> bool:
+    if name not in code or syntax_error(code):
+        return False
+    calls = (node for node in ast.walk(_parse(code)) if isinstance(node, ast.Call))
+    return any(isinstance(call.func, ast.Name) and call.func.id == name for call in calls)
+
+
+def _parse(code: str) -> ast.Module:
+    # Python's warnings are process-wide, and a warning about "\d" must neither be printed nor become an error.
+    with _WARNINGS_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(code)
