@@ -5,11 +5,11 @@ In: a recipe's ``curate`` section. Out: ``CurateConfig``. Not here: where the tr
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from understudy.annotations import InputPath
 from understudy.curation.filters import Filter
 from understudy.curation.selection import Selection
 from understudy.records import Record
@@ -37,7 +37,7 @@ class SpanWeights(Record):
 class ChatMix(Record):
     """General chat data mixed in, so that the student does not forget how to converse."""
 
-    path: Path
+    path: InputPath
     """JSONL: one ``{"messages": [{"role", "content"}, …]}`` a line. Assistant messages are trained."""
     ratio: Annotated[float, Field(gt=0)]
     """Chat examples per kept example: 0.25 adds one to every four."""

@@ -8,12 +8,11 @@ Not here: reading anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from understudy.annotations import SpeedOnly
+from understudy.annotations import InputPath, OutputPath, SpeedOnly
 from understudy.records import Record, TaskKind
 from understudy.registry import Builtin, PartConfig
 from understudy.tasks.benchmarks import BENCHMARKS, benchmark_named
@@ -61,7 +60,7 @@ class FileConfig(OwnQuestionsConfig):
     """Your own questions: a JSONL, JSON or Parquet file, plain or gzipped, or a folder of these."""
 
     kind: Literal["file"] = "file"
-    path: Path
+    path: InputPath
     """A folder may also be one that ``datasets`` saved to disk."""
 
 
@@ -75,7 +74,7 @@ class HubConfig(OwnQuestionsConfig):
     """Configuration of the data set, where it has several."""
     revision: str | None = None
     """Commit or tag: name one, or the questions may change under your run."""
-    cache_dir: Annotated[Path | None, SpeedOnly] = None
+    cache_dir: Annotated[OutputPath | None, SpeedOnly] = None
     """Folder that fetched data sets are kept in; None: that of ``datasets``."""
 
 
@@ -86,9 +85,9 @@ class BenchmarkConfig(TaskSourceConfig):
     name: str
     split: str = ""
     """``train`` or ``test``; empty: the only one that there is."""
-    data_dir: Path | None = None
+    data_dir: Annotated[InputPath | None, SpeedOnly] = None
     """Folder that already holds the benchmark's file; nothing is fetched then."""
-    cache_dir: Annotated[Path | None, SpeedOnly] = None
+    cache_dir: Annotated[OutputPath | None, SpeedOnly] = None
     """Folder that fetched files are kept in; None: ``understudy`` in the user's cache folder."""
 
     @model_validator(mode="after")
