@@ -61,7 +61,7 @@ def main() -> None:
     columns = ("in flight", "ideal /s", "ours /s", "of ideal", "cores", "CPU ms")
     peer_columns = ("peer /s", "of ideal", "CPU ms", "ratio")
     with latency_server(options.latency_s) as url, Sandbox() as sandbox:
-        run_ours(url, sandbox, 1, 1)  # imports and connections are nobody's business here
+        run_ours(url, sandbox, 1, 1)  # imports and first connections are not measured
         if not options.no_peer:
             run_smolagents(url, 1, 1)
         print_row(columns if options.no_peer else columns + peer_columns)
@@ -135,7 +135,8 @@ def run_ours(url: str, sandbox: Sandbox, n_episodes: int, in_flight: int) -> Non
         path = Path(folder) / "trajectories.jsonl"
         summary = rollout(tasks, agent, path, RolloutConfig(in_flight=in_flight), progress=None)
     if summary.outcomes != {Outcome.ANSWERED: n_episodes}:
-        raise RuntimeError(f"not all of {n_episodes} episodes were answered: {summary.outcomes}")
+        outcomes = {str(outcome): count for outcome, count in summary.outcomes.items()}
+        raise RuntimeError(f"not all of {n_episodes} episodes were answered: {outcomes}")
 
 
 def run_smolagents(url: str, n_episodes: int, in_flight: int) -> None:

@@ -83,7 +83,8 @@ class Progress:
         """``total`` None: not known yet. ``done``: finished by an earlier run. ``quiet``: prints nothing."""
         self._label = label
         self._total = total
-        self._done = self._done_before = done
+        self._done: float = done
+        self._done_before = done
         self._facts = ""
         self._lock = threading.Lock()
         self._console = Console(file=sys.stderr)
@@ -100,8 +101,8 @@ class Progress:
         self._bar = RichProgress(*columns, console=self._console, disable=not self._is_live)
         self._ended = threading.Event()
 
-    def advance(self, count: int = 1, facts: str = "") -> None:
-        """Count what was done; ``facts`` replaces the caller's text at the end of the bar."""
+    def advance(self, count: float = 1, facts: str = "") -> None:
+        """Count what was done, parts of a step too; ``facts`` replaces the caller's text at the end of the bar."""
         with self._lock:
             self._done += count
             self._facts = facts or self._facts
@@ -120,7 +121,7 @@ class Progress:
         self._rate = SmoothRate(self._started)
         self._tokens_before = self._tokens_seen = GENERATED_TOKENS.total
         self._token_rate = SmoothRate(self._started, memory_s=20.0)
-        self._task = self._bar.add_task(self._label, total=self._total, completed=self._done)
+        self._task = self._bar.add_task(self._label, total=self._total, completed=self._done_before)
         self._bar.start()
         if self._is_live:
             _live_bars.append(self)
@@ -150,10 +151,11 @@ class Progress:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _count(self) -> str:
-        return f"{self._done}" if self._total is None else f"{self._done}/{self._total}"
+        done = math.floor(self._done + 1e-6)  # parts of steps add up to a whole one only nearly
+        return f"{done}" if self._total is None else f"{done}/{self._total}"
 
     def _left(self) -> str:
-        if self._total is None or self._total == self._done:
+        if self._total is None or self._total <= self._done:
             return ""
         left_s = self._rate.left_s(self._total - self._done, time.monotonic())
         return "" if left_s is None else _clock(left_s)

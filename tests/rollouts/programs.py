@@ -1,4 +1,4 @@
-"""Programs that play models in the tests of this room."""
+"""Programs that act as models in the tests of rollouts."""
 
 from __future__ import annotations
 
@@ -46,3 +46,13 @@ def break_at(request: Request, begins: str) -> str:
     if request.messages[1].content.startswith(begins):
         raise ZeroDivisionError("a bug in the program")
     return think(request)
+
+
+def wait_but_once(request: Request) -> str:
+    """Reply to the first question at once; the others take ten minutes."""
+    return think(request, 0.0 if request.messages[1].content.startswith("0 ") else 600.0)
+
+
+def loop(request: Request) -> str:
+    """Write code that does not end."""
+    return "Thought: I wait.\nCode:\n```py\nwhile True:\n    pass\n```<end_code>"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.rollouts.walks import make_tasks, records, spec
+from tests.rollouts.making import make_tasks, records, spec
 from understudy.records import Trajectory
 from understudy.rollouts import (
     AgentSpec,

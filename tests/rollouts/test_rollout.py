@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rollouts.walks import PROGRAMS, make_tasks, records, spec
+from tests.rollouts.making import PROGRAMS, make_tasks, records, spec
 from understudy.agents import ChainOfThoughtConfig, CodeAgentConfig, open_agent
 from understudy.models import ProgramError, ProviderError, Request, ScriptedConfig, ScriptedModel
 from understudy.records import FirstThought, PrefixMode, Role, StopReason
@@ -28,7 +28,7 @@ from understudy.rollouts import (
     rollout,
 )
 from understudy.runs import BadRecordError, derive_seed
-from understudy.sandbox import Sandbox
+from understudy.sandbox import Sandbox, SandboxConfig
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -194,8 +194,8 @@ def test_missing_first_thoughts_are_counted_and_drop_nothing(tmp_path: Path, san
 
 def test_many_code_episodes_at_once_give_the_records_of_one_at_a_time(tmp_path: Path) -> None:
     """Mistake 5 of the released code: its time-out was a signal, which works in the main thread only."""
-    acting = AgentSpec(agent=CodeAgentConfig(), model=ScriptedConfig(program=f"{PROGRAMS}:act", name="program"))
-    acting = acting.model_copy(update={"sandbox": acting.sandbox.model_copy(update={"preload": ()})})
+    model = ScriptedConfig(program=f"{PROGRAMS}:act", name="program")
+    acting = AgentSpec(agent=CodeAgentConfig(), model=model, sandbox=SandboxConfig(preload=()))
     kept = []
     with open_spec(acting) as agent:
         for in_flight in (1, 8):
@@ -248,7 +248,7 @@ def test_one_attempt_that_works_is_reason_to_go_on(tmp_path: Path) -> None:
 
 
 def start(path: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "tests.rollouts.walks", str(path)], cwd=REPOSITORY)
+    return subprocess.Popen([sys.executable, "-m", "tests.rollouts.making", str(path)], cwd=REPOSITORY)
 
 
 def undisturbed(folder: Path) -> Path:

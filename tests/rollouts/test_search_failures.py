@@ -10,7 +10,7 @@ import pytest
 
 from tests.agents.scripts import action, in_order
 from tests.retrieval.test_service import odd_server
-from tests.rollouts.walks import make_tasks
+from tests.rollouts.making import make_tasks
 from understudy.agents import Agent, ChainOfThoughtConfig, CodeAgentConfig, PassagesConfig, open_agent
 from understudy.records import StopReason
 from understudy.retrieval import HttpConfig, RetrievalConfig, SearchDownError, open_retriever

@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.agents.scripts import TASK, Candidates, action, in_order
-from tests.rollouts.walks import PROGRAMS, make_tasks, spec
+from tests.rollouts.making import PROGRAMS, make_tasks, spec
 from understudy.agents import (
     ChainOfThoughtConfig,
     CodeAgentConfig,

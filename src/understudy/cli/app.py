@@ -214,7 +214,9 @@ def _recipe_and_run(target: Path, overrides: list[str] | None, run_dir: Path | N
 
 
 def _say(line: str) -> None:
-    out.print(line, markup=False)
+    from understudy.progress import print_above_bars
+
+    print_above_bars(line, out)
 
 
 def main() -> None:

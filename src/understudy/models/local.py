@@ -35,6 +35,8 @@ from understudy.runs import derive_seed
 
 LINGER_S = 0.003
 """How long a batch that starts waits for more requests."""
+CLOSE_S = 2.0
+"""How long closing waits for the token that is being computed."""
 JOIN_SHARE = 8
 """Requests join when they are at least one in so many of the running rows: each joining costs a step."""
 JOIN_AFTER_STEPS = 4
@@ -104,11 +106,11 @@ class LocalModel:
             return top_logprobs(self._model, ids, top_k)
 
     def close(self) -> None:
-        """Stop computing; requests under way get a ``ProviderError``."""
+        """Stop computing; requests under way get a ``ProviderError``. Does not wait for a long prompt to be read."""
         with self._wake:
             self._is_closed = True
             self._wake.notify()
-        self._thread.join()
+        self._thread.join(CLOSE_S)
 
     def __enter__(self) -> Self:
         return self
