@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from understudy.extras import require
 from understudy.report.as_json import as_json
 from understudy.report.bodies import chunk
 from understudy.report.collect import collect, name_of, run_version
@@ -39,10 +40,11 @@ nothing changes."""
 def serve_view(runs_dir: Path, host: str = "127.0.0.1", port: int = 7788) -> None:
     """Serve until interrupted.
 
-    Raises ``FileNotFoundError`` where there is no such folder, ``ImportError`` without the extra ``serve``.
+    Raises ``FileNotFoundError`` where there is no such folder, ``MissingExtraError`` without the extra ``serve``.
     """
     if not runs_dir.is_dir():
         raise FileNotFoundError(f"{runs_dir}: expected a folder of run directories, there is none")
+    require(("uvicorn", "starlette"), "serve", "the viewer")
     import uvicorn
 
     print(f"Serving {runs_dir} at http://{host}:{port}/ (Ctrl-C ends it)")  # noqa: T201  the one thing a user needs

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from understudy.extras import require
 from understudy.retrieval.config import QdrantConfig
 from understudy.retrieval.dense import refuse_other_encoder
 from understudy.retrieval.encoder import Encoder, EncoderFacts
@@ -66,6 +67,7 @@ class QdrantRetriever:
 
 def connect(config: QdrantConfig) -> QdrantClient:
     """A client for the server of a config; opens no connection yet."""
+    require("qdrant_client", "qdrant", "a search in Qdrant")
     from qdrant_client import QdrantClient
 
     if config.url == ":memory:":

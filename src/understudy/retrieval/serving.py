@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+from understudy.extras import require
 from understudy.records import Record
 from understudy.retrieval.batching import BatchingRetriever
 from understudy.retrieval.config import DenseConfig, RetrievalConfig
@@ -35,6 +36,7 @@ class ServeConfig(Record):
 
 def serve_index(config: ServeConfig) -> None:
     """Serve until SIGINT or SIGTERM."""
+    require("uvicorn", "serve", "the retrieval service")
     import uvicorn
 
     config.service.token()  # a missing token is said before anything is loaded
@@ -58,6 +60,7 @@ def running_server(retriever: BatchingRetriever, config: ServiceConfig) -> Itera
 
     Raises ``RetrievalError`` where the server does not start, such as on a port that is taken.
     """
+    require("uvicorn", "serve", "the retrieval service")
     import uvicorn
 
     about: dict[str, str | int] = {"kind": "in process"}
