@@ -1,6 +1,6 @@
 """Optional packages: what is missing is named with the line that installs it.
 
-In: modules that some work needs, and the extra of this package that brings them. Out: nothing, or ``MissingExtraError``.
+In: modules that some work needs, and the extra of this package that brings them. Out: ``MissingExtraError`` or nothing.
 Ask before any work begins, not where the module is imported. Not here: what the extras hold (``pyproject.toml``).
 """
 

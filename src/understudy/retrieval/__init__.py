@@ -1,9 +1,9 @@
 """Retrieval: queries in, ranked passages out.
 
-``open_retriever(config)`` opens any engine: words (tantivy), vectors (faiss codes and exact rescoring), both fused,
-shards, a Qdrant server, or a server of ours or of Search-R1's kind. All of them are ``Retriever``s and safe to call
-from many threads. ``build_index``, ``download_corpus``, ``serve_index`` and ``index_info`` are the verbs of
-``understudy index``.
+``open_retriever(config)`` opens any engine: BM25 (tantivy), dense search (faiss with binary quantisation and exact
+rescoring), both fused, shards, a Qdrant server, a server of ours or of Search-R1's kind, or a user's own class or
+function. All of them are ``Retriever``s and safe to call from many threads. ``build_index``, ``download_corpus``,
+``serve_index`` and ``index_info`` are the verbs of ``understudy index``.
 
 Not promised: that approximate search finds all that exact search finds (the index says how much), or that BM25
 scores can be compared between corpora.
@@ -11,6 +11,7 @@ scores can be compared between corpora.
 
 from understudy.retrieval.build import BuildConfig, IndexInfo, build_index, index_info
 from understudy.retrieval.config import (
+    RETRIEVERS,
     DenseConfig,
     HttpConfig,
     HybridConfig,
@@ -23,6 +24,7 @@ from understudy.retrieval.config import (
 from understudy.retrieval.corpus import BadCorpusError, read_passages
 from understudy.retrieval.download import DownloadConfig, DownloadError, download_corpus
 from understudy.retrieval.encoder import (
+    ENCODERS,
     CallableEncoder,
     Encoder,
     EncoderConfig,
@@ -46,6 +48,8 @@ from understudy.retrieval.service import ServiceConfig
 from understudy.retrieval.serving import ServeConfig, serve_index
 
 __all__ = [
+    "ENCODERS",
+    "RETRIEVERS",
     "BadCorpusError",
     "BadQueryError",
     "BuildConfig",

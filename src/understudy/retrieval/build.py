@@ -17,11 +17,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from understudy.extras import require
 from understudy.progress import Progress
 from understudy.records import Record
 from understudy.retrieval import dense, lexical, vectors
 from understudy.retrieval.dense import CodesFacts, DenseFacts
-from understudy.retrieval.encoder import Encoder, EncoderConfig, Vectors, open_encoder
+from understudy.retrieval.encoder import Encoder, EncoderConfig, Vectors, open_encoder, require_packages
 from understudy.retrieval.encoding import encode_corpus, import_flat_index
 from understudy.retrieval.files import IndexMismatchError, full_hash, sampled_hash
 from understudy.retrieval.ivf import Codes, CodesConfig, build_codes, n_lists_for
@@ -76,8 +77,11 @@ class IndexInfo(Record):
 def build_index(config: BuildConfig, encoder: Encoder | None = None, *, quiet: bool = False) -> IndexInfo:
     """Build whatever of the index is not there yet. ``encoder`` stands for one that no config can name.
 
-    Raises ``BadCorpusError`` for a corpus that is none, ``IndexMismatchError`` for vectors of another one.
+    Raises ``BadCorpusError`` for a file that is no corpus, ``IndexMismatchError`` for vectors of another one,
+    ``MissingExtraError`` before any work where a package is missing.
     """
+    if config.encoder is not None:
+        require_packages(config.encoder)
     with _progress("read corpus", None, quiet) as advance:
         index_passages(config.corpus, config.folder, advance)
     passages = JsonlPassages(config.folder, config.corpus if not (config.folder / "corpus.jsonl").exists() else None)
@@ -124,6 +128,8 @@ def _build_lexical(config: BuildConfig, passages: PassageStore, quiet: bool) -> 
 
 def _build_dense(config: BuildConfig, passages: PassageStore, encoder: Encoder, quiet: bool) -> None:
     facts_path = config.folder / dense.FACTS_NAME
+    if len(passages) >= config.min_rows_for_codes:
+        require("faiss", "dense", f"a dense index of {len(passages):,} passages")
     vector_facts = _make_vectors(config, passages, encoder, quiet)
     if facts_path.exists():
         facts = read_record(facts_path, DenseFacts)

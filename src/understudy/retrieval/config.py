@@ -1,4 +1,8 @@
-"""Which engine a recipe searches with: one typed config each, told apart by ``kind``."""
+"""Which engine a recipe searches with: one typed config each, told apart by ``kind``.
+
+In: the ``retrieval`` section of a recipe. Out: ``RetrievalConfig``, which is any of these or a user's own, and
+``RETRIEVERS``, the group that opens them. Not here: the engines (``opening``).
+"""
 
 from __future__ import annotations
 
@@ -8,19 +12,21 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from understudy.annotations import SpeedOnly
-from understudy.records import Record
+from understudy.registry import Builtin, Group, PartConfig
 from understudy.retrieval.encoder import EncoderConfig
+from understudy.retrieval.functions import FunctionRetriever
+from understudy.retrieval.retriever import Retriever
 
 
-class MemoryConfig(Record):
-    """Search by words over a small corpus file, indexed in memory when it is opened."""
+class MemoryConfig(PartConfig):
+    """BM25 over a small corpus file, indexed in memory when it is opened."""
 
     kind: Literal["memory"] = "memory"
     corpus: Path
 
 
-class LexicalConfig(Record):
-    """Search by words in an index folder. The default engine: it needs no encoder."""
+class LexicalConfig(PartConfig):
+    """BM25 in an index folder. The default engine: it needs no encoder."""
 
     kind: Literal["lexical"] = "lexical"
     folder: Path
@@ -28,8 +34,8 @@ class LexicalConfig(Record):
     """Where the corpus is now, if it was moved."""
 
 
-class DenseConfig(Record):
-    """Search by vectors in an index folder."""
+class DenseConfig(PartConfig):
+    """Dense search in an index folder: by the vectors of an encoder."""
 
     kind: Literal["dense"] = "dense"
     folder: Path
@@ -44,8 +50,8 @@ class DenseConfig(Record):
     take two bytes a number, 32 GB for 21 M rows of 768. Never chosen by itself: a model may want that memory."""
 
 
-class HybridConfig(Record):
-    """Words and vectors of one index folder, fused by reciprocal ranks."""
+class HybridConfig(PartConfig):
+    """BM25 and dense search of one index folder, fused by reciprocal ranks."""
 
     kind: Literal["hybrid"] = "hybrid"
     dense: DenseConfig
@@ -53,7 +59,7 @@ class HybridConfig(Record):
     """Hits of each engine that take part."""
 
 
-class HttpConfig(Record):
+class HttpConfig(PartConfig):
     """A retrieval server."""
 
     kind: Literal["http"] = "http"
@@ -68,14 +74,14 @@ class HttpConfig(Record):
     """Longest wait between two attempts, whatever the server asks for."""
 
 
-class ShardsConfig(Record):
+class ShardsConfig(PartConfig):
     """Disjoint parts of a corpus, merged by exact score: here, or each on a machine of its own."""
 
     kind: Literal["shards"] = "shards"
     shards: Annotated[tuple[DenseConfig | HttpConfig, ...], Field(min_length=1)]
 
 
-class QdrantConfig(Record):
+class QdrantConfig(PartConfig):
     """A collection of a Qdrant server, filled by ``understudy.retrieval.qdrant.upload``."""
 
     kind: Literal["qdrant"] = "qdrant"
@@ -90,7 +96,20 @@ class QdrantConfig(Record):
     """Candidates by binary codes for each hit, before the server rescores them exactly."""
 
 
-RetrievalConfig = Annotated[
-    MemoryConfig | LexicalConfig | DenseConfig | HybridConfig | HttpConfig | ShardsConfig | QdrantConfig,
-    Field(discriminator="kind"),
-]
+_OPENING = "understudy.retrieval.opening"
+_KINDS = {
+    "memory": ("MemoryConfig", f"{_OPENING}:open_memory"),
+    "lexical": ("LexicalConfig", f"{_OPENING}:open_lexical"),
+    "dense": ("DenseConfig", f"{_OPENING}:open_dense"),
+    "hybrid": ("HybridConfig", f"{_OPENING}:open_hybrid"),
+    "http": ("HttpConfig", "understudy.retrieval.client:HttpRetriever"),
+    "shards": ("ShardsConfig", f"{_OPENING}:open_shards"),
+    "qdrant": ("QdrantConfig", f"{_OPENING}:open_qdrant"),
+}
+RETRIEVERS: Group[Retriever] = Group(
+    "retrievers",
+    "finds passages for a query",
+    {kind: Builtin(config=f"{__name__}:{config}", part=part) for kind, (config, part) in _KINDS.items()},
+    adapt=FunctionRetriever,
+)
+RetrievalConfig = Annotated[PartConfig, RETRIEVERS]

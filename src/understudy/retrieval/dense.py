@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from understudy.extras import require
 from understudy.records import Record
 from understudy.retrieval.encoder import Encoder, EncoderFacts, Vector, Vectors
 from understudy.retrieval.exact import Rows, exact_search, rescored
@@ -179,6 +180,7 @@ def _open_codes(path: Path, facts: CodesFacts, rows: int) -> Codes:
         raise IndexMismatchError(f"{path}: expected {facts.bytes} bytes, came {came_bytes}; build it again")
     if sampled_hash(path) != facts.sampled_sha256:
         raise IndexMismatchError(f"{path}: its bytes are not those that were written; build it again")
+    require("faiss", "dense", "a dense index with binary quantisation")
     codes = Codes(path)
     if codes.rows != rows:
         raise IndexMismatchError(f"{path}: expected codes of {rows} rows, came {codes.rows}; build it again")

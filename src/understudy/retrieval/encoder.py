@@ -20,7 +20,9 @@ import numpy as np
 from pydantic import Field
 
 from understudy.annotations import SpeedOnly
+from understudy.extras import require
 from understudy.records import Record
+from understudy.registry import Builtin, Group, PartConfig
 from understudy.retrieval.files import sampled_hash
 from understudy.runs import digest
 
@@ -37,7 +39,7 @@ class Pooling(StrEnum):
     """The first token."""
 
 
-class TransformerEncoderConfig(Record):
+class TransformerEncoderConfig(PartConfig):
     """A BERT-like encoder in transformers' format; the defaults are those of e5."""
 
     kind: Literal["transformer"] = "transformer"
@@ -54,14 +56,11 @@ class TransformerEncoderConfig(Record):
     batch_size: Annotated[int, Field(ge=1)] = 64
 
 
-class StaticEncoderConfig(Record):
+class StaticEncoderConfig(PartConfig):
     """A table of token vectors, averaged: folder with ``tokenizer.json`` and ``model.safetensors`` (one matrix)."""
 
     kind: Literal["static"] = "static"
     model: Path
-
-
-EncoderConfig = Annotated[TransformerEncoderConfig | StaticEncoderConfig, Field(discriminator="kind")]
 
 
 class EncoderFacts(Record):
@@ -97,6 +96,22 @@ class Encoder(Protocol):
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Shape (texts, dim), each row of length 1."""
         ...
+
+
+ENCODERS: Group[Encoder] = Group(
+    "encoders",
+    "makes vectors of texts",
+    {
+        "transformer": Builtin(
+            config=f"{__name__}:TransformerEncoderConfig",
+            part="understudy.retrieval.transformer_encoder:TransformerEncoder",
+        ),
+        "static": Builtin(
+            config=f"{__name__}:StaticEncoderConfig", part="understudy.retrieval.static_encoder:StaticEncoder"
+        ),
+    },
+)
+EncoderConfig = Annotated[PartConfig, ENCODERS]
 
 
 class CallableEncoder:
@@ -159,14 +174,15 @@ class SharedEncoder:
 
 
 def open_encoder(config: EncoderConfig) -> Encoder:
-    """Load an encoder. Raises ``OSError`` where its files are not to be had."""
-    if isinstance(config, StaticEncoderConfig):
-        from understudy.retrieval.static_encoder import StaticEncoder
+    """Load an encoder. Raises ``OSError`` where its files are missing, ``MissingExtraError`` where packages are."""
+    require_packages(config)
+    return ENCODERS.open(config)
 
-        return StaticEncoder(config)
-    from understudy.retrieval.transformer_encoder import TransformerEncoder
 
-    return TransformerEncoder(config)
+def require_packages(config: EncoderConfig) -> None:
+    """Raise ``MissingExtraError`` where what this encoder runs on is not installed; loads nothing."""
+    modules = {"transformer": ("torch", "transformers"), "static": ("tokenizers", "safetensors")}.get(config.kind, ())
+    require(modules, "dense", f"an encoder of kind {config.kind!r}")
 
 
 def config_of(facts: EncoderFacts) -> EncoderConfig:
@@ -182,7 +198,8 @@ def config_of(facts: EncoderFacts) -> EncoderConfig:
             max_tokens=facts.max_tokens,
         )
     raise ValueError(
-        f"the encoder {facts.model!r} is of kind {facts.kind!r}: hand it over, it cannot be opened by name"
+        f"the encoder {facts.model!r} is of kind {facts.kind!r}, which cannot be opened by name: hand it over, with "
+        "`encoder` in the config or as an object in Python"
     )
 
 

@@ -99,12 +99,15 @@ def _hits(answer: object, scores: object) -> list[Hit]:
     while len(documents) == 1 and isinstance(documents[0], list) and not _is_pair(documents[0]):
         documents = documents[0]
     # Some servers fill up a short list with nulls.
-    return [_hit(one, _number(_at(scores, place))) for place, one in enumerate(documents) if one is not None]
+    return [hit_of(one, _number(_at(scores, place))) for place, one in enumerate(documents) if one is not None]
 
 
-def _hit(item: object, score: float | None) -> Hit:
+def hit_of(item: object, score: float | None = None) -> Hit:
+    """One document, with the score that stands beside it or in it. Raises ``ReplyError``."""
+    if isinstance(item, tuple):
+        item = list(item)
     if isinstance(item, list) and _is_pair(item):
-        return _hit(item[0], _number(item[1]))
+        return hit_of(item[0], _number(item[1]))
     if isinstance(item, str):
         item = {"contents": item}
     if not isinstance(item, dict):
