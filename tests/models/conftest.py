@@ -1,4 +1,4 @@
-"""One tiny checkpoint, one adapter and one loaded model for all tests of this room."""
+"""One tiny checkpoint, one adapter and one loaded model for all tests of models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plays ``vllm serve``: the same arguments, a worker process, the same health probe. No model."""
+"""Stands in for ``vllm serve``: the same arguments, a worker process, the same health probe. No model."""
 
 import json
 import signal

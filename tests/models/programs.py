@@ -1,4 +1,4 @@
-"""Programs that play models in the processes of this room's tests."""
+"""Programs that stand in for models in the processes of these tests."""
 
 from __future__ import annotations
 

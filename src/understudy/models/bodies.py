@@ -1,18 +1,22 @@
-"""What our endpoint is asked, and what it answers, as OpenAI and vLLM have it.
+"""Requests to our endpoint and its replies, in the forms of OpenAI and vLLM.
 
-In: the JSON body of a request, checked field by field. Out: the JSON body of the reply. A field that is not known is
-refused, because a setting that is ignored in silence costs days. Not here: HTTP.
+In: the JSON body of a request, checked field by field. Out: the JSON body of the reply, whole or as the chunks of a
+stream. Not here: HTTP; which other fields are accepted (see ``fields``).
 """
 
 from __future__ import annotations
 
+import time
+import uuid
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal, Protocol, runtime_checkable
+from typing import Annotated, ClassVar, Literal, Protocol, Self, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from understudy.models.chat_messages import ChatMessage
+from understudy.models.fields import without_neutral
 from understudy.models.model import Model, Request
 from understudy.models.rendering import Renderer
 from understudy.records import Completion, Message
@@ -22,7 +26,7 @@ MAX_PROMPT_LOGPROBS = 100
 
 @runtime_checkable
 class CompletesIds(Protocol):
-    """A model that also continues a prompt of token ids, and says what it thinks of one."""
+    """A model that also continues a prompt of token ids, and says how probable it finds one."""
 
     renderer: Renderer
 
@@ -39,28 +43,70 @@ class Body(BaseModel):
     model: str
     """Must be the model that is served."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_neutral(cls, value: object) -> object:
+        return without_neutral(value, frozenset(cls.model_fields)) if isinstance(value, dict) else value
+
     @abstractmethod
     def reply(self, model: Model) -> dict[str, JsonValue]:
         """Raises ``ValueError`` for what cannot be asked of this model, and what the model raises."""
 
 
-class _SamplingBody(Body):
+class _StreamOptions(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    include_usage: bool = False
+
+
+class SamplingBody(Body):
     """What both kinds of completion share."""
+
+    kind: ClassVar[str]
+    """Of the reply, as the protocol calls it."""
+    prefix: ClassVar[str]
+    """Of the reply's id."""
 
     n: Annotated[int, Field(ge=1, le=1024)] = 1
     temperature: Annotated[float, Field(ge=0)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Annotated[int, Field(ge=1)] = 1024
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    """The newer name of ``max_tokens``."""
     stop: str | tuple[str, ...] | None = None
     seed: int | None = None
-    stream: Literal[False] = False
+    stream: bool = False
+    """Sent once the reply is whole: its status says how it went."""
+    stream_options: _StreamOptions = _StreamOptions()
     return_token_ids: bool = False
-    user: str | None = None
-    """Accepted for the protocol's sake."""
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        newer = self.max_completion_tokens
+        if newer is not None and "max_tokens" in self.model_fields_set and newer != self.max_tokens:
+            raise ValueError(f"expected one limit: max_tokens is {self.max_tokens}, max_completion_tokens {newer}")
+        return self
 
     @abstractmethod
     def choice(self, completion: Completion) -> dict[str, JsonValue]:
         """The part of a choice that this kind of completion has for itself."""
+
+    @abstractmethod
+    def delta(self, choice: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """The same in a chunk that holds all of the text; of an empty choice, in the chunk that ends it."""
+
+    def chunks(self, reply: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:
+        """A whole reply as the chunks of a stream."""
+        shared: dict[str, JsonValue] = {key: value for key, value in reply.items() if key not in ("choices", "usage")}
+        shared["object"] = self.kind if self.kind == "text_completion" else f"{self.kind}.chunk"
+        for choice in _choices(reply):
+            others: dict[str, JsonValue] = {key: choice[key] for key in ("token_ids", "logprobs") if key in choice}
+            content: JsonValue = {"index": choice["index"], **self.delta(choice), **others, "finish_reason": None}
+            end: JsonValue = {"index": choice["index"], **self.delta({}), "finish_reason": choice["finish_reason"]}
+            yield {**shared, "choices": [content]}
+            yield {**shared, "choices": [end]}
+        if self.stream_options.include_usage:
+            yield {**shared, "choices": [], "usage": reply["usage"]}
 
     def request(self, messages: tuple[Message, ...], continue_final: bool, logprobs: bool) -> Request:
         stop = (self.stop,) if isinstance(self.stop, str) else self.stop or ()
@@ -69,7 +115,7 @@ class _SamplingBody(Body):
             n=self.n,
             temperature=self.temperature,
             top_p=self.top_p,
-            max_tokens=self.max_tokens,
+            max_tokens=self.max_completion_tokens or self.max_tokens,
             stop=tuple(string for string in stop if string),
             seed=self.seed,
             continue_final=continue_final,
@@ -79,7 +125,7 @@ class _SamplingBody(Body):
     def reply_of(
         self, completions: tuple[Completion, ...], model: Model, shared: Mapping[str, JsonValue] = MappingProxyType({})
     ) -> dict[str, JsonValue]:
-        """``shared``: what all choices say alike."""
+        """``shared``: fields that all choices have alike."""
         choices: list[JsonValue] = []
         for number, completion in enumerate(completions):
             choice = {
@@ -91,13 +137,21 @@ class _SamplingBody(Body):
             if self.return_token_ids and completion.token_ids is not None:
                 choice["token_ids"] = list(completion.token_ids)
             choices.append(choice)
-        return {"model": model.name, "choices": choices, "usage": _usage(completions)}
+        named: dict[str, JsonValue] = {
+            "id": f"{self.prefix}-{uuid.uuid4().hex}",
+            "object": self.kind,
+            "created": int(time.time()),
+        }
+        return {**named, "model": model.name, "choices": choices, "usage": _usage(completions)}
 
 
-class ChatBody(_SamplingBody):
-    """A chat completion is asked for."""
+class ChatBody(SamplingBody):
+    """A request for chat completions."""
 
-    messages: Annotated[tuple[Message, ...], Field(min_length=1)]
+    kind = "chat.completion"
+    prefix = "chatcmpl"
+
+    messages: Annotated[tuple[ChatMessage, ...], Field(min_length=1)]
     logprobs: bool = False
     continue_final_message: bool = False
     add_generation_prompt: bool = True
@@ -105,7 +159,8 @@ class ChatBody(_SamplingBody):
     def reply(self, model: Model) -> dict[str, JsonValue]:
         if self.add_generation_prompt == self.continue_final_message:
             raise ValueError("expected either add_generation_prompt or continue_final_message")
-        request = self.request(self.messages, self.continue_final_message, self.logprobs)
+        messages = tuple(message.record() for message in self.messages)
+        request = self.request(messages, self.continue_final_message, self.logprobs)
         return self.reply_of(model.complete(request), model)
 
     def choice(self, completion: Completion) -> dict[str, JsonValue]:
@@ -113,30 +168,39 @@ class ChatBody(_SamplingBody):
             {"token": f"token_id:{token_id}", "logprob": logprob, "top_logprobs": []}
             for token_id, logprob in _tokens(completion)
         ]
+        reasoning = {"reasoning_content": completion.reasoning} if completion.reasoning else {}
         return {
-            "message": {"role": "assistant", "content": completion.text},
+            "message": {"role": "assistant", "content": completion.text, **reasoning},
             "logprobs": {"content": tokens} if tokens else None,
         }
 
+    def delta(self, choice: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        return {"delta": choice.get("message", {})}
 
-class RawBody(_SamplingBody):
-    """A text, or token ids, are to be continued."""
+
+class RawBody(SamplingBody):
+    """A request to continue a text or token ids."""
+
+    kind = "text_completion"
+    prefix = "cmpl"
 
     prompt: str | tuple[int, ...]
     logprobs: int | None = None
     prompt_logprobs: Annotated[int, Field(ge=1, le=MAX_PROMPT_LOGPROBS)] | None = None
-    """Likeliest tokens that are told at each place of the prompt, beside the given one."""
+    """Likeliest tokens that are returned at each place of the prompt, beside the prompt's own."""
 
     def reply(self, model: Model) -> dict[str, JsonValue]:
+        if self.stream and self.prompt_logprobs is not None:
+            raise ValueError("prompt_logprobs: is not streamed here; expected stream: false")
         tokens = _with_tokens(model)
         ids = self._prompt_ids(tokens)
         completions = tokens.complete_ids(ids, self.request((), False, self.logprobs is not None))
         if self.prompt_logprobs is None:
             return self.reply_of(completions, model)
-        told: list[JsonValue] = [None]  # nothing comes before the first token
+        places: list[JsonValue] = [None]  # nothing comes before the first token
         for place in tokens.prompt_logprobs(ids, self.prompt_logprobs):
-            told.append({str(token): {"logprob": value} for token, value in place.items()})
-        return self.reply_of(completions, model, {"prompt_logprobs": told})
+            places.append({str(token): {"logprob": value} for token, value in place.items()})
+        return self.reply_of(completions, model, {"prompt_logprobs": places})
 
     def choice(self, completion: Completion) -> dict[str, JsonValue]:
         tokens = _tokens(completion)
@@ -147,6 +211,9 @@ class RawBody(_SamplingBody):
             "logprobs": {"tokens": names, "token_logprobs": logprobs} if tokens else None,
         }
 
+    def delta(self, choice: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        return {"text": choice.get("text", "")}
+
     def _prompt_ids(self, tokens: CompletesIds) -> list[int]:
         if isinstance(self.prompt, str):
             return list(tokens.renderer.tokenizer(self.prompt, add_special_tokens=False)["input_ids"])
@@ -154,14 +221,20 @@ class RawBody(_SamplingBody):
 
 
 class TokenizeBody(Body):
-    """A conversation is to be rendered as the model would read it."""
+    """A request to render a conversation as the model would read it."""
 
-    messages: Annotated[tuple[Message, ...], Field(min_length=1)]
+    messages: Annotated[tuple[ChatMessage, ...], Field(min_length=1)]
     add_generation_prompt: Literal[True] = True
 
     def reply(self, model: Model) -> dict[str, JsonValue]:
-        ids: list[JsonValue] = list(_with_tokens(model).renderer.prompt_ids(self.messages))
+        ids: list[JsonValue] = list(_with_tokens(model).renderer.prompt_ids([one.record() for one in self.messages]))
         return {"count": len(ids), "tokens": ids}
+
+
+def _choices(reply: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:
+    choices = reply["choices"]
+    assert isinstance(choices, list)
+    yield from (choice for choice in choices if isinstance(choice, dict))
 
 
 def _with_tokens(model: Model) -> CompletesIds:

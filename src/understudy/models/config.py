@@ -61,7 +61,7 @@ class OpenAIChatConfig(PartConfig):
     completion_price_usd: NonNegativeFloat | None = None
     """For a million tokens written."""
     prefix_delivery: Literal["auto"] | PrefixDelivery = "auto"
-    """How the model is made to begin with given words. ``auto`` asks the server what it is: vLLM, SGLang
+    """How the model is made to begin with a prefill. ``auto`` asks the server what it is: vLLM, SGLang
     and our own continue a message, others are instructed."""
     tokenizer: str | None = None
     """Folder or Hub id, to render prompts for ``prefix_delivery: completion``."""

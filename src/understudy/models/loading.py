@@ -80,9 +80,9 @@ def load_base(
 
     source = locate(path)
     options = {"attn_implementation": attention, "quantization_config": quantization}
-    given = {name: value for name, value in options.items() if value is not None}
+    chosen = {name: value for name, value in options.items() if value is not None}
     with bars_of_downloads_only(source), naming_what_is_missing(path):
-        return AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **given)
+        return AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **chosen)
 
 
 def load_tokenizer(path: str) -> PreTrainedTokenizerBase:

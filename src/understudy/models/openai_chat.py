@@ -78,7 +78,7 @@ class OpenAIChatModel:
         return tuple(completions)
 
     def prompt_logprobs(self, ids: Sequence[int], start: int, top_k: int) -> list[dict[int, float]]:
-        """What the model thinks of ``ids[start:]``: at each place its ``top_k`` likeliest tokens and the given one.
+        """How probable the model finds ``ids[start:]``: at each place its ``top_k`` likeliest tokens and the prompt's own.
 
         Token id → log-probability in nats. Raises ``ValueError`` for a server that does not tell, ``ProviderError``
         and ``ContextFullError`` as ``complete`` does.
@@ -97,13 +97,13 @@ class OpenAIChatModel:
             reply = self._endpoints.ask(lambda endpoint: endpoint.complete("completions", body, self._fixed))
         except RefusalError as error:
             raise self._explained(error) from error
-        told = reply.choices[0].prompt_logprobs
-        if told is None or len(told) != len(ids) or not all(told[start:]):
+        places = reply.choices[0].prompt_logprobs
+        if places is None or len(places) != len(ids) or not all(places[start:]):
             raise ValueError(
                 f"{self.name}: expected log-probabilities at all {len(ids)} places of the prompt, came "
-                f"{'none' if told is None else len(told)}: the server has no prompt_logprobs (vLLM has)"
+                f"{'none' if places is None else len(places)}: the server has no prompt_logprobs (vLLM has)"
             )
-        return [{token: one.logprob for token, one in (place or {}).items()} for place in told[start:]]
+        return [{token: one.logprob for token, one in (place or {}).items()} for place in places[start:]]
 
     def rendered_ids(self, messages: Sequence[Message]) -> tuple[int, ...] | None:
         """What the model reads before it speaks, as the server renders it; None where it offers no ``/tokenize``."""

@@ -1,8 +1,8 @@
 """One server process, held by its handle.
 
-In: a command and the URL that says the server is well. Out: a running server inside a ``with`` block,
+In: a command and the URL of its health check. Out: a running server inside a ``with`` block,
 nothing outside of it. The process leads a group of its own; that group, and no process found by its
-name, is stopped at the end. Should this program be killed, the group ends as well (see ``watch``).
+name, is stopped at the end. Should this program be killed, the group ends as well (see ``supervisor``).
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ import httpx
 STOP_S = 15.0
 """How long a server may take to end when asked, before it is killed."""
 LOG_TAIL_CHARS = 4000
-_WATCH = Path(__file__).with_name("watch.py")
-"""Run by its path: importing the package would cost more than the watching."""
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+"""Run by its path: importing the package would cost more than the supervising."""
 
 
 class ServerStartError(Exception):
-    """The server ended or did not get well in time; the message has the end of its log."""
+    """The server ended or did not become healthy in time; the message has the end of its log."""
 
 
 class ServerProcess:
-    """A context manager that starts a server, waits until it is well, and stops it."""
+    """A context manager that starts a server, waits until it is healthy, and stops it."""
 
     def __init__(
         self, command: Sequence[str], health_url: str, *, deadline_s: float, pass_fds: tuple[int, ...] = ()
@@ -49,7 +49,7 @@ class ServerProcess:
         self._log = tempfile.TemporaryFile(prefix="understudy-server-")
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", str(_WATCH), *self._command],
+                [sys.executable, "-I", str(_SUPERVISOR), *self._command],
                 stdin=subprocess.PIPE,
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
@@ -60,7 +60,7 @@ class ServerProcess:
             self._log.close()
             raise
         try:
-            self._wait_until_well()
+            self._wait_until_healthy()
         except BaseException:
             self._stop()
             raise
@@ -76,26 +76,26 @@ class ServerProcess:
         """Of the process that leads the group."""
         return self._process.pid
 
-    def _wait_until_well(self) -> None:
+    def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + self._deadline_s
         wait_s = 0.02
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise ServerStartError(
-                    self._explain(f"ended with status {self._process.returncode} before it was well")
+                    self._explain(f"ended with status {self._process.returncode} before it was healthy")
                 )
             with contextlib.suppress(httpx.HTTPError):
                 if httpx.get(self._health_url, timeout=5.0).status_code == 200:
                     return
             time.sleep(wait_s)
             wait_s = min(1.0, wait_s * 1.5)
-        raise ServerStartError(self._explain(f"was not well at {self._health_url} after {self._deadline_s:g} s"))
+        raise ServerStartError(self._explain(f"was not healthy at {self._health_url} after {self._deadline_s:g} s"))
 
     def _explain(self, what: str) -> str:
         size = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, size - LOG_TAIL_CHARS))
         tail = self._log.read().decode(errors="replace").strip()
-        return f"{' '.join(self._command)}: {what}; its last words:\n{tail}"
+        return f"{' '.join(self._command)}: {what}; the end of its log:\n{tail}"
 
     def _stop(self) -> None:
         """Ask the group to end, then kill what is left of it, then reap its leader and close what we hold."""

@@ -14,7 +14,7 @@ Then the prompt of a later step is no extension of what came before, and ``train
 one sequence for each run of turns that does extend. The prompt of a step is always rendered and cut
 into tokens as a whole, as servers do it.
 
-Not here: truncation, packing, padding. Tools and pictures in templates are not used by this house.
+Not here: truncation, packing, padding. Templates' own tools and pictures are not used.
 """
 
 from __future__ import annotations

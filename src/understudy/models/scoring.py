@@ -1,4 +1,4 @@
-"""How probable a model finds given tokens, and which it would have chosen in their place.
+"""How probable a model finds the tokens of a reply, and which it would have chosen in their place.
 
 In: weights in memory, ids, where the reply begins. Out: log-probabilities and greedy ids of the reply.
 Used to choose between trajectories by their likelihood under the student, and for serve parity.
@@ -27,12 +27,12 @@ CHUNK_TOKENS = 512
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a model thinks of a reply; all three are as long as the reply."""
+    """How probable a model finds a reply; all three are as long as the reply."""
 
     ids: tuple[int, ...]
     logprobs: tuple[float, ...]
     greedy_ids: tuple[int, ...]
-    """The most probable token at each place, after the given tokens before it."""
+    """The most probable token at each place, after the reply's own tokens before it."""
 
 
 def score(model: PreTrainedModel, ids: Sequence[int], start: int) -> Scored:
@@ -65,7 +65,7 @@ def score(model: PreTrainedModel, ids: Sequence[int], start: int) -> Scored:
 
 
 def top_logprobs(model: PreTrainedModel, ids: Sequence[int], top_k: int) -> list[dict[int, float]]:
-    """At each place but the first, the ``top_k`` likeliest tokens and the given one: token id → log-probability."""
+    """At each place but the first, the ``top_k`` likeliest tokens and the prompt's own: token id → log-probability."""
     import torch
 
     require_known_ids(model, ids)
@@ -77,9 +77,9 @@ def top_logprobs(model: PreTrainedModel, ids: Sequence[int], top_k: int) -> list
             logprobs = logits[first : first + CHUNK_TOKENS].float().log_softmax(-1)
             best = logprobs.topk(min(top_k, logprobs.shape[-1]))
             targets = tokens[first + 1 : first + 1 + len(logprobs), None]
-            given = logprobs.gather(1, targets)
+            own = logprobs.gather(1, targets)
             chosen_ids = torch.cat([targets, best.indices], 1).tolist()
-            chosen = torch.cat([given, best.values], 1).tolist()
+            chosen = torch.cat([own, best.values], 1).tolist()
             places.extend(dict(zip(row, values, strict=True)) for row, values in zip(chosen_ids, chosen, strict=True))
     return places
 

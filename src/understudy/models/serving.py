@@ -7,6 +7,7 @@ In: a ``ModelConfig``. Out: an endpoint (see ``server``), by default reachable f
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import socket
 import sys
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ def serve_model(config: PartConfig, *, host: str = "127.0.0.1", port: int = 8000
 
 
 def _serve(config: PartConfig, listening: socket.socket) -> None:
+    _require("starlette", "uvicorn")
     import uvicorn
 
     from understudy.models.server import model_app
@@ -54,6 +56,12 @@ def _serve(config: PartConfig, listening: socket.socket) -> None:
         host, port = listening.getsockname()[:2]
         sys.stderr.write(f"{model.name} at http://{host}:{port}/v1\n")
         uvicorn.Server(uvicorn.Config(model_app(model), log_level="warning")).run(sockets=[listening])
+
+
+def _require(*modules: str) -> None:
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise OSError(f"serving a model needs {', '.join(missing)}: pip install 'understudy[serve]'")
 
 
 def _main() -> None:

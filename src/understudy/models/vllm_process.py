@@ -1,6 +1,6 @@
 """One ``vllm serve`` process, started and stopped by its handle.
 
-In: a ``VllmConfig``. Out: the base URL of a server that is well, inside a ``with`` block. Whatever other
+In: a ``VllmConfig``. Out: the base URL of a healthy server, inside a ``with`` block. Whatever other
 vLLM servers run on the machine are left alone. vLLM itself lives in an environment of its own choice:
 only its executable is needed.
 """
@@ -53,7 +53,10 @@ def vllm_served(config: VllmConfig) -> Iterator[str]:
     """
     executable = shutil.which(config.executable)
     if executable is None:
-        raise FileNotFoundError(f"no executable {config.executable!r}: install vLLM in an environment of its own")
+        raise FileNotFoundError(
+            f"no executable {config.executable!r} on the PATH: install vLLM in an environment of its own, or serve the "
+            f"model with this package: understudy serve-model {config.model} --local"
+        )
     port = config.port or _free_port(config.host)
     address = f"http://{config.host}:{port}"
     with ServerProcess([executable, *_arguments(config, port)], f"{address}/health", deadline_s=config.deadline_s):

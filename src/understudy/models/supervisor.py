@@ -1,4 +1,4 @@
-"""Run a command for as long as standard input stays open: ``python watch.py command …``.
+"""Run a command for as long as standard input stays open: ``python supervisor.py command …``.
 
 A server must not outlive the program that started it, even when that program is killed. The program
 holds the other end of the pipe, and the kernel closes it. Then the command's process group is stopped:

@@ -1,0 +1,62 @@
+"""Messages as clients of our endpoint write them.
+
+In: OpenAI's JSON of a message: content as text or text parts, the role ``developer``, empty fields that the SDK adds
+when a reply is sent back. Out: ``Message`` records. What is no text is refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, model_validator
+
+from understudy.records import Message, Role
+
+_EMPTY = frozenset({"name", "refusal", "tool_calls", "function_call", "audio", "annotations", "tool_call_id"})
+"""Accepted where they hold nothing."""
+_KEPT_FROM_MODELS = frozenset({"reasoning", "reasoning_content"})
+"""Reasoning of former turns; no chat template is given it."""
+
+
+def _role(value: JsonValue) -> JsonValue:
+    if value in ("tool", "function"):
+        raise ValueError("tool calls are not served here")
+    return "system" if value == "developer" else value
+
+
+def _text(value: JsonValue) -> JsonValue:
+    """Parts are joined by line breaks, as vLLM joins them."""
+    if value is None:
+        return ""
+    if not isinstance(value, list):
+        return value
+    return "\n".join(_text_of_part(part) for part in value)
+
+
+def _text_of_part(part: JsonValue) -> str:
+    text = part.get("text") if isinstance(part, dict) else part
+    if not isinstance(text, str):
+        kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+        raise ValueError(f"expected parts of type 'text', came {kind!r}: only text is read here")
+    return text
+
+
+class ChatMessage(BaseModel):
+    """One message of a request."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Annotated[Role, BeforeValidator(_role)]
+    content: Annotated[str, BeforeValidator(_text)] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        dropped = {key for key in value if key in _KEPT_FROM_MODELS or (key in _EMPTY and not value[key])}
+        return {key: inner for key, inner in value.items() if key not in dropped}
+
+    def record(self) -> Message:
+        """The message as models take it."""
+        return Message(role=self.role, content=self.content)

@@ -1,0 +1,68 @@
+"""Fields of OpenAI's protocol that our endpoint does not need: which change nothing, which must be refused by name.
+
+In: the JSON body of a request. Out: the same without what changes nothing; ``ValueError`` for what would change the
+reply and cannot be done here, because a setting that is ignored in silence costs days. Not here: fields that are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+IGNORED = frozenset(
+    {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
+    | {"parallel_tool_calls"}
+)
+"""They change no reply, whatever they say."""
+NEUTRAL: dict[str, tuple[JsonValue, ...]] = {
+    "tools": ([],),
+    "functions": ([],),
+    "tool_choice": ("none", "auto"),
+    "function_call": ("none", "auto"),
+    "response_format": ({"type": "text"},),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "repetition_penalty": (1,),
+    "length_penalty": (1,),
+    "logit_bias": ({},),
+    "top_logprobs": (0,),
+    "top_k": (-1, 0),
+    "min_p": (0,),
+    "min_tokens": (0,),
+    "best_of": (1,),
+    "echo": (False,),
+    "suffix": ("",),
+    "modalities": (["text"],),
+    "chat_template_kwargs": ({},),
+    "ignore_eos": (False,),
+    "skip_special_tokens": (True,),
+    "include_stop_str_in_output": (False,),
+    "use_beam_search": (False,),
+}
+"""Values of other fields that change no reply."""
+_TOOLS = "tool calls are not served here"
+_REASONS = {
+    **dict.fromkeys(("tools", "functions", "tool_choice", "function_call"), _TOOLS),
+    **dict.fromkeys(("frequency_penalty", "presence_penalty", "repetition_penalty"), "penalties are not applied here"),
+    "response_format": "replies are not held to a format here",
+    "top_logprobs": "only the sampled token's log-probability is returned here",
+    "best_of": "expected n alone",
+}
+
+
+def without_neutral(body: Mapping[str, JsonValue], used: frozenset[str]) -> dict[str, JsonValue]:
+    """The body without nulls and without fields that change nothing; ``used``: names that are read afterwards.
+
+    Raises ``ValueError`` for a known field that cannot be done. Unknown fields stay, for the caller to refuse.
+    """
+    kept: dict[str, JsonValue] = {}
+    for name, value in body.items():
+        if value is None or (name not in used and name in IGNORED):
+            continue
+        if name in used or name not in NEUTRAL:
+            kept[name] = value
+        elif value not in NEUTRAL[name]:
+            expected = " or ".join(repr(neutral) for neutral in NEUTRAL[name])
+            raise ValueError(f"{name}: {_REASONS.get(name, 'is not done here')}; expected none, or {expected}")
+    return kept
