@@ -308,7 +308,14 @@ REFUSED = (
         absent=("logprobs",),
     ),
     Refused("Gemini", "`seed`", 400, _google("seed"), has("seed"), absent=("seed",)),
-    Refused("Gemini", "several at once", 400, _google("seed", "logprobs"), has("seed"), absent=("seed", "logprobs")),
+    Refused(
+        "Gemini",
+        "`seed` and `logprobs` at once",
+        400,
+        _google("seed", "logprobs"),
+        has("seed"),
+        absent=("seed", "logprobs"),
+    ),
     Refused(
         "Mistral", "`seed`", 422, {"object": "error", "message": {"detail": [_EXTRA]}}, has("seed"), absent=("seed",)
     ),
@@ -323,7 +330,7 @@ REFUSED = (
     ),
     Refused(
         "OpenRouter",
-        "a refusal with status 200",
+        "`stop`, with status 200",
         200,
         {"error": {"message": "Unsupported parameter: 'stop'", "code": 400}},
         has("stop"),

@@ -78,7 +78,7 @@ class OpenAIChatModel:
         return tuple(completions)
 
     def prompt_logprobs(self, ids: Sequence[int], start: int, top_k: int) -> list[dict[int, float]]:
-        """How probable the model finds ``ids[start:]``: at each place its ``top_k`` likeliest tokens and the prompt's own.
+        """How probable the model finds ``ids[start:]``: at each place its ``top_k`` likeliest tokens and its own.
 
         Token id → log-probability in nats. Raises ``ValueError`` for a server that does not tell, ``ProviderError``
         and ``ContextFullError`` as ``complete`` does.
