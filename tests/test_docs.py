@@ -21,8 +21,8 @@ from tests.models.test_server import serving
 from tests.retrieval.conftest import make_passages, write_corpus
 from tests.tiny_model import save_tiny_model
 from tests.training.conversations import write_examples
-from understudy.models import ScriptedConfig, open_model
-from understudy.records import Completion, Score, StopReason, Task
+from understudy.models import Request, ScriptedConfig, open_model
+from understudy.records import Completion, Message, Role, Score, StopReason, Task
 from understudy.rollouts import read_trajectories
 from understudy.tasks.own_sources import OwnSource
 from understudy.training import TrainSummary, read_card
@@ -71,6 +71,13 @@ def attempts_graded(names: Names, _printed: str) -> None:
     scores = names["scores"]
     assert isinstance(scores, list)
     assert [isinstance(one, Score) and one.correct for one in scores] == [True]
+
+
+def a_models_reply(names: Names, _printed: str) -> None:
+    own = names["MyModel"]
+    assert isinstance(own, type)
+    request = Request((Message(role=Role.USER, content="x"),), n=2)
+    assert [one.text for one in own(own.Config(depth=3)).complete(request)] == ["3", "3"]
 
 
 def eight_replies(names: Names, _printed: str) -> None:
@@ -136,7 +143,8 @@ EXAMPLES = {
     "agents.md 1": Example(attempts_answered, names=lambda: {"tasks": [task()]}, substitutes=a_served_agent),
     "data.md 1": Example(tasks_of_code),
     "grading.md 1": Example(attempts_graded, names=lambda: {"trajectories": [attempt()]}),
-    "models.md 1": Example(eight_replies),
+    "models.md 1": Example(a_models_reply),
+    "models.md 2": Example(eight_replies),
     "retrieval.md 1": Example(three_passages_found, substitutes=a_corpus),
     "retrieval.md 2": Example(nothing_more, names=encoder_names),
     "sandbox.md 1": Example(nothing_more),
