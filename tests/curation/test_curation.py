@@ -207,6 +207,36 @@ def test_the_students_initial_messages_replace_the_teachers_and_spans_move_with_
     assert [span.message_index for span in example.spans] == [1, 3]
 
 
+def test_replies_are_written_in_the_students_action_format() -> None:
+    one = attempt()
+    (same,) = curate([(one, score(one))], CurateConfig(), action_format="").examples
+    assert same == curate([(one, score(one))], CurateConfig()).examples[0]
+    config = CurateConfig(weights=SpanWeights(thought=0.5, code=2, final=3), prefix_trained=False)
+    (example,) = curate([(one, score(one))], config, action_format="code_tags").examples
+    assert example.action_format == "code_tags"
+    replies = [message.content for message in example.messages if message.role is Role.ASSISTANT]
+    assert replies == [
+        f"{PREFIX} look it up.\n<code>\nx = web_search('q')\n</code>",
+        "Thought: look it up.\n<code>\nfinal_answer(x)\n</code>",
+    ]
+    trained = [(example.messages[s.message_index].content[s.start : s.end], s.weight) for s in example.spans]
+    assert trained == [
+        (" look it up.\n", 0.5),
+        ("<code>\nx = web_search('q')\n</code>", 2),
+        ("Thought: look it up.\n", 0.5),
+        ("<code>\nfinal_answer(x)\n</code>", 3),
+    ]
+
+
+def test_a_reply_without_an_action_stays_as_it_is_in_any_format() -> None:
+    one = attempt(problem=ParseProblem.NO_CODE)
+    first = one.steps[0].message_index
+    messages = [m if n != first else m.model_copy(update={"content": "I wonder."}) for n, m in enumerate(one.messages)]
+    changed = one.model_copy(update={"messages": tuple(messages)})
+    (example,) = curate([(changed, None)], CurateConfig(filters=()), action_format="code_tags").examples
+    assert example.messages[first].content == "I wonder."
+
+
 def test_a_prefix_that_is_only_read_is_left_out_of_its_span() -> None:
     one = attempt()
     (example,) = curate([(one, score(one))], CurateConfig(prefix_trained=False)).examples

@@ -55,5 +55,5 @@ def test_what_is_not_there_is_refused_with_line_and_places(recipe: Path) -> None
 
 def test_the_former_meaning_of_kind_is_named(recipe: Path) -> None:
     recipe.write_text(RECIPE.replace("questions.jsonl}", "questions.jsonl, kind: math}"))
-    with pytest.raises(RecipeError, match="line 3: tasks.file: .* is `task_kind: math`"):
+    with pytest.raises(RecipeError, match=r"line 3: tasks\.file: .* is `task_kind: math`"):
         load_recipe(recipe)

@@ -46,12 +46,14 @@ def curate(
     config: CurateConfig,
     *,
     initial_messages: InitialMessages | None = None,
+    action_format: str | None = None,
     student: Student | None = None,
     contaminated: Mapping[str, str] | None = None,
 ) -> Curated:
     """Choose trajectories and make examples of them, in the order they come.
 
-    ``initial_messages``: how the student is prompted; None keeps the teacher's prompts. ``student`` is needed where
+    ``initial_messages``: how the student is prompted; None keeps the teacher's prompts. ``action_format``: how the
+    student is to write its replies, as a trajectory records it; None keeps the teacher's. ``student`` is needed where
     ``config.needs_student``. ``contaminated``: question → the test set that contains it.
     Raises ``ValueError`` where a needed student is missing.
     """
@@ -59,7 +61,7 @@ def curate(
         raise ValueError("this curation counts tokens or asks for likelihoods, but there is no student")
     groups = _Groups()
     dropped: list[Dropped] = []
-    filtering = _Filtering(config, initial_messages, student, contaminated or {})
+    filtering = _Filtering(config, initial_messages, action_format, student, contaminated or {})
     for trajectory, score, *stages in attempts:
         result = filtering.example_of(trajectory, score, "".join(stages))
         if isinstance(result, Dropped):
@@ -95,6 +97,7 @@ class _Filtering:
 
     config: CurateConfig
     initial_messages: InitialMessages | None
+    action_format: str | None
     student: Student | None
     contaminated: Mapping[str, str]
 
@@ -120,7 +123,8 @@ class _Filtering:
 
     def _made(self, trajectory: Trajectory, stage: str) -> Example:
         messages = self.initial_messages(trajectory) if self.initial_messages else None
-        return example_of(trajectory, self.config, messages).model_copy(update={"stage": stage})
+        example = example_of(trajectory, self.config, messages, self.action_format)
+        return example.model_copy(update={"stage": stage})
 
 
 def _choose(groups: _Groups, config: CurateConfig, student: Student | None, dropped: list[Dropped]) -> list[Example]:

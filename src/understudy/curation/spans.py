@@ -15,33 +15,47 @@ from understudy.records import Example, Message, Role, Step, TrainSpan, Trajecto
 
 
 def example_of(
-    trajectory: Trajectory, config: CurateConfig, initial_messages: tuple[Message, ...] | None = None
+    trajectory: Trajectory,
+    config: CurateConfig,
+    initial_messages: tuple[Message, ...] | None = None,
+    action_format: str | None = None,
 ) -> Example:
     """Return the example of one trajectory.
 
     ``initial_messages`` replace everything before the model's first reply; None keeps what the teacher saw.
-    Messages after the last reply are left out: nothing in them is trained.
+    ``action_format``: the student's, as a trajectory records it; replies in another one are written in it. None keeps
+    the teacher's. Messages after the last reply are left out: nothing in them is trained.
     """
     replies = [index for index, message in enumerate(trajectory.messages) if message.role is Role.ASSISTANT]
     first = replies[0] if replies else len(trajectory.messages)
     before = trajectory.messages[:first] if initial_messages is None else initial_messages
-    said = trajectory.messages[first : replies[-1] + 1 if replies else None]
-    shift = len(before) - first
-    action_format = recorded_format(trajectory.action_format)
+    record = trajectory.action_format if action_format is None else action_format
+    teachers, students = recorded_format(trajectory.action_format), recorded_format(record)
     steps = {step.message_index: step for step in trajectory.steps}
-    spans = tuple(
-        span.model_copy(update={"message_index": index + shift})
-        for index in replies
-        for span in _spans_of_reply(trajectory.messages[index].content, index, steps.get(index), config, action_format)
-    )
+    after: list[Message] = []
+    spans: list[TrainSpan] = []
+    for index in range(first, replies[-1] + 1 if replies else first):
+        message = trajectory.messages[index]
+        if message.role is Role.ASSISTANT:
+            if record != trajectory.action_format:
+                message = message.model_copy(update={"content": _rewritten(message.content, teachers, students)})
+            at = len(before) + len(after)
+            spans += _spans_of_reply(message.content, at, steps.get(index), config, students)
+        after.append(message)
     return Example(
         id=trajectory.id,
         task_id=trajectory.task.id,
         trajectory_id=trajectory.id,
-        messages=before + said,
-        spans=spans,
-        action_format=trajectory.action_format,
+        messages=(*before, *after),
+        spans=tuple(spans),
+        action_format=record,
     )
+
+
+def _rewritten(reply: str, teachers: ActionFormat, students: ActionFormat) -> str:
+    """A reply in the student's format; one without an action that can be read stays as it is."""
+    parsed = teachers.parse(reply)
+    return reply if parsed.code is None else students.render(parsed.thought, parsed.code)
 
 
 def _spans_of_reply(

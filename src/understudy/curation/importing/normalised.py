@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from understudy.agents.formats import CODE_FENCE, THOUGHT_LABEL, open_format
 from understudy.records import (
@@ -31,6 +32,8 @@ INTERPRETER = "python_interpreter"
 """The tool that smolagents' code agents call with each action."""
 CARRY_OUT_PLAN = "Now proceed and carry out this plan."
 _FORM = open_format(CODE_FENCE)
+_parsed = lru_cache(maxsize=256)(_FORM.parse)
+"""A reply is parsed for its form and again for its step."""
 _TAGGED = re.compile(r"<code>(.*?)</code>", re.DOTALL)
 _FENCED = re.compile(r"```(?:python|py)\n(.*?)\n```(?:<end_code>)?", re.DOTALL)
 _CODE_LABEL = re.compile(r"^[ \t]*Code:[ \t]*$", re.MULTILINE)
@@ -74,7 +77,7 @@ def in_our_form(reply: str, code: str | None = None) -> str:
     code or JSON of thought and code are put into the form; a reply that has it stays, and so does one without code.
     """
     ran = code if code is not None else "\n\n".join(block.strip() for block in _TAGGED.findall(reply))
-    has_form = _FORM.parse(reply).code
+    has_form = _parsed(reply).code
     if not ran.strip() or (has_form is not None and has_form.strip() == ran.strip()):
         return _FORM.complete(reply)
     thought = _thought(reply, ran).strip()
@@ -104,7 +107,7 @@ def step_of(
     timing: Timing | None = None,
 ) -> Step:
     """Facts of one step. ``error``: as smolagents worded it for the model; ``ran``: some code was run."""
-    problem = _FORM.parse(reply).problem
+    problem = _parsed(reply).problem
     if error is not None and PARSE_ERROR_MARK in error:
         problem = problem or ParseProblem.NO_CODE
     status, cause = None, ""

@@ -11,6 +11,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from understudy.agents import CodeAgentConfig
+from understudy.agents.formats import to_record
 from understudy.annotations import AgentRef, AttemptsRef, LocalModelRef, TaskSetRef
 from understudy.curation import CurateConfig, curate, write_curated
 from understudy.models.scoring import Scorer
@@ -45,12 +47,14 @@ class Curate(Stage[CurateStageConfig]):
     def run(self) -> Counts:
         attempts = self._attempts()
         student = self.config.student
+        agent = self.context.recipe.agents[self.config.agent]
         test_sets = {name: self.context.tasks(name) for name in self.config.against}
         with ExitStack() as stack:
             curated = curate(
                 attempts,
                 self.config,
                 initial_messages=lambda trajectory: self.context.initial_messages(self.config.agent, trajectory.task),
+                action_format=to_record(agent.action_format) if isinstance(agent, CodeAgentConfig) else None,
                 student=stack.enter_context(Scorer(self.context.local_config(student))) if student else None,
                 contaminated=contaminated_questions([trajectory.task for trajectory, *_ in attempts], test_sets),
             )
