@@ -5,10 +5,21 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from typing import Literal
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import (
+    BlobResourceContents,
+    ContentBlock,
+    EmbeddedResource,
+    ImageContent,
+    ResourceLink,
+    TextContent,
+    TextResourceContents,
+)
+from pydantic import BaseModel
 
 server = MCPServer("test")
 
@@ -60,6 +71,47 @@ def hang(gate_path: str) -> str:
     """Never answer."""
     threading.Event().wait()
     return gate_path
+
+
+class Street(BaseModel):
+    name: str
+    number: int | None = None
+
+
+class Address(BaseModel):
+    street: Street
+    lines: list[Street] = []
+    kind: Literal["home", "work"] = "home"
+
+
+@server.tool()
+def deliver(address: Address, when: list[str] | str, extra: dict[str, int] | None = None) -> Address:
+    """Deliver something."""
+    return address
+
+
+@server.tool()
+def documents() -> list[ContentBlock]:
+    """Embedded resources, links, pictures."""
+    return [
+        TextContent(type="text", text="first"),
+        EmbeddedResource(
+            type="resource", resource=TextResourceContents(uri="file:///notes.txt", text="from the notes")
+        ),
+        EmbeddedResource(
+            type="resource",
+            resource=BlobResourceContents(uri="file:///x.bin", blob="AAAA", mime_type="application/zip"),
+        ),
+        ResourceLink(type="resource_link", name="more", uri="https://example.org/more", description="the rest"),
+        ImageContent(type="image", data="AAAA", mime_type="image/png"),
+    ]
+
+
+@server.tool()
+def slow(seconds: float) -> str:
+    """Take a while."""
+    time.sleep(seconds)
+    return f"slept, process {os.getpid()}"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from understudy.sandbox import Sandbox, SandboxConfig, open_sandbox
 from understudy.tools import McpConfig, Tool, ToolConfigError, ToolError, ToolsConfig, describe_tools, open_tools
 
 COMMAND = (sys.executable, str(Path(__file__).with_name("mcp_server.py")))
+RAW_COMMAND = (sys.executable, str(Path(__file__).with_name("raw_mcp_server.py")))
 
 
 def config_of(**settings: object) -> ToolsConfig:
@@ -35,7 +37,14 @@ def tools() -> Iterator[dict[str, Tool]]:
 def test_schemas_become_signatures(tools: dict[str, Tool]) -> None:
     assert tools["add"].signature == "(a: int, b: int = ...) -> int"
     assert tools["get_weather"].signature == "(city: str, unit: Literal['C', 'F'] = ...) -> str"
-    assert tools["table"].signature == "(n: int) -> dict"
+    assert tools["table"].signature == "(n: int) -> dict[str, list[int]]"
+    street = "{'name': str, 'number': NotRequired[int | None]}"
+    address = (
+        f"{{'street': {street}, 'lines': NotRequired[list[{street}]], 'kind': NotRequired[Literal['home', 'work']]}}"
+    )
+    assert tools["deliver"].signature == (
+        f"(address: {address}, when: list[str] | str, extra: dict[str, int] | None = ...) -> {address}"
+    )
     parsed = ast.parse(describe_tools(tuple(tools.values())))
     assert [one.name for one in parsed.body if isinstance(one, ast.FunctionDef)][-1] == "final_answer"
 
@@ -72,6 +81,84 @@ def test_what_goes_wrong_is_told_to_the_code(
 def test_many_threads_share_one_server(tools: dict[str, Tool]) -> None:
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(lambda n: tools["add"](n, b=n), range(64))) == [2 * n for n in range(64)]
+
+
+def test_objects_go_there_and_back(tools: dict[str, Tool]) -> None:
+    address = tools["deliver"]({"street": {"name": "Main"}, "kind": "work"}, "now")
+    assert address == {"street": {"name": "Main", "number": None}, "lines": [], "kind": "work"}
+    with pytest.raises(ToolError, match="kind"):
+        tools["deliver"]({"street": {"name": "Main"}, "kind": "ship"}, "now")
+
+
+def test_text_of_resources_is_handed_on(tools: dict[str, Tool]) -> None:
+    assert tools["documents"]() == (
+        "first\nfrom the notes\n[application/zip <file:///x.bin>, 3 bytes]\n"
+        "[more <https://example.org/more> the rest]\n[image/png, 3 bytes]"
+    )
+
+
+RENAMED = {"list": "list_items", "get-user": "user_by_name"}
+
+
+@pytest.fixture(scope="module")
+def raw() -> Iterator[dict[str, Tool]]:
+    with open_tools(config_of(command=RAW_COMMAND, rename=RENAMED)) as opened:
+        yield {tool.name: tool for tool in opened}
+
+
+def test_names_as_python_can_write_them(raw: dict[str, Tool]) -> None:
+    names = raw["names"]
+    assert [one.split(":")[0] for one in names.signature[1:].split(", ")] == [
+        *("self", "user_id_2", "user_id_3", "user_id", "user_id_4", "from_", "class_", "_2d", "größe", "_", "a_b"),
+    ]
+    called = {"self": "me", "from_": "a", "class": "b", "user_id": "c", "user_id_3": "d"}
+    said = {"self": "me", "from": "a", "class": "b", "user_id": "c", "user-id": "d"}
+    assert json.loads(str(names(**called))) == said
+    assert json.loads(str(names("me", "2"))) == {"self": "me", "user_id_2": "2"}
+
+
+def test_a_tool_can_be_renamed(raw: dict[str, Tool]) -> None:
+    assert {"list_items", "user_by_name", "get_user", "find_person"} < set(raw)
+    assert raw["list_items"]("x") == '{"query": "x"}'
+    advice = r"the name 'list' is already taken.*`rename: \{list: another_name\}`"
+    with pytest.raises(ToolConfigError, match=advice), open_tools(config_of(command=RAW_COMMAND, only=["list"])):
+        pass
+    with (
+        pytest.raises(ToolConfigError, match="'get_user' is already taken: two tools have it"),
+        open_tools(config_of(command=RAW_COMMAND, only=["get-user", "get_user"])),
+    ):
+        pass
+    with pytest.raises(ToolConfigError, match="rename: no tool 'lst'"), open_tools(config_of(rename={"lst": "a"})):
+        pass
+    with pytest.raises(ValidationError, match="rename"):
+        config_of(rename={"list": "list items"})
+
+
+def test_the_recipe_says_what_a_search_is(raw: dict[str, Tool]) -> None:
+    assert not any(tool.is_search for tool in raw.values())
+    with open_tools(config_of(command=RAW_COMMAND, only=["find.person", "slow"], search=["find.person"])) as opened:
+        assert {tool.name: tool.is_search for tool in opened} == {"find_person": True, "slow": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "message"),
+    [
+        ("broken", (), r"(?s)broken: .*no number"),
+        ("missing", (), "did not return structured content"),
+        ("names", (object(),), "names: "),
+    ],
+)
+def test_what_does_not_fit_harms_nobody_else(
+    raw: dict[str, Tool], name: str, args: tuple[object, ...], message: str
+) -> None:
+    pid = raw["slow"](0)
+    with ThreadPoolExecutor(4) as pool:
+        others = [pool.submit(raw["slow"], 0.5) for _ in range(3)]
+        for _ in range(3):
+            with pytest.raises(ToolError, match=message):
+                raw[name](*args)
+        assert [other.result() for other in others] == [pid] * 3
+    assert raw["slow"](0) == pid, "the server was not started again"
 
 
 def test_a_server_that_ends_is_started_again() -> None:
@@ -163,6 +250,9 @@ def test_an_agent_calls_them(sandbox: Sandbox, tools: dict[str, Tool]) -> None:
         action("final_answer(1)"),
         tools=tuple(tools.values()),
     )
+    assert [call.arguments for step in trajectory.steps for call in step.tool_calls] == [
+        *('{"n": 4}', '{"a": 9, "b": 1}', '{"city": "Rome"}', '{"why": "no reason"}'),
+    ]
     seen = observations(trajectory)
     assert "10 Rome: 20 C" in seen[0]
     assert "no reason" in seen[1]

@@ -106,8 +106,8 @@ def test_a_long_text_is_cut_and_says_so() -> None:
     [
         ("untyped", "no type hints for a"),
         ("undocumented", "no docstring"),
-        ("constant", "has no function constant"),
-        ("missing", "has no function missing"),
+        ("constant", "expected a function; came a int"),
+        ("missing", "has no 'missing'"),
     ],
 )
 def test_functions_that_cannot_be_shown_are_refused(name: str, message: str) -> None:

@@ -41,6 +41,7 @@ from understudy.records.trajectory import (
     Timing,
     ToolCall,
     Trajectory,
+    sounds_like_search,
     trajectory_id,
 )
 
@@ -83,5 +84,6 @@ __all__ = [
     "TrainSpan",
     "Trajectory",
     "Usage",
+    "sounds_like_search",
     "trajectory_id",
 ]

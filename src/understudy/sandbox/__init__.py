@@ -12,7 +12,7 @@ from understudy.sandbox.config import PAPER_IMPORTS, STANDARD_IMPORTS, Level, Ro
 from understudy.sandbox.episode import Episode
 from understudy.sandbox.execution import Execution, HostFunction, IsolationError, Limits, SandboxError, Usage
 from understudy.sandbox.report import IsolationReport, Protection
-from understudy.sandbox.sandbox import Sandbox, open_sandbox, sandbox_report
+from understudy.sandbox.sandbox import Sandbox, open_sandbox, sandbox_report, why_no_function_name
 
 __all__ = [
     "PAPER_IMPORTS",
@@ -32,4 +32,5 @@ __all__ = [
     "Usage",
     "open_sandbox",
     "sandbox_report",
+    "why_no_function_name",
 ]

@@ -5,10 +5,7 @@ into the prompt and whose functions the sandbox calls. Not promised: that a func
 episode goes on without it.
 """
 
-from understudy.tools.loading import FunctionToolConfig, ToolsConfig, function_tool, open_tools, pure
-from understudy.tools.mcp import McpConfig
-from understudy.tools.search import SearchConfig, SearchShape, SearchTool, write_hits
-from understudy.tools.tool import (
+from understudy.tools.base import (
     FINAL_ANSWER,
     Tool,
     ToolConfigError,
@@ -17,6 +14,10 @@ from understudy.tools.tool import (
     ToolUnavailableError,
     describe_tools,
 )
+from understudy.tools.functions import pure, tool, tools_of
+from understudy.tools.loading import FunctionToolConfig, ToolsConfig, function_tool, open_tools
+from understudy.tools.mcp import McpConfig
+from understudy.tools.search import SearchConfig, SearchShape, SearchTool, write_hits
 
 __all__ = [
     "FINAL_ANSWER",
@@ -35,5 +36,7 @@ __all__ = [
     "function_tool",
     "open_tools",
     "pure",
+    "tool",
+    "tools_of",
     "write_hits",
 ]

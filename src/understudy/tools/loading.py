@@ -1,42 +1,39 @@
 """From what the recipe says about tools to the tools.
 
-In: ``ToolsConfig`` and a retriever. Out: ``Tool`` objects: the search tool, functions, tools of MCP servers. Any typed
-Python function that can be imported as ``module:function`` is a tool: its signature and docstring go into the prompt.
-It is taken for impure, called once by the branch that lives on, unless the recipe or the decorator ``pure`` says
-otherwise.
-Not covered: functions without type hints or docstring, which the model would have to guess at; they are refused.
+In: ``ToolsConfig``, a retriever, and functions of the calling program. Out: ``Tool`` objects: the search tool,
+functions, tools of MCP servers. Any typed Python function that can be imported as ``module:function`` is a tool.
 """
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Annotated, TypeVar
+from dataclasses import replace
+from typing import Annotated
 
 from pydantic import Field
 
 from understudy.records import Record
+from understudy.registry import TargetError, import_target
 from understudy.retrieval import Retriever
+from understudy.sandbox import why_no_function_name
+from understudy.tools.base import MAX_ANSWER_CHARS, Tool, ToolConfigError
+from understudy.tools.functions import tool, tools_of
 from understudy.tools.mcp import McpConfig, open_mcp
 from understudy.tools.search import SearchConfig, SearchTool
-from understudy.tools.tool import MAX_ANSWER_CHARS, Tool, ToolConfigError
-
-FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
-_PURE_MARK = "__understudy_pure__"
-_TAKEN = ("final_answer", "print")
 
 
 class FunctionToolConfig(Record):
     """A Python function as a tool."""
 
-    function: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
+    function: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
     """``module:function``, importable where the rollout runs."""
-    name: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")] | None = None
+    name: Annotated[str, Field(pattern=r"^[^\W\d]\w*$")] | None = None
     """What the agent's code calls it; None for the function's own name."""
     pure: bool | None = None
     """None: as the function declares (see ``pure``), else impure."""
+    is_search: bool | None = None
+    """It looks something up, which reports count and curation may demand. None: its name says so."""
     timeout_s: float = 60.0
     max_chars: int = MAX_ANSWER_CHARS
 
@@ -49,15 +46,12 @@ class ToolsConfig(Record):
     mcp: tuple[McpConfig, ...] = ()
 
 
-def pure(function: FunctionT) -> FunctionT:
-    """Declare that a function gives the same answer to the same arguments and changes nothing."""
-    setattr(function, _PURE_MARK, True)
-    return function
-
-
 @contextmanager
-def open_tools(config: ToolsConfig, retriever: Retriever | None = None) -> Iterator[tuple[Tool, ...]]:
-    """All tools of a recipe; MCP servers are connected to for as long as the context lasts.
+def open_tools(
+    config: ToolsConfig, retriever: Retriever | None = None, functions: Iterable[Tool | Callable[..., object]] = ()
+) -> Iterator[tuple[Tool, ...]]:
+    """All tools of a recipe, and ``functions`` of the program; MCP servers are connected to for as long as the context
+    lasts.
 
     Raises ``ToolConfigError``.
     """
@@ -69,62 +63,36 @@ def open_tools(config: ToolsConfig, retriever: Retriever | None = None) -> Itera
             )
         tools.append(SearchTool(retriever, config.search).tool())
     tools += [function_tool(each) for each in config.functions]
+    tools += tools_of(functions)
     with ExitStack() as stack:
         for server in config.mcp:
             tools += stack.enter_context(open_mcp(server))
-        names = [tool.name for tool in tools]
-        for name in names:
-            if names.count(name) > 1 or name in _TAKEN:
-                raise ToolConfigError(f"tools: the name {name!r} is already taken; give one of them another name")
+        _check_names([tool.name for tool in tools])
         yield tuple(tools)
 
 
+def _check_names(names: list[str]) -> None:
+    for name in names:
+        why = "two tools have it" if names.count(name) > 1 else why_no_function_name(name)
+        if why:
+            raise ToolConfigError(
+                f"tools: the name {name!r} is already taken: {why}; rename one, a function by `name: another_name`, a "
+                f"tool of an MCP server by `rename: {{{name}: another_name}}`"
+            )
+
+
 def function_tool(config: FunctionToolConfig) -> Tool:
-    """A Python function as a tool. Raises ``ToolConfigError``."""
-    function = _import(config.function)
-    description = inspect.getdoc(function)
-    signature = inspect.signature(function)
-    untyped = [name for name, each in signature.parameters.items() if each.annotation is inspect.Parameter.empty]
-    if untyped:
-        raise ToolConfigError(f"{config.function}: no type hints for {', '.join(untyped)}; the prompt shows them")
-    if not description:
-        raise ToolConfigError(f"{config.function}: no docstring; the prompt shows it")
-    return Tool(
-        name=config.name or config.function.partition(":")[2],
-        signature=_written(signature),
-        description=description,
-        function=function,
-        pure=bool(getattr(function, _PURE_MARK, False)) if config.pure is None else config.pure,
-        timeout_s=config.timeout_s,
-        max_chars=config.max_chars,
-    )
-
-
-def _import(path: str) -> Callable[..., object]:
-    module_name, _, name = path.partition(":")
+    """The function that a recipe names, as a tool. Raises ``ToolConfigError``."""
     try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ToolConfigError(f"{path}: the module cannot be imported: {error}") from error
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise ToolConfigError(f"{path}: {module_name} has no function {name}")
-    return function  # type: ignore[no-any-return]
-
-
-def _written(signature: inspect.Signature) -> str:
-    # Annotations that are strings (postponed evaluation) would be shown in quotes.
-    parameters = [each.replace(annotation=_Shown(each.annotation)) for each in signature.parameters.values()]
-    returned = signature.return_annotation
-    shown = returned if returned is inspect.Signature.empty else _Shown(returned)
-    return str(signature.replace(parameters=parameters, return_annotation=shown))
-
-
-class _Shown:
-    """An annotation that is written as its source would write it."""
-
-    def __init__(self, annotation: object) -> None:
-        self._text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-
-    def __repr__(self) -> str:
-        return self._text
+        target = import_target(config.function)
+    except TargetError as error:
+        raise ToolConfigError(str(error)) from error
+    facts = {key: value for key, value in config if key in config.model_fields_set - {"function"} and value is not None}
+    if isinstance(target, Tool):
+        return replace(target, **facts)
+    if not callable(target):
+        raise ToolConfigError(f"{config.function}: expected a function; came a {type(target).__name__}")
+    try:
+        return tool(target, **facts)
+    except ToolConfigError as error:
+        raise ToolConfigError(f"{config.function}: {error}") from error

@@ -13,22 +13,28 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol, Self
+from inspect import Parameter as SignatureParameter
+from inspect import Signature
+from typing import TYPE_CHECKING, Annotated, Protocol, Self
 
-from pydantic import JsonValue, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, JsonValue, PositiveFloat, PositiveInt, model_validator
 
-from understudy.records import Record
-from understudy.tools.schemas import bound, identifier, parameters_of, returned
-from understudy.tools.tool import MAX_ANSWER_CHARS, Tool, ToolConfigError, ToolError
+from understudy.records import Record, sounds_like_search
+from understudy.tools.base import MAX_ANSWER_CHARS, Tool, ToolConfigError, ToolError
+from understudy.tools.schemas import Parameter, bound, identifier, parameters_of, returned
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
     from mcp import Client
     from mcp import Tool as ServerTool
     from mcp.client._transport import Transport
-    from mcp.types import CallToolResult
+    from mcp.types import CallToolResult, ContentBlock
 
 _LAST_WORDS_CHARS = 500
+_UNFIT = (RuntimeError, ValueError, TypeError)
+"""What the client raises where an argument is no JSON, or an answer does not fit the schema that its own server gave.
+The connection is as good as before, and other episodes are using it.
+"""
 
 
 class McpConfig(Record):
@@ -42,6 +48,10 @@ class McpConfig(Record):
     """Of a server that is running (Streamable HTTP)."""
     only: tuple[str, ...] | None = None
     """Tools to take, by the server's names; None: all."""
+    rename: dict[str, Annotated[str, Field(pattern=r"^[^\W\d]\w*$")]] = {}
+    """What the agent's code calls a tool, by the server's name: ``{list: list_items}``."""
+    search: tuple[str, ...] | None = None
+    """Tools, by the server's names, that look something up; None: those whose names say so."""
     pure: tuple[str, ...] = ()
     """Tools, by the server's names, that change nothing and answer alike: asked once for all candidates of a step. What
     the server itself says of this is not trusted."""
@@ -77,7 +87,8 @@ def open_mcp(config: McpConfig) -> Iterator[tuple[Tool, ...]]:
     with start_blocking_portal() as portal, _Connection(config, portal) as connection:
         offered = connection.tools()
         names = [tool.name for tool in offered]
-        for key, wanted in {"only": config.only or (), "pure": config.pure}.items():
+        named = {"only": config.only or (), "pure": config.pure, "search": config.search or (), "rename": config.rename}
+        for key, wanted in named.items():
             if unknown := [name for name in wanted if name not in names]:
                 raise ToolConfigError(f"{config.name}: {key}: no tool {unknown[0]!r}; it offers {', '.join(names)}")
         chosen = [tool for tool in offered if config.only is None or tool.name in config.only]
@@ -128,6 +139,8 @@ class _Connection:
             if error.code == CONNECTION_CLOSED:
                 self._forget(client)
             raise ToolError(f"{name}: {error.message}") from error
+        except _UNFIT as error:
+            raise ToolError(f"{name}: {_told(error)}") from error
         except Exception as error:
             self._forget(client)
             raise ToolError(f"{name}: the server was lost: {_told(error)}") from error
@@ -178,20 +191,30 @@ def _tool(offered: ServerTool, config: McpConfig, connection: _CallsTools) -> To
     def call(*args: JsonValue, **kwargs: JsonValue) -> object:
         return connection.call(offered.name, bound(offered.name, parameters, args, kwargs))
 
+    call.__signature__ = _signature(parameters)  # type: ignore[attr-defined]  # by which calls are recorded
     notes = [f"{one.name}: {one.about}" for one in parameters.values() if one.about]
+    name = offered.name
     return Tool(
-        name=identifier(offered.name),
+        name=config.rename.get(name) or identifier(name),
         signature=f"({', '.join(one.written for one in parameters.values())}) -> {returned(offered.output_schema)}",
-        description="\n".join([offered.description or offered.title or offered.name, *notes]),
+        description="\n".join([offered.description or offered.title or name, *notes]),
         function=call,
-        pure=offered.name in config.pure,
+        pure=name in config.pure,
+        is_search=sounds_like_search(name) if config.search is None else name in config.search,
         timeout_s=config.timeout_s,
         max_chars=config.max_chars,
     )
 
 
+def _signature(parameters: Mapping[str, Parameter]) -> Signature:
+    kind, empty = SignatureParameter.POSITIONAL_OR_KEYWORD, SignatureParameter.empty
+    return Signature(
+        [SignatureParameter(one.name, kind, default=empty if one.is_required else None) for one in parameters.values()]
+    )
+
+
 def _answer(name: str, result: CallToolResult) -> object:
-    texts = [str(getattr(part, "text", f"[{part.type}]")) for part in result.content]
+    texts = [_text(part) for part in result.content]
     if result.is_error:
         raise ToolError("\n".join(texts) or f"{name} failed and does not say why")
     value = result.structured_content
@@ -199,6 +222,23 @@ def _answer(name: str, result: CallToolResult) -> object:
         return "\n".join(texts)
     # Values that are no objects travel in an object with this one key.
     return value["result"] if isinstance(value, dict) and set(value) == {"result"} else value
+
+
+def _text(part: ContentBlock) -> str:
+    """A part of an answer for a model to read. What is no text is named with its address and size."""
+    if part.type == "text":
+        return part.text
+    if part.type == "resource_link":
+        facts = [part.title or part.name, f"<{part.uri}>", part.mime_type or "", part.description or ""]
+        return f"[{' '.join(fact for fact in facts if fact)}]"
+    if part.type == "resource":
+        held = part.resource
+        return held.text if hasattr(held, "text") else _binary(held.mime_type, held.blob, f" <{held.uri}>")
+    return _binary(part.mime_type, part.data)
+
+
+def _binary(mime_type: str | None, data: str, address: str = "") -> str:
+    return f"[{mime_type or 'data'}{address}, {len(data) * 3 // 4:,} bytes]"
 
 
 async def _all_tools(client: Client) -> list[ServerTool]:

@@ -1,29 +1,25 @@
 """JSON schemas of foreign tools, as Python writes and calls them.
 
 In: the schemas of a tool's arguments and answer. Out: a signature for the prompt, and arguments bound as Python binds
-them. Not here: checking values, which the tool's owner does.
+them. An object is written with its fields: ``{'street': str, 'zip': NotRequired[str]}``. Not here: checking values,
+which the tool's owner does.
 """
 
 from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 
 from pydantic import JsonValue
 
 from understudy.records import Record
-from understudy.tools.tool import ToolError
+from understudy.tools.base import ToolError
 
-_PYTHON_TYPES = {
-    "string": "str",
-    "integer": "int",
-    "number": "float",
-    "boolean": "bool",
-    "object": "dict",
-    "array": "list",
-    "null": "None",
-}
+Schema = Mapping[str, JsonValue]
+_PYTHON_TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
+_MAX_DEPTH = 6
 
 
 class Parameter(Record):
@@ -39,26 +35,45 @@ class Parameter(Record):
 
     @property
     def written(self) -> str:
-        return f"{self.name}: {self.type}" if self.is_required else f"{self.name}: {self.type} = ..."
+        return f"{self.name}: {self.type}" + ("" if self.is_required else " = ...")
 
 
-def parameters_of(schema: Mapping[str, JsonValue]) -> dict[str, Parameter]:
+def parameters_of(schema: Schema) -> dict[str, Parameter]:
     """By Python name, those that are required first."""
-    required = schema.get("required") or []
-    properties = schema.get("properties") or {}
-    assert isinstance(required, list)
-    assert isinstance(properties, dict)
+    body = _resolved(schema, schema)
+    required, properties = body.get("required"), body.get("properties")
+    keys = properties if isinstance(properties, dict) else {}
+    names = _distinct(keys)
     found = [
-        Parameter(
-            name=identifier(key),
-            key=key,
-            type=_python_type(each),
-            is_required=key in required,
-            about=" ".join(str(each.get("description", "")).split()) if isinstance(each, dict) else "",
-        )
-        for key, each in properties.items()
+        _parameter(names[key], key, each, schema, isinstance(required, list) and key in required)
+        for key, each in keys.items()
     ]
     return {one.name: one for one in sorted(found, key=lambda one: not one.is_required)}
+
+
+def _parameter(name: str, key: str, schema: JsonValue, root: Schema, is_required: bool) -> Parameter:
+    facts = schema if isinstance(schema, dict) else {}
+    about = " ".join(str(facts.get("description") or "").split())
+    return Parameter(
+        name=name,
+        key=key,
+        type=_type(schema, root, 0),
+        is_required=is_required,
+        about=about if name == key else f"({key!r}) {about}".strip(),
+    )
+
+
+def _distinct(keys: Iterable[str]) -> dict[str, str]:
+    """A Python name for each key, no two alike. Keys that are names keep theirs."""
+    names = {key: key for key in keys if identifier(key) == key}
+    for key in keys:
+        name, number = identifier(key), 1
+        while key not in names:
+            candidate = name if number == 1 else f"{name}_{number}"
+            number += 1
+            if candidate not in names.values():
+                names[key] = candidate
+    return names
 
 
 def bound(
@@ -69,9 +84,11 @@ def bound(
     if len(args) > len(names):
         raise ToolError(f"{tool} takes at most {len(names)} arguments, got {len(args)}")
     given = dict(zip(names, args, strict=False))
-    for name, value in kwargs.items():
-        if name not in parameters:
-            raise ToolError(f"{tool} has no parameter {name!r}; it has {', '.join(names) or 'none'}")
+    by_key = {one.key: one.name for one in parameters.values()}
+    for called, value in kwargs.items():
+        name = called if called in parameters else by_key.get(called)
+        if name is None:
+            raise ToolError(f"{tool} has no parameter {called!r}; it has {', '.join(names) or 'none'}")
         if name in given:
             raise ToolError(f"{tool} got two values for {name!r}")
         given[name] = value
@@ -81,31 +98,94 @@ def bound(
     return {parameters[name].key: value for name, value in given.items()}
 
 
-def _python_type(schema: JsonValue) -> str:
-    if not isinstance(schema, dict):
-        return "object"
-    if isinstance(choices := schema.get("enum"), list):
-        return f"Literal[{', '.join(map(repr, choices))}]"
-    if isinstance(options := schema.get("anyOf") or schema.get("oneOf"), list):
-        return " | ".join(dict.fromkeys(_python_type(one) for one in options))
-    kind = schema.get("type")
-    if isinstance(kind, list):
-        return " | ".join(_PYTHON_TYPES.get(str(one), "object") for one in kind)
-    if kind == "array" and "items" in schema:
-        return f"list[{_python_type(schema['items'])}]"
-    return _PYTHON_TYPES.get(str(kind), "object")
-
-
-def returned(schema: Mapping[str, JsonValue] | None) -> str:
+def returned(schema: Schema | None) -> str:
+    """Type of an answer. One that is no object travels in an object with the key ``result``."""
     if not schema:
         return "str"
-    properties = schema.get("properties")
+    properties = _resolved(schema, schema).get("properties")
     if isinstance(properties, dict) and set(properties) == {"result"}:
-        return _python_type(properties["result"])
-    return _python_type(dict(schema))
+        return _type(properties["result"], schema, 0)
+    return _type(dict(schema), schema, 0)
+
+
+def _resolved(schema: JsonValue | Schema, root: Schema) -> Schema:
+    """What a ``$ref`` within the same document leads to; {} where it leads nowhere, or round in a circle."""
+    for _ in range(_MAX_DEPTH):
+        if not isinstance(schema, Mapping):
+            return {}
+        reference = schema.get("$ref")
+        if not isinstance(reference, str):
+            return schema
+        found: object = root
+        for part in reference.removeprefix("#").strip("/").split("/"):
+            key = part.replace("~1", "/").replace("~0", "~")
+            found = found.get(key) if isinstance(found, Mapping) and key else found
+        schema = found if isinstance(found, Mapping) else None
+    return {}
+
+
+def _type(schema: JsonValue, root: Schema, depth: int) -> str:
+    body = _resolved(schema, root)
+    if "const" in body:
+        return f"Literal[{body['const']!r}]"
+    if isinstance(choices := body.get("enum"), list):
+        return f"Literal[{', '.join(map(repr, choices))}]"
+    kind = body.get("type")
+    if isinstance(kind, list):
+        return _either([{**body, "type": one} for one in kind], root, depth)
+    if isinstance(options := body.get("anyOf") or body.get("oneOf"), list):
+        return _either(options, root, depth)
+    if isinstance(parts := body.get("allOf"), list):
+        return _type(_merged(parts, root), root, depth)
+    written = _container(kind, body, root, depth) or _PYTHON_TYPES.get(str(kind), "Any")
+    return f"{written} | None" if body.get("nullable") is True else written
+
+
+def _either(options: list[JsonValue], root: Schema, depth: int) -> str:
+    return " | ".join(dict.fromkeys(_type(one, root, depth) for one in options))
+
+
+def _merged(parts: list[JsonValue], root: Schema) -> dict[str, JsonValue]:
+    """One schema for a value that satisfies all of them."""
+    merged: dict[str, JsonValue] = {}
+    for part in (_resolved(one, root) for one in parts):
+        for key, value in part.items():
+            known = merged.get(key)
+            if isinstance(known, dict) and isinstance(value, dict):
+                merged[key] = {**known, **value}
+            elif isinstance(known, list) and isinstance(value, list):
+                merged[key] = [*known, *value]
+            else:
+                merged[key] = value
+    return merged
+
+
+def _container(kind: JsonValue, body: Schema, root: Schema, depth: int) -> str:
+    """An array or an object; empty for everything else. One that holds itself is not written for ever."""
+    properties, items, rest = body.get("properties"), body.get("items"), body.get("additionalProperties")
+    if kind == "array" or "prefixItems" in body:
+        if depth < _MAX_DEPTH and isinstance(firsts := body.get("prefixItems"), list):
+            return f"tuple[{', '.join(_type(one, root, depth + 1) for one in firsts)}]"
+        return f"list[{_type(items, root, depth + 1)}]" if depth < _MAX_DEPTH and isinstance(items, dict) else "list"
+    if kind != "object" and not isinstance(properties, dict):
+        return ""
+    if depth < _MAX_DEPTH and isinstance(properties, dict) and properties:
+        return _fields(properties, body.get("required"), root, depth)
+    return f"dict[str, {_type(rest, root, depth + 1)}]" if depth < _MAX_DEPTH and isinstance(rest, dict) else "dict"
+
+
+def _fields(properties: Mapping[str, JsonValue], required: JsonValue, root: Schema, depth: int) -> str:
+    needed = required if isinstance(required, list) else []
+    texts = ((key, _type(each, root, depth + 1)) for key, each in properties.items())
+    fields = (f"{key!r}: {text if key in needed else f'NotRequired[{text}]'}" for key, text in texts)
+    return "{" + ", ".join(fields) + "}"
 
 
 def identifier(name: str) -> str:
-    """``get-weather`` as Python can call it: ``get_weather``."""
-    written = re.sub(r"\W", "_", name)
-    return f"_{written}" if written[:1].isdigit() or keyword.iskeyword(written) else written
+    """``get-weather`` as Python can call it, ``get_weather``; ``from`` as ``from_``."""
+    written = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name)) or "_"
+    if not f"_{written}".isidentifier():
+        written = re.sub(r"[^A-Za-z0-9_]", "_", written)
+    if not written.isidentifier():
+        written = f"_{written}"
+    return f"{written}_" if keyword.iskeyword(written) else written

@@ -15,7 +15,7 @@ from typing import Annotated
 from understudy.annotations import SpeedOnly
 from understudy.records import Record
 from understudy.retrieval import BadQueryError, Hit, Retriever, SearchDownError, as_retrieval_error
-from understudy.tools.tool import Tool, ToolDownError, ToolError, ToolUnavailableError
+from understudy.tools.base import Tool, ToolDownError, ToolError, ToolUnavailableError
 
 NAME = "web_search"
 
