@@ -24,6 +24,7 @@ PROMISED = [
     "open_model",
     "open_retriever",
     "open_sandbox",
+    "tool",
 ]
 HEAVY = ("torch", "transformers", "datasets", "faiss", "openai", "math_verify", "tantivy", "starlette")
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from understudy.retrieval import open_retriever as open_retriever
     from understudy.sandbox import open_sandbox as open_sandbox
     from understudy.tasks import load_tasks as load_tasks
+    from understudy.tools import tool as tool
 
 _ROOMS = {
     "Example": "records",
@@ -39,6 +40,7 @@ _ROOMS = {
     "open_model": "models",
     "open_retriever": "retrieval",
     "open_sandbox": "sandbox",
+    "tool": "tools",
 }
 
 __all__ = sorted(_ROOMS)  # noqa: PLE0605  the names are those of the table

@@ -8,6 +8,7 @@ one place that puts an agent together. Not here: models, which the caller opens 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from types import TracebackType
 from typing import Self
@@ -18,7 +19,7 @@ from understudy.models import Model
 from understudy.records import Message, Record, Task
 from understudy.retrieval import HttpConfig, MemoryConfig, RetrievalConfig, Retriever, open_retriever
 from understudy.sandbox import Sandbox, SandboxConfig, open_sandbox
-from understudy.tools import Tool, ToolsConfig, open_tools
+from understudy.tools import Tool, ToolsConfig, open_tools, tools_of
 
 
 class RuntimeConfig(Record):
@@ -44,13 +45,13 @@ class AgentRuntime:
         config: RuntimeConfig | None = None,
         *,
         sandbox: Sandbox | None = None,
-        tools: tuple[Tool, ...] | None = None,
+        tools: Iterable[Tool | Callable[..., object]] | None = None,
         retriever: Retriever | None = None,
     ) -> None:
         """``config``: what is opened when it is needed. Parts that are passed open are used, and stay open."""
         self._config = config
         self._sandbox = sandbox
-        self._tools = tools if config is not None else tools or ()
+        self._tools = None if config is not None and tools is None else tools_of(tools or ())
         self._retriever = retriever
         self._stack = ExitStack()
         self._lock = threading.RLock()

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, overload
 from pydantic import TypeAdapter, ValidationError
 
 from understudy.records import sounds_like_search
+from understudy.sandbox import why_no_function_name
 from understudy.tools.base import MAX_ANSWER_CHARS, Tool, ToolConfigError, ToolError
 from understudy.tools.types import adapter_of, hints_of, plain, type_text
 
@@ -98,8 +99,17 @@ def tool(
 
 
 def tools_of(functions: Iterable[Tool | Callable[..., object]]) -> tuple[Tool, ...]:
-    """Functions and tools, mixed, as tools. Raises ``ToolConfigError``."""
-    return tuple(each if isinstance(each, Tool) else tool(each) for each in functions)
+    """Functions and tools, mixed, as tools whose names differ. Raises ``ToolConfigError``."""
+    tools = tuple(each if isinstance(each, Tool) else tool(each) for each in functions)
+    names = [each.name for each in tools]
+    for name in names:
+        why = "two tools have it" if names.count(name) > 1 else why_no_function_name(name)
+        if why:
+            raise ToolConfigError(
+                f"tools: the name {name!r} is already taken: {why}; rename one, a function by `name: another_name`, a "
+                f"tool of an MCP server by `rename: {{{name}: another_name}}`"
+            )
+    return tools
 
 
 def _own_name(function: Callable[..., object]) -> str:

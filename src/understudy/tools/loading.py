@@ -16,7 +16,6 @@ from pydantic import Field
 from understudy.records import Record
 from understudy.registry import TargetError, import_target
 from understudy.retrieval import Retriever
-from understudy.sandbox import why_no_function_name
 from understudy.tools.base import MAX_ANSWER_CHARS, Tool, ToolConfigError
 from understudy.tools.functions import tool, tools_of
 from understudy.tools.mcp import McpConfig, open_mcp
@@ -55,7 +54,7 @@ def open_tools(
 
     Raises ``ToolConfigError``.
     """
-    tools: list[Tool] = []
+    tools: list[Tool | Callable[..., object]] = [*functions]
     if config.search is not None:
         if retriever is None:
             raise ToolConfigError(
@@ -63,22 +62,10 @@ def open_tools(
             )
         tools.append(SearchTool(retriever, config.search).tool())
     tools += [function_tool(each) for each in config.functions]
-    tools += tools_of(functions)
     with ExitStack() as stack:
         for server in config.mcp:
             tools += stack.enter_context(open_mcp(server))
-        _check_names([tool.name for tool in tools])
-        yield tuple(tools)
-
-
-def _check_names(names: list[str]) -> None:
-    for name in names:
-        why = "two tools have it" if names.count(name) > 1 else why_no_function_name(name)
-        if why:
-            raise ToolConfigError(
-                f"tools: the name {name!r} is already taken: {why}; rename one, a function by `name: another_name`, a "
-                f"tool of an MCP server by `rename: {{{name}: another_name}}`"
-            )
+        yield tools_of(tools)
 
 
 def function_tool(config: FunctionToolConfig) -> Tool:
