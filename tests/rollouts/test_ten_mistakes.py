@@ -142,10 +142,10 @@ def test_8_prompts_have_one_home_and_unknown_settings_are_errors() -> None:
     That an adapter without effect is refused is tested where it costs a model: ``tests/models/test_local.py``.
     """
     words = "You solve a task by writing Python."
-    assert words in prompt_set(PromptSetName.PAPER).student_system
+    assert words in prompt_set(PromptSetName.PAPER).system
     sources = Path(__file__).resolve().parents[2] / "src"
     homes = [path.name for path in sources.rglob("*.py") if words in path.read_text()]
-    assert homes == ["prompt_texts.py"]
+    assert homes == ["paper.py"]
     with pytest.raises(ValidationError, match="lora_path"):
         LocalConfig.model_validate({"path": "base", "lora_path": "adapter"})
     with pytest.raises(ValidationError, match="max_step"):

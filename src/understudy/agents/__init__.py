@@ -18,8 +18,6 @@ from understudy.agents.formats import ACTION_FORMATS, ActionFormat, ParsedReply,
 from understudy.agents.prompts import (
     PromptRole,
     PromptSetName,
-    code_messages,
-    cot_messages,
     prompt_set,
     prompts_hash,
 )
@@ -45,8 +43,6 @@ __all__ = [
     "RuntimeConfig",
     "SelfConsistencyConfig",
     "behaviour_hash",
-    "code_messages",
-    "cot_messages",
     "make_first_thoughts",
     "open_agent",
     "open_format",

@@ -14,8 +14,8 @@ from understudy.agents.agent import AgentFacts
 from understudy.agents.config import ChainOfThoughtConfig
 from understudy.agents.history import AttemptFacts, History, total_usage
 from understudy.agents.initial_messages import NO_RETRIEVER, initial_cot_messages
-from understudy.agents.prompts import cot_messages, prompts_hash
-from understudy.agents.runtime import AgentRuntime
+from understudy.agents.prompts import cot_messages
+from understudy.agents.runtime import AgentRuntime, behaviour_hash
 from understudy.agents.self_consistency import Ballot, Election, elect, next_portion
 from understudy.grading import last_boxed
 from understudy.models import ContextFullError, Model, ProviderError, Request
@@ -52,7 +52,7 @@ class ChainOfThought:
             agent=config,
             model=model.name,
             is_program=model.is_program,
-            prompt_hash=prompts_hash(config.prompts),
+            prompt_hash=behaviour_hash(config),
         )
 
     def solve(
@@ -64,7 +64,8 @@ class ChainOfThought:
     ) -> Trajectory:
         """One attempt at a task."""
         facts = AttemptFacts(task, attempt, self._config.kind, self._model.name, seed, self.facts.prompt_hash)
-        history = History(facts, list(cot_messages(self._config.prompts, task)))
+        without_passages = cot_messages(self._config.prompts, task, system_prompt=self._config.system_prompt)
+        history = History(facts, list(without_passages))
         try:
             history.messages = list(self.initial_messages(self._config, task, self._runtime))
             return self._answer(history)

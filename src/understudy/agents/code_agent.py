@@ -18,8 +18,8 @@ from understudy.agents.history import AttemptFacts, History
 from understudy.agents.initial_messages import initial_code_messages, prefill_of
 from understudy.agents.observations import observe_execution, observe_problem
 from understudy.agents.prestarted_episode import PrestartedEpisode
-from understudy.agents.prompts import prompt_set, prompts_hash
-from understudy.agents.runtime import AgentRuntime
+from understudy.agents.prompts import observation_texts
+from understudy.agents.runtime import AgentRuntime, behaviour_hash
 from understudy.agents.sampling import SampledStep, Sampler, complete
 from understudy.models import ContextFullError, Model, ProviderError, Request
 from understudy.records import (
@@ -45,15 +45,15 @@ class CodeAgent:
         self._model = model
         self._runtime = runtime
         self._sandbox = runtime.sandbox
-        self._prompts = prompt_set(config.prompts)
         self._functions = {tool.name: tool.host_function() for tool in runtime.tools}
         self._format = open_format(config.action_format)
+        self._texts = observation_texts(config.prompts, self._format)
         self._sampler = Sampler(config, model, self._format)
         self.facts = AgentFacts(
             agent=config,
             model=model.name,
             is_program=model.is_program,
-            prompt_hash=prompts_hash(config.prompts),
+            prompt_hash=behaviour_hash(config),
             tools=tuple(tool.declaration() for tool in runtime.tools),
         )
 
@@ -118,13 +118,12 @@ class CodeAgent:
         return None
 
     def _observation(self, sampled: SampledStep) -> str:
-        texts = self._prompts.observation
         if sampled.execution is None:
-            return observe_problem(sampled.reply, texts)
-        return observe_execution(sampled.execution, texts)
+            return observe_problem(sampled.reply, self._texts)
+        return observe_execution(sampled.execution, self._texts)
 
     def _ask_answer(self, history: History) -> str | None:
-        history.say(Role.USER, self._prompts.observation.ask_answer)
+        history.say(Role.USER, self._texts.ask_answer)
         request = Request(
             messages=tuple(history.messages),
             top_p=self._config.top_p,

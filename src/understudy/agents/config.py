@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from understudy.agents.formats import ActionFormatConfig, CodeFenceConfig
-from understudy.agents.prompts import PromptRole, PromptSetName
+from understudy.agents.prompts import PromptRole, PromptSetName, read_own
+from understudy.annotations import InputPath
 from understudy.records import PrefixMode, Record
 from understudy.registry import PartConfig
 from understudy.tools import SearchShape
+
+
+def _has_tools_slot(path: Path | None) -> Path | None:
+    if path is not None and "{tools}" not in read_own(path):
+        raise ValueError(f"{path}: expected the slot {{tools}}, where the prompt lists what the agent's code may call")
+    return path
+
+
+def _can_be_read(path: Path | None) -> Path | None:
+    if path is not None:
+        read_own(path)
+    return path
+
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Temperature = Annotated[float, Field(ge=0)]
@@ -34,6 +49,10 @@ class CodeAgentConfig(PartConfig):
     prompts: PromptSetName = PromptSetName.PAPER
     role: PromptRole = PromptRole.STUDENT
     """Which system message: long for models that have to be taught the format, short for models trained on it."""
+    system_prompt: Annotated[InputPath | None, AfterValidator(_has_tools_slot)] = None
+    """A text file that replaces the system message. ``{tools}`` in it is filled in, and so are ``{imports}``, what the
+    code may import, and ``{form}``, a reply in the action format.
+    """
     action_format: ActionFormatConfig = CodeFenceConfig()
     """How replies state their actions."""
     max_steps: Count = 5
@@ -66,6 +85,8 @@ class ChainOfThoughtConfig(PartConfig):
     temperature: Temperature = 0.0
     top_p: Share = 0.8
     max_tokens: Count = 4096
+    system_prompt: Annotated[InputPath | None, AfterValidator(_can_be_read)] = None
+    """A text file that replaces the system message."""
     passages: PassagesConfig | None = None
     """Passages found with the question as the query; None for the question alone."""
     self_consistency: SelfConsistencyConfig | None = None

@@ -23,7 +23,8 @@ def initial_code_messages(
     config: CodeAgentConfig, task: Task, tools: tuple[Tool, ...], imports: tuple[str, ...]
 ) -> tuple[Message, ...]:
     """How a code agent is prompted. ``imports``: what its code may import."""
-    return code_messages(config.prompts, config.role, task, tools, imports)
+    action_format = open_format(config.action_format)
+    return code_messages(config.prompts, config.role, task, tools, imports, action_format, config.system_prompt)
 
 
 def initial_cot_messages(config: ChainOfThoughtConfig, task: Task, retriever: Retriever | None) -> tuple[Message, ...]:
@@ -34,7 +35,7 @@ def initial_cot_messages(config: ChainOfThoughtConfig, task: Task, retriever: Re
             raise ValueError(NO_RETRIEVER)
         hits = retriever.search([task.question], config.passages.k)[0]
         passages = write_hits(hits, config.passages.shape)
-    return cot_messages(config.prompts, task, passages)
+    return cot_messages(config.prompts, task, passages, config.system_prompt)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ def observe_execution(execution: Execution, texts: ObservationTexts) -> str:
     parts = []
     if execution.printed.strip("\n"):
         parts.append(texts.printed_header + execution.printed.strip("\n"))
+    if execution.dropped_chars:
+        parts.append(fill(texts.not_shown, count=f"{execution.dropped_chars:,}"))
     if execution.status is not ExecutionStatus.OK:
         error = execution.error or f"The code ended with: {execution.status}."
         parts.append(_with_nudge(texts.error_header + error, texts))

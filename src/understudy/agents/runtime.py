@@ -14,10 +14,13 @@ from types import TracebackType
 from typing import Self
 
 from understudy.agents.agent import AGENTS, Agent, AgentConfig, AgentFacts
-from understudy.agents.prompts import PromptSetName, prompts_hash
+from understudy.agents.config import ChainOfThoughtConfig, CodeAgentConfig
+from understudy.agents.formats import CODE_FENCE, to_record
+from understudy.agents.prompts import prompts_hash
 from understudy.models import Model
 from understudy.records import Message, Record, Task
 from understudy.retrieval import HttpConfig, MemoryConfig, RetrievalConfig, Retriever, open_retriever
+from understudy.runs import digest
 from understudy.sandbox import Sandbox, SandboxConfig, open_sandbox
 from understudy.tools import Tool, ToolsConfig, open_tools, tools_of
 
@@ -125,8 +128,16 @@ class AgentRuntime:
 
 
 def behaviour_hash(config: AgentConfig) -> str:
-    """What changes with an agent's prompts, or with the source of a user's agent: part of a stage's fingerprint."""
-    return config.part_version or prompts_hash(PromptSetName(getattr(config, "prompts", PromptSetName.PAPER)))
+    """What changes with an agent's prompts, with its action format, or with the source of a user's part.
+
+    It is part of each record of the agent, and of a stage's fingerprint.
+    """
+    if not isinstance(config, CodeAgentConfig | ChainOfThoughtConfig):
+        return config.part_version or ""
+    words = prompts_hash(config.prompts, config.system_prompt)
+    if not isinstance(config, CodeAgentConfig) or config.action_format == CODE_FENCE:
+        return words
+    return digest([words, to_record(config.action_format), config.action_format.part_version])
 
 
 def open_agent(

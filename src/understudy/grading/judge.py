@@ -20,8 +20,8 @@ from understudy.grading.answers import boxed_or_text
 from understudy.grading.config import JudgeConfig
 from understudy.grading.facts import exact_match, references, token_f1
 from understudy.grading.grader import Judgement, is_no_answer
+from understudy.grading.judge_prompt import JUDGE_SYSTEM
 from understudy.models.model import ContextFullError, Model, ProviderError, Request
-from understudy.prompt_texts import JUDGE_SYSTEM
 from understudy.records import Message, Record, Role, Task
 from understudy.runs import append_jsonl, digest, read_jsonl
 

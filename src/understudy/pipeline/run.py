@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from understudy.agents import behaviour_hash
 from understudy.evaluation import Graded, compare_all
+from understudy.grading.judge_prompt import JUDGE_SYSTEM
 from understudy.pipeline.attempts import read_graded
 from understudy.pipeline.context import RunContext
 from understudy.pipeline.machine import commit_of, describe_machine, installed_versions
@@ -25,7 +26,6 @@ from understudy.pipeline.run_directory import RunDirectory, StageChangedError, c
 from understudy.pipeline.settings import fingerprint_of, settings_of
 from understudy.pipeline.stage import Counts, Stage
 from understudy.pipeline.trainings import TrainingStage, run_trainings
-from understudy.prompt_texts import JUDGE_SYSTEM
 from understudy.records import Comparison, Manifest, StageRecord, StageRef, StageState
 from understudy.report import write_report
 from understudy.run_layout import COMPARISONS, EVALUATE
