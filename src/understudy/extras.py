@@ -1,35 +1,66 @@
-"""Optional packages: what is missing is named with the line that installs it.
+"""Optional packages: which extra of this package brings what, and whether it is installed.
 
-In: modules that some work needs, and the extra of this package that brings them. Out: ``MissingExtraError`` or nothing.
-Ask before any work begins, not where the module is imported. Not here: what the extras hold (``pyproject.toml``).
+In: the name of an extra. Out: nothing, or an error with the line that installs it. A config that needs extras names them
+in its property ``extras``, so that a recipe is refused before any work where one is missing.
 """
 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator, Mapping
+
+from understudy.records import Record
+
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "local": ("torch", "transformers", "tokenizers", "safetensors"),
+    "train": ("torch", "transformers", "accelerate", "datasets", "peft", "trl"),
+    "qlora": ("bitsandbytes",),
+    "dense": ("faiss", "torch", "transformers"),
+    "serve": ("starlette", "uvicorn"),
+    "hub": ("datasets", "huggingface_hub"),
+    "qdrant": ("qdrant_client",),
+    "mcp": ("mcp",),
+    "ray": ("ray",),
+}
+"""The modules that each extra brings."""
 
 
 class MissingExtraError(ImportError):
-    """A package that is optional is needed and not installed; the message says how to install it."""
+    """A package is not installed that an extra brings."""
 
 
-def require(modules: str | tuple[str, ...], extra: str, purpose: str) -> None:
-    """Raise ``MissingExtraError`` where one of the modules is not installed.
+def require(extra: str, purpose: str) -> None:
+    """Raise ``MissingExtraError`` where a module of the extra is missing. ``purpose``: what it is needed for."""
+    if message := missing(extra, purpose):
+        raise MissingExtraError(message)
 
-    ``purpose``: what needs them, as the beginning of a sentence, such as ``the viewer``.
-    """
-    names = (modules,) if isinstance(modules, str) else modules
-    missing = [name for name in names if not is_installed(name)]
-    if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        raise MissingExtraError(
-            f"{purpose} needs {', '.join(missing)}, which {verb} not installed: pip install 'understudy[{extra}]'"
-        )
+
+def missing(extra: str, purpose: str) -> str:
+    """What is missing and how to install it; empty where everything is there."""
+    absent = [name for name in EXTRAS[extra] if not is_installed(name)]
+    if not absent:
+        return ""
+    verb = "is" if len(absent) == 1 else "are"
+    return f"{purpose} needs {', '.join(absent)}, which {verb} not installed: pip install 'understudy[{extra}]'"
+
+
+def extras_of(config: object) -> Iterator[str]:
+    """The extras that a config and the configs in it need."""
+    yield from getattr(config, "extras", ())
+    inner: object = ()
+    if isinstance(config, Record):
+        inner = [getattr(config, name) for name in type(config).model_fields]
+    elif isinstance(config, Mapping):
+        inner = list(config.values())
+    elif isinstance(config, tuple | list):
+        inner = config
+    for below in inner if isinstance(inner, tuple | list) else ():
+        yield from extras_of(below)
 
 
 def is_installed(module: str) -> bool:
-    """Whether a top-level module can be imported, without importing it."""
+    """Whether a module could be imported, without importing it."""
     try:
         return importlib.util.find_spec(module) is not None
-    except ValueError:  # sys.modules holds None for it: it is blocked
+    except (ImportError, ValueError):  # sys.modules holds None for it: it is blocked
         return False

@@ -1,4 +1,4 @@
-"""The command line: parsing only. Each verb hands typed values to a room and prints what comes back.
+"""The command line: parsing only. Each verb hands typed values to a package and prints what comes back.
 
 Exit codes: 0 done, 1 the work failed, 2 the command or the recipe is wrong, 130 stopped by Ctrl-C.
 """
@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 the work failed, 2 the command or the recipe is wrong, 130
 from __future__ import annotations
 
 import os
-import signal
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +15,8 @@ import typer
 from rich.console import Console
 
 from understudy.cli.index import index_app
+from understudy.cli.serving import serve_model
+from understudy.cli.starting import demo, init, kinds
 from understudy.pipeline.stage_kinds import STAGES
 
 if TYPE_CHECKING:
@@ -30,31 +32,57 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(index_app, name="index")
 out = Console(soft_wrap=True, highlight=False)
 
 Target = Annotated[Path, typer.Argument(metavar="RECIPE|RUN", help="A recipe (YAML), or a run directory.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, such as seed=1 or train.agent.epochs=1."),
+    typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, such as train.agent.epochs=1."),
 ]
-RunDir = Annotated[Path | None, typer.Option(help="Where the run goes; runs/NAME of the recipe without it.")]
+RunDir = Annotated[Path | None, typer.Option(help="Where the run goes; runs/NAME of the recipe by default.")]
 Restart = Annotated[
-    bool,
-    typer.Option("--restart", help="Archive half-done stages that were begun with other settings, and begin again."),
+    bool, typer.Option("--restart", help="Archive half-done stages that were begun with other settings; begin again.")
 ]
+Seed = Annotated[int | None, typer.Option(help="The same as seed=N.")]
 StageName = Annotated[str | None, typer.Option("--stage", help="Only the stage of this name.")]
 
 
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        import understudy
+
+        out.print(understudy.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Turn an expensive, tool-using LLM agent into a small one."""
+
+
 @app.command()
-def run(target: Target, overrides: Overrides = None, run_dir: RunDir = None, restart: Restart = False) -> None:
-    """Walk a whole recipe: roll out, grade, curate, train, evaluate, report. Run it again to go on."""
-    recipe, directory = _recipe_and_run(target, overrides, run_dir)
+def run(
+    target: Target,
+    overrides: Overrides = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only this stage, as kind/name; may be repeated.")] = None,
+    run_dir: RunDir = None,
+    seed: Seed = None,
+    restart: Restart = False,
+) -> None:
+    """Run a whole recipe: roll out, grade, curate, train, evaluate, report. Run it again to resume."""
+    recipe, directory = _recipe_and_run(target, overrides, run_dir, seed)
     from understudy.pipeline import run_recipe
     from understudy.report import terminal_table
 
-    run_recipe(recipe, directory, restart=restart, say=_say)
+    known = {str(ref): ref for ref in recipe.ordered_stages()}
+    if unknown := [name for name in only or () if name not in known]:
+        raise typer.BadParameter(f"expected one of {', '.join(known)}; came {unknown[0]!r}", param_hint="--only")
+    chosen = [known[name] for name in only] if only else None
+    run_recipe(recipe, directory, only=chosen, restart=restart, say=_say)
     out.print()
     out.print(terminal_table(directory))
     out.print(f"\nReport: {directory / 'report.html'}", markup=False)
@@ -68,9 +96,10 @@ def _stage_verb(kind: str, about: str) -> None:
         overrides: Overrides = None,
         stage: StageName = None,
         run_dir: RunDir = None,
+        seed: Seed = None,
         restart: Restart = False,
     ) -> None:
-        recipe, directory = _recipe_and_run(target, overrides, run_dir)
+        recipe, directory = _recipe_and_run(target, overrides, run_dir, seed)
         from understudy.pipeline import run_recipe
 
         refs = [ref for ref in recipe.stages_of(kind) if stage in (None, ref.name)]
@@ -118,7 +147,7 @@ def report(run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run di
 def show(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
     what: Annotated[str, typer.Argument(metavar="STAGE", help="Such as rollout/teacher-agent or curate/agent.")] = "",
-    which: Annotated[str, typer.Argument(metavar="ID", help="Of a trajectory; the first without it.")] = "",
+    which: Annotated[str, typer.Argument(metavar="ID", help="Of a trajectory; the first by default.")] = "",
     mask: Annotated[
         bool, typer.Option("--mask", help="Of a curated example: what is trained, token by token.")
     ] = False,
@@ -136,7 +165,7 @@ def compare(
         Path | None, typer.Option(help="Also write a page, such as compare.html: two attempts at a task side by side.")
     ] = None,
 ) -> None:
-    """Put the accuracies of several runs side by side, with their medians."""
+    """Put the accuracies of several runs side by side, with their medians over seeds."""
     from understudy.pipeline import compare_runs
 
     out.print(compare_runs(run_dirs))
@@ -152,9 +181,11 @@ def view(
     host: str = "127.0.0.1",
     port: int = 7788,
 ) -> None:
-    """Serve all runs on loopback and follow those that are going on."""
+    """Serve all runs on loopback and follow those that are running."""
+    from understudy.extras import require
     from understudy.report import serve_view
 
+    require("serve", "understudy view")
     serve_view(runs_dir, host, port)
 
 
@@ -166,35 +197,13 @@ def doctor() -> None:
     out.print(examine())
 
 
-@app.command("serve-model")
-def serve_model(
-    model: Annotated[str, typer.Argument(help="Folder or Hub id.")],
-    local: Annotated[bool, typer.Option("--local", help="With this package's own server; else with vLLM.")] = False,
-    adapter: Annotated[str | None, typer.Option(help="LoRA adapter: folder or Hub id.")] = None,
-    name: Annotated[str, typer.Option(help="What requests call the model.")] = "student",
-    host: str = "127.0.0.1",
-    port: int = 8000,
-) -> None:
-    """Serve a model over OpenAI's protocol until Ctrl-C."""
-    from understudy.models import LocalConfig
-    from understudy.models.serving import serve_model as serve_here
-    from understudy.models.vllm_process import VllmConfig, vllm_served
-
-    if local:
-        serve_here(LocalConfig(path=model, adapter=adapter, name=name), host=host, port=port)
-        return
-    with vllm_served(VllmConfig(model=model, adapter=adapter, served_name=name, host=host, port=port)) as url:
-        _say(f"{name} is served at {url}; Ctrl-C stops it")
-        signal.pause()
-
-
 @app.command("verify-student")
 def verify_student(
     target: Target,
     overrides: Overrides = None,
     run_dir: RunDir = None,
     stage: StageName = None,
-    url: Annotated[str | None, typer.Option(help="Server to compare with; else our own is started.")] = None,
+    url: Annotated[str | None, typer.Option(help="Server to compare with; by default our own is started.")] = None,
 ) -> None:
     """Show that a trained student differs from its base and is the same merged and served."""
     recipe, directory = _recipe_and_run(target, overrides, run_dir)
@@ -204,12 +213,22 @@ def verify_student(
         _say(line)
 
 
-def _recipe_and_run(target: Path, overrides: list[str] | None, run_dir: Path | None) -> tuple[Recipe, Path]:
+app.command("serve-model")(serve_model)
+app.command()(init)
+app.command()(demo)
+app.command()(kinds)
+app.add_typer(index_app, name="index")
+
+
+def _recipe_and_run(
+    target: Path, overrides: list[str] | None, run_dir: Path | None, seed: int | None = None
+) -> tuple[Recipe, Path]:
     from understudy.pipeline import load_recipe, recipe_of_run
 
+    changes = (*(overrides or ()), *(() if seed is None else (f"seed={seed}",)))
     if target.is_dir():
-        return recipe_of_run(target, tuple(overrides or ())), run_dir or target
-    recipe = load_recipe(target, tuple(overrides or ()))
+        return recipe_of_run(target, changes), run_dir or target
+    recipe = load_recipe(target, changes)
     return recipe, run_dir or Path("runs") / recipe.name
 
 
@@ -225,13 +244,22 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        errors.print("\nStopped. What was computed is kept; the same command goes on.", markup=False)
-        sys.exit(130)
+        _stopped(errors)
+    except SystemExit as end:
+        if end.code == 130:  # typer makes this of Ctrl-C
+            _stopped(errors)
+        raise
     except Exception as error:
         if os.environ.get("UNDERSTUDY_TRACEBACK") or not _is_expected(error):
             raise
         errors.print(str(error) or type(error).__name__, markup=False, style="red")
         sys.exit(2 if type(error).__name__ == "RecipeError" else 1)
+
+
+def _stopped(errors: Console) -> None:
+    command = shlex.join(["understudy", *sys.argv[1:]])
+    errors.print(f"\nStopped. What was computed is kept; this resumes it: {command}", markup=False)
+    sys.exit(130)
 
 
 def _is_expected(error: Exception) -> bool:

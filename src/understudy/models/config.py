@@ -109,6 +109,11 @@ class LocalConfig(PartConfig):
     max_batch_tokens: Annotated[PositiveInt, SpeedOnly] = 262_144
     """Bound of completions times the longest of them, prompt and reply: it bounds the memory of the KV cache."""
 
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("local",)
+
 
 class ScriptedConfig(PartConfig):
     """A program that stands in for a model."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from understudy.annotations import Reference, references
+from understudy.extras import extras_of, missing
 from understudy.grading import GraderKind
 from understudy.pipeline.recipe import Recipe
 from understudy.records import Record
@@ -23,6 +24,7 @@ def problems_of(recipe: Recipe) -> Iterator[str]:
     for ref in recipe.all_stages():
         yield from recipe.stage_class(ref).problems(recipe.config(ref), f"{ref.kind}.{ref.name}", recipe)
     yield from _labels(recipe)
+    yield from _missing_extras(recipe)
     yield from _contradictions(recipe)
     if not dangling:
         yield from _circles(recipe)
@@ -49,6 +51,16 @@ def _dangling(recipe: Recipe, reference: Reference) -> Iterator[str]:
         kind = recipe.models[reference.name].kind
         if kind not in reference.mark.kinds:
             yield f"{reference.key}: expected a {' or '.join(reference.mark.kinds)} model; came one of kind {kind!r}"
+
+
+def _missing_extras(recipe: Recipe) -> Iterator[str]:
+    """A recipe is refused where a package is missing that one of its configs needs."""
+    configs: dict[str, object] = {f"{ref.kind}.{ref.name}": recipe.config(ref) for ref in recipe.all_stages()}
+    configs |= {name: getattr(recipe, name) for name in ("tasks", "models", "agents", "retrieval", "tools")}
+    for key, config in configs.items():
+        for extra in dict.fromkeys(extras_of(config)):
+            if message := missing(extra, "it"):
+                yield f"{key}: {message}"
 
 
 def _labels(recipe: Recipe) -> Iterator[str]:

@@ -46,7 +46,7 @@ def read_facts(path: Path) -> FactList:
 def stage_dirs(run_dir: Path) -> list[Path]:
     """Folders of all stages, in the order in which they were begun: each after those it takes from."""
     found = [stage_folder(run_dir, ref) for ref in stage_refs(run_dir)]
-    stages = [folder for folder in found if any((folder / name).exists() for name in (STAGE, TRAJECTORIES, EXAMPLES))]
+    stages = [folder for folder in found if any((folder / name).exists() for name in (STAGE, *_COUNTED))]
     return sorted(stages, key=lambda folder: (_began(folder), folder.parts[-2:]))
 
 

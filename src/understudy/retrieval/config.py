@@ -49,6 +49,11 @@ class DenseConfig(PartConfig):
     """``cuda``, or ``cuda:1`` for the second one: all rows are put on the GPU and every row is compared there. They
     take two bytes a number, 32 GB for 21 M rows of 768. Never chosen by itself: a model may want that memory."""
 
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("dense",)
+
 
 class HybridConfig(PartConfig):
     """BM25 and dense search of one index folder, fused by reciprocal ranks."""
@@ -94,6 +99,11 @@ class QdrantConfig(PartConfig):
     timeout_s: Annotated[int, Field(ge=1), SpeedOnly] = 30
     oversampling: Annotated[float, Field(ge=1)] = 8.0
     """Candidates by binary codes for each hit, before the server rescores them exactly."""
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("qdrant", "local")
 
 
 _OPENING = "understudy.retrieval.opening"

@@ -45,6 +45,11 @@ class RolloutConfig(Record):
     engine: Annotated[Engine, SpeedOnly] = Engine.THREADS
     ray: Annotated[RayConfig, SpeedOnly] = RayConfig()
 
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("ray",) if self.engine is Engine.RAY else ()
+
 
 class RolloutSummary(Record):
     """What is in the file when a rollout is done."""

@@ -77,6 +77,11 @@ class HubConfig(OwnQuestionsConfig):
     cache_dir: Annotated[OutputPath | None, SpeedOnly] = None
     """Folder that fetched data sets are kept in; None: that of ``datasets``."""
 
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("hub",)
+
 
 class BenchmarkConfig(TaskSourceConfig):
     """One of the paper's eight test sets and three training sets, fetched and checked."""

@@ -70,6 +70,11 @@ class McpConfig(Record):
         """For messages."""
         return self.url or " ".join(self.command)
 
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("mcp",)
+
 
 class _CallsTools(Protocol):
     def call(self, name: str, arguments: Mapping[str, JsonValue]) -> object: ...

@@ -18,7 +18,6 @@ from understudy.training.config import (
 )
 from understudy.training.encoding import NothingToTrainError, TokenCounts, TrainSequence, VocabularyError, encode
 from understudy.training.jobs import TrainingFailure, TrainingJob, read_failure, read_job, write_job
-from understudy.training.loading import missing_requirements
 from understudy.training.on_policy import (
     Divergence,
     OnPolicyConfig,
@@ -61,7 +60,6 @@ __all__ = [
     "distil_on_policy",
     "encode",
     "merge",
-    "missing_requirements",
     "read_card",
     "read_failure",
     "read_job",

@@ -131,6 +131,11 @@ class TrainerConfig(Record):
             raise ValueError(f"set one of epochs and max_steps: came epochs={self.epochs}, max_steps={self.max_steps}")
         return self
 
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("train", "qlora") if self.method is Method.QLORA else ("train",)
+
 
 class TrainConfig(TrainerConfig):
     """One training on examples."""

@@ -6,11 +6,11 @@ Not here: training.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from understudy.extras import require
 from understudy.models.finite import require_finite_weights
 from understudy.models.loading import load_base
 from understudy.models.locating import locate
@@ -22,30 +22,6 @@ if TYPE_CHECKING:
 
 _STATEFUL = {"linear_attention", "conv", "hybrid", "hybrid_sliding"}
 """Kinds of layers, in transformers' words, that carry a state from token to token."""
-_MODULES_OF_EXTRA = {
-    "train": ("torch", "transformers", "accelerate", "datasets", "peft", "trl"),
-    "qlora": ("bitsandbytes",),
-}
-"""What the extras of this package install for a training."""
-
-
-def missing_requirements(method: Method) -> list[str]:
-    """What is not installed and a training by this method needs, a sentence with the ``pip`` line for each extra."""
-    extras = ("train", "qlora") if method is Method.QLORA else ("train",)
-    missing = {extra: [name for name in _MODULES_OF_EXTRA[extra] if not _is_installed(name)] for extra in extras}
-    return [
-        f"a training with method {method.value!r} needs {', '.join(names)}, which is not installed: "
-        f"pip install 'understudy[{extra}]'"
-        for extra, names in missing.items()
-        if names
-    ]
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ValueError:  # sys.modules holds None for it: it is blocked
-        return False
 
 
 def limits_of(base: str) -> ModelLimits:
@@ -66,8 +42,8 @@ def load_trainable(base: str, config: TrainerConfig, *, packing: bool) -> Any:
     from transformers import AutoConfig
 
     in_four_bits = config.method is Method.QLORA
-    for missing in missing_requirements(config.method):
-        raise ValueError(missing)
+    for extra in config.extras:
+        require(extra, f"a training with method {config.method.value!r}")
     if config.attention is Attention.FLASH and not computes_in_bfloat16(config):
         raise ValueError(
             "attention 'flash_attention_2' computes in bfloat16 on a GPU; here it would be float32: use 'sdpa'"

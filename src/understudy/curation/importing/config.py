@@ -44,3 +44,10 @@ class ImportConfig(Record):
         if self.path is not None and (self.subset or self.revision):
             raise ValueError("subset, revision: apply to a Hub data set only; path names a file or folder")
         return self
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return () if self.hub is None else ("hub",)
+
+

@@ -50,3 +50,10 @@ class OnPolicyConfig(Record):
     log_every_steps: Annotated[int, Field(gt=0)] = 10
     save_every_steps: Annotated[Annotated[int, Field(gt=0)], SpeedOnly] = 50
     """A killed distillation resumes from the last step that was saved."""
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("train",)
+
+

@@ -1,0 +1,43 @@
+"""``understudy serve-model``: parsing only."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def serve_model(
+    model: Annotated[str, typer.Argument(help="Folder or Hub id; also a training's folder of a run.")],
+    local: Annotated[bool, typer.Option("--local", help="With this package's own server instead of vLLM.")] = False,
+    adapter: Annotated[str | None, typer.Option(help="LoRA adapter: folder or Hub id.")] = None,
+    name: Annotated[str, typer.Option(help="What requests call the model.")] = "student",
+    host: str = "127.0.0.1",
+    port: int = 8000,
+) -> None:
+    """Serve a model over OpenAI's protocol until Ctrl-C."""
+    if not local and shutil.which("vllm") is None:
+        raise typer.BadParameter("vLLM is not installed here; --local serves with this package's own server")
+    from understudy.extras import require
+    from understudy.models import LocalConfig
+    from understudy.models.serving import serve_model as serve_here
+    from understudy.models.vllm_process import VllmConfig, vllm_served
+    from understudy.run_layout import CHECKPOINT
+    from understudy.training import read_card
+
+    if (Path(model) / CHECKPOINT).is_dir():  # a training's folder
+        model = str(Path(model) / CHECKPOINT)
+    if adapter is None and (Path(model) / "student.json").is_file() and (card := read_card(Path(model))).is_adapter:
+        model, adapter = card.base, model
+    if local:
+        require("local", "serve-model --local")
+        require("serve", "serve-model --local")
+        serve_here(LocalConfig(path=model, adapter=adapter, name=name), host=host, port=port)
+        return
+    with vllm_served(VllmConfig(model=model, adapter=adapter, served_name=name, host=host, port=port)) as url:
+        Console(soft_wrap=True, highlight=False).print(f"{name} is served at {url}; Ctrl-C stops it", markup=False)
+        signal.pause()
