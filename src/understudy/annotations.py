@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
-from pydantic import AfterValidator, JsonValue, ValidationInfo
+from pydantic import AfterValidator, Field, JsonValue, ValidationInfo
 from pydantic_core import to_jsonable_python
 
 from understudy.records import Record, Target
@@ -77,7 +77,7 @@ InputPath = Annotated[Path, AfterValidator(_existing), Content()]
 """A file or folder that a recipe reads: looked for in the recipe's folder, then in the working directory."""
 OutputPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute()), SpeedOnly]
 """A file or folder that is written, such as a cache; relative to the working directory."""
-ModelPath = Annotated[str, AfterValidator(_local_or_hub), Content()]
+ModelPath = Annotated[str, Field(min_length=1), AfterValidator(_local_or_hub), Content()]
 """A folder with weights, or a Hub id."""
 
 

@@ -1,7 +1,7 @@
 """Optional packages: which extra of this package brings what, and whether it is installed.
 
-In: the name of an extra. Out: nothing, or an error with the line that installs it. A config that needs extras names them
-in its property ``extras``, so that a recipe is refused before any work where one is missing.
+In: the name of an extra. Out: nothing, or an error with the line that installs it. A config that needs extras names
+them in its property ``extras``, so that a recipe is refused before any work where one is missing.
 """
 
 from __future__ import annotations
@@ -29,15 +29,18 @@ class MissingExtraError(ImportError):
     """A package is not installed that an extra brings."""
 
 
-def require(extra: str, purpose: str) -> None:
-    """Raise ``MissingExtraError`` where a module of the extra is missing. ``purpose``: what it is needed for."""
-    if message := missing(extra, purpose):
+def require(extra: str, purpose: str, *modules: str) -> None:
+    """Raise ``MissingExtraError`` where a module of the extra is missing.
+
+    ``purpose``: what needs it, as the beginning of a sentence. ``modules``: the only ones of the extra that it needs.
+    """
+    if message := missing(extra, purpose, *modules):
         raise MissingExtraError(message)
 
 
-def missing(extra: str, purpose: str) -> str:
+def missing(extra: str, purpose: str, *modules: str) -> str:
     """What is missing and how to install it; empty where everything is there."""
-    absent = [name for name in EXTRAS[extra] if not is_installed(name)]
+    absent = [name for name in modules or EXTRAS[extra] if not is_installed(name)]
     if not absent:
         return ""
     verb = "is" if len(absent) == 1 else "are"

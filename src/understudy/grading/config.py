@@ -6,12 +6,11 @@ In: keys of a recipe. Out: ``GradingConfig``. Not here: judging.
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from understudy.annotations import SpeedOnly
+from understudy.annotations import OutputPath, SpeedOnly
 from understudy.records import Record
 
 
@@ -47,7 +46,7 @@ class JudgeConfig(Record):
     """How the judging model is asked."""
 
     max_tokens: Annotated[int, Field(ge=16)] = 256
-    cache_path: Path | None = None
+    cache_path: OutputPath | None = None
     """JSONL file of verdicts that are never asked for again; None: kept for this process only."""
 
 

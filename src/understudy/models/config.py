@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from understudy.annotations import SpeedOnly
+from understudy.annotations import ModelPath, SpeedOnly
 from understudy.records import PrefixDelivery
 from understudy.registry import PartConfig
 
@@ -63,7 +63,7 @@ class OpenAIChatConfig(PartConfig):
     prefix_delivery: Literal["auto"] | PrefixDelivery = "auto"
     """How the model is made to begin with a prefill. ``auto`` asks the server what it is: vLLM, SGLang
     and our own continue a message, others are instructed."""
-    tokenizer: str | None = None
+    tokenizer: ModelPath | None = None
     """Folder or Hub id, to render prompts for ``prefix_delivery: completion``."""
     token_ids: bool = False
     """Ask for the ids of sampled tokens (vLLM and our own server have them)."""
@@ -96,9 +96,9 @@ class LocalConfig(PartConfig):
     """A transformers checkpoint in this process."""
 
     kind: Literal["local"] = "local"
-    path: Annotated[str, Field(min_length=1)]
+    path: ModelPath
     """Folder or Hub id."""
-    adapter: str | None = None
+    adapter: ModelPath | None = None
     """Folder or Hub id of a LoRA adapter; it is merged into the weights in memory."""
     name: str | None = None
     """As records name the model; the path (and adapter) where None."""

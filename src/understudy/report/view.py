@@ -44,7 +44,7 @@ def serve_view(runs_dir: Path, host: str = "127.0.0.1", port: int = 7788) -> Non
     """
     if not runs_dir.is_dir():
         raise FileNotFoundError(f"{runs_dir}: expected a folder of run directories, there is none")
-    require(("uvicorn", "starlette"), "serve", "the viewer")
+    require("serve", "the viewer")
     import uvicorn
 
     print(f"Serving {runs_dir} at http://{host}:{port}/ (Ctrl-C ends it)")  # noqa: T201  the one thing a user needs

@@ -129,7 +129,7 @@ def _build_lexical(config: BuildConfig, passages: PassageStore, quiet: bool) -> 
 def _build_dense(config: BuildConfig, passages: PassageStore, encoder: Encoder, quiet: bool) -> None:
     facts_path = config.folder / dense.FACTS_NAME
     if len(passages) >= config.min_rows_for_codes:
-        require("faiss", "dense", f"a dense index of {len(passages):,} passages")
+        require("dense", f"a dense index of {len(passages):,} passages", "faiss")
     vector_facts = _make_vectors(config, passages, encoder, quiet)
     if facts_path.exists():
         facts = read_record(facts_path, DenseFacts)

@@ -6,12 +6,11 @@ In: the ``retrieval`` section of a recipe. Out: ``RetrievalConfig``, which is an
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from understudy.annotations import SpeedOnly
+from understudy.annotations import InputPath, SpeedOnly
 from understudy.registry import Builtin, Group, PartConfig
 from understudy.retrieval.encoder import EncoderConfig
 from understudy.retrieval.functions import FunctionRetriever
@@ -22,15 +21,16 @@ class MemoryConfig(PartConfig):
     """BM25 over a small corpus file, indexed in memory when it is opened."""
 
     kind: Literal["memory"] = "memory"
-    corpus: Path
+    corpus: Literal["toy"] | InputPath
+    """JSONL, plain or gzipped; ``toy``: the toy world's encyclopedia, which the pipeline writes."""
 
 
 class LexicalConfig(PartConfig):
     """BM25 in an index folder. The default engine: it needs no encoder."""
 
     kind: Literal["lexical"] = "lexical"
-    folder: Path
-    corpus: Path | None = None
+    folder: InputPath
+    corpus: InputPath | None = None
     """Where the corpus is now, if it was moved."""
 
 
@@ -38,8 +38,8 @@ class DenseConfig(PartConfig):
     """Dense search in an index folder: by the vectors of an encoder."""
 
     kind: Literal["dense"] = "dense"
-    folder: Path
-    corpus: Path | None = None
+    folder: InputPath
+    corpus: InputPath | None = None
     """Where the corpus is now, if it was moved."""
     encoder: EncoderConfig | None = None
     """None opens the one that the index names."""

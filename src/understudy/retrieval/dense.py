@@ -180,7 +180,7 @@ def _open_codes(path: Path, facts: CodesFacts, rows: int) -> Codes:
         raise IndexMismatchError(f"{path}: expected {facts.bytes} bytes, came {came_bytes}; build it again")
     if sampled_hash(path) != facts.sampled_sha256:
         raise IndexMismatchError(f"{path}: its bytes are not those that were written; build it again")
-    require("faiss", "dense", "a dense index with binary quantisation")
+    require("dense", "a dense index with binary quantisation", "faiss")
     codes = Codes(path)
     if codes.rows != rows:
         raise IndexMismatchError(f"{path}: expected codes of {rows} rows, came {codes.rows}; build it again")

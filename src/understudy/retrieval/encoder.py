@@ -19,7 +19,7 @@ from unicodedata import normalize
 import numpy as np
 from pydantic import Field
 
-from understudy.annotations import SpeedOnly
+from understudy.annotations import InputPath, ModelPath, SpeedOnly
 from understudy.extras import require
 from understudy.records import Record
 from understudy.registry import Builtin, Group, PartConfig
@@ -43,7 +43,7 @@ class TransformerEncoderConfig(PartConfig):
     """A BERT-like encoder in transformers' format; the defaults are those of e5."""
 
     kind: Literal["transformer"] = "transformer"
-    model: str
+    model: ModelPath
     """Folder, or name on the Hub, such as ``intfloat/e5-base-v2``."""
     query_prefix: str = "query: "
     """e5 wants both prefixes; most other models want none."""
@@ -60,7 +60,7 @@ class StaticEncoderConfig(PartConfig):
     """A table of token vectors, averaged: folder with ``tokenizer.json`` and ``model.safetensors`` (one matrix)."""
 
     kind: Literal["static"] = "static"
-    model: Path
+    model: InputPath
 
 
 class EncoderFacts(Record):
@@ -182,7 +182,7 @@ def open_encoder(config: EncoderConfig) -> Encoder:
 def require_packages(config: EncoderConfig) -> None:
     """Raise ``MissingExtraError`` where what this encoder runs on is not installed; loads nothing."""
     modules = {"transformer": ("torch", "transformers"), "static": ("tokenizers", "safetensors")}.get(config.kind, ())
-    require(modules, "dense", f"an encoder of kind {config.kind!r}")
+    require("dense", f"an encoder of kind {config.kind!r}", *modules)
 
 
 def config_of(facts: EncoderFacts) -> EncoderConfig:

@@ -67,7 +67,7 @@ class QdrantRetriever:
 
 def connect(config: QdrantConfig) -> QdrantClient:
     """A client for the server of a config; opens no connection yet."""
-    require("qdrant_client", "qdrant", "a search in Qdrant")
+    require("qdrant", "a search in Qdrant")
     from qdrant_client import QdrantClient
 
     if config.url == ":memory:":

@@ -36,7 +36,7 @@ class ServeConfig(Record):
 
 def serve_index(config: ServeConfig) -> None:
     """Serve until SIGINT or SIGTERM."""
-    require("uvicorn", "serve", "the retrieval service")
+    require("serve", "the retrieval service")
     import uvicorn
 
     config.service.token()  # a missing token is said before anything is loaded
@@ -60,7 +60,7 @@ def running_server(retriever: BatchingRetriever, config: ServiceConfig) -> Itera
 
     Raises ``RetrievalError`` where the server does not start, such as on a port that is taken.
     """
-    require("uvicorn", "serve", "the retrieval service")
+    require("serve", "the retrieval service")
     import uvicorn
 
     about: dict[str, str | int] = {"kind": "in process"}

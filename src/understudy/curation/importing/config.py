@@ -49,5 +49,3 @@ class ImportConfig(Record):
     def extras(self) -> tuple[str, ...]:
         """Extras of this package that it needs."""
         return () if self.hub is None else ("hub",)
-
-

@@ -55,5 +55,3 @@ class OnPolicyConfig(Record):
     def extras(self) -> tuple[str, ...]:
         """Extras of this package that it needs."""
         return ("train",)
-
-

@@ -1,0 +1,53 @@
+"""``understudy demo``, ``init`` and ``kinds``: what a newcomer begins with. Parsing and copying only."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+out = Console(soft_wrap=True, highlight=False)
+
+
+def demo(
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
+    run_dir: Annotated[Path, typer.Option(help="Where the run goes.")] = Path("runs/demo"),
+    seed: Annotated[int | None, typer.Option(help="The same as seed=N.")] = None,
+) -> None:
+    """Distil a small agent on this machine's CPU, from teacher to report, in a few minutes."""
+    from understudy.cli.app import run
+
+    run(Path(str(files("understudy") / "demo" / "demo.yaml")), overrides, run_dir=run_dir, seed=seed)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")] = Path("my-agent"),
+) -> None:
+    """Write a commented recipe and a small package to begin with: tools, tasks, grader, teacher."""
+    if folder.exists():
+        raise typer.BadParameter(f"{folder} exists already; name a folder that does not", param_hint="FOLDER")
+    shutil.copytree(_template(), folder, ignore=shutil.ignore_patterns("__pycache__", "runs"))
+    out.print(f"Written: {folder}. Begin with README.md in it, then: cd {folder} && understudy run recipe.yaml")
+
+
+def kinds() -> None:
+    """List the kinds of every exchangeable part, one line each, and which package brings them."""
+    from understudy.pipeline.kinds import groups
+
+    for group in groups():
+        table = Table(title=f"{group.name}: what {group.about}", title_justify="left", show_header=False)
+        for kind in group.kinds():
+            table.add_row(kind.name, kind.about, kind.origin)
+        out.print(table)
+    out.print("Any other kind is written as package.module:Class; docs/extend.md shows how to make one.")
+
+
+def _template() -> Path:
+    """In an installed package beside this one; in a checkout, the example itself."""
+    packaged = Path(str(files("understudy") / "template"))
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "examples" / "own_agent"

@@ -1,0 +1,20 @@
+"""All groups of exchangeable parts, for ``understudy kinds`` and the documentation.
+
+In: nothing. Out: the groups, in the order in which data passes them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from understudy.agents import ACTION_FORMATS, AGENTS
+from understudy.models import MODELS
+from understudy.pipeline.stage_kinds import STAGES
+from understudy.registry import Group
+from understudy.retrieval import RETRIEVERS
+from understudy.tasks import TASK_SOURCES
+
+
+def groups() -> tuple[Group[Any], ...]:
+    """Task sources, models, agents, action formats, retrievers, stages."""
+    return TASK_SOURCES, MODELS, AGENTS, ACTION_FORMATS, RETRIEVERS, STAGES
