@@ -242,4 +242,6 @@ def test_recipes_that_extend_one_another_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(Path("recipes").rglob("*.yaml")), ids=str)
 def test_every_recipe_that_ships_is_a_recipe(path: Path) -> None:
     if "accelerate" not in path.parts:
-        assert load_recipe(path).ordered_stages()
+        # An index of Wikipedia is not here.
+        changes = ("retrieval={kind: http}",) if "protocol" in path.read_text() or "wiki-18" in path.read_text() else ()
+        assert load_recipe(path, changes).ordered_stages()
