@@ -241,7 +241,7 @@ def test_functions_stand_beside_those_of_the_recipe() -> None:
             open_tools(ToolsConfig(search=None), None, [add, tool(fetch, name=taken)]),
         ):
             pass
-    assert [type(each) for each in tools_of([add, tool(add)])] == [Tool, Tool]
+    assert [type(each) for each in tools_of([add, tool(fetch)])] == [Tool, Tool]
 
 
 def test_functions_of_a_notebook() -> None:

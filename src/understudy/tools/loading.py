@@ -54,14 +54,14 @@ def open_tools(
 
     Raises ``ToolConfigError``.
     """
-    tools: list[Tool | Callable[..., object]] = [*functions]
+    tools: list[Tool | Callable[..., object]] = []
     if config.search is not None:
         if retriever is None:
             raise ToolConfigError(
                 "tools.search needs a retriever; name one under retrieval, or set tools.search to null"
             )
         tools.append(SearchTool(retriever, config.search).tool())
-    tools += [function_tool(each) for each in config.functions]
+    tools += [*(function_tool(each) for each in config.functions), *functions]
     with ExitStack() as stack:
         for server in config.mcp:
             tools += stack.enter_context(open_mcp(server))
