@@ -51,15 +51,28 @@ def running_cluster(head_cpus: int) -> Iterator[Cluster]:
 
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        environment.setenv("RAY_raylet_start_wait_time_s", "120")  # a busy machine starts nodes slowly
         environment.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": head_cpus})
+        made = Cluster(initialize_head=False)
+        start_node(made, head_cpus)  # the first is the head
         ray.init(address=made.address, include_dashboard=False, log_to_driver=False)
         try:
             yield made
         finally:
             ray.shutdown()
             made.shutdown()
+
+
+def start_node(cluster: Cluster, num_cpus: int) -> Any:
+    """Add a node. Ray gives one 30 seconds to start, which a busy machine may need several times."""
+    for _ in range(5):
+        try:
+            node = cluster.add_node(num_cpus=num_cpus)
+        except Exception as error:
+            if "timed out during startup" not in str(error):
+                raise
+        else:
+            return node
+    pytest.skip("this machine is too busy for Ray: no node started within 30 s, five times")
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +106,7 @@ def roll_out_while(change: Callable[[], None], working: AgentSpec, n_tasks: int,
 def test_a_node_is_removed_in_mid_run(tmp_path: Path) -> None:
     path, working = tmp_path / "ray" / "trajectories.jsonl", spec("think", wait_s=0.1)
     with running_cluster(head_cpus=1) as cluster:
-        second = cluster.add_node(num_cpus=1)
+        second = start_node(cluster, 1)
         cluster.wait_for_nodes()
         summary = roll_out_while(lambda: cluster.remove_node(second, allow_graceful=False), working, 40, path)
     assert summary.outcomes == {Outcome.ANSWERED: 80}
@@ -105,12 +118,12 @@ def test_the_only_node_goes_away_and_another_joins(tmp_path: Path) -> None:
     """Two workers are wanted, there is room for one; it goes, and what comes later is used."""
     path, working = tmp_path / "ray" / "trajectories.jsonl", spec("think", wait_s=0.1)
     with running_cluster(head_cpus=0) as cluster:
-        first = cluster.add_node(num_cpus=1)
+        first = start_node(cluster, 1)
         cluster.wait_for_nodes()
 
         def replace() -> None:
             cluster.remove_node(first, allow_graceful=False)
-            cluster.add_node(num_cpus=2)
+            start_node(cluster, 2)
 
         summary = roll_out_while(replace, working, 20, path)
     assert summary.outcomes == {Outcome.ANSWERED: 40}
