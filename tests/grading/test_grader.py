@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.grading.attempts import attempt
-from understudy.grading import GraderKind, GradingConfig, JudgeConfig, grade_all, open_grader, regrade
+from understudy.grading import GRADERS, JudgeConfig, grade_all, open_grader, regrade
 from understudy.grading.answers import boxed_or_text, last_boxed, mathematical_answer
 from understudy.records import Score, StopReason, TaskKind
 
@@ -47,23 +47,25 @@ def test_without_a_reference_nothing_is_judged(kind: TaskKind, answer: str | Non
 
 
 def test_the_kind_of_task_decides_the_grader_unless_the_config_does() -> None:
-    def graders(kind: GraderKind) -> list[str]:
-        with open_grader(GradingConfig(kind=kind)) as grader:
+    def graders(kind: str) -> list[str]:
+        with open_grader(kind) as grader:
             return [grader.grade(attempt("1", "1", k)).grader for k in (TaskKind.MATH, TaskKind.FACT)]
 
-    assert graders(GraderKind.AUTO) == ["math", "exact_match"]
-    assert graders(GraderKind.MATH) == ["math", "math"]
-    assert graders(GraderKind.EXACT_MATCH) == ["exact_match", "exact_match"]
+    assert graders("auto") == ["math", "exact_match"]
+    assert graders("math") == ["math", "math"]
+    assert graders("exact_match") == ["exact_match", "exact_match"]
 
 
 def test_a_judge_needs_a_model() -> None:
     with (
         pytest.raises(ValueError, match="kind: 'judge' came, a model is needed"),
-        open_grader(GradingConfig(kind=GraderKind.JUDGE)),
+        open_grader(JudgeConfig(model="m")),
     ):
         pass
-    with pytest.raises(ValidationError, match="judge: has no meaning with kind 'auto'"):
-        GradingConfig(judge=JudgeConfig())
+    with pytest.raises(ValidationError, match="model"):
+        GRADERS.validate("judge")
+    with pytest.raises(ValidationError, match="max_tokens"):
+        GRADERS.validate({"kind": "auto", "max_tokens": 3})
 
 
 def test_scores_come_in_order() -> None:

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.grading.attempts import attempt
-from understudy.grading import GraderKind, GradingConfig, JudgeConfig, open_grader, regrade
+from understudy.grading import JudgeConfig, open_grader, regrade
 from understudy.grading.judge import Verdict, parse_verdict
 from understudy.models.model import ProviderError, Request
 from understudy.models.scripted import Program, ScriptedModel
 from understudy.records import Score, TaskKind, Trajectory
 
 
-def config(cache_path: Path | None = None) -> GradingConfig:
-    return GradingConfig(kind=GraderKind.JUDGE, judge=JudgeConfig(cache_path=cache_path))
+def config(cache_path: Path | None = None) -> JudgeConfig:
+    return JudgeConfig(model="gpt-judge", cache_path=cache_path)
 
 
 def fact(reference: str, answer: str | None) -> Trajectory:
@@ -113,3 +113,18 @@ def test_agreement_with_exact_match() -> None:
         found = regrade(map(exact.grade, attempts), map(judge.grade, attempts))
     assert [change.after.trajectory_id for change in found.changes] == [attempts[1].id]
     assert found.agreement == pytest.approx(2 / 3)
+
+
+def test_a_judge_judges_tasks_without_a_reference_too() -> None:
+    asked: list[str] = []
+
+    def judge(request: Request) -> str:
+        asked.append(request.messages[-1].content)
+        return '{"reason": "known", "correct": true}'
+
+    for kind in TaskKind:
+        one = attempt("-", "Paris", kind)
+        score = grade(judge, one.model_copy(update={"task": one.task.model_copy(update={"answer": None})}))
+        assert (score.correct, score.grader, score.value) == (True, "judge", None)
+        assert "no reference answer" in score.explanation
+    assert all("There is none" in prompt for prompt in asked)

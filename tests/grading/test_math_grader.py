@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.grading.attempts import attempt, task
 from tests.grading.pairs import EQUAL, UNEQUAL
-from understudy.grading import GradingConfig, MathConfig, open_grader
+from understudy.grading import MathConfig, open_grader
 from understudy.grading.math_grader import MathGrader
 from understudy.grading.pool import WorkerPool
 from understudy.records import TaskKind
@@ -121,7 +121,7 @@ def test_percent_leniency_only_by_option() -> None:
 
 
 def test_an_alias_counts() -> None:
-    with open_grader(GradingConfig()) as grader:
+    with open_grader() as grader:
         assert grader.grade(attempt("1", "one half", aliases=("one half",))).correct
         score = grader.grade(attempt(r"\frac{1}{2}", "0.25"))
     assert score.correct is False

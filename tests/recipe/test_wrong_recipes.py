@@ -127,7 +127,28 @@ WRONG = [
     ("label: taught student, ", "", ["evaluate.taught.label", "is missing"]),
     ("tasks: [test]", "tasks: [test, exam]", ["evaluate.taught.tasks.1", "'exam'"]),
     ("baseline: taught student", "baseline: the rival", ["report.baseline", "taught student", "'the rival'"]),
-    ("baseline: taught student", "baseline: taught student\ngrading: {kind: judge}", ["judge", "goes together"]),
+    ("baseline: taught student", "baseline: taught student\ngrading: {kind: judge}", ["grading.model", "is missing"]),
+    (
+        "baseline: taught student",
+        "baseline: taught student\ngrading: {kind: judge, model: nobody}",
+        ["grading.model", "expected one of", "'nobody'"],
+    ),
+    (
+        "baseline: taught student",
+        "baseline: taught student\njudge: far",
+        ["judge", "{kind: judge, model: NAME}"],
+    ),
+    (
+        "baseline: taught student",
+        "baseline: taught student\ngrading: {math: {rel_tol: 1e-3}}",
+        ["grading.math", "beside"],
+    ),
+    ("baseline: taught student", "baseline: taught student\ngrading: {kind: maths}", ["grading.kind", "exact_match"]),
+    (
+        "baseline: taught student",
+        "baseline: taught student\ngrading: {kind: math, rel_tol: 2}",
+        ["grading.rel_tol", "less than 0.1"],
+    ),
     ("retrieval: {kind: memory, corpus: toy}", "tools: {search: {k: 1}}", ["tools.search", "no retrieval"]),
 ]
 

@@ -27,7 +27,7 @@ from understudy.agents import (
 )
 from understudy.agents.prompts import PromptSetName
 from understudy.curation import CurateConfig, curate
-from understudy.grading import GradingConfig, open_grader
+from understudy.grading import open_grader
 from understudy.models import LocalConfig, ProviderError, Request, ScriptedConfig, ScriptedModel
 from understudy.models.process import ServerProcess
 from understudy.records import DropReason, ExecutionStatus, FirstThought, PrefixMode, Score, StopReason, Task, TaskKind
@@ -47,7 +47,7 @@ def test_1_a_crash_is_never_right(sandbox: Sandbox) -> None:
     crashed = open_agent(CodeAgentConfig(), ScriptedModel(crashes, "m"), sandbox).solve(task)
     nothing = open_agent(CodeAgentConfig(), in_order(action("final_answer(None)")), sandbox).solve(task)
     out_of_steps = open_agent(CodeAgentConfig(max_steps=1), in_order(action("1 / 0")), sandbox).solve(task)
-    with open_grader(GradingConfig()) as grader:
+    with open_grader() as grader:
         assert grader.grade(crashed).correct is None
         assert grader.grade(nothing).correct is False
         assert grader.grade(out_of_steps).correct is False

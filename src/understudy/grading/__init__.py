@@ -6,18 +6,23 @@ without an answer is wrong, always; one that the program failed is not graded. N
 
 from understudy.grading.again import Change, Regrading, grade_all, regrade
 from understudy.grading.answers import last_boxed
-from understudy.grading.config import GraderKind, GradingConfig, JudgeConfig, MathConfig
+from understudy.grading.config import GRADERS, AutoConfig, ExactMatchConfig, GraderConfig, JudgeConfig, MathConfig
 from understudy.grading.facts import exact_match, normalise_answer, token_f1
-from understudy.grading.grader import Grader
+from understudy.grading.grader import Grader, Judgement
 from understudy.grading.grounding import answer_in_text
 from understudy.grading.opening import open_grader
+from understudy.grading.own import GraderError
 
 __all__ = [
+    "GRADERS",
+    "AutoConfig",
     "Change",
+    "ExactMatchConfig",
     "Grader",
-    "GraderKind",
-    "GradingConfig",
+    "GraderConfig",
+    "GraderError",
     "JudgeConfig",
+    "Judgement",
     "MathConfig",
     "Regrading",
     "answer_in_text",

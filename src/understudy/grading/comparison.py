@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from understudy.grading.config import MathConfig
+from understudy.grading.config import MathOptions
 from understudy.grading.moments import read_moment, same_moment
 from understudy.grading.pool import WorkerPool
 from understudy.grading.python_forms import plain_python
@@ -36,7 +36,7 @@ def combined(verdicts: Iterable[bool | None]) -> bool | None:
 class Comparison:
     """One comparison, with one time limit for all that it asks of the workers."""
 
-    def __init__(self, config: MathConfig, pool: WorkerPool) -> None:
+    def __init__(self, config: MathOptions, pool: WorkerPool) -> None:
         self._scalars = ScalarComparison(config, pool)
         self._how = ""
 

@@ -1,31 +1,22 @@
-"""How answers are judged: the typed part of a recipe.
+"""How answers are judged: the kinds of graders and their keys in a recipe.
 
-In: keys of a recipe. Out: ``GradingConfig``. Not here: judging.
+In: keys of a recipe. Out: a typed config of one kind. Not here: judging.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from understudy.annotations import OutputPath, SpeedOnly
+from understudy.annotations import ModelRef, OutputPath, SpeedOnly
+from understudy.grading.grader import Grader
+from understudy.grading.own import FunctionGrader
 from understudy.records import Record
+from understudy.registry import Builtin, Group, PartConfig
 
 
-class GraderKind(StrEnum):
-    """Who judges."""
-
-    AUTO = "auto"
-    """``math`` for mathematical tasks, ``exact_match`` for factual ones."""
-    MATH = "math"
-    EXACT_MATCH = "exact_match"
-    JUDGE = "judge"
-    """A language model judges factual tasks; mathematical ones are still judged by ``math``."""
-
-
-class MathConfig(Record):
+class MathOptions(Record):
     """When two mathematical answers are equal."""
 
     rel_tol: Annotated[float, Field(gt=0, lt=0.1)] = 1e-4
@@ -35,31 +26,54 @@ class MathConfig(Record):
     percent_leniency: bool = False
     """A hundredth and a hundredfold of the reference count as right, as in the paper's released grader."""
     deadline_s: Annotated[float, Field(gt=0)] = 2.0
-    """CPU seconds that the symbolic comparison of one answer may take; after that it is not equal. In any case it ends
-    after 4.5 s on the clock."""
+    """CPU seconds that the symbolic comparison of one answer may take; an answer that needs more is not judged. In any
+    case it ends after 4.5 s on the clock."""
     n_workers: Annotated[int, Field(ge=1), SpeedOnly] = 2
     """Processes for symbolic comparison; none is started before the first answer that needs one."""
     worker_memory_bytes: Annotated[int, Field(ge=256 * 1024**2)] = 2 * 1024**3
 
 
-class JudgeConfig(Record):
-    """How the judging model is asked."""
+class AutoConfig(MathOptions, PartConfig):
+    """Judges mathematical tasks as ``math`` does and factual ones as ``exact_match`` does."""
 
+    kind: Literal["auto"] = "auto"
+
+
+class MathConfig(MathOptions, PartConfig):
+    """Judges all tasks by mathematical equality with the reference answer."""
+
+    kind: Literal["math"] = "math"
+
+
+class ExactMatchConfig(PartConfig):
+    """Judges all tasks by equality of normalised texts, with token F1."""
+
+    kind: Literal["exact_match"] = "exact_match"
+
+
+class JudgeConfig(MathOptions, PartConfig):
+    """Lets a language model judge factual tasks, and all that have no reference; ``math`` judges the others."""
+
+    kind: Literal["judge"] = "judge"
+    model: ModelRef
+    """The model of the recipe that judges."""
     max_tokens: Annotated[int, Field(ge=16)] = 256
     cache_path: OutputPath | None = None
     """JSONL file of verdicts that are never asked for again; None: kept for this process only."""
 
 
-class GradingConfig(Record):
-    """Who judges, and how."""
+GRADERS: Group[Grader] = Group(
+    "graders",
+    "judges an attempt",
+    {
+        "auto": Builtin("understudy.grading.kinds:auto", "understudy.grading.config:AutoConfig"),
+        "math": Builtin("understudy.grading.kinds:math", "understudy.grading.config:MathConfig"),
+        "exact_match": Builtin("understudy.grading.kinds:exact_match", "understudy.grading.config:ExactMatchConfig"),
+        "judge": Builtin("understudy.grading.kinds:judge", "understudy.grading.config:JudgeConfig"),
+    },
+    adapt=FunctionGrader,
+    kind_of=lambda _: "auto",
+)
 
-    kind: GraderKind = GraderKind.AUTO
-    math: MathConfig = MathConfig()
-    judge: JudgeConfig | None = None
-    """Only with ``kind: judge``."""
-
-    @model_validator(mode="after")
-    def _keys_agree(self) -> Self:
-        if self.judge is not None and self.kind is not GraderKind.JUDGE:
-            raise ValueError(f"judge: has no meaning with kind {self.kind.value!r}, expected kind 'judge'")
-        return self
+GraderConfig = Annotated[PartConfig, GRADERS]
+"""The config of any kind of grader."""

@@ -64,15 +64,11 @@ def token_f1(reference: str, answer: str) -> float:
     return 2 * n_common / (len(wanted_tokens) + len(came_tokens)) if n_common else 0.0
 
 
-def references(task: Task) -> tuple[str, ...]:
-    """The reference answer and its aliases."""
-    return task.references
-
-
 class ExactMatchGrader:
     """Right where the answer equals the reference or an alias; ``Score.value`` is the best F1."""
 
     name = "exact_match"
+    needs_reference = True
     version = "2"
 
     def judge(self, task: Task, answer: str) -> Judgement:
@@ -80,8 +76,8 @@ class ExactMatchGrader:
         given = boxed_or_text(answer)
         if is_no_answer(given):
             return Judgement(False, "no answer", given, 0.0)
-        f1 = max(token_f1(reference, given) for reference in references(task))
-        equal_to = next((reference for reference in references(task) if exact_match(reference, given)), None)
+        f1 = max(token_f1(reference, given) for reference in task.references)
+        equal_to = next((reference for reference in task.references if exact_match(reference, given)), None)
         if equal_to is None:
             return Judgement(False, f"not {task.answer!r}, F1 {f1:.2f}", given, f1)
         return Judgement(True, f"matches {equal_to!r}", given, f1)

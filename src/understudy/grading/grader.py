@@ -40,11 +40,13 @@ class Grader(Protocol):
 
 
 class AnswerGrader(Protocol):
-    """Judges one answer to one task; ``grade_answer`` makes a ``Score`` of it."""
+    """Judges one answer to one task; ``grade_with`` makes a ``Score`` of it."""
 
     name: str
     version: str
     """Changes whenever the same answer might be judged otherwise."""
+    needs_reference: bool
+    """Tasks without a reference answer are not judged."""
 
     def judge(self, task: Task, answer: str) -> Judgement:
         """Judge an answer that is there."""
@@ -52,14 +54,17 @@ class AnswerGrader(Protocol):
 
 
 def grade_with(grader: AnswerGrader, trajectory: Trajectory) -> Score:
-    """The score that a grader gives an attempt."""
-    judgement = _settled(trajectory)
-    if judgement is None:
-        judgement = grader.judge(trajectory.task, trajectory.answer or "")
+    """The score that a grader of answers gives an attempt."""
+    judgement = _settled(grader, trajectory) or grader.judge(trajectory.task, trajectory.answer or "")
+    return score_of(grader.name, grader.version, trajectory, judgement)
+
+
+def score_of(name: str, version: str, trajectory: Trajectory, judgement: Judgement) -> Score:
+    """A judgement as the score of an attempt."""
     return Score(
         trajectory_id=trajectory.id,
-        grader=grader.name,
-        grader_version=grader.version,
+        grader=name,
+        grader_version=version,
         correct=judgement.correct,
         value=judgement.value,
         answer=judgement.answer,
@@ -68,14 +73,21 @@ def grade_with(grader: AnswerGrader, trajectory: Trajectory) -> Score:
     )
 
 
-def _settled(trajectory: Trajectory) -> Judgement | None:
-    """The judgement where there is no answer to look at, None where there is one."""
-    if trajectory.stop_reason.is_program_failure or trajectory.failure is not None:
-        return Judgement(None, f"not graded: the program failed ({trajectory.stop_reason.value})")
-    if trajectory.task.answer is None:
-        return Judgement(None, "not graded: the task has no reference answer", trajectory.answer)
+def _settled(grader: AnswerGrader, trajectory: Trajectory) -> Judgement | None:
+    """The judgement where there is nothing to compare, None where there is."""
+    if (failure := failed_program(trajectory)) is not None:
+        return failure
+    if trajectory.task.answer is None and grader.needs_reference:
+        return Judgement(None, "not judged: the task has no reference answer", trajectory.answer)
     if trajectory.answer is None or is_no_answer(trajectory.answer):
         return Judgement(False, f"no answer ({trajectory.stop_reason.value})", trajectory.answer, 0.0)
+    return None
+
+
+def failed_program(trajectory: Trajectory) -> Judgement | None:
+    """The judgement of an attempt that the program failed, None for all others."""
+    if trajectory.stop_reason.is_program_failure or trajectory.failure is not None:
+        return Judgement(None, f"not graded: the program failed ({trajectory.stop_reason.value})")
     return None
 
 

@@ -4,7 +4,8 @@ In: a question, its reference answers, an answer. Out: a judgement; ``None`` for
 verdict. Not here: mathematics; opening models and their keys.
 
 Each (question, references, answer) is asked for once, at temperature 0. ``Score.value`` is token F1, and the
-explanation says whether exact match agrees, so that the judge can be checked without another run.
+explanation says whether exact match agrees, so that the judge can be checked without another run. Where the task has no
+reference answer, the judge goes by what it knows, and the explanation says so.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pydantic import Field, ValidationError
 
 from understudy.grading.answers import boxed_or_text
 from understudy.grading.config import JudgeConfig
-from understudy.grading.facts import exact_match, references, token_f1
+from understudy.grading.facts import exact_match, token_f1
 from understudy.grading.grader import Judgement, is_no_answer
 from understudy.grading.judge_prompt import JUDGE_SYSTEM
 from understudy.models.model import ContextFullError, Model, ProviderError, Request
@@ -26,6 +27,7 @@ from understudy.records import Message, Record, Role, Task
 from understudy.runs import append_jsonl, digest, read_jsonl
 
 MAX_ANSWER_CHARS = 2_000
+NO_REFERENCE = "(There is none. Judge whether the answer is right by what you know.)"
 
 
 class Verdict(Record):
@@ -68,6 +70,7 @@ class JudgeGrader:
     """Asks a model whether an answer says what the reference says. Safe from many threads."""
 
     name = "judge"
+    needs_reference = False
 
     def __init__(self, model: Model, config: JudgeConfig) -> None:
         self._model = model
@@ -81,8 +84,8 @@ class JudgeGrader:
         given = boxed_or_text(answer)
         if is_no_answer(given):
             return Judgement(False, "no answer", given, 0.0)
-        exact = any(exact_match(reference, given) for reference in references(task))
-        f1 = max(token_f1(reference, given) for reference in references(task))
+        exact = any(exact_match(reference, given) for reference in task.references)
+        f1 = max((token_f1(reference, given) for reference in task.references), default=None)
         try:
             verdict = self._verdict(task, given)
         except (ProviderError, ContextFullError) as error:
@@ -90,6 +93,7 @@ class JudgeGrader:
         if verdict is None:
             return Judgement(None, "the judge gave no verdict", given, f1)
         agrees = "exact match agrees" if exact is verdict.correct else "exact match says otherwise"
+        agrees = agrees if task.references else "the task has no reference answer"
         return Judgement(verdict.correct, f"{verdict.reason} ({agrees})".strip(), given, f1)
 
     def _verdict(self, task: Task, given: str) -> Verdict | None:
@@ -115,7 +119,7 @@ class JudgeGrader:
 
 
 def _prompt(task: Task, given: str) -> str:
-    wanted = "\n".join(f"- {reference}" for reference in references(task))
+    wanted = "\n".join(f"- {reference}" for reference in task.references) or NO_REFERENCE
     return f"Question:\n{task.question}\n\nReference answers:\n{wanted}\n\nAnswer to check:\n{given[:MAX_ANSWER_CHARS]}"
 
 

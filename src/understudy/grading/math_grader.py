@@ -12,7 +12,7 @@ import threading
 
 from understudy.grading.answers import mathematical_answer
 from understudy.grading.comparison import Comparison
-from understudy.grading.config import MathConfig
+from understudy.grading.config import MathOptions
 from understudy.grading.grader import Judgement, is_no_answer
 from understudy.grading.pool import WorkerPool
 from understudy.records import Task
@@ -26,8 +26,9 @@ class MathGrader:
     """Right where the answer equals the reference or an alias. Owns nothing: the pool belongs to who made it."""
 
     name = "math"
+    needs_reference = True
 
-    def __init__(self, config: MathConfig, pool: WorkerPool) -> None:
+    def __init__(self, config: MathOptions, pool: WorkerPool) -> None:
         self._config = config
         self._pool = pool
         self._remembered: dict[tuple[str, str], tuple[bool | None, str]] = {}

@@ -1,6 +1,7 @@
-"""The public verb of the room: a config becomes a grader, and its processes end with it.
+"""The public verb of the package: a config becomes a grader, and its processes end with it.
 
-In: ``GradingConfig`` and, for a judge, a model. Out: a ``Grader`` in a context manager. Not here: judging.
+In: the config of any kind of grader, a kind alone, or a function; for a judge, a model. Out: a ``Grader`` in a context
+manager. Not here: judging.
 """
 
 from __future__ import annotations
@@ -8,50 +9,39 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from understudy.grading.config import GraderKind, GradingConfig, JudgeConfig
-from understudy.grading.facts import ExactMatchGrader
-from understudy.grading.grader import AnswerGrader, Grader, grade_with
-from understudy.grading.math_grader import MathGrader
-from understudy.grading.pool import WorkerPool
+from understudy.grading.config import GRADERS, AutoConfig, JudgeConfig
+from understudy.grading.grader import Grader
+from understudy.grading.own import own_grader
 from understudy.models.model import Model
-from understudy.records import Score, TaskKind, Trajectory
+from understudy.records import Trajectory
+from understudy.registry import PartConfig
+
+OwnFunction = Callable[[Trajectory], object]
+"""Says of a trajectory: a bool, a number in [0, 1], a ``Judgement``, a ``Score``, or None where it cannot judge."""
 
 
 @contextmanager
-def open_grader(config: GradingConfig | None = None, judge_model: Model | None = None) -> Iterator[Grader]:
-    """Open the grader that the config names. ``judge_model`` stays the caller's to close.
+def open_grader(
+    config: PartConfig | str | OwnFunction | None = None, judge_model: Model | None = None
+) -> Iterator[Grader]:
+    """Open the grader that the config names; None: ``auto``. ``judge_model`` stays the caller's to close.
 
     No process is started before the first answer that needs one, and no model is asked for where no judge is wanted.
-    Raises ``ValueError`` where a judge is wanted and no model is given, or the other way round.
+    Raises ``ValueError`` where a judge is wanted and no model is given, or the other way round, and ``TargetError`` for
+    a kind that leads nowhere.
     """
-    config = config or GradingConfig()
-    if (config.kind is GraderKind.JUDGE) != (judge_model is not None):
+    if config is not None and not isinstance(config, PartConfig | str):
+        yield own_grader(getattr(config, "__name__", type(config).__name__), "1", config)
+        return
+    config = GRADERS.validate(config) if isinstance(config, str) else config or AutoConfig()
+    wants_model = isinstance(config, JudgeConfig)
+    if wants_model != (judge_model is not None):
         missing = "a model is needed" if judge_model is None else "no model is asked for"
-        raise ValueError(f"kind: {config.kind.value!r} came, {missing}: judge_model goes with kind 'judge' only")
-    math = config.math
-    with WorkerPool(math.n_workers, math.deadline_s, math.worker_memory_bytes) as pool:
-        yield _KindGrader(_choice(config, MathGrader(math, pool), judge_model))
-
-
-def _choice(config: GradingConfig, math: MathGrader, judge_model: Model | None) -> Callable[[TaskKind], AnswerGrader]:
-    exact = ExactMatchGrader()
-    if config.kind is GraderKind.MATH:
-        return lambda _: math
-    if config.kind is GraderKind.EXACT_MATCH:
-        return lambda _: exact
-    facts: AnswerGrader = exact
-    if judge_model is not None:
-        from understudy.grading.judge import JudgeGrader
-
-        facts = JudgeGrader(judge_model, config.judge or JudgeConfig())
-    return lambda kind: math if kind is TaskKind.MATH else facts
-
-
-class _KindGrader:
-    """Hands each trajectory to the grader for its kind of task."""
-
-    def __init__(self, choose: Callable[[TaskKind], AnswerGrader]) -> None:
-        self._choose = choose
-
-    def grade(self, trajectory: Trajectory) -> Score:
-        return grade_with(self._choose(trajectory.task.kind), trajectory)
+        raise ValueError(f"kind: {config.kind!r} came, {missing}: judge_model goes with kind 'judge' only")
+    part = GRADERS.open(config, judge_model) if wants_model else GRADERS.open(config)
+    try:
+        yield part if config.kind in GRADERS.builtin else own_grader(config.kind, config.part_version or "1", part)
+    finally:
+        close = getattr(part, "close", None)
+        if close is not None:
+            close()

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from understudy.grading.closed_form import UnclearLogarithmError, closed_form
-from understudy.grading.config import MathConfig
+from understudy.grading.config import MathOptions
 from understudy.grading.moments import read_moment, same_moment
 from understudy.grading.numerals import read_numeral, same_numeral
 from understudy.grading.pool import WorkerPool
@@ -39,7 +39,7 @@ _PARTS = {"percent": "%", "degrees": "°"}
 class ScalarComparison:
     """Compares single expressions, with one time limit for all that it asks of the workers."""
 
-    def __init__(self, config: MathConfig, pool: WorkerPool) -> None:
+    def __init__(self, config: MathOptions, pool: WorkerPool) -> None:
         self._config = config
         self._pool = pool
         self._left_s = config.deadline_s

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from understudy.agents import Agent, AgentRuntime, RuntimeConfig
-from understudy.grading import Grader, open_grader
+from understudy.grading import Grader, JudgeConfig, open_grader
 from understudy.models import LocalConfig, Model, ModelConfig, OpenAIChatConfig, open_model
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
@@ -166,8 +166,9 @@ class RunContext:
 
     def grader(self) -> Grader:
         if self._grader is None:
+            config = self.recipe.grading
             judge = None
-            if self.recipe.judge is not None:
-                judge = self._open.enter_context(contextlib.closing(open_model(self.model_config(self.recipe.judge))))
-            self._grader = self._open.enter_context(open_grader(self.recipe.grading, judge))
+            if isinstance(config, JudgeConfig):
+                judge = self._open.enter_context(contextlib.closing(open_model(self.model_config(config.model))))
+            self._grader = self._open.enter_context(open_grader(config, judge))
         return self._grader

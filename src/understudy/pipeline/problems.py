@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from understudy.annotations import Reference, references
 from understudy.extras import extras_of, missing
-from understudy.grading import GraderKind
 from understudy.pipeline.recipe import Recipe
 from understudy.records import Record
 from understudy.run_layout import EVALUATE
@@ -34,7 +33,7 @@ def _dangling_names(recipe: Recipe) -> Iterator[str]:
     configs: dict[str, object] = {f"{ref.kind}.{ref.name}": recipe.config(ref) for ref in recipe.all_stages()}
     configs |= {f"agents.{name}": agent for name, agent in recipe.agents.items()}
     configs |= {name: getattr(recipe, name) for name in ("grading", "tools", "sandbox", "retrieval")}
-    own = [one for one in references(recipe) if one.key in ("judge",)]
+    own: list[Reference] = []
     for key, config in configs.items():
         found = references(config) if isinstance(config, Record) else ()
         own += [Reference(f"{key}.{one.key}", one.name, one.mark) for one in found]
@@ -73,9 +72,6 @@ def _labels(recipe: Recipe) -> Iterator[str]:
 
 
 def _contradictions(recipe: Recipe) -> Iterator[str]:
-    kind = recipe.grading.kind
-    if (recipe.judge is not None) != (kind is GraderKind.JUDGE):
-        yield f"judge: goes together with grading.kind 'judge'; came {recipe.judge!r} and {kind.value!r}"
     if recipe.retrieval is None and recipe.tools.search not in (None, ToolsConfig().search):
         yield "tools.search: is set, but the recipe names no retrieval to search with"
 

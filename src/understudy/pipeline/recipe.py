@@ -17,8 +17,8 @@ from typing import Annotated, Any
 from pydantic import Field, PrivateAttr, model_validator
 
 from understudy.agents import AgentConfig
-from understudy.annotations import DisplayOnly, ModelRef, Reference, SpeedOnly, references
-from understudy.grading import GradingConfig
+from understudy.annotations import DisplayOnly, Reference, SpeedOnly, references
+from understudy.grading import AutoConfig, GraderConfig
 from understudy.models import ModelConfig
 from understudy.pipeline.stage_kinds import STAGES, Name, StageKind, StageSections, is_stage, stage_class
 from understudy.records import Record, StageRef, Target
@@ -47,9 +47,7 @@ class Recipe(Record):
     """The engine behind ``web_search``; None: the agent has no search."""
     tools: ToolsConfig = ToolsConfig()
     sandbox: SandboxConfig = SandboxConfig()
-    grading: GradingConfig = GradingConfig()
-    judge: ModelRef | None = None
-    """The model that judges, where ``grading.kind`` is ``judge``."""
+    grading: GraderConfig = AutoConfig()
     report: Annotated[ReportConfig, DisplayOnly] = ReportConfig()
     stages: Annotated[dict[str, dict[str, Record]], StageSections()] = {}
     """Configs of stages by section and name. In a recipe's file each section stands at the top."""

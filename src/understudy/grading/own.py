@@ -1,0 +1,106 @@
+"""Graders that users write: a function, or a class with ``grade``, named in a recipe as ``package.module:name``.
+
+In: a trajectory, and what the user's code says of it: a bool, a number in [0, 1], a ``Judgement``, a ``Score``, or None
+where it could not judge. Out: a ``Score``. Not here: finding the code (``understudy.registry``).
+
+    def refund_is_right(trajectory: Trajectory) -> Judgement:
+        return Judgement(trajectory.answer == "12.50", "compared with the shop's ledger")
+
+A number is right where it is 1; ``Judgement(correct, explanation, value=0.7)`` decides otherwise. Tasks need no
+reference answer, and attempts without an answer are judged too: what they did may be what counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from understudy.grading.grader import Judgement, failed_program, score_of
+from understudy.records import Score, Trajectory
+
+
+class GraderError(ValueError):
+    """A user's grader raised, or said what is no judgement."""
+
+
+class FunctionGrader:
+    """A plain function as a grader."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._function = function
+
+    def grade(self, trajectory: Trajectory) -> Any:
+        """What the function says."""
+        return self._function(trajectory)
+
+
+def own_grader(name: str, version: str, part: object) -> OwnGrader:
+    """A user's part as a grader: a function, or what has a method ``grade``. Else ``GraderError`` is raised."""
+    grade = getattr(part, "grade", part)
+    if not callable(grade):
+        raise GraderError(
+            f"grader {name}: expected a function or a method grade(trajectory); came {type(part).__name__}"
+        )
+    return OwnGrader(name, version, grade)
+
+
+class OwnGrader:
+    """Makes scores of what a user's code says."""
+
+    def __init__(self, name: str, version: str, grade: Callable[[Trajectory], object]) -> None:
+        self.name = name
+        self.version = version
+        self._grade = grade
+
+    def grade(self, trajectory: Trajectory) -> Score:
+        """Judge one attempt. Raises ``GraderError``, which names the attempt."""
+        failure = failed_program(trajectory)
+        said = failure or self._said(trajectory)
+        place = f"grader {self.name}, trajectory {trajectory.id}"
+        if not isinstance(said, Score):
+            return score_of(self.name, self.version, trajectory, _judgement(said, place))
+        if said.trajectory_id != trajectory.id:
+            raise GraderError(f"{place}: expected a score of this trajectory; came one of {said.trajectory_id!r}")
+        return said
+
+    def _said(self, trajectory: Trajectory) -> object:
+        try:
+            said = self._grade(trajectory)
+            return asyncio.run(_awaited(said)) if inspect.isawaitable(said) else said
+        except Exception as error:
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            raise GraderError(
+                f"grader {self.name}, trajectory {trajectory.id}: {at.filename}:{at.lineno} raised "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+
+async def _awaited(said: Any) -> object:
+    return await said
+
+
+def _judgement(said: object, place: str) -> Judgement:
+    """What the user's code said, as a judgement."""
+    if type(said).__module__ == "numpy" and hasattr(said, "item"):
+        said = said.item()
+    match said:
+        case Judgement():
+            _check_value(said.value, place)
+            return said
+        case None:
+            return Judgement(None, "the grader could not judge")
+        case bool():
+            return Judgement(said, "")
+        case int() | float():
+            _check_value(said, place)
+            return Judgement(said == 1, "", value=float(said))
+    came = f"{type(said).__name__}: {said!r:.100}"
+    raise GraderError(f"{place}: expected a bool, a number in [0, 1], a Judgement, a Score or None; came {came}")
+
+
+def _check_value(value: float | None, place: str) -> None:
+    if value is not None and not 0 <= value <= 1:
+        raise GraderError(f"{place}: expected a value in [0, 1]; came {value!r}")
