@@ -1,11 +1,13 @@
-"""Agents of a user, for tests: named in a recipe as ``tests.agents.own_agents:Class``."""
+"""Agents, an action format and a teacher of a user's own; recipes name them ``tests.agents.own_agents:Class``."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from pydantic import BaseModel
 
 from understudy.agents import AgentRuntime
-from understudy.agents.formats import ParsedReply, PartName, ReplyPart
+from understudy.agents.formats import ParsedReply, PartName, ReplyPart, recorded_format
 from understudy.models import Model, Request
 from understudy.records import (
     FinishReason,
@@ -18,6 +20,7 @@ from understudy.records import (
     Task,
     Trajectory,
 )
+from understudy.tasks.toy import toy_teacher
 
 
 class Direct:
@@ -124,3 +127,19 @@ class Shouted:
             return (ReplyPart(PartName.THOUGHT, 0, len(text)),)
         name = PartName.ANSWER if "final_answer(" in text[at:] else PartName.ACTION
         return (ReplyPart(PartName.THOUGHT, 0, at), ReplyPart(name, at, len(text)))
+
+
+def teacher(request: Request, action_format: str = "code_fence") -> str:
+    """The toy world's teacher, in an action format of choice."""
+    known = tuple(
+        message.model_copy(update={"content": _rewritten(message.content, action_format, "code_fence")})
+        if message.role is Role.ASSISTANT
+        else message
+        for message in request.messages
+    )
+    return _rewritten(toy_teacher(replace(request, messages=known)), "code_fence", action_format)
+
+
+def _rewritten(text: str, before: str, after: str) -> str:
+    parsed = recorded_format(before).parse(text)
+    return text if parsed.code is None else recorded_format(after).render(parsed.thought, parsed.code)

@@ -261,6 +261,36 @@ def test_the_answer_after_the_limit_is_cut(sandbox: Sandbox) -> None:
     assert open_agent(config, said, sandbox).solve(TASK).answer == "42"
 
 
+# --- long prints ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prompts", "words"),
+    [
+        (PromptSetName.PAPER, "\n… not shown: 5,001 more characters were printed"),
+        (PromptSetName.MINIMAL, "\n… 5,001 more characters"),
+    ],
+)
+def test_the_observation_says_what_was_not_shown(sandbox: Sandbox, prompts: PromptSetName, words: str) -> None:
+    code = "print('x' * 25_000)\nx = 42"
+    trajectory = solve(sandbox, action(code), ANSWER, config=CodeAgentConfig(prompts=prompts))
+    (observation,) = observations(trajectory)
+    assert observation.endswith("x" * 100 + words)
+    assert observation.count("x") >= 20_000
+
+
+def test_an_error_after_a_long_print_stays_readable(sandbox: Sandbox) -> None:
+    trajectory = solve(sandbox, action("x = 42\nprint('y' * 30_000)\n1 / 0"), ANSWER)
+    (observation,) = observations(trajectory)
+    assert "… not shown: 10,001 more characters were printed\nError:\n" in observation
+    assert "ZeroDivisionError" in observation
+
+
+def test_what_fits_is_shown_whole(sandbox: Sandbox) -> None:
+    trajectory = solve(sandbox, action("x = 42\nprint('y' * 19_999)"), ANSWER)
+    assert "not shown" not in observations(trajectory)[0]
+
+
 # --- the first thought ------------------------------------------------------------------------
 
 

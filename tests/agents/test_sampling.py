@@ -211,3 +211,23 @@ def test_the_record_does_not_depend_on_which_candidate_asks_first(sandbox: Sandb
         trajectory = solve(sandbox, step, step, [action("final_answer(1)")] * 6, tools=(search,))
         seen.add(tuple(tuple(call.cached for call in each.tool_calls) for each in trajectory.steps))
     assert seen == {((False, True), (True, True), ())}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (
+            "import warnings\nwarnings.warn('careful')\nprint(1)",
+            "import warnings\n\n\nwarnings.warn(str('careful'))\nprint(1)",
+        ),
+        ("x = '\\d'\nprint(1)", "\n\ny = 'a' + '\\d'\nprint(1)"),
+        ("print(1 is 1)", "x = 1\nprint(x is 1)"),
+        (
+            "import warnings as w\nfor n in range(3): w.warn('a')\nprint(1)",
+            "import warnings\nwarnings.warn('a')\nprint(1)",
+        ),
+    ],
+)
+def test_warnings_quote_no_code_so_the_vote_goes_by_what_was_printed(sandbox: Sandbox, first: str, second: str) -> None:
+    trajectory = solve(sandbox, [action(code) for code in (first, second)], [action("final_answer(1)")] * 2)
+    assert [candidate.vote for candidate in trajectory.steps[0].candidates] == [0, 0]
