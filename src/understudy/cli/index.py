@@ -15,8 +15,8 @@ Dense = Annotated[bool, typer.Option("--dense", help="Dense search by an encoder
 Folder = Annotated[Path, typer.Argument(help="Folder of the index.")]
 Corpus = Annotated[Path | None, typer.Option(help="Where the corpus is now, if it was moved.")]
 EncoderName = Annotated[str | None, typer.Option(help="Encoder: folder or Hub id, such as intfloat/e5-base-v2.")]
-QueryPrefix = Annotated[str, typer.Option(help="What the encoder wants before a query.")]
-PassagePrefix = Annotated[str, typer.Option(help="What the encoder wants before a passage.")]
+QueryPrefix = Annotated[str, typer.Option(help="What the encoder expects before a query.")]
+PassagePrefix = Annotated[str, typer.Option(help="What the encoder expects before a passage.")]
 
 
 @index_app.command()
@@ -29,7 +29,7 @@ def build(
     recall: Annotated[float | None, typer.Option(help="Share of the exact best ten that dense search finds.")] = None,
     tuning_queries: Annotated[Path | None, typer.Option(help="Questions to tune on, one a line.")] = None,
 ) -> None:
-    """Build an index by words and, with an encoder, by vectors. A killed build goes on."""
+    """Build a BM25 index and, with an encoder, a dense one. A killed build is resumed."""
     from understudy.retrieval import BuildConfig, TransformerEncoderConfig, build_index
 
     settings = None
@@ -62,7 +62,7 @@ def info(
     verify: Annotated[bool, typer.Option("--verify", help="Read every byte and refuse damaged files.")] = False,
     corpus: Corpus = None,
 ) -> None:
-    """Say what an index holds and how it was tuned."""
+    """Show what an index holds and how it was tuned."""
     from understudy.retrieval import index_info
 
     out.print_json(index_info(folder, verify=verify, corpus=corpus).model_dump_json())
@@ -101,7 +101,7 @@ def serve(
     from understudy.retrieval import DenseConfig, LexicalConfig, ServeConfig, ServiceConfig, serve_index
 
     if device != "cpu" and not dense:
-        raise typer.BadParameter("only vectors are searched on a GPU: add --dense", param_hint="--device")
+        raise typer.BadParameter("only dense search runs on a GPU: add --dense", param_hint="--device")
     lexical = LexicalConfig(folder=folder, corpus=corpus)
     config = DenseConfig(folder=folder, corpus=corpus, device=device) if dense else lexical
     serve_index(ServeConfig(retrieval=config, service=ServiceConfig(host=host, port=port, token_env=token_env)))

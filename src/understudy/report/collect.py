@@ -183,7 +183,7 @@ def _collections(run_dir: Path, stages: Sequence[Stage], attempts: Mapping[str, 
 
 
 def _with_fates(collection: Collection, fates: Fates) -> Collection:
-    # Where a curation took from one stage only, and outside of a walk, its files need not name the stage.
+    # A curation of one stage only, or one made outside a pipeline, need not name the stage in its files.
     found = [fates.get((collection.key, row.id), fates.get(("", row.id))) for row in collection.rows]
     pairs = zip(collection.rows, found, strict=True)
     rows = tuple(row.model_copy(update={"fate": row.fate if fate is None else fate}) for row, fate in pairs)

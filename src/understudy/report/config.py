@@ -1,4 +1,4 @@
-"""What a report is told: its title, which systems its sentence is about, where the paper has a figure of the same cell.
+"""The settings of a report: its title, the systems of its sentence, and cells of the paper's table to compare with.
 
 In: a recipe's ``report`` section. Out: ``ReportConfig``. Not here: anything that is measured.
 """

@@ -1,4 +1,4 @@
-"""What a curation kept, what it dropped and why, and how much of what was kept is learnt.
+"""What a curation kept, what it dropped and why, and how much of the examples is trained.
 
 In: ``curate/<stage>/examples.jsonl`` and ``dropped.jsonl``. Out: ``Curation``, the examples as a collection, the fate
 of each trajectory. Not here: the choice itself (``understudy.curation``).

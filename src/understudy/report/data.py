@@ -31,7 +31,7 @@ class Verdict(StrEnum):
     WRONG = "wrong"
     NOT_SCORED = "not_scored"
     FAILURE = "failure"
-    """The program failed, not the model."""
+    """An infrastructure error: the attempt says nothing about the model."""
     EXAMPLE = "example"
     """A training example: there is nothing to judge."""
 
@@ -203,9 +203,9 @@ class Stage(Record):
     counts: dict[str, float] = {}
     """What came out, by name."""
     files: tuple[tuple[str, int], ...] = ()
-    """Names and bytes of what lies in its folder."""
+    """Names and sizes in bytes of the files in its folder."""
     facts: tuple[tuple[str, str], ...] = ()
-    """What its ``stage.json`` says, flattened to text."""
+    """The contents of its ``stage.json``, flattened to text."""
 
     @property
     def key(self) -> str:
@@ -218,11 +218,11 @@ class Stage(Record):
 
 
 class Sentence(Record):
-    """The opening sentence: what was learnt, and whether it is noise."""
+    """The opening sentence: how good the student is, and whether the gain may be noise."""
 
     text: str
     doubt: str = ""
-    """A second sentence on chance, or on what these figures cannot say."""
+    """A second sentence on chance, and on what the figures do not cover."""
 
 
 class Document(Record):

@@ -1,4 +1,4 @@
-"""What of an example is learnt, piece by piece: in the student's tokens, or in characters where there are none.
+"""Which parts of an example are trained: in the student's tokens, or in characters where there is no tokenizer.
 
 In: an ``Example``; the tokenizer of the checkpoint that was trained on it, where it can be read. Out: ``Mask``,
 ``TextAmount``. Tokens and weights come from the function that training itself goes by

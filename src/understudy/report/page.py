@@ -111,7 +111,7 @@ def _page(*, title: str, kind: PageKind, data: str, fallback: str, connect: str,
         "SCRIPT": script,
     }
     page = _asset("page.html")
-    pieces = page.split("%%")  # odd pieces are names: nothing that was put in is looked at again
+    pieces = page.split("%%")  # odd pieces are names; inserted text is never scanned again
     return "".join(parts[piece] if number % 2 else piece for number, piece in enumerate(pieces))
 
 

@@ -29,7 +29,8 @@ def run_dirs(runs_dir: Path) -> list[Path]:
 
 def list_runs(runs_dir: Path) -> RunList:
     """Say of each run how far it is and what it has measured."""
-    return RunList(folder=runs_dir.resolve().name, runs=tuple(_entry_or_problem(path) for path in run_dirs(runs_dir)))
+    runs = tuple(_entry_or_problem(path) for path in run_dirs(runs_dir))
+    return RunList(folder=readable(runs_dir.resolve().name), runs=runs)
 
 
 def _entry_or_problem(run_dir: Path) -> RunEntry:

@@ -1,4 +1,4 @@
-"""The opening sentence of a report: what was learnt, and whether it is noise.
+"""The opening sentence of a report: how good the student is, and whether the gain may be noise.
 
 In: the systems of a run and their paired comparisons. Out: a ``Sentence`` made of measured figures only. Not here:
 the measuring.
@@ -17,7 +17,7 @@ SPACE = "\N{NO-BREAK SPACE}"
 
 
 def sentence_of(systems: Sequence[System], comparisons: Sequence[Comparison]) -> Sentence:
-    """Say how the student does against baseline and teacher, and what chance has to do with it."""
+    """Compare the student with baseline and teacher, and say whether the difference may be chance."""
     if not systems:
         return Sentence(text="Nothing has been evaluated yet.")
     student = _with_role(systems, SystemRole.STUDENT)
@@ -72,20 +72,20 @@ def _against_teacher(student: System, teacher: System | None) -> str:
 
 
 def _doubt(student: System, baseline: System | None, comparisons: Sequence[Comparison]) -> str:
-    luck = "Intervals cover the choice of questions, not the luck of one training."
+    scope = "The intervals cover sampling of questions, not variation between training seeds."
     if baseline is None:
-        return luck
+        return scope
     whole = overall(comparisons, student, baseline)
     if whole is None:
         mine = between(comparisons, student, baseline)
         clear = sum(one.p_value < SIGNIFICANT for one in mine)
-        return f"The paired test is below .05 on {clear} of {len(mine)} task sets. {luck}" if mine else luck
+        return f"The paired test is below .05 on {clear} of {len(mine)} task sets. {scope}" if mine else scope
     reach = f"{_signed(100 * whole.interval.low)} to {_signed(100 * whole.interval.high)}"
     facts = f"paired difference {_signed(100 * whole.difference)} points"
     facts += f" ({100 * whole.interval.level:.0f}{SPACE}% interval {reach}), exact McNemar {p_text(whole)}"
     if whole.p_value < SIGNIFICANT:
-        return f"That is more than noise: {facts}. {luck}"
-    return f"That may be noise: {facts}. {luck}"
+        return f"That is more than noise: {facts}. {scope}"
+    return f"That may be noise: {facts}. {scope}"
 
 
 def p_text(comparison: Comparison) -> str:

@@ -94,7 +94,7 @@ def _head(trajectory: Trajectory, scores: tuple[Score, ...]) -> Iterator[Rendera
         "dim",
     )
     if trajectory.failure is not None:
-        yield plain(f"failure of the program: {trajectory.failure.message}", "magenta")
+        yield plain(f"infrastructure error: {trajectory.failure.message}", "magenta")
 
 
 def _reply(content: str, prefilled_chars: int, action_format: ActionFormat) -> Iterator[RenderableType]:

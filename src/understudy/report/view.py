@@ -3,7 +3,7 @@
 In: a folder of run directories. Out: an HTTP service that reads and never writes. The page is the report's own; it is
 fed by requests instead of by what is packed into it, and asks again every few seconds. Requests name runs and
 collections, never paths: a name that is not in the listing is not found. Not here: access for others; the service
-has no password and listens on loopback unless it is told otherwise.
+has no password and listens on loopback unless another host is chosen.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class _Viewer:
 
 
 def _or_problem(read: Callable[[], bytes]) -> bytes:
-    """What was read, or a record that says which file of the run could not be read; packed."""
+    """The result, or a record that names the file of the run that could not be read; packed."""
     try:
         return read()
     except (BadRecordError, LookupError, OSError, ValueError) as error:

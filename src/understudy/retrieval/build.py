@@ -2,8 +2,8 @@
 
 In: a ``BuildConfig``. Out: a folder of ``offsets.u64`` and ``passages.json`` (where each passage is), ``lexical/``
 and ``lexical.json``, and with an encoder ``vectors.f16``, ``vectors.json``, ``codes.faiss`` and ``dense.json``. Each
-part is there whole or not at all, and names the corpus it is of. A build that was killed goes on where it was; one
-that is done does nothing. The corpus itself is not copied, unless it is gzipped.
+part is complete or absent, and names its corpus. A killed build is resumed; a finished one does nothing. The corpus
+itself is not copied, unless it is gzipped.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _PSEUDO_QUERY_WORDS = 12
 
 
 class BuildConfig(Record):
-    """What is built of which corpus."""
+    """What is built from which corpus."""
 
     corpus: Path
     """JSONL, plain or gzipped: see ``corpus.py``."""
@@ -53,7 +53,7 @@ class BuildConfig(Record):
     encoder: EncoderConfig | None = None
     """None builds no dense index."""
     flat_index: Path | None = None
-    """A faiss flat index whose vectors are taken instead of encoding; ``encoder`` says what made them."""
+    """A faiss flat index whose vectors are used instead of encoding; ``encoder`` is what made them."""
     recall: Annotated[float, Field(gt=0, le=1)] = 0.98
     """Share of the exact best ten that a dense search has to find, on the tuning queries."""
     tuning_queries: Path | None = None
@@ -62,7 +62,7 @@ class BuildConfig(Record):
     shard_rows: Annotated[int, Field(ge=1)] = 8192
     """Rows that are encoded between two points of resumption."""
     min_rows_for_codes: int = 50_000
-    """Fewer are compared one by one: nothing is gained by codes."""
+    """An index with fewer rows compares them all: quantisation gains nothing."""
 
 
 class IndexInfo(Record):
@@ -122,7 +122,7 @@ def _build_lexical(config: BuildConfig, passages: PassageStore, quiet: bool) -> 
         facts = read_record(facts_path, LexicalFacts)
         if facts == LexicalFacts(rows=len(passages), corpus_sha256=passages.content_hash):
             return
-    with _progress("index words", len(passages), quiet) as advance:
+    with _progress("index BM25", len(passages), quiet) as advance:
         LexicalIndex.build(passages, config.folder, advance)
 
 

@@ -2,7 +2,7 @@
 
 In: JSONL, plain or gzipped, one passage a line, either ``{"id", "contents"}`` with the title on the first
 line of ``contents`` (Search-R1's corpora) or ``{"title", "text"}`` with an optional ``id``. Other keys are
-passed over; a row without an id is named by its number. Out: ``Passage`` records.
+ignored; a row without an id is named by its number. Out: ``Passage`` records.
 
 Not covered: other formats. A line that is neither of the two raises ``BadCorpusError`` with file and line.
 """

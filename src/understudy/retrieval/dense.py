@@ -1,4 +1,4 @@
-"""Search by vectors: candidates from one-bit codes, or of all rows on a GPU, then their exact scores.
+"""Dense search: candidates by binary quantisation, or from all rows on a GPU, then their exact scores.
 
 In: an index folder with ``vectors.f16``, ``codes.faiss`` (absent where every row is compared) and the header
 ``dense.json``; an encoder; passages. Out: a ``Retriever`` whose scores are exact cosines. The header names corpus,

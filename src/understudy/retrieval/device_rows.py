@@ -1,4 +1,4 @@
-"""Exact search on a GPU: all rows lie in its memory, and every row is compared.
+"""Exact search on a GPU: all rows are in its memory, and every row is compared.
 
 In: ``vectors.f16``, a torch device. Out: rows and scores as exact search on a CPU gives them: the device only names
 candidates, by products in float32, whose scores are then computed as they always are. There is nothing to tune.
@@ -50,7 +50,7 @@ class DeviceRows:
         return [rescored(self._vectors, query, rows, k) for query, rows in zip(queries, candidates, strict=True)]
 
     def close(self) -> None:
-        """Give the memory back. Closing twice is fine."""
+        """Free the memory. Closing twice is fine."""
         self._rows = torch.empty((0, self._vectors.dim), dtype=torch.float16)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

@@ -1,7 +1,7 @@
-"""``understudy index download``: published corpora, and published vectors where they are wanted.
+"""``understudy index download``: published corpora, and their published vectors if wanted.
 
-In: a ``DownloadConfig``. Out: files in a folder, and an index of ours built from them. A download that was cut goes
-on where it was (``Range``, with ``If-Range`` so that a file which has changed meanwhile begins anew); a finished one
+In: a ``DownloadConfig``. Out: files in a folder, and an index of ours built from them. An interrupted download is
+resumed (``Range``, with ``If-Range``: a file that has changed meanwhile is fetched from its start); a finished one
 is not fetched again. A file published in pieces is written as one.
 
 wiki-18: the Wikipedia dump of December 2018 in 21 M passages of 100 words, and e5-base-v2's vectors of them, as
@@ -37,8 +37,8 @@ class DownloadError(Exception):
     """A file could not be fetched; what came of it is kept for the next attempt."""
 
 
-class PublishedCorpus(Record):
-    """Where a corpus is to be had, below a server of data sets."""
+class CorpusSource(Record):
+    """Where a corpus is, below a server of data sets."""
 
     corpus_path: str
     vector_paths: tuple[str, ...]
@@ -48,7 +48,7 @@ class PublishedCorpus(Record):
 
 
 CORPORA = {
-    "wiki-18": PublishedCorpus(
+    "wiki-18": CorpusSource(
         corpus_path="datasets/PeterJinGo/wiki-18-corpus/resolve/main/wiki-18.jsonl.gz",
         vector_paths=(
             "datasets/PeterJinGo/wiki-18-e5-index/resolve/main/part_aa",
@@ -60,7 +60,7 @@ CORPORA = {
 
 
 class DownloadConfig(Record):
-    """What is fetched, and what is made of it."""
+    """What is fetched, and what is built from it."""
 
     name: Literal["wiki-18"] = "wiki-18"
     folder: Path
@@ -111,7 +111,7 @@ def download_corpus(config: DownloadConfig, *, quiet: bool = False) -> IndexInfo
 
 
 def fetch_file(client: httpx.Client, urls: Sequence[str], path: Path, attempts: int, *, quiet: bool = False) -> None:
-    """Fetch pieces in order into one file, going on where an earlier call was cut off. Raises ``DownloadError``."""
+    """Fetch pieces in order into one file, resuming where an earlier call was interrupted. Raises ``DownloadError``."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)

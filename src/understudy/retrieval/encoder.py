@@ -1,4 +1,4 @@
-"""Texts → vectors: the encoders behind dense search.
+"""Texts → vectors: the encoders of dense search.
 
 In: an ``EncoderConfig``. Out: an ``Encoder``, whose vectors are float32 of shape (texts, dim) and of length 1.
 Whatever changes a vector (weights, prefixes, pooling, length) is in its ``EncoderFacts``; an index stores them and

@@ -1,8 +1,8 @@
 """Passages → ``vectors.f16``, in shards, resumable.
 
 In: passages and an encoder. Out: ``vectors.f16`` and ``vectors.json``. A shard is appended to
-``vectors.f16.part`` and made durable, then a line of ``encoding.jsonl`` says so; after a kill the file is cut back
-to the last such line and encoding goes on there. Another corpus or encoder begins anew.
+``vectors.f16.part`` and made durable, then recorded by a line of ``encoding.jsonl``; after a kill the file is cut back
+to the last such line and encoding resumes there. Another corpus or encoder starts from the beginning.
 
 Also here: vectors that somebody else computed (``import_flat_index``), from a faiss flat index file.
 """
@@ -39,7 +39,7 @@ class EncodedShard(Record):
 def encode_corpus(
     passages: PassageStore, encoder: Encoder, folder: Path, *, shard_rows: int = 8192, advance: Advance = no_advance
 ) -> VectorFacts:
-    """Encode all passages into ``folder``, going on where an earlier call was cut off."""
+    """Encode all passages into ``folder``, resuming where an earlier call was interrupted."""
     finished = finished_vectors(folder, passages.content_hash, encoder.facts)
     if finished is not None:
         return finished

@@ -1,11 +1,11 @@
-"""One-bit codes in inverted lists: which rows may be near a query.
+"""Binary quantisation in inverted lists: which rows may be near a query.
 
 In: ``vectors.f16``. Out: ``codes.faiss``, a faiss index: subtract the corpus mean, rotate at random, assign to
 one of ``n_lists`` centroids, keep one bit a dimension of what is left (RaBitQ: Gao and Long 2024), about 1/25 of fp32.
-Its answers are candidates only: their scores are estimates and never leave this room.
+Its answers are candidates only: their scores are estimates and never leave this package.
 
-Built so that a kill loses little: trained, then written after every ``part_rows`` rows (``codes.growing.faiss``),
-and renamed when all are in. With the same number of threads the same vectors give the same file, cut or not.
+A killed build loses little: the index is trained, then saved after every ``part_rows`` rows (``codes.growing.faiss``),
+and renamed at the end. With the same number of threads the same vectors give the same file, interrupted or not.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _JOB_NAME = "codes.job.json"
 
 
 class CodesConfig(Record):
-    """What decides the codes, beside the vectors."""
+    """What decides the codes, apart from the vectors."""
 
     n_lists: int
     part_rows: int = 1_000_000
@@ -45,7 +45,7 @@ class CodesConfig(Record):
 
 
 class CodesJob(Record):
-    """``codes.job.json``: what is growing in the folder."""
+    """``codes.job.json``: which codes are being built in the folder."""
 
     vectors_sha256: str
     config: CodesConfig
@@ -91,7 +91,7 @@ def n_lists_for(rows: int) -> int:
 def build_codes(
     vectors: VectorFile, vectors_sha256: str, folder: Path, config: CodesConfig, advance: Advance = no_advance
 ) -> Path:
-    """Make ``codes.faiss``, going on where an earlier call was cut off. Returns its path."""
+    """Make ``codes.faiss``, resuming where an earlier call was interrupted. Returns its path."""
     import faiss
 
     _forget_other_job(folder, CodesJob(vectors_sha256=vectors_sha256, config=config))

@@ -37,7 +37,7 @@ _FIRST_FORMAT = 1
 _WRITER_BYTES = 128_000_000
 _MAX_QUERY_WORDS = 256
 _MAX_TIES = 50_000
-"""So many equal scores are told apart by row; beyond, by the engine's own order."""
+"""Up to so many equal scores are ordered by row; beyond, by the engine."""
 _REPORT_EVERY = 10_000
 _STOP_WORDS = frozenset(
     """

@@ -31,13 +31,13 @@ _UNPACKED_NAME = "corpus.jsonl"
 _REPORT_EVERY = 50_000
 
 Advance = Callable[[int], None]
-"""Told how many rows were done since the last call."""
+"""Called with the number of rows done since the last call."""
 
 Offsets = np.ndarray[tuple[int], np.dtype[np.uint64]]
 
 
 def no_advance(_count: int) -> None:
-    """Tell nobody."""
+    """Ignore progress."""
 
 
 class CorpusFacts(Record):
@@ -96,7 +96,7 @@ class MemoryPassages:
         return iter(self._passages)
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Nothing is held."""
 
 
 class JsonlPassages:

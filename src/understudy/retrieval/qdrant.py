@@ -32,7 +32,7 @@ _BATCH_ROWS = 256
 
 
 class QdrantRetriever:
-    """See ``Retriever``. Scores are cosines by the server's reckoning."""
+    """See ``Retriever``. Scores are the cosines that the server computed."""
 
     def __init__(self, config: QdrantConfig, encoder: Encoder, client: QdrantClient | None = None) -> None:
         """Raises ``IndexMismatchError`` where there is no such collection or another encoder filled it."""
@@ -95,7 +95,7 @@ def upload(
         client.upsert(collection, points, wait=True)
         advance(len(points))
     if client.count(collection).count != len(passages):
-        raise IndexMismatchError(f"{collection}: expected {len(passages)} points, another corpus lies in it")
+        raise IndexMismatchError(f"{collection}: expected {len(passages)} points, it holds another corpus")
     _store_facts(client, collection, encoder.facts)
 
 
@@ -127,7 +127,7 @@ def _passage(point: ScoredPoint) -> Passage:
 
 
 def _store_facts(client: QdrantClient, collection: str, facts: EncoderFacts) -> None:
-    """The facts lie in a collection of one point beside the passages, which every server version can hold."""
+    """The facts are stored in a collection of one point beside the passages, which every server version supports."""
     from qdrant_client import models
 
     name = collection + _FACTS_COLLECTION_SUFFIX

@@ -78,7 +78,7 @@ class RetrievalService:
     """The ASGI application. It uses the retriever and does not close it."""
 
     def __init__(self, retriever: BatchingRetriever, config: ServiceConfig, description: dict[str, str | int]) -> None:
-        """``description`` is what ``/health`` says beside its status."""
+        """``description`` is what ``/health`` reports beside its status."""
         self._retriever = retriever
         self._config = config
         self._token = config.token()

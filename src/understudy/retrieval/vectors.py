@@ -4,7 +4,7 @@ In: ``vectors.f16`` (rows x dim, little-endian fp16, no header) and ``vectors.js
 sequence, exact scores. Nothing of it stays in the process's memory: the page cache keeps what is hot.
 
 Rows that are in the page cache are read without waiting (``RWF_NOWAIT``); for those that are not, the kernel
-is first told of all of them, so that the disk works on them at once, and then they are waited for.
+is asked for all of them first, so that the disk reads them in parallel.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class VectorFile:
     """Rows of ``vectors.f16``. Safe to call from many threads at once."""
 
     def __init__(self, path: Path, dim: int) -> None:
-        """Open ``path``, whose size says how many rows of ``dim`` numbers it holds."""
+        """Open ``path``, whose size gives the number of rows of ``dim`` numbers."""
         self._path = path
         self._row_bytes = 2 * dim
         self.dim = dim

@@ -61,9 +61,9 @@ function logTicks(low, high) {
   return found.length > 6 ? found.filter((_, i) => i % 2 === 0) : found;
 }
 
-// A label cut to the room it has; the whole of it on hover. 6.4 px is what a letter of 12 px takes.
-function label(text, { x, y, room, anchor = "start", className = "" }) {
-  const n = Math.max(3, Math.floor(room / 6.4));
+// A label, cut to ``space`` pixels; hovering shows all of it. A letter of 12 px takes 6.4 px.
+function label(text, { x, y, space, anchor = "start", className = "" }) {
+  const n = Math.max(3, Math.floor(space / 6.4));
   const shown = text.length > n ? `${text.slice(0, n - 1)}…` : text;
   return svg("text", { x, y, "text-anchor": anchor, class: `label ${className}` }, [
     plainly(shown),

@@ -142,7 +142,7 @@ function searchFigures(doc, series) {
     }) : null,
     grounded.length ? figure({
       title: "Grounded answers",
-      note: "Share of factual questions, in percent, whose reference answer stood in something the system had read.",
+      note: "Share of factual questions, in percent, whose reference answer appears in an observation of the attempt.",
       draw: rowsPlot(rates, { name: "Grounded rate" }),
       table: dataTable(["System", "Grounded, %"], grounded.map((system) => [chartName(system), percent(meanOver(system, "grounded_rate"))])),
     }) : null,

@@ -16,7 +16,7 @@ function counterpart(collection, row) {
   return indexes.get(collection).get(rowKey(row));
 }
 
-// What of the filters can be decided by the rows alone. ``found``: lines whose text holds the words searched for.
+// The filters that need the rows alone. ``found``: lines whose text contains the words searched for.
 function listed(collection, state, other, found) {
   const needle = (state.q || "").trim().toLowerCase();
   return collection.rows.filter((row) => {
@@ -50,7 +50,7 @@ function mentions(row, needle) {
   return [row.id, row.question, row.answer, row.reference].some((text) => text && text.toLowerCase().includes(needle));
 }
 
-// Look through the texts, chunk by chunk, giving the page time to breathe; stops when ``isWanted`` says so.
+// Search the texts chunk by chunk without blocking the page; stops when ``isWanted`` returns false.
 async function searchTexts(collection, needle, isWanted, tell) {
   const lines = collection.rows.map((row) => row.line);
   const nChunks = lines.length ? Math.floor(Math.max(...[lines[0], lines[lines.length - 1]]) / ROWS_IN_CHUNK) + 1 : 0;
@@ -74,7 +74,7 @@ function textOf(body) {
   return [...messages.map((message) => message.content), ...explanations];
 }
 
-// The bar of filters. ``change(part)`` is told what the reader chose.
+// The bar of filters. ``change(part)`` is called with what the reader chose.
 function filterBar(doc, collection, state, change) {
   const tally = (of) => {
     const counts = new Map();

@@ -27,7 +27,7 @@ const VERDICTS = {
   right: { sign: "✓", name: "right" },
   wrong: { sign: "✗", name: "wrong" },
   not_scored: { sign: "?", name: "not scored" },
-  failure: { sign: "!", name: "program failure" },
+  failure: { sign: "!", name: "infrastructure error" },
   example: { sign: "▸", name: "example" },
 };
 
@@ -47,4 +47,4 @@ function collectionName({ label: name, is_program: isProgram }) {
   return isProgram && !/program/i.test(name) ? `${plainly(name)} (program)` : plainly(name);
 }
 
-const LABELS = { evaluate: "Evaluated systems", rollout: "Collected for training", repair: "Repaired for training", curate: "Training examples" };
+const LABELS = { evaluate: "Evaluated systems", rollout: "Collected for training", repair: "Teacher corrections", curate: "Training examples" };

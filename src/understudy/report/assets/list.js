@@ -1,4 +1,4 @@
-// A list of any length: only the rows in sight are in the page.
+// A list of any length: only the visible rows are in the page.
 
 const ROW_HEIGHT = 76;
 const MARGIN_ROWS = 6;
@@ -13,7 +13,7 @@ class RowList {
     new ResizeObserver(() => this.draw()).observe(this.box);
   }
 
-  // ``otherOf``: the row that stands beside a row, if there is one. ``factsOf``: what is said below its question.
+  // ``otherOf``: the paired row of a row, if there is one. ``factsOf``: the line below its question.
   show(rows, linkOf, otherOf, factsOf = rowFacts) {
     Object.assign(this, { rows, linkOf, otherOf, factsOf });
     this.items.style.height = `${rows.length * ROW_HEIGHT}px`;

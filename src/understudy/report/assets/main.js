@@ -1,4 +1,4 @@
-// The frame of the page: header, views, keys, theme, and following a run that is still going.
+// The frame of the page: header, views, keys, theme, and polling of a running run.
 
 const VIEWS = [["results", "Results"], ["trajectories", "Attempts"], ["training", "Training"], ["run", "Run"]];
 const app = { explorer: undefined, view: undefined };
@@ -27,7 +27,7 @@ function storedTheme() {
   try {
     return localStorage.getItem("understudy-theme");
   } catch {
-    return null; // a file that was mailed may have no storage
+    return null; // a mailed file may have no storage
   }
 }
 
@@ -100,7 +100,7 @@ function onKey(event) {
 
 const POLL_MS = 2500;
 
-// Ask again and again; what the reader looks at stays where it is.
+// Poll; the reader's place is kept.
 async function follow(refresh) {
   if (!document.hidden) {
     try {

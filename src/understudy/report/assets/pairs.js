@@ -38,8 +38,8 @@ class PairExplorer extends TwoPanes {
     this.sides[1].runs.focus();
   }
 
-  // Another pair of collections: the filters stay, for they may fit it too. What was chosen a moment ago may still be
-  // on its way, so the address is what counts.
+  // Another pair of collections. The filters are kept, since they may fit it too. An earlier choice may still be
+  // loading, so the address decides.
   move(part) {
     go({ ...readState(), ...part });
   }
@@ -58,8 +58,8 @@ class PairExplorer extends TwoPanes {
     }
   }
 
-  // Fill in what the address leaves open, read what it names, and say in the address what is shown. Where the reader
-  // has gone on meanwhile, the address says something else: then this is given up, for that is being chosen already.
+  // Complete the address with defaults, read the collections that it names, and show them. If the address has changed
+  // meanwhile, this choice is dropped: the newer one is already being loaded.
   async choose(state) {
     const turn = (this.turn = (this.turn || 0) + 1);
     const isPast = (wanted) => turn !== this.turn || chosenBy(readState()) !== chosenBy(wanted);
@@ -94,12 +94,12 @@ class PairExplorer extends TwoPanes {
     this.show();
   }
 
-  // What was chosen has grown, or not: look, and draw again where it has.
+  // Look whether the chosen collections have grown, and draw again if they have.
   async refresh() {
     const { a, b } = this.state;
     if (!a) return;
     const before = JSON.stringify([await outlineOf(a), await outlineOf(b)]);
-    const after = JSON.stringify(await Promise.all([outlineOf(a, { anew: true }), outlineOf(b, { anew: true })]));
+    const after = JSON.stringify(await Promise.all([outlineOf(a, { force: true }), outlineOf(b, { force: true })]));
     if (before !== after || this.hasFailed) await this.choose(readState());
   }
 
@@ -218,7 +218,7 @@ function nothingShared([mine, other], { nOther }) {
 
 const answersOf = (row, twin) => ["A", "B"].map((letter, i) => `${letter} ${plainly([row, twin][i].answer || "–")}`);
 
-// The question once, below it what each made of it.
+// The question, and both attempts below it.
 function bothView(collections, rows, bodies, raw) {
   const [first, second] = bodies.map((body) => body.trajectory.task);
   const isSame = first.question === second.question;
@@ -234,7 +234,7 @@ function bothView(collections, rows, bodies, raw) {
   ]);
 }
 
-// Where the two stand below each other: how each came out, and the way to it.
+// On a narrow page: both verdicts, with links to the attempts below.
 function jumpTo(article, letter, row) {
   const button = h("button", { type: "button", title: `Go to ${letter}` }, [letterOf(letter), " ", verdictMark(row.verdict, { named: true })]);
   button.addEventListener("click", () => article.scrollIntoView());

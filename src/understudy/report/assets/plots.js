@@ -22,7 +22,7 @@ function rowOf(row, y, { x, left, width, format, isNarrow }) {
   const known = row.value !== undefined && row.value !== null;
   return linked(row.href, [
     svg("rect", { class: "hit", x: 0, y: y - (isNarrow ? 26 : 12), width, height: isNarrow ? 38 : 24 }),
-    label(row.label, { x: 0, y: isNarrow ? y - 11 : y + 4, room: isNarrow ? width - 8 : left - 8, className: "halo" }),
+    label(row.label, { x: 0, y: isNarrow ? y - 11 : y + 4, space: isNarrow ? width - 8 : left - 8, className: "halo" }),
     known && row.low !== undefined ? svg("line", { class: `span ${seriesClass(row.series)}`, x1: x(row.low), x2: x(row.high), y1: y, y2: y }) : null,
     known ? mark(row.series, x(row.value), y, 4.5) : null,
     svg("text", { class: "figure-text", x: width, y: y + 4, "text-anchor": "end" }, known ? row.text || format(row.value) : "–"),
@@ -58,7 +58,7 @@ function pointsBelow(points, bottom, { x, y, width }) {
   return [...points].sort((a, b) => b.y - a.y).map((point, i) => linked(point.href, [
     mark(point.series, x(point.x), y(point.y)),
     mark(point.series, 8, bottom + 18 + i * 22),
-    label(point.label, { x: 20, y: bottom + 22 + i * 22, room: width - 70 }),
+    label(point.label, { x: 20, y: bottom + 22 + i * 22, space: width - 70 }),
     svg("text", { class: "figure-text", x: width, y: bottom + 22 + i * 22, "text-anchor": "end" }, percent(point.y)),
   ]));
 }
@@ -68,7 +68,7 @@ function pointsBeside(points, bottom, { x, y, width }) {
   const sides = [points.filter(isLeft), points.filter((point) => !isLeft(point))];
   return sides.flatMap((side) => spread(side.map((point) => ({ point, y: y(point.y) + 4 })), 14, bottom - 44).map(({ point, y: at }) => {
     const px = x(point.x);
-    const place = isLeft(point) ? { x: px - 10, y: at, anchor: "end", room: px - 46 } : { x: px + 10, y: at, room: width - px - 14 };
+    const place = isLeft(point) ? { x: px - 10, y: at, anchor: "end", space: px - 46 } : { x: px + 10, y: at, space: width - px - 14 };
     return linked(point.href, [
       mark(point.series, px, y(point.y)),
       label(point.label, { ...place, className: "halo" }),
@@ -125,7 +125,7 @@ function barsPlot(rows, { name, format, to }) {
       const y = i * pitch + (isNarrow ? 20 : 4);
       let from = 0;
       return svg("g", {}, [
-        label(row.label, { x: 0, y: isNarrow ? y - 6 : y + 14, room: isNarrow ? width : left - 8 }),
+        label(row.label, { x: 0, y: isNarrow ? y - 6 : y + 14, space: isNarrow ? width : left - 8 }),
         row.parts.filter((part) => part.value > 0).map((part) => {
           const [x1, x2] = [x(from), x((from += part.value))];
           return linked(part.href, [

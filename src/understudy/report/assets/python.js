@@ -1,4 +1,4 @@
-// Python, coloured. One pass over the text; what no rule knows stays plain.
+// Python syntax colours. One pass over the text; what no rule matches stays plain.
 
 const PYTHON = new RegExp(
   [

@@ -1,6 +1,6 @@
 // Reading one attempt, or one training example.
 
-// ``head``: what stands above the verdict instead of the attempt's name and question.
+// ``head`` replaces the attempt's name and question above the verdict.
 function trajectoryView(collection, row, body, { raw = false, head } = {}) {
   const { trajectory, scores = [] } = body;
   const messages = trajectory.messages;
@@ -22,12 +22,12 @@ function trajectoryView(collection, row, body, { raw = false, head } = {}) {
     return article;
   }
   append(article, [
-    h("details", { class: "given-messages" }, [h("summary", {}, `What the model was given: ${first} ${first === 1 ? "message" : "messages"}`), messages.slice(0, first).map(messageView)]),
+    h("details", { class: "given-messages" }, [h("summary", {}, `Initial messages: ${first} ${first === 1 ? "message" : "messages"}`), messages.slice(0, first).map(messageView)]),
     steps.map((step, i) => {
       const next = i + 1 < starts.length ? starts[i + 1] : messages.length;
       return stepView(step, i + 1, steps.length, messages[step.message_index], messages.slice(step.message_index + 1, next));
     }),
-    trajectory.failure ? h("p", { class: "failure" }, ["The program failed: ", says(trajectory.failure.message)]) : null,
+    trajectory.failure ? h("p", { class: "failure" }, ["Infrastructure error: ", says(trajectory.failure.message)]) : null,
   ]);
   return article;
 }
@@ -90,7 +90,7 @@ function exampleView(doc, collection, row, body) {
   ]);
 }
 
-// The loss mask: what is learnt is coloured, what is only read is pale.
+// The loss mask: trained text is coloured, the rest is pale.
 function maskView(mask, number, n) {
   const isOn = mask.weights.map((weight) => weight > 0);
   const isTokens = mask.unit === "tokens";

@@ -3,7 +3,7 @@
 async function refreshIndex() {
   const found = await fetchedJson("runs");
   const text = JSON.stringify(found);
-  if (text === app.drawn) return; // nothing has changed: who walks by keyboard stays where he is
+  if (text === app.drawn) return; // nothing has changed: the keyboard focus stays where it is
   app.drawn = text;
   const { folder, runs } = found;
   replace(app.main, h("div", { class: "page" }, [
@@ -19,7 +19,7 @@ function runCard(run, canCompare) {
     h("h2", {}, [h("a", { href: `./run/${encodeURIComponent(run.name)}/` }, name), h("span", { class: `badge ${run.problem ? "bad" : run.state}` }, run.problem ? "damaged" : run.state)]),
     run.problem
       ? h("p", { class: "note" }, plainly(run.problem))
-      : h("p", { class: "note" }, `${run.n_done} of ${run.n_stages} begun stages done${run.stage ? ` · ${plainly(run.stage)}` : ""}${run.created ? ` · ${run.created.replace("T", " ").slice(0, 16)}` : ""}`),
+      : h("p", { class: "note" }, `${run.n_done} of ${run.n_stages} started stages done${run.stage ? ` · ${plainly(run.stage)}` : ""}${run.created ? ` · ${run.created.replace("T", " ").slice(0, 16)}` : ""}`),
     run.error ? h("p", { class: "note bad" }, plainly(run.error)) : null,
     h("p", {}, run.systems.slice(0, 4).map(([system, average]) => h("span", { class: "best" }, [h("b", {}, percent(average)), ` ${plainly(system)}`]))),
     canCompare && run.n_stages ? h("p", { class: "note" }, h("a", { href: `./compare/${linkTo({ a: run.name })}`, "aria-label": `Compare ${name} with another run` }, "Compare with …")) : null,

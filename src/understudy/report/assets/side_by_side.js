@@ -1,10 +1,10 @@
-// Where the attempts of several runs come from: packed into this file, or asked of the viewer. Only what is looked at
-// is unpacked: the outlines of two runs, the rows of two collections.
+// The attempts of several runs: packed into this file, or fetched from the viewer. Only what is shown is unpacked: the
+// outlines of two runs, the rows of two collections.
 
 const ROWS_HELD = 4;
 const sideBySide = { runs: [], packed: new Map(), outlines: new Map(), rows: new Map() };
 
-// Names of all runs there are to choose from, by what is known without opening one.
+// Names of all runs to choose from, known without opening any of them.
 async function loadRuns() {
   const found = IS_LIVE ? await fetchedJson("../runs") : JSON.parse(await unpacked("document"));
   sideBySide.title = found.title || found.folder;
@@ -12,10 +12,10 @@ async function loadRuns() {
   if (!IS_LIVE) sideBySide.runs.forEach((run, place) => sideBySide.packed.set(run.name, { ...run, place }));
 }
 
-// What attempts a run holds; a run that cannot be read has none, and a ``problem`` that says why.
-async function outlineOf(name, { anew = false } = {}) {
+// The attempts of a run; a run that cannot be read has none, and a ``problem`` that says why.
+async function outlineOf(name, { force = false } = {}) {
   if (!sideBySide.runs.some((run) => run.name === name)) return { name, collections: [], problem: `There is no run “${plainly(name)}” here.` };
-  if (anew || !sideBySide.outlines.has(name)) {
+  if (force || !sideBySide.outlines.has(name)) {
     const found = IS_LIVE ? await fetchedJson(`../run/${encodeURIComponent(name)}/outline`) : sideBySide.packed.get(name);
     const problem = found.problem ? `${plainly(name)} could not be read. ${plainly(found.problem)}` : undefined;
     sideBySide.outlines.set(name, { ...found, name, problem, collections: found.collections || [] });
@@ -23,14 +23,14 @@ async function outlineOf(name, { anew = false } = {}) {
   return sideBySide.outlines.get(name);
 }
 
-// The rows of one collection, those used last being held; those of a run that goes on are asked for again as they grow.
+// The rows of one collection. The last ones used are cached; those of a running run are fetched again as they grow.
 function attemptsOf(run, outline) {
   const key = `${run.name}\n${outline.key}`;
   const held = sideBySide.rows.get(key);
   const found = held?.version === outline.version ? held : { version: outline.version, rows: readAttempts(run, outline) };
   sideBySide.rows.delete(key);
   sideBySide.rows.set(key, found);
-  found.rows.catch(() => sideBySide.rows.delete(key)); // to be asked for again
+  found.rows.catch(() => sideBySide.rows.delete(key)); // so that it is fetched again
   if (sideBySide.rows.size > ROWS_HELD) sideBySide.rows.delete(sideBySide.rows.keys().next().value);
   return found.rows;
 }
@@ -57,8 +57,8 @@ const OUTCOMES = [
   ["unjudged", "Not judged"],
 ];
 
-// The attempts that two collections have at the same tasks. A task is the same where id, question and reference are:
-// the same id may mean another question in a run with other tasks.
+// The attempts of two collections at the same tasks. Tasks are the same if id, question and reference are:
+// in a run with other tasks, an id may belong to another question.
 function pairsOf(mine, other) {
   const pairs = [];
   let nOther = 0;
@@ -79,7 +79,7 @@ function outcomeOf(row, twin) {
   return row.verdict === "right" ? "won" : "lost";
 }
 
-// The collection that a side shows where none was chosen: what the other side shows, else what was distilled.
+// The default collection of a side: the one that the other side shows, else the distilled student.
 function firstOf(run, like) {
   const { collections } = run;
   return collections.find((one) => one.key === like?.key)

@@ -1,4 +1,4 @@
-// Where the data comes from: packed into this file, or asked of the viewer that served it.
+// The data: packed into this file, or fetched from the viewer that served it.
 
 const PAGE = document.documentElement.dataset.page; // "run", "index" or "compare"
 const IS_LIVE = document.documentElement.dataset.live !== undefined;
@@ -23,13 +23,13 @@ async function loadDocument() {
   return true;
 }
 
-// The bodies of one chunk, the ones used last being held.
+// The bodies of one chunk; the last ones used are cached.
 function loadChunk(collection, number) {
   const name = `${collection.chunks}\n${collection.version}\n${number}`;
   const held = source.chunks.get(name) || readChunk(collection, number);
   source.chunks.delete(name);
   source.chunks.set(name, held);
-  held.catch(() => source.chunks.delete(name)); // to be asked for again
+  held.catch(() => source.chunks.delete(name)); // so that it is fetched again
   if (source.chunks.size > CHUNKS_HELD) source.chunks.delete(source.chunks.keys().next().value);
   return held;
 }
@@ -67,7 +67,7 @@ async function unpacked(id) {
   return new Response(stream).text();
 }
 
-// Records leave out what has its default; these are the defaults that the page relies on.
+// Records omit fields at their defaults; these are the defaults that the page relies on.
 function withDefaults(found) {
   const lists = ["systems", "comparisons", "collections", "curves", "curations", "stages", "manifest", "in_domain"];
   for (const name of lists) found[name] = found[name] || [];

@@ -1,4 +1,4 @@
-// One step of an attempt: what the model said, what came back, what it chose from.
+// One step of an attempt: the reply, its calls and candidates, the observation.
 
 const FENCE = /^[ \t]*(?:```[^\n]*|<\/?code>[ \t]*)$/gm;
 
@@ -18,11 +18,11 @@ function replyParts(content) {
   return parts;
 }
 
-function replyView(content, given = 0) {
+function replyView(content, prefilled = 0) {
   return h("div", { class: "reply" }, replyParts(content).map((part) => {
     if (part.kind === "code") return textBlock(part.text.replace(/\n$/, ""), { className: "code", draw: python, lines: 60 });
     if (part.kind === "fence") return h("div", { class: "fence" }, says(part.text.trim()));
-    const cut = Math.min(part.text.length, Math.max(0, given - part.start));
+    const cut = Math.min(part.text.length, Math.max(0, prefilled - part.start));
     const draw = (text) => [cut ? h("mark", { class: "given", title: "Prefilled: first-thought prefix" }, prose(text.slice(0, cut))) : null, prose(text.slice(cut))];
     return proseBlock(part.text.replace(/\n$/, ""), draw);
   }));
@@ -32,7 +32,7 @@ function proseBlock(text, draw) {
   return textBlock(text, { className: "prose", draw: (shown) => h("span", {}, draw(shown)) });
 }
 
-// Prose with the labels of the format set apart.
+// Prose, in which the labels of the action format are marked.
 function prose(text) {
   const fragment = document.createDocumentFragment();
   for (const piece of text.split(/^(Thought:|Code:|Observation:|Execution logs:)/m)) {

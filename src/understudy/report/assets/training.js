@@ -1,4 +1,4 @@
-// What was kept, what was learnt of it, how the loss fell; and what the run was told.
+// Losses, what was kept and dropped, what is learnt; and the stages and the manifest of the run.
 
 function drawTraining(main, doc) {
   const page = h("div", { class: "page" }, h("h1", {}, "Training"));
@@ -57,7 +57,7 @@ function amountsFigure(curation) {
   if (!amounts.length) return null;
   return barsFigure({
     title: `${curation.unit === "tokens" ? "Tokens" : "Characters"} by role`,
-    note: `What the examples are made of, and what of it is learnt. Counted in ${curation.unit}${curation.unit === "tokens" ? " of the student's tokenizer" : ", for no trained tokenizer is at hand"}.`,
+    note: `What the examples are made of, and what of it is learnt. Counted in ${curation.unit}${curation.unit === "tokens" ? " of the student's tokenizer" : ", since no trained tokenizer is available"}.`,
     format: short,
     rows: amounts.map((one) => ({ label: one.part, total: one.trained + one.read, parts: [{ name: "learnt", value: one.trained, className: "learnt" }, { name: "only read", value: one.read, className: "only-read" }] })),
     table: dataTable(["Part", "Learnt", "Only read"], amounts.map((one) => [one.part, count(one.trained), count(one.read)])),

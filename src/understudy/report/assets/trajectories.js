@@ -1,4 +1,4 @@
-// Attempts: filters and list on one side, reading on the other.
+// Attempts: filters and list on the left, the chosen attempt on the right.
 
 class Explorer extends TwoPanes {
   constructor(doc) {
@@ -37,7 +37,7 @@ class Explorer extends TwoPanes {
     this.read();
   }
 
-  // Where nothing was asked for: the student's attempts, else the first there are.
+  // By default the student's attempts, else the first collection.
   first() {
     const student = this.doc.systems.find((system) => system.role === "student");
     return collectionOf(this.doc, student?.key) || this.doc.collections[0];
@@ -62,12 +62,12 @@ class Explorer extends TwoPanes {
     const needle = words.trim().toLowerCase();
     if (needle.length < 2) return;
     this.progress = 0;
-    let told = 0;
+    let lastDrawn = 0;
     searchTexts(collection, needle, () => this.sought === wanted, (found, progress) => {
       this.found = found;
       this.progress = progress < 1 ? progress : undefined;
-      if (progress === 1 || performance.now() - told > 150) {
-        told = performance.now();
+      if (progress === 1 || performance.now() - lastDrawn > 150) {
+        lastDrawn = performance.now();
         this.narrow();
       }
     }).catch((error) => replace(this.tally, String(error.message)));

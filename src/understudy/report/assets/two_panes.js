@@ -1,4 +1,4 @@
-// A list on one side, on the other what was chosen of it: what all views of attempts have in common.
+// A list on the left and the chosen item on the right: the base of all views of attempts.
 
 class TwoPanes {
   constructor(searchHint) {
@@ -55,7 +55,7 @@ class TwoPanes {
     this.say(["Choose an attempt to read. ", h("kbd", {}, "j"), " and ", h("kbd", {}, "k"), " go to the next and the previous one."]);
   }
 
-  // What was read takes the place of what stood there; something new is read from its beginning.
+  // Replace what is shown; a new item is scrolled to its beginning.
   put(isNew, ...content) {
     replace(this.reader, content);
     if (isNew) this.reader.scrollTop = 0;
