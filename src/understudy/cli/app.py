@@ -9,18 +9,16 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from understudy.cli.index import index_app
+from understudy.cli.running import out, recipe_and_run, run_and_show, say
 from understudy.cli.serving import serve_model
 from understudy.cli.starting import demo, init, kinds
 from understudy.pipeline.stage_kinds import STAGES
-
-if TYPE_CHECKING:
-    from understudy.pipeline import Recipe
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -34,8 +32,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console(soft_wrap=True, highlight=False)
-
 Target = Annotated[Path, typer.Argument(metavar="RECIPE|RUN", help="A recipe (YAML), or a run directory.")]
 Overrides = Annotated[
     list[str] | None,
@@ -74,18 +70,12 @@ def run(
     restart: Restart = False,
 ) -> None:
     """Run a whole recipe: roll out, grade, curate, train, evaluate, report. Run it again to resume."""
-    recipe, directory = _recipe_and_run(target, overrides, run_dir, seed)
-    from understudy.pipeline import run_recipe
-    from understudy.report import terminal_table
-
+    recipe, directory = recipe_and_run(target, overrides, run_dir, seed)
     known = {str(ref): ref for ref in recipe.ordered_stages()}
     if unknown := [name for name in only or () if name not in known]:
         raise typer.BadParameter(f"expected one of {', '.join(known)}; came {unknown[0]!r}", param_hint="--only")
     chosen = [known[name] for name in only] if only else None
-    run_recipe(recipe, directory, only=chosen, restart=restart, say=_say)
-    out.print()
-    out.print(terminal_table(directory))
-    out.print(f"\nReport: {directory / 'report.html'}", markup=False)
+    run_and_show(recipe, directory, chosen, restart=restart)
 
 
 def _stage_verb(kind: str, about: str) -> None:
@@ -99,14 +89,14 @@ def _stage_verb(kind: str, about: str) -> None:
         seed: Seed = None,
         restart: Restart = False,
     ) -> None:
-        recipe, directory = _recipe_and_run(target, overrides, run_dir, seed)
+        recipe, directory = recipe_and_run(target, overrides, run_dir, seed)
         from understudy.pipeline import run_recipe
 
         refs = [ref for ref in recipe.stages_of(kind) if stage in (None, ref.name)]
         if not refs:
             named = ", ".join(ref.name for ref in recipe.stages_of(kind)) or "none"
             raise typer.BadParameter(f"the recipe has no {kind} stage of that name (it has: {named})")
-        run_recipe(recipe, directory, only=refs, restart=restart, say=_say)
+        run_recipe(recipe, directory, only=refs, restart=restart, say=say)
 
     verb.__doc__ = about
     app.command(name=kind.replace("_", "-"))(verb)
@@ -126,11 +116,11 @@ def grade(
     ] = False,
 ) -> None:
     """Grade the attempts of a run and measure its evaluations."""
-    recipe, directory = _recipe_and_run(target, overrides, run_dir)
+    recipe, directory = recipe_and_run(target, overrides, run_dir)
     from understudy.pipeline import grade_run
 
     for line in grade_run(recipe, directory, again=again):
-        _say(line)
+        say(line)
 
 
 @app.command()
@@ -206,11 +196,11 @@ def verify_student(
     url: Annotated[str | None, typer.Option(help="Server to compare with; by default our own is started.")] = None,
 ) -> None:
     """Show that a trained student differs from its base and is the same merged and served."""
-    recipe, directory = _recipe_and_run(target, overrides, run_dir)
+    recipe, directory = recipe_and_run(target, overrides, run_dir)
     from understudy.pipeline import verify_students
 
     for line in verify_students(recipe, directory, stage, url):
-        _say(line)
+        say(line)
 
 
 app.command("serve-model")(serve_model)
@@ -218,24 +208,6 @@ app.command()(init)
 app.command()(demo)
 app.command()(kinds)
 app.add_typer(index_app, name="index")
-
-
-def _recipe_and_run(
-    target: Path, overrides: list[str] | None, run_dir: Path | None, seed: int | None = None
-) -> tuple[Recipe, Path]:
-    from understudy.pipeline import load_recipe, recipe_of_run
-
-    changes = (*(overrides or ()), *(() if seed is None else (f"seed={seed}",)))
-    if target.is_dir():
-        return recipe_of_run(target, changes), run_dir or target
-    recipe = load_recipe(target, changes)
-    return recipe, run_dir or Path("runs") / recipe.name
-
-
-def _say(line: str) -> None:
-    from understudy.progress import print_above_bars
-
-    print_above_bars(line, out)
 
 
 def main() -> None:

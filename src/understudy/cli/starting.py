@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-out = Console(soft_wrap=True, highlight=False)
+from understudy.cli.running import out, recipe_and_run, run_and_show
 
 
 def demo(
@@ -20,9 +19,8 @@ def demo(
     seed: Annotated[int | None, typer.Option(help="The same as seed=N.")] = None,
 ) -> None:
     """Distil a small agent on this machine's CPU, from teacher to report, in a few minutes."""
-    from understudy.cli.app import run
-
-    run(Path(str(files("understudy") / "demo" / "demo.yaml")), overrides, run_dir=run_dir, seed=seed)
+    recipe, directory = recipe_and_run(Path(str(files("understudy") / "demo" / "demo.yaml")), overrides, run_dir, seed)
+    run_and_show(recipe, directory, None, restart=False)
 
 
 def init(
@@ -40,10 +38,12 @@ def kinds() -> None:
     from understudy.pipeline.kinds import groups
 
     for group in groups():
-        table = Table(title=f"{group.name}: what {group.about}", title_justify="left", show_header=False)
+        out.print(f"[bold]{group.name}[/bold]: what {group.about}")
+        table = Table(box=None, show_header=False, padding=(0, 2))
         for kind in group.kinds():
             table.add_row(kind.name, kind.about, kind.origin)
         out.print(table)
+        out.print()
     out.print("Any other kind is written as package.module:Class; docs/extend.md shows how to make one.")
 
 

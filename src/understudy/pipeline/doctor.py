@@ -11,26 +11,27 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from understudy.extras import EXTRAS, is_installed
 from understudy.pipeline.machine import describe_machine, installed_versions
 from understudy.sandbox import Level, sandbox_report
 
-ALLOWS = {
-    "torch": "models in this process, training (extra `local`)",
-    "transformers": "models in this process (extra `local`)",
-    "trl": "training (extra `train`)",
-    "peft": "LoRA (extra `train`)",
-    "datasets": "Hub data sets, Parquet export (extra `hub` or `train`)",
-    "faiss-cpu": "dense retrieval (extra `dense`)",
-    "starlette": "serving models, indexes and reports (extra `serve`)",
-    "ray": "rollouts over several machines (extra `ray`)",
-    "qdrant-client": "retrieval by Qdrant (extra `qdrant`)",
+PURPOSES = {
+    "local": "models in this process",
+    "train": "training",
+    "qlora": "LoRA on a base in four bits",
+    "dense": "dense retrieval",
+    "serve": "serving models, indexes and reports",
+    "hub": "data sets of the Hugging Face Hub",
+    "qdrant": "retrieval by Qdrant",
+    "mcp": "tools of MCP servers",
+    "ray": "rollouts over several machines",
 }
-"""What each optional package is for."""
+"""What each extra of this package is for."""
 
 
 def examine() -> RenderableType:
     """Look at the machine and say what it allows."""
-    return Group(_machine(), _isolation(), _packages())
+    return Group(_machine(), _isolation(), _extras(), _packages())
 
 
 def _machine() -> Table:
@@ -43,7 +44,10 @@ def _machine() -> Table:
 
 
 def _allowed(facts: dict[str, str]) -> Iterator[str]:
-    yield "make demo: a student of about a million parameters on the CPU, in minutes"
+    if all(is_installed(name) for name in EXTRAS["train"]):
+        yield "understudy demo: a student of about a million parameters on the CPU, in minutes"
+    else:
+        yield "rollouts, curation and evaluation of models by URL; training needs the extra `train`"
     if facts["gpu"] == "none":
         yield "no GPU: larger students train elsewhere; teachers are reached by URL"
     else:
@@ -62,11 +66,19 @@ def _isolation() -> Table:
     return table
 
 
+def _extras() -> Table:
+    table = _table("Extras", "extra", "for", "state")
+    for extra, purpose in PURPOSES.items():
+        absent = [name for name in EXTRAS[extra] if not is_installed(name)]
+        state = f"lacks {', '.join(absent)}: pip install 'understudy[{extra}]'" if absent else "installed"
+        table.add_row(extra, purpose, state)
+    return table
+
+
 def _packages() -> Table:
-    table = _table("Packages", "package", "version", "allows")
-    versions = installed_versions()
-    for package in dict.fromkeys([*ALLOWS, *versions]):
-        table.add_row(package, versions.get(package, "not installed"), ALLOWS.get(package, ""))
+    table = _table("Packages", "package", "version")
+    for package, version in installed_versions().items():
+        table.add_row(package, version)
     return table
 
 

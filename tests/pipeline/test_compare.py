@@ -1,0 +1,51 @@
+"""Runs side by side: seeds of one recipe, or runs that only share systems."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.report.make_run import make_run
+from understudy.pipeline import RunDirectory, compare_runs
+from understudy.pipeline.compare import NoRunError
+
+
+def a_run(folder: Path, name: str, seed: int) -> Path:
+    directory = RunDirectory(make_run(folder, n_tasks=4))
+    directory.write_manifest(directory.read_manifest().model_copy(update={"name": name, "seed": seed}))
+    return folder
+
+
+def printed(run_dirs: list[Path]) -> str:
+    console = Console(width=200, file=io.StringIO())
+    with console.capture() as capture:
+        console.print(compare_runs(run_dirs))
+    return capture.get()
+
+
+def test_seeds_of_one_recipe_have_a_median(tmp_path: Path) -> None:
+    text = printed([a_run(tmp_path / "a", "x", 0), a_run(tmp_path / "b", "x", 1)])
+    assert "Accuracy over seeds" in text
+    assert "seed 0" in text
+    assert "seed 1" in text
+    assert "median" in text
+
+
+@pytest.mark.parametrize(("names", "seeds"), [(("x", "x"), (0, 0)), (("x", "y"), (0, 1))])
+def test_other_runs_are_named_by_their_folders_and_have_none(
+    tmp_path: Path, names: tuple[str, str], seeds: tuple[int, int]
+) -> None:
+    runs = [a_run(tmp_path / f"lora-{n}", name, seed) for n, (name, seed) in enumerate(zip(names, seeds, strict=True))]
+    text = printed(runs)
+    assert "lora-0" in text
+    assert "lora-1" in text
+    assert "median" not in text
+    assert "seed" not in text
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NoRunError, match=r"expected a run directory; there is no manifest\.json in it"):
+        compare_runs([tmp_path])
