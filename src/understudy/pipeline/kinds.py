@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from understudy.agents import ACTION_FORMATS, AGENTS
+from understudy.grading import GRADERS
 from understudy.models import MODELS
 from understudy.pipeline.stage_kinds import STAGES
 from understudy.registry import Group
@@ -16,5 +17,5 @@ from understudy.tasks import TASK_SOURCES
 
 
 def groups() -> tuple[Group[Any], ...]:
-    """Task sources, models, agents, action formats, retrievers, stages."""
-    return TASK_SOURCES, MODELS, AGENTS, ACTION_FORMATS, RETRIEVERS, STAGES
+    """Task sources, models, agents, action formats, retrievers, graders, stages."""
+    return TASK_SOURCES, MODELS, AGENTS, ACTION_FORMATS, RETRIEVERS, GRADERS, STAGES
