@@ -12,8 +12,8 @@ from pathlib import Path
 
 from understudy.records import StageState
 from understudy.report.data import Stage
+from understudy.run_layout import LOCK
 
-LOCK_NAME = ".lock"
 _ORDER = (StageState.RUNNING, StageState.FAILED, StageState.STOPPED)
 
 
@@ -36,7 +36,7 @@ def with_true_states(run_dir: Path, stages: Sequence[Stage]) -> tuple[tuple[Stag
 def is_going_on(run_dir: Path) -> bool | None:
     """Whether a process holds the run for writing. None where that cannot be known, as without a lock file."""
     try:
-        with (run_dir / LOCK_NAME).open("rb") as lock:
+        with (run_dir / LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
     except BlockingIOError:
