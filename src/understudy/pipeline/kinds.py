@@ -12,10 +12,10 @@ from understudy.grading import GRADERS
 from understudy.models import MODELS
 from understudy.pipeline.stage_kinds import STAGES
 from understudy.registry import Group
-from understudy.retrieval import RETRIEVERS
+from understudy.retrieval import ENCODERS, RETRIEVERS
 from understudy.tasks import TASK_SOURCES
 
 
 def groups() -> tuple[Group[Any], ...]:
     """Task sources, models, agents, action formats, retrievers, graders, stages."""
-    return TASK_SOURCES, MODELS, AGENTS, ACTION_FORMATS, RETRIEVERS, GRADERS, STAGES
+    return TASK_SOURCES, MODELS, AGENTS, ACTION_FORMATS, RETRIEVERS, ENCODERS, GRADERS, STAGES
