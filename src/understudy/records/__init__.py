@@ -15,6 +15,7 @@ Times are measured, so no two runs agree on them. All of them live in ``Timing``
 
 from understudy.records.conversation import Completion, FinishReason, Message, Role, Usage
 from understudy.records.example import Dropped, DropReason, Example, TrainSpan
+from understudy.records.preference import PreferencePair
 from understudy.records.record import Record
 from understudy.records.results import (
     Breakdown,
@@ -65,6 +66,7 @@ __all__ = [
     "Message",
     "Metrics",
     "ParseProblem",
+    "PreferencePair",
     "PrefixDelivery",
     "PrefixMode",
     "Record",

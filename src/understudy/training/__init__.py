@@ -16,6 +16,7 @@ from understudy.training.config import (
     Schedule,
     TrainConfig,
 )
+from understudy.training.dpo import DpoConfig, DpoJob, train_dpo
 from understudy.training.encoding import NothingToTrainError, TokenCounts, TrainSequence, VocabularyError, encode
 from understudy.training.jobs import TrainingFailure, TrainingJob, read_failure, read_job, write_job
 from understudy.training.on_policy import (
@@ -33,6 +34,8 @@ from understudy.training.training import TrainJob, train
 __all__ = [
     "Attention",
     "Divergence",
+    "DpoConfig",
+    "DpoJob",
     "Dtype",
     "EvalCallbackConfig",
     "EvalLine",
@@ -65,5 +68,6 @@ __all__ = [
     "read_job",
     "read_progress",
     "train",
+    "train_dpo",
     "write_job",
 ]

@@ -109,11 +109,11 @@ class LogCallback(TrainerCallback):  # type: ignore[misc]  # transformers' class
 
     def _metrics(self) -> dict[str, float]:
         """Means over all devices since the line before."""
-        sums = self._trainer.objective.take_metrics()
+        sums, self._trainer.metric_sums = self._trainer.metric_sums, {}
         if not sums:
             return {}
         device = self._trainer.args.device
         totals = self._trainer.accelerator.reduce(torch.tensor(list(sums.values()), device=device), reduction="sum")
         summed = dict(zip(sums, totals.tolist(), strict=True))
-        n = summed.pop("n")
-        return {name: total / n for name, total in summed.items()}
+        weight = summed.pop("weight")
+        return {name: total / weight for name, total in summed.items()}

@@ -112,7 +112,7 @@ def fit(
     resume = last_whole_checkpoint(out_dir / RESUME)
     n_done = resume[1] if resume else 0
     is_first = trainer.is_world_process_zero()
-    file = ProgressFile(out_dir, [n for n, _ in batches.tokens], n_done, is_writer=is_first)
+    file = ProgressFile(out_dir, n_steps, n_done, is_writer=is_first)
     log_path = out_dir / TRAINING_LOG
     with (
         Progress(f"train {out_dir.name}", n_steps, done=n_done, quiet=quiet or not is_first) as bar,

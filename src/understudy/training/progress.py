@@ -1,15 +1,13 @@
 """Where a training stands, in a small file that other processes read.
 
-In: every step, and every pass within a step. Out: ``progress.json``, rewritten at most a few times a second, with an
-estimate of the time that is left. It informs only: a training resumes from its checkpoints. Not here: the log.
+In: every step, and every pass within a step. Out: ``progress.json``, rewritten at most a few times a second. It informs
+only: a training resumes from its checkpoints. Not here: the log, and the estimate of the time that is left.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
-from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,7 +16,6 @@ from understudy.records import Record
 
 PROGRESS = "progress.json"
 _WRITE_EVERY_S = 0.2
-_STEPS_AVERAGED = 10
 
 
 class TrainingProgress(Record):
@@ -31,10 +28,6 @@ class TrainingProgress(Record):
     """Of the last whole step."""
     saved_step: int = 0
     """The step that a killed training resumes from."""
-    left_s: float | None = None
-    """Estimated seconds to the end, at the time of writing; None before there is anything to estimate from."""
-    written_s: float = 0.0
-    """When this was written, in seconds since 1970."""
 
     @property
     def kept(self) -> str:
@@ -55,58 +48,36 @@ def read_progress(folder: Path) -> TrainingProgress | None:
 class ProgressFile:
     """Writes where one training stands."""
 
-    def __init__(self, folder: Path, work_of_step: Sequence[int], done: int, *, is_writer: bool = True) -> None:
-        """``work_of_step``: how much each step has to do, such as its tokens. ``done``: steps that are done already."""
+    def __init__(self, folder: Path, n_steps: int, done: int, *, is_writer: bool = True) -> None:
+        """``done``: steps that an earlier process did and saved."""
         self._path = folder / PROGRESS
-        self._work = work_of_step
-        self._done = self._saved = done
+        self._now = TrainingProgress(step=done, n_steps=n_steps, saved_step=done)
         self._is_writer = is_writer
-        self._loss: float | None = None
-        self._recent: deque[tuple[int, float]] = deque(maxlen=_STEPS_AVERAGED)
-        self._step_began = time.monotonic()
         self._written = 0.0
-        self._write(0.0)
+        self._write()
 
     def part_done(self, part: float) -> None:
         """A share of the step in progress is done."""
-        if time.monotonic() - self._written >= _WRITE_EVERY_S:
-            self._write(part)
+        self._update(step=min(int(self._now.step) + part, int(self._now.step) + 0.999))
 
     def step_done(self, step: int, loss: float | None) -> None:
-        now = time.monotonic()
-        self._recent.append((self._work[step - 1], now - self._step_began))
-        self._step_began, self._done, self._loss = now, step, loss
-        if now - self._written >= _WRITE_EVERY_S or step == len(self._work):
-            self._write(0.0)
+        self._update(step=step, loss=loss)
 
     def saved(self, step: int) -> None:
         """A checkpoint of this step is whole."""
-        self._saved = step
-        self._write(0.0)
+        self._update(step=step, saved_step=step)
 
-    def _write(self, part: float) -> None:
+    def _update(self, **changes: float | None) -> None:
+        is_urgent = "saved_step" in changes or changes["step"] == self._now.n_steps
+        self._now = self._now.model_copy(update=changes)
+        if is_urgent or time.monotonic() - self._written >= _WRITE_EVERY_S:
+            self._write()
+
+    def _write(self) -> None:
         self._written = time.monotonic()
         if not self._is_writer:
             return
-        now = TrainingProgress(
-            step=min(self._done + part, len(self._work)),
-            n_steps=len(self._work),
-            loss=self._loss,
-            saved_step=self._saved,
-            left_s=self._left_s(part),
-            written_s=time.time(),
-        )
         beside = self._path.with_name(f".{self._path.name}.part")
-        with contextlib.suppress(OSError):  # a full disk stops a training where it loses something, not here
-            beside.write_text(now.model_dump_json() + "\n")  # not made durable: that can take longer than a step
+        with contextlib.suppress(OSError):  # a full disk ends a training where it loses something, not here
+            beside.write_text(self._now.model_dump_json() + "\n")  # not made durable: that can take longer than a step
             beside.replace(self._path)
-
-    def _left_s(self, part: float) -> float | None:
-        left: float = sum(self._work[self._done :])
-        work: float = sum(work for work, _ in self._recent)
-        seconds = sum(seconds for _, seconds in self._recent)
-        if part:
-            partial = part * self._work[self._done]
-            left -= partial
-            work, seconds = work + partial, seconds + time.monotonic() - self._step_began
-        return seconds / work * left if work else None

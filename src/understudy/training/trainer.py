@@ -26,6 +26,8 @@ from understudy.models.finite import NotFiniteError, require_finite_weights
 from understudy.models.loading import bars_of_downloads_only
 from understudy.training.layout import RowPass
 
+Metrics = dict[str, float]
+
 
 class Objective(Protocol):
     """What is minimised: the loss of a step is the weighted mean of its passes' losses."""
@@ -34,12 +36,8 @@ class Objective(Protocol):
         """Of a pass: its trained tokens, its pairs."""
         ...
 
-    def loss_sum(self, model: Any, one: Any) -> torch.Tensor:
-        """Sum of the losses of a pass, each times its weight."""
-        ...
-
-    def take_metrics(self) -> dict[str, float]:
-        """Sums of further figures since the last call; ``n`` is how many each is a sum of. Empty: there are none."""
+    def loss_sum(self, model: Any, one: Any) -> tuple[torch.Tensor, Metrics]:
+        """Sum of the losses of a pass, each times its weight, and sums of further figures, weighted alike."""
         ...
 
 
@@ -67,6 +65,8 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
     rate_of_last_step: float = 0.0
     on_pass: Callable[[float], None] = staticmethod(lambda _part: None)
     """Called after each pass with the share of the step that is done."""
+    metric_sums: Metrics = {}
+    """Sums of this device since the last line of the log, with the weight of all passes under ``weight``."""
 
     def create_accelerator_and_postprocess(self) -> None:
         """Where weights are divided (FSDP 2), gradients are added up in float32 and log-probabilities stay in it."""
@@ -103,8 +103,11 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
         for number in range(n_passes):
             one, share = (passes[number], 1.0) if number < len(passes) else (passes[-1], 0.0)
             with self._gradients_are_shared(model, at_last=number == n_passes - 1):
-                loss = self._loss_sum(model, one) * (share * world / weight)
+                loss_sum, metrics = self._loss_sum(model, one)
+                loss = loss_sum * (share * world / weight)
                 self.accelerator.backward(loss)
+            if share:
+                self._count(metrics, one)
             self._require_finite("loss", float(loss.detach()), inputs)
             total += loss.detach()
             self.on_pass((number + 1) / n_passes)
@@ -126,9 +129,8 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
         one = self.steps.passes(following)[-1]
         self.model_wrapped.eval()
         with torch.no_grad():
-            self._require_finite("loss", float(self._loss_sum(self.model_wrapped, one)), following)
+            self._require_finite("loss", float(self._loss_sum(self.model_wrapped, one)[0]), following)
         self.model_wrapped.train()
-        self.objective.take_metrics()
 
     def _require_finite(self, what: str, number: float, step: int) -> None:
         if not math.isfinite(number):
@@ -146,7 +148,12 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
     def _learning_rate(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"]) if self.optimizer else self.args.learning_rate
 
-    def _loss_sum(self, model: Any, one: Any) -> torch.Tensor:
+    def _count(self, metrics: Metrics, one: Any) -> None:
+        if metrics:
+            more = {**metrics, "weight": self.objective.weight(one)}
+            self.metric_sums = {name: self.metric_sums.get(name, 0.0) + value for name, value in more.items()}
+
+    def _loss_sum(self, model: Any, one: Any) -> tuple[torch.Tensor, Metrics]:
         with self.compute_loss_context_manager():
             return self.objective.loss_sum(model, one)
 
@@ -194,31 +201,51 @@ class NextToken:
     def weight(self, one: RowPass) -> float:
         return float(one.weights.sum())
 
-    def loss_sum(self, model: Any, one: RowPass) -> torch.Tensor:
+    def loss_sum(self, model: Any, one: RowPass) -> tuple[torch.Tensor, Metrics]:
         """No logits where nothing is trained."""
-        on_gpu = next(model.parameters()).device.type == "cuda"
-        return loss_by_fused_head(model, one) if on_gpu else loss_by_logits(model, one)
+        return loss_by_fused_head(model, one) if on_gpu(model) else loss_by_logits(model, one), {}
 
-    def take_metrics(self) -> dict[str, float]:
-        return {}
+
+def row_logprobs(model: Any, one: RowPass) -> torch.Tensor:
+    """Sum of the targets' log-probabilities, each times its weight, for each row: (R,), float32."""
+    weights = one.weights.to(model.device)
+    if on_gpu(model):
+        return (_fused_logprobs(model, one) * weights).sum(-1)
+    wanted = one.weights > 0
+    per_target = -_cross_entropy(model, one, wanted) * weights[wanted]  # (N,)
+    rows = wanted.nonzero()[:, 0].to(model.device)
+    return torch.zeros(len(wanted), device=model.device).index_add(0, rows, per_target)
+
+
+def on_gpu(model: Any) -> bool:
+    return bool(next(model.parameters()).device.type == "cuda")
 
 
 def loss_by_fused_head(model: Any, one: RowPass) -> torch.Tensor:
     """By TRL's head, which makes logits a tile at a time: on a GPU, whose memory all of them would fill."""
-    labels = one.targets.masked_fill(one.weights == 0, -100).to(model.device)
-    inputs = _inputs(model, one)
-    output = model(**inputs, labels=labels, shift_labels=labels, fused_lm_head=True)
-    loss: torch.Tensor = -(output.log_probs * one.weights.to(model.device)).sum()
-    return loss
+    return -(_fused_logprobs(model, one) * one.weights.to(model.device)).sum()
 
 
 def loss_by_logits(model: Any, one: RowPass) -> torch.Tensor:
     """By the model's own head, at the trained positions only: fastest on a CPU."""
     wanted = one.weights > 0  # (R, W)
-    targets, weights = one.targets[wanted].to(model.device), one.weights[wanted].to(model.device)  # (N,), (N,)
+    return (_cross_entropy(model, one, wanted) * one.weights[wanted].to(model.device)).sum()
+
+
+def _fused_logprobs(model: Any, one: RowPass) -> torch.Tensor:
+    """Log-probabilities of the targets, (R, W); 0 where the weight is 0."""
+    labels = one.targets.masked_fill(one.weights == 0, -100).to(model.device)
+    output = model(**_inputs(model, one), labels=labels, shift_labels=labels, fused_lm_head=True)
+    logprobs: torch.Tensor = output.log_probs
+    return logprobs
+
+
+def _cross_entropy(model: Any, one: RowPass, wanted: torch.Tensor) -> torch.Tensor:
+    """Of the wanted targets, (N,)."""
+    targets = one.targets[wanted].to(model.device)
     with _head_sees_only(model, wanted.to(model.device)):
         logits = model(**_inputs(model, one), use_cache=False).logits[0]  # (N, V); N may be 0 on one of several devices
-    return (functional.cross_entropy(logits.float(), targets, reduction="none") * weights).sum()
+    return functional.cross_entropy(logits.float(), targets, reduction="none")
 
 
 def _inputs(model: Any, one: RowPass) -> dict[str, torch.Tensor]:

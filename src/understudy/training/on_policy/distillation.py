@@ -179,7 +179,7 @@ class _Loop:
         before = read_jsonl(log_path, LogLine) if log_path.exists() else ()
         write_jsonl(log_path, [line for line in before if line.step <= done])
         started = time.monotonic()
-        file = ProgressFile(out_dir, [1] * config.n_steps, done)
+        file = ProgressFile(out_dir, config.n_steps, done)
         with (
             append_jsonl(log_path) as log,
             Progress(f"on-policy {out_dir.name}", config.n_steps, done=done, quiet=quiet) as progress,

@@ -1,0 +1,45 @@
+"""Preference pairs: a verified teacher correction is preferred to the student's wrong step at the same state.
+
+In: wrong attempts, and what a ``repair`` stage tried at them. Out: ``PreferencePair`` records, and how many attempts
+gave none, by reason. Not here: the training on them (``understudy.training.dpo``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from understudy.curation.repair import Repair
+from understudy.records import ParseProblem, PreferencePair, Trajectory
+
+
+def preference_pairs(
+    wrong: Iterable[Trajectory], tries: Mapping[str, Sequence[Repair]]
+) -> tuple[list[PreferencePair], Counter[str]]:
+    """One pair for each attempt that a correction repaired. ``tries``: by the id of the wrong attempt."""
+    pairs: list[PreferencePair] = []
+    dropped: Counter[str] = Counter()
+    for attempt in wrong:
+        verified = next((one for one in tries.get(attempt.id, ()) if one.is_verified), None)
+        if verified is None:
+            dropped["not_repaired"] += 1
+            continue
+        step = attempt.steps[verified.step - 1]
+        rejected, chosen = (one.messages[step.message_index].content for one in (attempt, verified.trajectory))
+        if chosen == rejected:
+            dropped["same_reply"] += 1
+        elif min(len(chosen), len(rejected)) <= step.given_chars:
+            dropped["empty_reply"] += 1
+        else:
+            pairs.append(
+                PreferencePair(
+                    id=attempt.id,
+                    task_id=attempt.task.id,
+                    messages=attempt.messages[: step.message_index],
+                    chosen=chosen,
+                    rejected=rejected,
+                    prefilled_chars=step.given_chars,
+                    rejected_is_whole=step.parse_problem is not ParseProblem.CUT_BY_LENGTH,
+                )
+            )
+    return pairs, dropped
