@@ -60,9 +60,9 @@ def test_every_attempt_without_a_pair_has_a_reason() -> None:
 
 
 def test_prefilled_words_and_a_cut_reply_are_marked() -> None:
-    wrong = attempt(1, "Thought: I go on and", given_chars=9, parse_problem=ParseProblem.CUT_BY_LENGTH)
+    wrong = attempt(1, "Thought: I go on and", prefilled_chars=9, parse_problem=ParseProblem.CUT_BY_LENGTH)
     (pair,), _ = preference_pairs([wrong], {wrong.id: [correction(1, 1, "Thought: compute")]})
     assert (pair.prefilled_chars, pair.rejected_is_whole) == (9, False)
-    only_prefilled = attempt(2, "Thought: ", given_chars=9)
+    only_prefilled = attempt(2, "Thought: ", prefilled_chars=9)
     _, dropped = preference_pairs([only_prefilled], {only_prefilled.id: [correction(2, 1, "Thought: compute")]})
     assert dropped == {"empty_reply": 1}

@@ -28,7 +28,7 @@ def preference_pairs(
         rejected, chosen = (one.messages[step.message_index].content for one in (attempt, verified.trajectory))
         if chosen == rejected:
             dropped["same_reply"] += 1
-        elif min(len(chosen), len(rejected)) <= step.given_chars:
+        elif min(len(chosen), len(rejected)) <= step.prefilled_chars:
             dropped["empty_reply"] += 1
         else:
             pairs.append(
@@ -38,7 +38,7 @@ def preference_pairs(
                     messages=attempt.messages[: step.message_index],
                     chosen=chosen,
                     rejected=rejected,
-                    prefilled_chars=step.given_chars,
+                    prefilled_chars=step.prefilled_chars,
                     rejected_is_whole=step.parse_problem is not ParseProblem.CUT_BY_LENGTH,
                 )
             )

@@ -55,6 +55,9 @@ STAGES: Group[StageKind] = Group(
             f"{_STAGES}.on_policy:OnPolicy",
             about="Distil a teacher's token probabilities at the student's own replies.",
         ),
+        "dpo": Builtin(
+            f"{_STAGES}.dpo:Dpo", about="Train a student on pairs: a verified correction against the wrong step."
+        ),
         "evaluate": Builtin(f"{_STAGES}.evaluate:Evaluate", about="Let a system attempt test tasks, and measure it."),
     },
 )

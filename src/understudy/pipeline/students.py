@@ -1,7 +1,7 @@
 """Is the student that is evaluated and served the student that was trained? ``understudy verify-student``.
 
-In: a recipe and its run. Out: one line a comparison, or ``StudentMismatchError``. The prompts are the initial messages
-of the student's own examples. The server that is compared is this package's own, started for the check, or one by URL.
+In: a recipe and its run. Out: one line a comparison, or ``StudentMismatchError``. The prompts are what
+the student read in training. The server that is compared is this package's own, started for the check, or one by URL.
 An evaluation begins with the part that needs no server, once for each checkpoint.
 """
 
@@ -10,7 +10,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from understudy.models import LocalConfig, OpenAIChatConfig
 from understudy.models.parity import ParityReport, check_student
@@ -18,9 +20,9 @@ from understudy.models.serving import served
 from understudy.pipeline.context import RunContext
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
-from understudy.records import Example, Message, Role, StageRef, Target
-from understudy.run_layout import EXAMPLES, PARITY
-from understudy.runs import read_jsonl, write_atomic
+from understudy.records import Message, StageRef, Target
+from understudy.run_layout import PARITY
+from understudy.runs import write_atomic
 from understudy.training import merge, read_card
 
 N_PROMPTS = 8
@@ -92,12 +94,6 @@ def _student(context: RunContext, ref: StageRef) -> tuple[LocalConfig, str | Non
 
 
 def _prompts(context: RunContext, ref: StageRef) -> list[tuple[Message, ...]]:
-    """Openings of the first examples: all that comes before the first reply."""
-    curation = context.recipe.input_of(ref, Target.EXAMPLES)
-    prompts = []
-    for example in read_jsonl(context.directory.folder(curation) / EXAMPLES, Example):
-        first_reply = next(n for n, message in enumerate(example.messages) if message.role is Role.ASSISTANT)
-        prompts.append(example.messages[:first_reply])
-        if len(prompts) == N_PROMPTS:
-            break
-    return prompts
+    """What the student read in training before its first replies."""
+    stage: Any = context.recipe.stage_class(ref)
+    return list(islice(stage(context, ref, context.recipe.config(ref)).prompts(), N_PROMPTS))

@@ -20,7 +20,7 @@ from typing import IO, Any, TypeVar
 from understudy.agents import RuntimeConfig
 from understudy.pipeline.stage import ConfigT, Counts, Stage, StageFailedError
 from understudy.progress import Progress
-from understudy.records import Record, StageRef, Target
+from understudy.records import Example, Message, Record, Role, StageRef, Target
 from understudy.run_layout import EVAL_LOG, EXAMPLES, TRAINING_LOG, TRAINING_OUTPUT
 from understudy.runs import read_jsonl
 from understudy.training import (
@@ -32,6 +32,7 @@ from understudy.training import (
     read_progress,
     write_job,
 )
+from understudy.training.fitting import finished_summary
 from understudy.training.jobs import END_WITH_INPUT
 
 OwnT = TypeVar("OwnT", bound=Record)
@@ -59,6 +60,17 @@ class TrainingStage(Stage[ConfigT]):
         ((_, counts),) = run_trainings([self])
         return counts
 
+    def prompts(self) -> Iterator[tuple[Message, ...]]:
+        """What the student reads before a reply, to compare it with its base: here the openings of its examples."""
+        curation = self.context.recipe.input_of(self.ref, Target.EXAMPLES)
+        for example in read_jsonl(self.context.directory.folder(curation) / EXAMPLES, Example):
+            first_reply = next(n for n, message in enumerate(example.messages) if message.role is Role.ASSISTANT)
+            yield example.messages[:first_reply]
+
+    def data_counts(self) -> Counts:
+        """What a stage says of its own data, beside the counts that all trainings have."""
+        return {}
+
     def training_config(self, config_class: type[OwnT]) -> OwnT:
         """The part of the config that the training reads, with the seed of the recipe."""
         fields: Any = config_class.model_fields
@@ -81,9 +93,16 @@ class TrainingStage(Stage[ConfigT]):
 class _Training:
     """A process that trains."""
 
-    ref: StageRef
-    folder: Path
+    stage: TrainingStage[Any]
     process: subprocess.Popen[bytes]
+
+    @property
+    def ref(self) -> StageRef:
+        return self.stage.ref
+
+    @property
+    def folder(self) -> Path:
+        return self.stage.folder
 
 
 def run_trainings(stages: Sequence[TrainingStage[Any]]) -> Iterator[tuple[StageRef, Counts]]:
@@ -140,7 +159,7 @@ def _start(stage: TrainingStage[Any]) -> _Training:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment
         )
-    return _Training(stage.ref, stage.folder, process)
+    return _Training(stage, process)
 
 
 @contextmanager
@@ -171,8 +190,18 @@ def _counts(training: _Training) -> Counts:
         "seen_tokens": sum(line.n_tokens for line in lines),
         "trained_tokens": sum(line.n_trained for line in lines),
         "last_loss": round(lines[-1].loss, 4),
+        **{name: round(mean, 4) for name, mean in lines[-1].metrics.items()},
+        **training.stage.data_counts(),
+        **_dropped(training.folder),
         **_last_eval(training.folder / EVAL_LOG),
     }
+
+
+def _dropped(folder: Path) -> Counts:
+    """What was too long for the settings or the model."""
+    summary = finished_summary(folder)
+    n_dropped = 0 if summary is None else summary.counts.n_over_long - summary.counts.n_cut
+    return {"dropped_too_long": n_dropped} if n_dropped else {}
 
 
 def _last_eval(path: Path) -> Counts:

@@ -92,7 +92,8 @@ def _logged(folder: Path) -> Iterator[tuple[str, CurvePoint]]:
     for path in sorted(folder.glob("*.jsonl")):
         for number, row in enumerate(read_rows(path), 1):
             step = row.get("step", number)
-            for name, value in row.items():
+            metrics = row.get("metrics")
+            for name, value in {**row, **(metrics if isinstance(metrics, dict) else {})}.items():
                 is_drawn = name not in _NO_CURVES and any(part in name for part in _CURVES)
                 if is_drawn and _is_number(value) and _is_number(step):
                     yield readable(name), CurvePoint(step=float(str(step)), value=float(str(value)))

@@ -135,6 +135,11 @@ class Repair(Stage[RepairStageConfig]):
         return tries_at
 
 
+def read_tries(context: RunContext, ref: StageRef) -> list[RepairedAttempt]:
+    """All tries of a stage."""
+    return _read_tries(context.directory.folder(ref) / TRIES)
+
+
 def _read_tries(path: Path) -> list[RepairedAttempt]:
     return list(read_jsonl(path, RepairedAttempt)) if path.exists() else []
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.annotations import result_settings
 from understudy.models.finite import require_finite
+from understudy.models.loading import load_tokenizer
 from understudy.records import PreferencePair
-from understudy.runs import file_digest, read_user_jsonl
+from understudy.runs import content_digest, read_user_jsonl
 from understudy.training.batches import batch_indices
 from understudy.training.checkpoint import whole_weights
 from understudy.training.dpo.config import DpoConfig
@@ -24,7 +25,7 @@ from understudy.training.dpo.pairs import EncodedPair, PairPass, encode_pairs, n
 from understudy.training.encoding import TokenCounts
 from understudy.training.fitting import Batches, Fitting, finished_summary, fit, open_trainer
 from understudy.training.jobs import TrainingJob
-from understudy.training.loading import limits_of, load_tokenizer, padding_id, torch_threads
+from understudy.training.loading import limits_of, padding_id, torch_threads
 from understudy.training.resume import start_or_resume, weights_digest
 from understudy.training.summary import TrainSummary
 
@@ -55,7 +56,7 @@ def train_dpo(pairs_path: Path, config: DpoConfig, student: str, out_dir: Path, 
     """
     identity = start_or_resume(
         out_dir,
-        {"config": result_settings(config), "student": weights_digest(student), "pairs": file_digest(pairs_path)},
+        {"config": result_settings(config), "student": weights_digest(student), "pairs": content_digest(pairs_path)},
     )
     done = finished_summary(out_dir)
     if done is not None:
