@@ -85,6 +85,36 @@ class Bare:
         )
 
 
+class Mistaken:
+    """An agent that breaks the contract."""
+
+    class Config(BaseModel):
+        """Its options."""
+
+        mistake: str
+
+    def __init__(self, config: Mistaken.Config, model: Model, runtime: AgentRuntime) -> None:
+        self._mistake = config.mistake
+        self._bare = Bare(model, runtime)
+
+    def solve(
+        self, task: Task, attempt: int = 0, seed: int = 0, first_thought: FirstThought | None = None
+    ) -> Trajectory | None:
+        """One mistake."""
+        if self._mistake == "raise":
+            return 1 / 0  # type: ignore[return-value]
+        if self._mistake == "none":
+            return None
+        other = task.model_copy(update={"id": "other"}) if self._mistake == "other task" else task
+        return self._bare.solve(other, 7 if self._mistake == "other attempt" else attempt)
+
+
+class NoAgent:
+    """It solves nothing."""
+
+    def __init__(self, model: Model, runtime: AgentRuntime) -> None: ...
+
+
 class Shouted:
     """A user's action format: ``CODE`` begins the code, ``END`` ends it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -19,7 +20,10 @@ from understudy.agents import (
     behaviour_hash,
     open_agent,
 )
-from understudy.models import ScriptedModel
+from understudy.agents.own_agent import AgentError
+from understudy.models import ContextFullError, ProviderError, Request, ScriptedModel
+from understudy.records import Completion, StopReason
+from understudy.retrieval import RetrievalError
 from understudy.sandbox import SandboxConfig, SandboxError
 from understudy.tools import FunctionToolConfig, ToolConfigError, ToolsConfig
 
@@ -92,6 +96,62 @@ def test_a_users_agent_may_leave_out_options_and_messages() -> None:
         assert runtime.open_agent(config, says("x")).solve(TASK).answer is None
         assert runtime.initial_messages(config, TASK) is None
     assert len(behaviour_hash(config)) == 16
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ProviderError("503"), StopReason.PROVIDER),
+        (RetrievalError("no route"), StopReason.PROVIDER),
+        (SandboxError("gone"), StopReason.SANDBOX),
+        (ContextFullError("9000"), StopReason.CONTEXT_FULL),
+    ],
+)
+def test_what_fails_around_a_users_agent_is_a_record(error: Exception, reason: StopReason) -> None:
+    def fails(request: Request) -> str:
+        raise error
+
+    config = CONFIG.validate_python(f"{OWN}:Direct")
+    with AgentRuntime(RuntimeConfig()) as runtime:
+        agent = runtime.open_agent(config, _Failing(fails))
+        trajectory = agent.solve(TASK, attempt=2, seed=5)
+    assert (trajectory.stop_reason, trajectory.attempt, trajectory.seed) == (reason, 2, 5)
+    assert (trajectory.failure is None) == (reason is StopReason.CONTEXT_FULL)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "words"),
+    [
+        ("raise", "raised ZeroDivisionError: division by zero .*own_agents.py, line"),
+        ("none", "expected solve to return a Trajectory; came None"),
+        ("other task", "expected the record of attempt 0 at this task; came 'other', attempt 0"),
+        ("other attempt", "expected the record of attempt 0 at this task; came 't', attempt 7"),
+    ],
+)
+def test_a_mistake_of_a_users_agent_is_named(mistake: str, words: str) -> None:
+    config = CONFIG.validate_python({"kind": f"{OWN}:Mistaken", "mistake": mistake})
+    with AgentRuntime(RuntimeConfig()) as runtime, pytest.raises(AgentError, match=f"Mistaken, task 't': {words}"):
+        runtime.open_agent(config, says("x")).solve(TASK)
+
+
+def test_a_class_without_solve_is_refused() -> None:
+    config = CONFIG.validate_python("tests.agents.own_agents:Shouted")
+    with AgentRuntime(RuntimeConfig()) as runtime, pytest.raises(AgentError, match="Shouted: making it raised"):
+        runtime.open_agent(config, says("x"))
+    with AgentRuntime(RuntimeConfig()) as runtime, pytest.raises(AgentError, match="a method `solve`"):
+        runtime.open_agent(CONFIG.validate_python(f"{OWN}:NoAgent"), says("x"))
+
+
+class _Failing(ScriptedModel):
+    """A model whose server, or what is around it, fails."""
+
+    def __init__(self, program: Callable[[Request], str]) -> None:
+        super().__init__(program, "failing")
+        self._fails = program
+
+    def complete(self, request: Request) -> tuple[Completion, ...]:
+        self._fails(request)
+        raise AssertionError("the program raises")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-r"""The rival: chain of thought in one reply, with or without retrieved passages, with or without a vote.
+r"""The baseline: chain of thought in one reply, with or without retrieved passages, with or without a vote.
 
 In: a task, a retriever where passages are wanted. Out: a trajectory of one step. With self-consistency N replies are
 sampled and the answer that most of them give is kept, so that it may be compared with N candidates a step of an

@@ -78,7 +78,7 @@ class PassagesConfig(Record):
 
 
 class ChainOfThoughtConfig(PartConfig):
-    """The rival: one reply that thinks step by step, without tools."""
+    """The baseline: one reply that thinks step by step, without tools."""
 
     kind: Literal["chain_of_thought"] = "chain_of_thought"
     prompts: PromptSetName = PromptSetName.PAPER

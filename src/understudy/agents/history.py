@@ -66,7 +66,7 @@ class History:
         self.timing += timing
 
     def set_prefix(self, mode: PrefixMode, delivery: PrefixDelivery | None) -> None:
-        """Record what the first step was really given."""
+        """Record how the first step really began."""
         self.facts = replace(self.facts, prefix_mode=mode, prefix_delivery=delivery)
 
     def trajectory(

@@ -1,4 +1,4 @@
-"""The messages that a conversation opens with, and what its first step is given of a first thought.
+"""The initial messages of a conversation, and how its first step begins with a first thought.
 
 In: an agent's config, a task, the tools. Out: one system and one user message, the same in acting and in training; how
 a first thought is delivered. Not here: the words (``prompts.py``).
@@ -51,7 +51,7 @@ class Prefill:
 
 
 def prefill_of(config: CodeAgentConfig, model: Model, first_thought: FirstThought | None) -> Prefill:
-    """What the first step is given. A task without a first thought begins without one.
+    """How the first step begins. A task without a first thought begins without one.
 
     Raises ``ProviderError`` where the model has to be asked what it can do and cannot be reached.
     """

@@ -1,4 +1,4 @@
-"""What the model is told about the code it wrote.
+"""The observation that follows a reply: what its code yielded, or why nothing was run.
 
 In: an ``Execution``, or why nothing was run. Out: the text of the observation (paper, appendix B): what was printed,
 then the value of the last expression; an error comes back as text with a nudge to try again. Names of tools that the

@@ -16,6 +16,7 @@ from typing import Self
 from understudy.agents.agent import AGENTS, Agent, AgentConfig, AgentFacts
 from understudy.agents.config import ChainOfThoughtConfig, CodeAgentConfig
 from understudy.agents.formats import CODE_FENCE, to_record
+from understudy.agents.own_agent import open_own_agent
 from understudy.agents.prompts import prompts_hash
 from understudy.models import Model
 from understudy.records import Message, Record, Task
@@ -98,16 +99,16 @@ class AgentRuntime:
 
         Raises ``ValueError`` where a part is missing that the agent needs, and what opening the parts raises.
         """
-        agent = AGENTS.open(config, model, self)
-        if not hasattr(agent, "facts"):
-            agent.facts = AgentFacts(
-                agent=config,
-                model=model.name,
-                is_program=model.is_program,
-                prompt_hash=behaviour_hash(config),
-                tools=tuple(tool.declaration() for tool in self.tools),
-            )
-        return agent
+        if config.kind in AGENTS.builtin:
+            return AGENTS.open(config, model, self)
+        facts = AgentFacts(
+            agent=config,
+            model=model.name,
+            is_program=model.is_program,
+            prompt_hash=behaviour_hash(config),
+            tools=tuple(tool.declaration() for tool in self.tools),
+        )
+        return open_own_agent(lambda: AGENTS.open(config, model, self), facts)
 
     def initial_messages(self, config: AgentConfig, task: Task) -> tuple[Message, ...] | None:
         """What an agent shows its model first; needs no model. None where a user's agent does not say it."""
