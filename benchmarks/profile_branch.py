@@ -24,7 +24,7 @@ CODES = ["x"] * N_BRANCHES
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one process has used since its birth."""
+    """What one process has used since it started."""
 
     cpu_ms: float
     faults: int
@@ -50,8 +50,8 @@ def rss_mb(pid: int) -> float:
 
 def once(episode: Episode) -> dict[str, float]:
     """One branch of eight: whose CPU, whose faults."""
-    family = episode._living()
-    parent = family.process.pid
+    group = episode._live_group()
+    parent = group.process.pid
     before, host = spent(parent), time.thread_time()
     wall = time.perf_counter()
     episode.branch(CODES)
@@ -88,7 +88,7 @@ def table(n: int) -> None:
             for _ in range(3):
                 episode.commit(episode.branch(CODES)[0])
             rows = [once(episode) for _ in range(n)]
-            pid = episode._living().process.pid
+            pid = episode._live_group().process.pid
             columns[name] = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
             columns[name] |= {"page tables kB": page_table_kb(pid), "resident MB": rss_mb(pid)}
     print(f"{'median of ' + str(n) + ', ms or counts':<34}" + "".join(f"{name:>14}" for name in columns))

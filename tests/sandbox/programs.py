@@ -217,7 +217,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     ),
     "sympy geometry": (
         "from sympy.geometry import Point, Triangle, Circle\nTriangle(Point(0, 0), Point(4, 0), Point(0, 3)).area, Circle(Point(0, 0), 2).circumference",
-        "from sympy.combinatorics import Permutation\nPermutation([1, 2, 0]).order()",
+        "from sympy.combinatorics import Permutation\nPermutation([1, 2, 0]).job()",
         "from sympy.stats import Die, E\nE(Die('d', 6))",
     ),
     "redefinition": ("def f(): return 1\nf()", "def f(): return 2\nf()", "f = 3\nf"),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.sandbox.escapes import PRELUDE
 from understudy.records import ExecutionStatus
 from understudy.sandbox import HostFunction, Limits, Sandbox
-from understudy.sandbox.action import Action, Phase, Terms
+from understudy.sandbox.action import Action, ActionSettings, Phase
 from understudy.sandbox.broker import ImportBroker
 from understudy.sandbox.calls import Calls
 from understudy.sandbox.channel import Channel
@@ -164,7 +164,7 @@ def one_line(rng: random.Random, process: Process, broker: ImportBroker, executo
     """Frames on a fresh line until the host has had enough. Returns how many were sent."""
     ours, theirs = socket.socketpair()
     calls = Calls({"search": HostFunction(lambda query, k=3: f"{query}{k}")})
-    action = Action("1", Terms(Limits(), broker, executor, is_gated=True), calls, Channel(ours))
+    action = Action("1", ActionSettings(Limits(), broker, executor, is_guarded=True), calls, Channel(ours))
     action.number = 1
     action.begin(process)
     sent = 0
@@ -189,8 +189,8 @@ def one_line(rng: random.Random, process: Process, broker: ImportBroker, executo
 def test_the_late_end_of_one_action_is_not_the_end_of_the_next() -> None:
     ours, theirs = socket.socketpair()
     with ThreadPoolExecutor(1) as executor:
-        terms = Terms(Limits(), ImportBroker(frozenset()), executor, is_gated=True)
-        action = Action("1 + 1", terms, Calls({}), Channel(ours))
+        settings = ActionSettings(Limits(), ImportBroker(frozenset()), executor, is_guarded=True)
+        action = Action("1 + 1", settings, Calls({}), Channel(ours))
         action.begin(Harmless())
         end: dict[str, object] = {"t": "done", "status": "ok", "dropped": 0}
         for late in ({**end, "value": "59"}, {**end, "value": "59", "number": action.number - 1}):
@@ -249,7 +249,7 @@ def test_a_frame_from_another_process_is_refused(light_sandbox: Sandbox) -> None
         theirs.send(pack({"t": "done"}))
         os._exit(0)
     os.waitpid(pid, 0)
-    with pytest.raises(FrameError, match="speaks on the line"):
+    with pytest.raises(FrameError, match="sent on the channel"):
         list(channel.receive())
     channel.close()
     theirs.close()

@@ -111,8 +111,8 @@ def test_arguments_decide(machine: str) -> None:
 
 
 @given(st.sampled_from(MACHINES), st.integers(0, 0xFFFFFFFF), st.integers(0, 0xFFFFFFFF), st.booleans())
-def test_foreign_architectures_are_killed(machine: str, nr: int, audit: int, gate: bool) -> None:
-    program = seccomp.fork_gate(machine) if gate else seccomp.allowlist(machine, fork=True)
+def test_foreign_architectures_are_killed(machine: str, nr: int, audit: int, guard: bool) -> None:
+    program = seccomp.fork_filter(machine) if guard else seccomp.allowlist(machine, fork=True)
     if audit != seccomp.ARCHITECTURES[machine].audit:
         assert evaluate(program, nr, audit=audit) == KILL
 
@@ -124,7 +124,7 @@ def test_x32_numbers_are_killed() -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_gate_asks_about_clone_and_nothing_else(machine: str) -> None:
-    program = seccomp.fork_gate(machine)
+    program = seccomp.fork_filter(machine)
     for nr in range(600):
         expected = NOTIFY if nr == number(machine, "clone") else ALLOW
         assert evaluate(program, nr, machine=machine) == expected
@@ -138,10 +138,10 @@ lockdown.give_up_privileges()
 machine = os.uname().machine
 if sys.argv[1] == "listener":
     # A container whose own filter has a listener already. It asks about a call that nobody makes.
-    gate = seccomp.fork_gate(machine).replace(
+    guard = seccomp.fork_filter(machine).replace(
         seccomp._instruction(seccomp._JUMP_EQ, seccomp.NUMBERS["clone"][seccomp.ARCHITECTURES[machine].column], 0, 1),
         seccomp._instruction(seccomp._JUMP_EQ, 499, 0, 1))
-    assert seccomp.install(gate, listener=True) > 0
+    assert seccomp.install(guard, listener=True) > 0
 else:
     # A container that refuses namespaces and has some filter, as all of them do.
     program = b"".join([*seccomp._prologue(seccomp.ARCHITECTURES[machine]),

@@ -1,7 +1,7 @@
-"""One run of code in one process, from the host's side: a state machine that is fed frames and looks at the clock.
+"""One run of code in one process, from the host's side: a state machine driven by frames and by the clock.
 
-In: frames of a hostile process. Out: an ``Execution``. The host alone decides when time is up: first a soft alarm,
-which code may answer by giving way with its state intact, then SIGKILL. What was printed before a kill is kept.
+In: frames of a hostile process. Out: an ``Execution``. The host alone enforces the time limits: first by a signal,
+on which the code can stop with its state intact, then by SIGKILL. What was printed before a kill is kept.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol
 
 from understudy.records import ExecutionStatus, ToolCall
 from understudy.sandbox.broker import ImportBroker
-from understudy.sandbox.calls import Answer, Call, clean, refusal
+from understudy.sandbox.calls import Answer, Call, Calls, clean, refusal
 from understudy.sandbox.channel import Channel
 from understudy.sandbox.execution import Execution, Limits, SandboxError, Usage
 from understudy.sandbox.inside.frames import Frame, FrameError
@@ -26,72 +25,58 @@ from understudy.sandbox.process import Process, explain_death
 
 _MAX_BYTES = 64 << 20
 _MAX_IMPORTS = 4_000
-_BIRTH_S = 30.0
+_START_S = 30.0
 _CUT_NOTE_CHARS = 50
 """A text that the process cut ends in how much is missing."""
 _STATUSES = frozenset(("ok", "error", "timeout", "memory", "violation"))
 _NUMBERS = itertools.count(1)
 
 
-class CallTable(Protocol):
-    """What an action needs of the functions it may call."""
-
-    def known(self, names: object) -> tuple[str, ...]:
-        """Those of ``names`` that name a function."""
-        ...
-
-    def parse(self, frame: Frame) -> Call:
-        """Raises ``FrameError``."""
-        ...
-
-    def is_pure(self, call: Call) -> bool:
-        """Whether the call may be made before the branch is committed."""
-        ...
-
-
 class Phase(Enum):
-    """Where an action stands."""
+    """The phase of an action."""
 
-    UNBORN = auto()
-    """Its process has been asked for and has not said hello."""
+    STARTING = auto()
+    """Its process was requested and has not sent its first frame."""
     RUNNING = auto()
     CALLING = auto()
-    """A function of the host is being asked; the wall clock stands."""
+    """A function of the host is running; the wall clock is paused."""
     WAITING = auto()
-    """Stands before a call with effects until its branch is committed."""
+    """Paused before a call with effects until its branch is committed."""
     ENDED = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What all actions of a sandbox have in common."""
+class ActionSettings:
+    """What all actions of a sandbox share."""
 
     limits: Limits
     broker: ImportBroker
     executor: Executor
     """Runs functions of the host for branches."""
-    is_gated: bool
-    """A fork needs the host's leave. Without it (level ``rlimits``) nobody asks."""
+    is_guarded: bool
+    """A fork needs the host's permission. False at level ``rlimits``, where forks are free."""
 
 
 class Action:
     """One run of code. ``call`` is set while a call waits for its answer."""
 
-    def __init__(self, code: str, terms: Terms, calls: CallTable, channel: Channel, branch: int | None = None) -> None:
+    def __init__(
+        self, code: str, settings: ActionSettings, calls: Calls, channel: Channel, branch: int | None = None
+    ) -> None:
         self.code = code
         self.number = next(_NUMBERS)
-        """The code's end is said with it, so that one action's late end is not taken for the next one's."""
+        """Sent back with the end of the code, so that a late end is not mistaken for that of the next action."""
         self.branch = branch
         self.channel = channel
         self.process: Process | None = None
-        self.phase = Phase.UNBORN
+        self.phase = Phase.STARTING
         self.call: Call | None = None
         self.is_asking = False
         self.answers: list[tuple[str, Answer]] = []
         self.execution: Execution | None = None
         self.may_have_effects = branch is None
-        self._terms, self._calls = terms, calls
-        self._printed = Printed(terms.limits.output_chars)
+        self._settings, self._calls = settings, calls
+        self._printed = Printed(settings.limits.output_chars)
         self._records: list[ToolCall] = []
         self._n_imports = 0
         self._killed: Execution | None = None
@@ -101,37 +86,37 @@ class Action:
         self._paused_s = self._cpu_before_s = 0.0
         self._bytes_before = 0
 
-    # --- life ---------------------------------------------------------------------------------
+    # --- running ---------------------------------------------------------------------------------
 
     def begin(self, process: Process) -> None:
-        """Send the code to ``process``, which is idle."""
+        """Send the code to an idle process."""
         self._cpu_before_s = process.cpu_s()
-        self._set_out(process)
-        self.channel.send({"t": "run", **self.order()})
+        self._start_clock(process)
+        self.channel.send({"t": "run", **self.job()})
 
-    def order(self) -> Frame:
-        """What the process is to do, in the protocol's words."""
-        return {"code": self.code, "number": self.number, "output_chars": self._terms.limits.output_chars}
+    def job(self) -> Frame:
+        """The job for the process, as a frame."""
+        return {"code": self.code, "number": self.number, "output_chars": self._settings.limits.output_chars}
 
-    def born(self, process: Process, frames: Sequence[Frame]) -> None:
-        """``process`` has been forked to run the code, and has begun; ``frames`` came right after its hello."""
-        self._set_out(process)
+    def attach(self, process: Process, frames: Sequence[Frame]) -> None:
+        """Take the process that was forked for this code and already runs it; ``frames`` came right after its hello."""
+        self._start_clock(process)
         self._read(frames)
 
-    def _set_out(self, process: Process) -> None:
+    def _start_clock(self, process: Process) -> None:
         self.process = process
         self.phase = Phase.RUNNING
         self._started = time.monotonic()
         self._bytes_before = self.channel.n_bytes
 
     def read(self) -> None:
-        """Take what has come."""
+        """Handle the frames that have arrived."""
         self._read(self.channel.receive())
 
     def _read(self, frames: Iterable[Frame]) -> None:
         try:
             for frame in frames:
-                self._take(frame)
+                self._handle(frame)
             if self.channel.n_bytes - self._bytes_before > _MAX_BYTES:
                 raise FrameError(f"more than {_MAX_BYTES} bytes in one action")
         except FrameError as error:
@@ -139,7 +124,7 @@ class Action:
         if self.channel.is_closed and self.phase is not Phase.ENDED:
             self._died()
 
-    def _take(self, frame: Frame) -> None:
+    def _handle(self, frame: Frame) -> None:
         kind = frame["t"]
         if kind == "out" and isinstance(frame.get("text"), str):
             self._printed.add(clean(str(frame["text"])))
@@ -150,15 +135,15 @@ class Action:
             self._called(self._calls.parse(frame))
         elif kind == "import" and self.phase is Phase.RUNNING and self._n_imports < _MAX_IMPORTS:
             self._n_imports += 1
-            self.channel.send(self._terms.broker.answer(frame.get("name")))
+            self.channel.send(self._settings.broker.answer(frame.get("name")))
         else:
             raise FrameError(f"frame {kind!r:.40} is out of place")
 
     # --- calls --------------------------------------------------------------------------------
 
     def _called(self, call: Call) -> None:
-        if len(self._records) >= self._terms.limits.tool_calls:
-            self.channel.send(refusal(self._terms.limits.tool_calls))
+        if len(self._records) >= self._settings.limits.tool_calls:
+            self.channel.send(refusal(self._settings.limits.tool_calls))
             return
         self.call = call
         self._paused_since = time.monotonic()
@@ -169,13 +154,13 @@ class Action:
             self.execution = self._execution(ExecutionStatus.OK, waits_for=call.name)
 
     def resume(self) -> None:
-        """The branch has been committed: the call it waits for may be made, and all that follow."""
+        """The branch was committed: make the call it waits for, and all later ones."""
         self.may_have_effects = True
         self.execution = None
         self.phase = Phase.CALLING
 
     def answered(self, answer: Answer) -> None:
-        """Hand the answer of ``call`` to the code."""
+        """Send the answer of ``call`` to the code."""
         if self.phase is not Phase.CALLING or self.call is None:
             return
         self.answers.append((self.call.key, answer))
@@ -194,12 +179,12 @@ class Action:
     def _cpu_s(self) -> float:
         return self.process.cpu_s() - self._cpu_before_s if self.process else 0.0
 
-    def look(self) -> float:
-        """Keep the limits. Returns the seconds after which to look again."""
-        limits = self._terms.limits
-        if self.phase is Phase.UNBORN:
-            if self._wall_s() > _BIRTH_S:
-                self.stillborn(f"was not born within {_BIRTH_S:g} s")
+    def check_limits(self) -> float:
+        """Enforce the limits. Returns the seconds after which to check again."""
+        limits = self._settings.limits
+        if self.phase is Phase.STARTING:
+            if self._wall_s() > _START_S:
+                self.start_failed(f"did not start within {_START_S:g} s")
             return 1.0
         if self._killed is not None or self.phase in (Phase.ENDED, Phase.WAITING):
             return 1.0
@@ -218,7 +203,7 @@ class Action:
         return max(left, 0.001)
 
     def _time_text(self) -> str:
-        limits = self._terms.limits
+        limits = self._settings.limits
         if self._cpu_s() >= limits.cpu_s:
             return f"the code used its {limits.cpu_s:g} CPU seconds and was stopped"
         return f"the code ran for its {limits.wall_s:g} seconds and was stopped"
@@ -249,13 +234,13 @@ class Action:
 
     def _kill(self, status: ExecutionStatus, text: str) -> None:
         if self.process is None:
-            raise SandboxError(f"a process that had no code yet misbehaved: {text}")
+            raise SandboxError(f"a process without code broke the protocol: {text}")
         self.process.kill()
         name = "Timeout" if status is ExecutionStatus.TIMEOUT else "Violation"
         self._end(self._execution(status, name=name, error=f"{name}: {text}", state_kept=False))
 
-    def stillborn(self, why: str) -> None:
-        """The process that was to run this never came to it."""
+    def start_failed(self, why: str) -> None:
+        """End the action: its process could not be started."""
         error = f"Crash: the branch {why}"
         self._end(self._execution(ExecutionStatus.CRASHED, name="Crash", error=error, state_kept=False))
 
@@ -283,7 +268,7 @@ class Action:
         restored: tuple[str, ...] = (),
         waits_for: str | None = None,
     ) -> Execution:
-        limit = self._terms.limits.output_chars
+        limit = self._settings.limits.output_chars
         cut = limit + _CUT_NOTE_CHARS
         return Execution(
             status=status,

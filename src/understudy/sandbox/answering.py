@@ -1,7 +1,7 @@
-"""How a call of sandboxed code is brought to its function, and the answer back to the loop that drives the action.
+"""Runs the host functions that sandboxed code calls, and returns their answers to the loop.
 
-In: actions that call. Out: answers, in the thread of the loop. One action is answered in its own thread; branches are
-answered side by side in a pool, so eight branches wait for eight searches as long as for one.
+In: actions that call. Out: answers, in the thread of the loop. Calls of a single action run in the loop's thread; calls
+of branches run side by side in a pool, so eight branches wait for eight searches as long as for one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from understudy.sandbox.calls import Answer, Call, Calls
 
 
 class Answering(Protocol):
-    """How a call is brought to its function, and its answer back."""
+    """Where the functions run."""
 
     def ask(self, action: Action, call: Call) -> None: ...
     def deliver(self) -> None: ...
@@ -36,7 +36,7 @@ class InThisThread:
         self._calls.answer(call, action.answered)
 
     def deliver(self) -> None:
-        """Nothing is ever under way."""
+        """Every answer is delivered at once."""
 
     def fileno(self) -> int | None:
         return None
@@ -65,7 +65,7 @@ class InThreads:
             self._arrive(action, error)
 
     def _arrive(self, action: Action, answer: Answer | BaseException) -> None:
-        with self._lock:  # a late answer must not ring a descriptor that is somebody else's by now
+        with self._lock:  # by now the descriptor's number may belong to another file
             if not self._is_closed:
                 self._arrived.append((action, answer))
                 os.eventfd_write(self._bell, 1)

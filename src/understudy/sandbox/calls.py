@@ -35,14 +35,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call gave: the frame for the code and the record for the trajectory."""
+    """The result of a call: the frame for the code and the record for the trajectory."""
 
     frame: Frame
     record: ToolCall
 
 
 class Calls:
-    """The functions of one episode and what they have answered."""
+    """The functions of one episode and their answers so far."""
 
     def __init__(self, functions: Mapping[str, HostFunction]) -> None:
         self._functions = dict(functions)
@@ -75,7 +75,7 @@ class Calls:
         return self._functions[call.name].pure
 
     def answer(self, call: Call, then: Callable[[Answer], None]) -> None:
-        """Find the answer and hand it to ``then``, in this thread or in the one that is finding it already.
+        """Find the answer and pass it to ``then``, in this thread or in the one that already looks for it.
 
         A ``SandboxError`` of the function is raised here.
         """
@@ -100,7 +100,7 @@ class Calls:
             future.set_exception(error)
             raise
         if frame["t"] == "raise":
-            self._forget(call)  # a failure now is no failure for ever
+            self._forget(call)  # the next call may succeed
         future.set_result(frame)
 
     def _forget(self, call: Call) -> None:
@@ -109,7 +109,7 @@ class Calls:
 
     def _from_future(self, call: Call, done: Future[Frame], cached: bool) -> Answer:
         error = done.exception()
-        frame = done.result() if error is None else _failure(_told(error))
+        frame = done.result() if error is None else _failure(_message(error))
         return self._answer(call, frame, cached)
 
     def _answer(self, call: Call, frame: Frame, cached: bool) -> Answer:
@@ -126,7 +126,7 @@ class Calls:
         except SandboxError:
             raise
         except Exception as error:  # whatever a tool raises is an observation for the code that called it
-            return _failure(_told(error))
+            return _failure(_message(error))
         try:
             form = encode_value(value)
         except TypeError:
@@ -179,8 +179,8 @@ def _failure(message: str) -> Frame:
     return {"t": "raise", "message": message}
 
 
-def _told(error: BaseException) -> str:
-    """A ``ToolError`` is one for the code too: its name need not be said twice."""
+def _message(error: BaseException) -> str:
+    """What the code reads. A ``ToolError`` arrives as a ``ToolError``, so its name is left out."""
     name = type(error).__name__
     return str(error) if name == "ToolError" else f"{name}: {error}"
 

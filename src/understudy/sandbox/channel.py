@@ -1,8 +1,8 @@
-"""The host's end of the line to one sandboxed process. Everything that comes in is hostile.
+"""The host's end of the connection to one sandboxed process. Everything that comes in is hostile.
 
 In: a socket that never blocks. Out: frames that have passed size, form and sender checks. The kernel stamps each
-message with the sender's pid, so a process that inherited someone else's line cannot speak on it. A descriptor is
-taken once at most, with the first frame, before the process has run a line of foreign code.
+message with the sender's pid, so a process that inherited another one's socket cannot send on it. A descriptor is
+taken once at most, with the first frame, before the process has run any model-written code.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Channel:
         self._descriptors: tuple[int, ...] = ()
         self._takes_descriptor = takes_descriptor
         self.pid = 0
-        """Who speaks, as the kernel says; 0 before the first word."""
+        """The sender as the kernel reports it; 0 before the first frame."""
         self.descriptor: int | None = None
         """What came with the first frame."""
         self.n_bytes = 0
@@ -112,7 +112,7 @@ class Channel:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
                 pid = _CREDENTIALS.unpack_from(body)[0]
                 if self.pid and pid and pid != self.pid:
-                    raise FrameError(f"process {pid} speaks on the line of process {self.pid}")
+                    raise FrameError(f"process {pid} sent on the channel of process {self.pid}")
                 self.pid = self.pid or pid
             elif (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 self._take(array.array("i", body[: len(body) - len(body) % 4]))
@@ -125,5 +125,5 @@ class Channel:
                 os.close(descriptor)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the socket."""
         self._socket.close()

@@ -1,6 +1,6 @@
-"""What a sandbox is asked to be.
+"""Settings of a sandbox.
 
-In: a recipe's values. Out: ``SandboxConfig``. The level is demanded, never negotiated: what cannot be had is refused.
+In: a recipe's values. Out: ``SandboxConfig``. The level is a demand: a machine that cannot give it is refused.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ class Rollback(StrEnum):
     AUTO = "auto"
     """Whichever is cheaper here: a fork is timed when the sandbox opens."""
     FORK = "fork"
-    """Every action runs in a fork of the state's process, which stays until the action has survived."""
+    """Every action runs in a fork of the state's process, which stays until the action has ended well."""
     REPLAY = "replay"
-    """Actions run in place; after a death the earlier ones run again in a new process, with the answers they had
-    got.
+    """Actions run in place; after a crash the earlier ones run again in a new process, with the same answers of
+    functions.
     """
 
 
@@ -95,7 +95,7 @@ class SandboxConfig(Record):
 
     @model_validator(mode="before")
     @classmethod
-    def _words_become_lists(cls, data: object) -> object:
+    def _expand_named_lists(cls, data: object) -> object:
         if not isinstance(data, dict):
             return data
         imports, preload = data.get("imports", ("standard",)), data.get("preload", _PRELOADED)

@@ -1,4 +1,4 @@
-"""An episode: one state of a Python program, moved on by one action after another, or by the best of several.
+"""An episode: the state of one Python program, changed by one action after another, or by the best of several.
 
 In: code. Out: an ``Execution`` for each. An episode belongs to one thread at a time; different episodes may run at
 once. Code that fails is data; ``SandboxError`` is raised only when the sandbox itself fails.
@@ -12,14 +12,14 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from understudy.sandbox.action import Action, Phase, Terms
+from understudy.sandbox.action import Action, ActionSettings, Phase
 from understudy.sandbox.answering import Answering, InThisThread, InThreads
 from understudy.sandbox.calls import Calls
 from understudy.sandbox.channel import Channel
 from understudy.sandbox.execution import Execution, SandboxError
-from understudy.sandbox.family import Condition, Done, Family, found, found_again
-from understudy.sandbox.launcher import Birth, Zygote
+from understudy.sandbox.launcher import EpisodeRequest, Zygote
 from understudy.sandbox.loop import Loop
+from understudy.sandbox.process_group import Condition, PastAction, ProcessGroup, restore_group, start_group
 
 MAX_BRANCHES = 64
 
@@ -28,14 +28,20 @@ class Episode:
     """A context manager; leaving it kills every process of the episode."""
 
     def __init__(
-        self, zygote: Callable[[], Zygote], birth: Birth, terms: Terms, calls: Calls, *, forks: bool = False
+        self,
+        zygote: Callable[[], Zygote],
+        request: EpisodeRequest,
+        settings: ActionSettings,
+        calls: Calls,
+        *,
+        forks: bool = False,
     ) -> None:
-        self._zygote, self._birth, self._terms, self._calls = zygote, birth, terms, calls
+        self._zygote, self._request, self._settings, self._calls = zygote, request, settings, calls
         self._forks = forks
-        """Every action runs in a fork, so a death costs nothing; otherwise in place, and a death costs a replay."""
-        self._branches: dict[int, tuple[Action, Family]] = {}
-        self._log: list[Done] = []
-        self._family: Family | None = found(zygote, birth)
+        """Every action runs in a fork, so a crash costs nothing; otherwise in place, and a crash costs a replay."""
+        self._branches: dict[int, tuple[Action, ProcessGroup]] = {}
+        self._log: list[PastAction] = []
+        self._group: ProcessGroup | None = start_group(zygote, request)
 
     def __enter__(self) -> Self:
         return self
@@ -48,25 +54,23 @@ class Episode:
     # --- one action ---------------------------------------------------------------------------
 
     def run(self, code: str) -> Execution:
-        """Run ``code`` on the state and move on to the state it leaves. Branches that were not committed are
-        dropped.
-        """
+        """Run ``code`` on the state, which changes. Branches that were not committed are dropped."""
         self._drop_branches()
-        family = self._living()
-        if self._forks and family.gate is not None:
+        group = self._live_group()
+        if self._forks and group.guard is not None:
             return replace(self.commit(self._branch([code], has_effects=True)[0]), branch=None)
-        action = Action(code, self._terms, self._calls, family.process.channel)
-        action.begin(family.process)
-        self._drive([action], InThisThread(self._calls), family)
-        return self._settle(action, family)
+        action = Action(code, self._settings, self._calls, group.process.channel)
+        action.begin(group.process)
+        self._drive([action], InThisThread(self._calls), group)
+        return self._settle(action, group)
 
-    def _settle(self, action: Action, family: Family) -> Execution:
-        """Make the outcome of an action in the state's own process part of the log, or forget that process."""
+    def _settle(self, action: Action, group: ProcessGroup) -> Execution:
+        """Log an action that ran in the state's own process, or end that process if its state is lost."""
         execution = _outcome(action)
         if execution.state_kept:
-            self._log.append(Done(action.code, tuple(action.answers)))
+            self._log.append(PastAction(action.code, tuple(action.answers)))
         else:
-            self._end_family(family)
+            self._end_group(group)
         return execution
 
     # --- branches -----------------------------------------------------------------------------
@@ -85,138 +89,138 @@ class Episode:
     def _branch(self, codes: Sequence[str], has_effects: bool, keep_earlier: bool = False) -> list[Execution]:
         if not keep_earlier:
             self._drop_branches()
-        family = self._living()
-        if family.gate is None and self._terms.is_gated:
+        group = self._live_group()
+        if group.guard is None and self._settings.is_guarded:
             return self._branch_by_replay(codes)
         actions, theirs = self._sockets(codes)
         for action in actions:
             action.may_have_effects = has_effects
-        if family.gate is not None:
-            family.gate.permit(family.process.pid, len(codes))
-        orders = [action.order() for action in actions]
-        family.process.channel.send({"t": "branch", "orders": orders}, tuple(sock.fileno() for sock in theirs))
+        if group.guard is not None:
+            group.guard.permit(group.process.pid, len(codes))
+        jobs = [action.job() for action in actions]
+        group.process.channel.send({"t": "branch", "jobs": jobs}, tuple(sock.fileno() for sock in theirs))
         for sock in theirs:
             sock.close()
-        self._branches.update({self._n_branches() + index: (action, family) for index, action in enumerate(actions)})
-        answering = InThisThread(self._calls) if has_effects else InThreads(self._calls, self._terms.executor)
+        self._branches.update({self._n_branches() + index: (action, group) for index, action in enumerate(actions)})
+        answering = InThisThread(self._calls) if has_effects else InThreads(self._calls, self._settings.executor)
         try:
-            self._drive(actions, answering, family, is_parent=True)
+            self._drive(actions, answering, group, is_parent=True)
         finally:
-            if family.gate is not None:
-                family.gate.permit(0, 0)
+            if group.guard is not None:
+                group.guard.permit(0, 0)
         return [_outcome(action) for action in actions]
 
     def _n_branches(self) -> int:
-        """Numbers are given in order and never twice before a commit."""
+        """Numbers are consecutive and unique until a commit."""
         return len(self._branches)
 
     def _sockets(self, codes: Sequence[str]) -> tuple[list[Action], list[socket.socket]]:
         actions, theirs = [], []
         for index, code in enumerate(codes, self._n_branches()):
             ours, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-            actions.append(Action(code, self._terms, self._calls, Channel(ours), branch=index))
+            actions.append(Action(code, self._settings, self._calls, Channel(ours), branch=index))
             theirs.append(far)
         return actions, theirs
 
     def _branch_by_replay(self, codes: Sequence[str]) -> list[Execution]:
-        """Where no fork can be guarded: a new family for each branch, brought to the same state."""
+        """Where no fork can be guarded: replay the log in a new process group for each branch."""
         actions = []
         for index, code in enumerate(codes, self._n_branches()):
-            family = found_again(self._zygote, self._birth, self._log, self._terms, self._calls)
-            action = Action(code, self._terms, self._calls, family.process.channel, branch=index)
-            self._branches[index] = (action, family)
+            group = restore_group(self._zygote, self._request, self._log, self._settings, self._calls)
+            action = Action(code, self._settings, self._calls, group.process.channel, branch=index)
+            self._branches[index] = (action, group)
             actions.append(action)
-            action.begin(family.process)
-        self._drive(actions, InThreads(self._calls, self._terms.executor), None)
+            action.begin(group.process)
+        self._drive(actions, InThreads(self._calls, self._settings.executor), None)
         return [_outcome(action) for action in actions]
 
     def commit(self, execution: Execution) -> Execution:
-        """Go on from the state that this branch left; all others are killed.
+        """Continue from the state of this branch; all other branches are killed.
 
         A branch that waits before a call with effects makes it now, and the finished execution is returned; otherwise
-        it is the same one. A branch whose process is gone leaves the state as it was before it.
+        ``execution`` itself. If the branch's process is gone, the state is the one before the branch.
         """
         if execution.branch is None or execution.branch not in self._branches:
-            raise ValueError("this execution is no branch that branch() has given since the last action")
-        action, family = self._branches.pop(execution.branch)
+            raise ValueError("this execution is no branch that branch() has returned since the last action")
+        action, group = self._branches.pop(execution.branch)
         self._drop_branches()
         if action.phase is Phase.WAITING:
             action.resume()
-            self._branches = {execution.branch: (action, family)}
-            self._drive([action], InThisThread(self._calls), family)
+            self._branches = {execution.branch: (action, group)}
+            self._drive([action], InThisThread(self._calls), group)
             self._branches = {}
             execution = _outcome(action)
-        self._adopt(action, family, execution)
+        self._make_current(action, group, execution)
         return execution
 
-    def _adopt(self, action: Action, family: Family, execution: Execution) -> None:
-        own = family is self._family
+    def _make_current(self, action: Action, group: ProcessGroup, execution: Execution) -> None:
+        own = group is self._group
         if not execution.state_kept or action.process is None:
             if own:
-                self._bury(action, family)
+                self._kill(action, group)
             else:
-                family.end()
+                group.end()
             return
-        self._log.append(Done(action.code, tuple(action.answers)))
+        self._log.append(PastAction(action.code, tuple(action.answers)))
         if own:
-            family.move_to(action.process)
-        elif self._family is not None:
-            self._end_family(self._family)
-        self._family = family
+            group.move_to(action.process)
+        elif self._group is not None:
+            self._end_group(self._group)
+        self._group = group
 
     def _drop_branches(self) -> None:
         branches, self._branches = self._branches, {}
-        for action, family in branches.values():
-            if family is self._family:
-                self._bury(action, family)
+        for action, group in branches.values():
+            if group is self._group:
+                self._kill(action, group)
             else:
-                family.end()
+                group.end()
 
-    def _bury(self, action: Action, family: Family) -> None:
+    def _kill(self, action: Action, group: ProcessGroup) -> None:
         if action.process is not None:
-            family.bury(action.process)
+            group.kill(action.process)
         else:
             action.channel.close()
 
     # --- the state ----------------------------------------------------------------------------
 
-    def _living(self) -> Family:
-        """The family with the present state, made again from the log where it has died."""
-        condition = Condition.ALIVE if self._family is None else self._family.condition()
-        if self._family is not None and condition is not Condition.ALIVE:
-            self._end_family(self._family)
-            if condition is Condition.SPOILT and self._log:
+    def _live_group(self) -> ProcessGroup:
+        """The group with the present state, restored from the log if it has died."""
+        condition = Condition.ALIVE if self._group is None else self._group.condition()
+        if self._group is not None and condition is not Condition.ALIVE:
+            self._end_group(self._group)
+            if condition is Condition.CORRUPT and self._log:
                 self._log.pop()
-        if self._family is None:
-            self._family = found_again(self._zygote, self._birth, self._log, self._terms, self._calls)
-        return self._family
+        if self._group is None:
+            self._group = restore_group(self._zygote, self._request, self._log, self._settings, self._calls)
+        return self._group
 
     def _drive(
-        self, actions: list[Action], answering: Answering, family: Family | None, is_parent: bool = False
+        self, actions: list[Action], answering: Answering, group: ProcessGroup | None, is_parent: bool = False
     ) -> None:
-        """Drive to the end, or leave nothing behind that is half done."""
-        gate = family.gate if family else None
-        parent = family.process if family and is_parent else None
+        """Run the actions to their ends. On an error every process is ended, so that nothing is left half done."""
+        guard = group.guard if group else None
+        parent = group.process if group and is_parent else None
         try:
-            Loop(actions, answering, gate, parent).run()
+            Loop(actions, answering, guard, parent).run()
         except BaseException:
             self._drop_branches()
-            if family is not None:
-                self._end_family(family)
+            if group is not None:
+                self._end_group(group)
             raise
         finally:
             answering.close()
 
-    def _end_family(self, family: Family) -> None:
-        family.end()
-        if family is self._family:
-            self._family = None
+    def _end_group(self, group: ProcessGroup) -> None:
+        group.end()
+        if group is self._group:
+            self._group = None
 
     def close(self) -> None:
         """Kill every process of the episode. Closing twice is fine."""
         self._drop_branches()
-        if self._family is not None:
-            self._end_family(self._family)
+        if self._group is not None:
+            self._end_group(self._group)
 
 
 def _outcome(action: Action) -> Execution:

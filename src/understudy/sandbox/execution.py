@@ -1,4 +1,4 @@
-"""What one run of code gave, and what a run may use up."""
+"""The outcome of one run of code, and the limits of a run."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Limits(Record):
     tool_calls: Annotated[int, Field(ge=0)] = 32
     """Calls into the host that one action may make."""
     grace_s: Annotated[float, Field(ge=0)] = 0.5
-    """Seconds that an action is given to stop by itself once its time is up, which keeps its state."""
+    """Seconds that an action has to stop by itself once its time is up; if it does, its state is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostFunction:
     """A function of the host that sandboxed code may call by name.
 
-    Arguments arrive as plain data: None, bool, int, float, str, bytes, list, tuple, set, dict. What it raises is told
-    to the code as a ``ToolError``, except a ``SandboxError``, which ends the run in the host.
+    Arguments arrive as plain data: None, bool, int, float, str, bytes, list, tuple, set, dict. An exception that it
+    raises reaches the code as a ``ToolError``, except a ``SandboxError``, which ends the run in the host.
     """
 
     call: Callable[..., object]
@@ -60,7 +60,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What one run of code gave."""
+    """The outcome of one run of code."""
 
     status: ExecutionStatus
     printed: str = ""
@@ -86,15 +86,15 @@ class Execution:
     the code put there is gone.
     """
     waits_for: str | None = None
-    """The branch stands before a call of this function, which has effects: ``Episode.commit`` makes the call and goes
-    on.
+    """The branch waits before a call of this function, which has effects: ``Episode.commit`` makes the call and
+    continues.
     """
     state_kept: bool = True
-    """What the code did to the variables holds. Without it they are as they were before this code."""
+    """The variables are as the code left them; if False, as they were before it."""
 
 
 class SandboxError(Exception):
-    """The sandbox itself failed. A failure of the program, never of the code in it."""
+    """The sandbox itself failed: an infrastructure error, never an error of the code in it."""
 
 
 class IsolationError(SandboxError):

@@ -1,4 +1,4 @@
-"""Starts a zygote and speaks with it. The zygote is ours and never runs foreign code, so its words are taken.
+"""Starts a zygote and sends it requests. The zygote is ours and never runs model-written code, so it is trusted.
 
 In: a ``SandboxConfig``. Out: new episode processes. Safe from many threads; the process of the host itself is never
 forked.
@@ -36,8 +36,8 @@ _ENVIRONMENT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Birth:
-    """What a new episode's first process is to know."""
+class EpisodeRequest:
+    """What a new episode's first process needs to know."""
 
     functions: tuple[str, ...]
     seed: int
@@ -89,26 +89,26 @@ class Zygote:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can still give birth."""
+        """Whether it can still start episodes."""
         return self._process.poll() is None
 
     def dies_within(self, timeout_s: float) -> bool:
-        """Whether it ends in that time. One that was killed may still look alive for a moment."""
+        """Whether it ends within that time. A killed process may look alive for a moment."""
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return False
         return True
 
-    def episode(self, birth: Birth) -> socket.socket:
-        """Ask for a new episode; its first process will speak on the socket that is returned."""
+    def episode(self, request: EpisodeRequest) -> socket.socket:
+        """Start a new episode; the socket that is returned leads to its first process."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         frame: Frame = {
             "t": "episode",
-            "functions": list(birth.functions),
-            "seed": birth.seed,
-            "memory_bytes": birth.memory_bytes,
+            "functions": list(request.functions),
+            "seed": request.seed,
+            "memory_bytes": request.memory_bytes,
         }
         try:
             with theirs:
@@ -119,15 +119,15 @@ class Zygote:
         return ours
 
     def reap(self, pid: int) -> None:
-        """A process, by its inner number, has been killed: do not keep it as a zombie."""
+        """Let the zygote collect a killed process, named by its inner pid, so that it does not stay a zombie."""
         self._tell({"t": "reap", "pid": pid})
 
-    def end(self, founder: int) -> None:
-        """Kill what is left of the episode whose first process has this inner number."""
-        self._tell({"t": "end", "pid": founder})
+    def end(self, root: int) -> None:
+        """Kill all processes of the episode whose first process has this inner pid."""
+        self._tell({"t": "end", "pid": root})
 
     def _tell(self, frame: Frame) -> None:
-        with contextlib.suppress(OSError):  # a dead zygote has taken its children along
+        with contextlib.suppress(OSError):  # when a zygote dies, its children die too
             self._send(frame)
 
     def _send(self, frame: Frame, descriptor: int | None = None) -> None:
@@ -141,7 +141,7 @@ class Zygote:
             self._socket.sendall(data[sent:])
 
     def close(self) -> None:
-        """Hang up: the zygote kills every descendant and ends. Closing twice is fine."""
+        """Close the connection: the zygote kills every descendant and ends. Closing twice is fine."""
         self._socket.close()
         try:
             self._process.wait(_STOP_S)

@@ -1,7 +1,7 @@
-"""Drives one action, or several branches at once, to their ends, in the thread of whoever owns the episode.
+"""Runs one action, or several branches at once, until they end, in the thread that uses the episode.
 
-In: actions and the fork gate of their episode. Out: nothing; each action holds its execution. One ``poll`` waits for
-frames, for questions about forks, for answers of the host's functions and for the next limit.
+In: actions and the fork guard of their episode. Out: nothing; each action holds its execution. One ``poll`` waits for
+frames, for fork requests, for answers of the host's functions and for the next limit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from understudy.sandbox.action import Action, Phase
 from understudy.sandbox.answering import Answering
 from understudy.sandbox.channel import Channel
 from understudy.sandbox.execution import SandboxError
-from understudy.sandbox.fork_gate import ForkGate
+from understudy.sandbox.fork_guard import ForkGuard
 from understudy.sandbox.inside.frames import FrameError
 from understudy.sandbox.process import Process
 
@@ -21,12 +21,12 @@ _MAX_SLEEP_S = 5.0
 
 
 class Loop:
-    """One drive. ``parent`` is the process that forks the branches, where it does."""
+    """One event loop. ``parent`` is the process that forks the branches; None where nothing is forked."""
 
     def __init__(
-        self, actions: Sequence[Action], answering: Answering, gate: ForkGate | None, parent: Process | None = None
+        self, actions: Sequence[Action], answering: Answering, guard: ForkGuard | None, parent: Process | None = None
     ) -> None:
-        self._actions, self._answering, self._gate = list(actions), answering, gate
+        self._actions, self._answering, self._guard = list(actions), answering, guard
         self._parent = parent
         self._parent_channel: Channel | None = parent.channel if parent else None
 
@@ -35,7 +35,7 @@ class Loop:
         for action in self._actions:
             self._ask(action)
         while live := [a for a in self._actions if a.phase not in (Phase.ENDED, Phase.WAITING)]:
-            sleep_s = min([_MAX_SLEEP_S, *(action.look() for action in live)])
+            sleep_s = min([_MAX_SLEEP_S, *(action.check_limits() for action in live)])
             self._wait(live, sleep_s)
 
     def _wait(self, live: list[Action], sleep_s: float) -> None:
@@ -46,7 +46,7 @@ class Loop:
                 channel = action.channel
                 by_descriptor[channel.fileno()] = action
                 poll.register(channel.fileno(), select.POLLIN | (select.POLLOUT if channel.has_outgoing else 0))
-        for other in (self._gate, self._answering, self._parent_channel):
+        for other in (self._guard, self._answering, self._parent_channel):
             descriptor = other.fileno() if other is not None else None
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
@@ -58,17 +58,17 @@ class Loop:
             self._serve(action, event)
         elif descriptor == self._answering.fileno():
             self._answering.deliver()
-        elif self._gate is not None and descriptor == self._gate.fileno():
-            self._question(event)
+        elif self._guard is not None and descriptor == self._guard.fileno():
+            self._answer_fork(event)
         else:
-            self._listen_to_parent()
+            self._read_parent()
 
     def _serve(self, action: Action, event: int) -> None:
         if event & select.POLLOUT:
             action.channel.flush()
         if event & ~select.POLLOUT:
-            if action.phase is Phase.UNBORN:
-                self._welcome(action)
+            if action.phase is Phase.STARTING:
+                self._accept_branch(action)
             elif action.phase is not Phase.ENDED:
                 action.read()
                 self._ask(action)
@@ -78,26 +78,26 @@ class Loop:
             action.is_asking = True
             self._answering.ask(action, action.call)
 
-    def _welcome(self, action: Action) -> None:
-        """A branch's first frame: from here on it has a process, and runs."""
+    def _accept_branch(self, action: Action) -> None:
+        """Handle a branch's first frame: its process exists and runs."""
         try:
             frames = list(action.channel.receive())
             if frames and frames[0]["t"] == "hello" and self._parent is not None:
-                action.born(Process(action.channel, self._parent), frames[1:])
+                action.attach(Process(action.channel, self._parent), frames[1:])
                 self._ask(action)
             elif frames or action.channel.is_closed:
-                action.stillborn("could not be forked: the kernel refuses more processes or more memory")
+                action.start_failed("could not be forked: the kernel refuses more processes or more memory")
         except (FrameError, OSError, SandboxError) as error:
-            action.stillborn(f"did not say hello: {error}")
+            action.start_failed(f"did not say hello: {error}")
 
-    def _question(self, event: int) -> None:
-        if self._gate is not None and event & select.POLLIN:
-            self._gate.answer()
-        elif self._gate is not None:
-            self._gate = None  # nobody is left who could ask
+    def _answer_fork(self, event: int) -> None:
+        if self._guard is not None and event & select.POLLIN:
+            self._guard.answer()
+        elif self._guard is not None:
+            self._guard = None  # all processes of the group are gone
 
-    def _listen_to_parent(self) -> None:
-        """The parent of branches says when it has forked them all, or dies."""
+    def _read_parent(self) -> None:
+        """The parent reports that it has forked all branches, or has died."""
         if self._parent_channel is None:
             return
         try:

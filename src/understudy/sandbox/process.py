@@ -1,7 +1,7 @@
-"""One sandboxed process as the host holds it: its line, its pid and pidfd from the kernel, its clock, its end.
+"""One sandboxed process as the host sees it: its channel, its pid and pidfd from the kernel, its CPU clock.
 
-In: a socket pair's host end. Out: signals, CPU seconds, exit status. Nothing here believes what the process says of
-itself.
+In: a socket pair's host end. Out: signals, CPU seconds, exit status. Everything comes from the kernel, nothing from
+the process itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PROCESS_CPU_CLOCK = 2
 
 
 class Process:
-    """A process that has said hello. ``close`` gives back what the host holds of it."""
+    """A process that has sent its first frame. ``close`` kills it and frees the host's descriptors."""
 
     def __init__(self, channel: Channel, parent: Process | None = None) -> None:
         """``parent`` is who forked it, where that is not the zygote. Raises ``OSError``, ``SandboxError``."""
@@ -38,7 +38,7 @@ class Process:
         self._last_cpu_s = 0.0
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to exactly this process, or nobody."""
+        """Send a signal to exactly this process, if it still exists."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, number)
 
@@ -47,13 +47,13 @@ class Process:
         self.signal(signal.SIGKILL)
 
     def cpu_s(self) -> float:
-        """CPU seconds of this process since its birth, by the kernel's count; the last one read once it is gone."""
+        """CPU seconds of this process by the kernel's count; once it is gone, the last value read."""
         with contextlib.suppress(OSError):
             self._last_cpu_s = time.clock_gettime((~self.pid << 3) | _PROCESS_CPU_CLOCK)
         return self._last_cpu_s
 
     def death_signal(self) -> int | None:
-        """Signal that ended it, 0 for an exit, None where nobody can say. Waits up to half a second for its end."""
+        """Signal that ended it, 0 for an exit, None if unknown. Waits up to half a second for its end."""
         deadline = time.monotonic() + 0.5
         while time.monotonic() < deadline:
             try:
@@ -66,7 +66,7 @@ class Process:
         return None
 
     def close(self) -> None:
-        """Kill it and forget it."""
+        """Kill it and free its descriptors."""
         if self._pidfd >= 0:
             self.kill()
             os.close(self._pidfd)

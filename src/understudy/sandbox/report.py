@@ -1,4 +1,4 @@
-"""What isolation there really is: found by trying in a scratch episode, never read from configuration.
+"""The isolation that is really active, found by trying in a scratch episode and not read from configuration.
 
 In: an episode of a sandbox that is being opened. Out: an ``IsolationReport``. Each probe does by ``ctypes`` what
 hostile code would do, and says what the kernel answered.
@@ -47,7 +47,7 @@ class Runs(Protocol):
     def run(self, code: str) -> Execution: ...
 
 
-# Name and expression; the expression raises OSError where the kernel refuses. It must harm nobody where it does not.
+# Name and expression; the expression raises OSError where the kernel refuses. It must do no harm where it succeeds.
 _PROBES = (
     ("files cannot be read", "os.close(os.open('/proc/version', os.O_RDONLY))"),
     ("files cannot be written", "os.close(os.open('/dev/null', os.O_WRONLY))"),
@@ -108,11 +108,11 @@ def probe(level: Level, ready: Frame, episode: Runs) -> IsolationReport:
         Protection(name=name, active=found[name] in _REFUSALS, tried=f"{expression}: {found[name]}")
         for name, expression in _PROBES
     ]
-    return IsolationReport(level=level, protections=(*tried, *_said_by_zygote(level, ready)))
+    return IsolationReport(level=level, protections=(*tried, *_zygote_protections(level, ready)))
 
 
-def _said_by_zygote(level: Level, ready: Frame) -> tuple[Protection, ...]:
-    """What can be tried only before the filters are on, when no foreign code has run."""
+def _zygote_protections(level: Level, ready: Frame) -> tuple[Protection, ...]:
+    """What can be tried only before the filters are on, when no model-written code has run."""
     protections = ready.get("protections")
     taken = protections if isinstance(protections, list) else []
     is_isolated = level is not Level.RLIMITS

@@ -1,4 +1,4 @@
-"""The sandbox: a place where model-written Python runs as ordinary CPython and nothing gets out.
+"""The sandbox: model-written Python runs as ordinary CPython, isolated from the machine.
 
 In: a ``SandboxConfig``. Out: episodes. One sandbox serves many threads at once, one episode a thread.
 """
@@ -15,13 +15,13 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from understudy.sandbox.action import Terms
+from understudy.sandbox.action import ActionSettings
 from understudy.sandbox.broker import ImportBroker
 from understudy.sandbox.calls import Calls
 from understudy.sandbox.config import Level, Rollback, SandboxConfig
 from understudy.sandbox.episode import Episode
 from understudy.sandbox.execution import HostFunction, IsolationError, Limits, SandboxError
-from understudy.sandbox.launcher import Birth, Zygote
+from understudy.sandbox.launcher import EpisodeRequest, Zygote
 from understudy.sandbox.report import IsolationReport, probe
 
 _MAX_CALL_THREADS = 64
@@ -58,15 +58,15 @@ class Sandbox:
         self._lock = threading.Lock()
         self._executor = ThreadPoolExecutor(_MAX_CALL_THREADS, thread_name_prefix="sandbox-call")
         self._is_closed = False
-        self._living: Zygote | None = Zygote(self.config)
+        self._zygote_process: Zygote | None = Zygote(self.config)
         try:
-            self._terms = Terms(
-                Limits(), ImportBroker(self._packages()), self._executor, is_gated=level is not Level.RLIMITS
+            self._settings = ActionSettings(
+                Limits(), ImportBroker(self._packages()), self._executor, is_guarded=level is not Level.RLIMITS
             )
             self._forks = False
             self._report = self._check()
             self._forks = self._decide(rollback)
-            self._terms = replace(self._terms, limits=self.config.limits)  # probes are not held to them
+            self._settings = replace(self._settings, limits=self.config.limits)  # probes are not held to them
         except BaseException:
             self.close()
             raise
@@ -85,22 +85,22 @@ class Sandbox:
         for name in functions:
             if why := why_no_function_name(name):
                 raise ValueError(f"a function for sandboxed code cannot be named {name!r}: {why}")
-        birth = Birth(tuple(functions), seed, self.config.limits.memory_bytes)
-        return Episode(self._zygote, birth, self._terms, Calls(functions), forks=self._forks)
+        request = EpisodeRequest(tuple(functions), seed, self.config.limits.memory_bytes)
+        return Episode(self._zygote, request, self._settings, Calls(functions), forks=self._forks)
 
     def report(self) -> IsolationReport:
-        """What is really active, found by trying when the sandbox was opened."""
+        """Which protections are active, found by trying when the sandbox was opened."""
         return self._report
 
     def _zygote(self) -> Zygote:
-        """The living zygote; a new one where the old one has died."""
+        """The running zygote; a new one if the old one has died."""
         with self._lock:
-            if self._is_closed or self._living is None:
+            if self._is_closed or self._zygote_process is None:
                 raise SandboxError("the sandbox is closed")
-            if not self._living.is_alive:
-                self._living.close()
-                self._living = Zygote(self.config)
-            return self._living
+            if not self._zygote_process.is_alive:
+                self._zygote_process.close()
+                self._zygote_process = Zygote(self.config)
+            return self._zygote_process
 
     def _packages(self) -> frozenset[str]:
         """Top-level names whose source may be served: what is allowed, and what preloading brought along."""
@@ -134,7 +134,7 @@ class Sandbox:
         """End the zygote and with it every episode. Closing twice is fine."""
         with self._lock:
             self._is_closed = True
-            zygote, self._living = self._living, None
+            zygote, self._zygote_process = self._zygote_process, None
         if zygote is not None:
             zygote.close()
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""The protocol's words: length-prefixed frames of tagged JSON, and values inside them.
+"""The protocol: length-prefixed frames of tagged JSON, and values inside them.
 
 In: bytes from a peer that may lie. Out: frames, or ``FrameError``. A frame is a JSON object whose ``t`` names its
 kind, preceded by its length in four bytes, most significant first. Everything is capped before it is parsed: size by

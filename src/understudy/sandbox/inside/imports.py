@@ -1,9 +1,8 @@
-"""Imports without a file system: what is not in memory yet is asked of the host by its dotted name.
+"""Imports without a file system: the host is asked for a module that is not in memory, by its dotted name.
 
-In: names. Out: modules made of source text that the host chose to send. Two questions are kept apart. *May the code's
-author name this module?* is answered here, from the allowlist, and is a courtesy: it says early and clearly what
-there is. *May this text enter the process?* is answered by the host. Neither guards anything by itself; the kernel's
-filters do.
+In: names. Out: modules made of source text that the host chose to send. There are two checks. The allowlist is applied
+here, so that code gets an early and clear error. The host decides which source text it sends. Neither is a protection:
+the kernel's filters are.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the zygote gives up before its first fork, and an episode before its first line of foreign code.
+"""The privileges that the zygote drops before its first fork, and an episode before it runs any code.
 
-In: nothing but the calling process. Out: names of the protections that took hold. Each of these is one-way. Whether
-they hold is found out later by trying (``probes``); this module only says what the kernel answered.
+In: nothing but the calling process. Out: names of the protections that the kernel confirmed. None can be undone.
+Whether they hold is tried later (``report.py``); this module only returns what the kernel answered.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 _CPU_BACKSTOP_S = 3600
-"""Dies of this whatever happens to its host. The limit of an action is kept by the host, which can tell actions
+"""Ends a process even if its host is gone. The limit of an action is kept by the host, which can tell actions
 apart.
 """
 _MAX_DESCRIPTORS = 280
@@ -41,7 +41,7 @@ _python = ctypes.PyDLL(None)
 def fork() -> int:
     """The C library's fork, without what Python does after its own: 0 in the child, under 0 where there is none.
 
-    Python reseeds ``random`` and mends the locks of other threads by running code, and in a child whose every write
+    Python reseeds ``random`` and repairs the locks of other threads by running code, and in a child whose every write
     copies a page that costs more than half of all a trivial branch costs. There are no other threads here, and
     ``random`` must go on from where it was.
     """
@@ -49,7 +49,7 @@ def fork() -> int:
 
 
 def become_zygote() -> None:
-    """Adopt orphans of one's own descendants, and be no target for debuggers."""
+    """Adopt orphaned descendants, and refuse debuggers."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     _prctl(_PR_SET_DUMPABLE, 0)
 

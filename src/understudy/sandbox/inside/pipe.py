@@ -1,8 +1,8 @@
-"""The far end of a channel: blocking, one frame at a time, sound in the face of the soft alarm.
+"""The sandboxed end of a channel: blocking, one frame at a time, safe when the time-out signal arrives.
 
-In: a connected socket. Out: frames from the host with the descriptors that came along. The alarm's handler must never
-cut a frame in two, so it may raise only while no frame is under way; otherwise ``deferred`` is raised when the frame
-is done.
+In: a connected socket. Out: frames from the host with the descriptors that came along. The signal's handler must never
+cut a frame in two, so it raises at once only between frames; during a frame, ``deferred`` is raised when the frame is
+complete.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _HELLO = pack({"t": "hello"})
 
 
 class Pipe:
-    """One process's line to the host."""
+    """One process's connection to the host."""
 
     def __init__(self, descriptor: int) -> None:
         self._socket = _socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=descriptor)
@@ -27,7 +27,7 @@ class Pipe:
         self.deferred: BaseException | None = None
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the socket."""
         self._socket.close()
 
     def greet(self) -> None:

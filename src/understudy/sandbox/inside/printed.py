@@ -1,7 +1,7 @@
-"""Standard output and standard error of an episode: text that is on its way to the host the moment it is printed.
+"""Standard output and standard error of an episode, sent to the host as it is printed.
 
-In: text. Out: ``out`` frames. Text leaves with every line, so what was printed before a kill is never lost; beyond
-the limit it is counted and dropped. Not covered: bytes written to descriptors 1 and 2 directly, which lead to
+In: text. Out: ``out`` frames. Text is sent with every line, so what was printed before a kill is not lost; beyond the
+limit it is counted and dropped. Not covered: bytes written to descriptors 1 and 2 directly, which lead to
 ``/dev/null``.
 """
 
@@ -14,7 +14,7 @@ from .pipe import Pipe
 _HOLD_CHARS = 2048
 """Text without an end of line is held back up to this length."""
 _EAGER_WRITES = 512
-"""So many first writes of an action are sent at once, end of line or not."""
+"""This many first writes of an action are sent at once, even without an end of line."""
 
 
 class _Bytes(io.RawIOBase):
@@ -49,7 +49,7 @@ class Printed(io.TextIOBase):
         self._held_chars = 0
 
     def mute(self) -> None:
-        """The action is over, even if its code is not: nothing it prints from here on counts."""
+        """Drop what is printed from here on: the action has ended, even if its code has not."""
         self.flush()
         self._left, self._is_muted = 0, True
 

@@ -1,11 +1,11 @@
 """Runs actions in an episode's process: one namespace, one after another, and its forks at the host's word.
 
-In: ``run`` and ``branch`` frames. Out: ``out``, ``call``, ``import``, ``done`` and ``branched`` frames. Everything in
-this process may be tampered with by the code it runs, so nothing here is a defence: it is courtesy (clear errors,
-state kept where possible).
+In: ``run`` and ``branch`` frames. Out: ``out``, ``call``, ``import``, ``done`` and ``branched`` frames. The code
+can tamper with everything in this process, so nothing here is a defence: this is for clear errors and for state that is
+kept where possible.
 
-An action is stopped (``final_answer``, the soft alarm) by an exception that ``except Exception`` does not catch; code
-that catches everything meets it again at its next line, until the runner has it.
+An action is stopped, by ``final_answer`` or by the time-out signal, with an exception that ``except Exception`` does
+not catch. In code that catches everything it is raised again at each next line, until the runner catches it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Runner:
         _seed_everything(seed)
 
     def serve(self) -> None:
-        """Answer the host until it hangs up."""
+        """Serve the host until it closes the connection."""
         while True:
             frame, descriptors = self._pipe.receive()
             if frame["t"] == "run":
@@ -72,28 +72,28 @@ class Runner:
     # --- branching ----------------------------------------------------------------------------
 
     def _branch(self, frame: Frame, descriptors: list[int]) -> None:
-        """Fork once for each descriptor, and run there what is to be run. Only the parent gets to the end of this.
+        """Fork once for each descriptor, and run one job in each fork. Only the parent reaches the end of this.
 
-        What the parent does once, the branches need not do eight times: each page they write to is copied for them.
+        Work that the parent does once is saved in every branch, where each page that is written to must be copied.
         """
-        orders = frame["orders"]
-        assert isinstance(orders, list)
+        jobs = frame["jobs"]
+        assert isinstance(jobs, list)
         _reap_children()
         pipes = [Pipe(descriptor) for descriptor in descriptors]
-        gc.freeze()  # what is here already is left alone by the branches' collectors, so its pages stay shared
+        gc.freeze()  # the branches' garbage collectors leave existing objects alone, so their pages stay shared
         n_forked = 0
-        for index, (pipe, order) in enumerate(zip(pipes, orders, strict=True)):
+        for index, (pipe, job) in enumerate(zip(pipes, jobs, strict=True)):
             pid = lockdown.fork()
             if pid == 0:
                 self._become_branch(pipe, pipes[index + 1 :])
-                self._run(order)
+                self._run(job)
                 return
             pipe.close()  # where there was no fork, the host sees it close
             n_forked += pid > 0
         self._pipe.send({"t": "branched", "n": n_forked})
 
     def _become_branch(self, pipe: Pipe, others: list[Pipe]) -> None:
-        """Keep one line of all, and say hello before anything else."""
+        """Keep one of the connections, and send the first frame before anything else."""
         self._dies_with_zygote = False
         self._pipe.close()
         for other in others:
@@ -102,7 +102,7 @@ class Runner:
         pipe.greet()
 
     def ask(self, question: Frame) -> Frame:
-        """Ask the host on this process's own line, which a branch has exchanged for the one it was born with."""
+        """Ask the host on this process's own connection, which in a branch is not the one of its parent."""
         return self._pipe.ask(question)
 
     # --- one action ---------------------------------------------------------------------------
@@ -110,7 +110,7 @@ class Runner:
     def _run(self, frame: Frame) -> None:
         if (
             not self._dies_with_zygote and os.getppid() == self._zygote
-        ):  # a branch is its child once its own parent is gone
+        ):  # the zygote adopts a branch whose parent is gone
             lockdown.die_with_parent()
             self._dies_with_zygote = True
         self._n_actions += 1
@@ -143,7 +143,7 @@ class Runner:
         self._pipe.send({"t": "done", "number": frame["number"], "dropped": self._printed.dropped, **result})
 
     def _attempt(self, source: str, name: str) -> Frame:
-        """Everything in which foreign code may run, finalizers of the value and of the error's frames included."""
+        """Everything in which the action's code may run, also finalizers of the value and of the error's frames."""
         try:
             value = self._execute(source, name)
             return {"status": "ok"} if value is None else {"status": "ok", "value": cut(text_of(value), self._limit)}
@@ -230,7 +230,7 @@ class Runner:
 
 
 def _reap_children() -> None:
-    """Take leave of branches that were dead before this one: the host has read how they died."""
+    """Collect branches that have died; the host has already read how."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -239,7 +239,7 @@ def _reap_children() -> None:
 
 
 def _seed_everything(seed: int) -> None:
-    """Whatever has a seed starts from ``seed``; ``os.urandom``, which has none, becomes a stream of its own."""
+    """Seed every generator from ``seed``; ``os.urandom``, which has no seed, is replaced by a seeded stream."""
     random.seed(seed)
     unseeded = random.Random(seed ^ 0x5EED)
     os.urandom = unseeded.randbytes

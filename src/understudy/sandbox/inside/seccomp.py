@@ -5,7 +5,7 @@ the calling process. The list is an allowlist: what it does not name fails with 
 ``PermissionError``, so the code's author learns of it and the state survives. A foreign architecture and x32 numbers
 are killed: no honest code gets there.
 
-Two filters are stacked. The *fork gate* turns ``clone`` into a question to whoever holds the listener (the host); the
+Two filters are stacked. The *fork guard* turns ``clone`` into a question to whoever holds the listener (the host); the
 *allowlist* comes on top, once the listener is handed over. The kernel takes the strictest answer of the two.
 """
 
@@ -165,7 +165,7 @@ def _block(number: int, conditions: tuple[Condition, ...], action: int) -> list[
     return [_instruction(_JUMP_EQ, number, 0, len(body)), *body]
 
 
-def fork_gate(machine: str) -> bytes:
+def fork_filter(machine: str) -> bytes:
     """The filter that asks the listener's holder about every ``clone`` and has no opinion on the rest."""
     architecture = ARCHITECTURES[machine]
     number = NUMBERS["clone"][architecture.column]
@@ -174,7 +174,7 @@ def fork_gate(machine: str) -> bytes:
 
 
 def allowlist(machine: str, fork: bool) -> bytes:
-    """The filter that lets through what an episode needs. ``fork``: leave ``clone`` to the fork gate below."""
+    """The filter that lets through what an episode needs. ``fork``: leave ``clone`` to the fork guard below."""
     architecture = ARCHITECTURES[machine]
     program = _prologue(architecture)
     for name, numbers in NUMBERS.items():

@@ -1,8 +1,8 @@
-"""Stopping code that does not want to stop.
+"""Stops code, also where it catches every exception.
 
-In: a reason, as an exception that ``except Exception`` does not catch. Out: the same exception again and again, at
-the next line, the next call and the next turn of a loop of the code that was run, until it has given way. Not
-covered: code that blocks signals or stays in C; the host ends that by SIGKILL.
+In: a reason, as an exception that ``except Exception`` does not catch. Out: the same exception raised again at every
+next line, call and turn of a loop of that code, until it has ended. Not covered: code that blocks signals or stays in
+C; the host ends that by SIGKILL.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class FinalAnswer(BaseException):
 
 
 class SoftTimeout(BaseException):
-    """The host's alarm: the action has used up its time."""
+    """The host's signal: the action has used up its time."""
 
 
 class _Alarm:
@@ -59,5 +59,5 @@ class Stop:
 
 
 def _is_foreign(frame: FrameType) -> bool:
-    """Code of an action, and not of a library, which may be in the middle of something."""
+    """Whether it is code of an action; code of a library may be in the middle of something and is not stopped."""
     return frame.f_globals.get("__name__") == "__main__"

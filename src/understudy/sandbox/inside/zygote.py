@@ -1,12 +1,11 @@
-"""The zygote: a bare interpreter that loads libraries once, gives up its rights, and forks an episode at the host's
-word.
+"""The zygote: a bare interpreter that loads libraries once, drops its privileges, and forks an episode on request.
 
 In: a control socket (argument: its descriptor) with one ``open`` frame, then ``episode``, ``reap`` and ``end``
-frames. Out: one ``ready`` frame. It never runs foreign code. When the host hangs up, for whatever reason, every
-descendant is killed.
+frames. Out: one ``ready`` frame. It never runs model-written code. When the host closes the connection or dies,
+every descendant is killed.
 
-A family is one episode with its branches: one process group, which they cannot leave. Its founder stays a zombie
-until the family ends, so that the group's number cannot pass to strangers while it may still be killed by it.
+A group is one episode with its branches: one process group, which they cannot leave. Its root stays a zombie
+until the group ends, so that the group's number cannot pass to strangers while it may still be killed by it.
 """
 
 from __future__ import annotations
@@ -44,8 +43,8 @@ _COMPANIONS = {
         "sympy.tensor.tensor",
     ),
 }
-"""Loaded lazily: an episode could not have them where they are made of C, and would compile them anew where they are
-not.
+"""Libraries load these lazily. An episode could not load them where they are C extensions, and each episode would
+compile them again where they are not.
 """
 
 
@@ -80,12 +79,12 @@ class Zygote:
         self._is_isolated = opening["level"] in _ISOLATED
         self._allowed = frozenset(_strings(opening["imports"]))
         self._address_space = 0
-        self._families: set[int] = set()
+        self._groups: set[int] = set()
         self._dying: dict[int, int] = {}
         self._ending: set[int] = set()
 
     def prepare(self, preload: list[str]) -> Frame:
-        """Load, lock down, and say what came of it."""
+        """Load the libraries, lock down, and report the result."""
         of_library = sorted(name for name in self._allowed if name.partition(".")[0] in sys.stdlib_module_names)
         for name in [*preload, *of_library]:
             _load(name)
@@ -121,7 +120,7 @@ class Zygote:
         }
 
     def serve(self) -> None:
-        """Until the host hangs up."""
+        """Handle requests until the host closes the connection."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)
         while True:
@@ -139,7 +138,7 @@ class Zygote:
         elif frame["t"] == "end":
             self._end(_integer(frame["pid"]))
 
-    # --- birth --------------------------------------------------------------------------------
+    # --- starting episodes --------------------------------------------------------------------
 
     def _fork(self, frame: Frame, descriptor: int) -> None:
         me = os.getpid()
@@ -151,7 +150,7 @@ class Zygote:
         if pid == 0:
             _live(self._make_episode, frame, descriptor, me)
         os.close(descriptor)
-        self._families.add(pid)
+        self._groups.add(pid)
         with contextlib.suppress(OSError):  # the child may have been quicker
             os.setpgid(pid, pid)
 
@@ -175,35 +174,35 @@ class Zygote:
         gc.enable()
         return runner
 
-    # --- death --------------------------------------------------------------------------------
+    # --- ending them -----------------------------------------------------------------------
 
-    def _end(self, founder: int) -> None:
-        if founder in self._families:
-            self._families.discard(founder)
-            self._ending.add(founder)
-            _kill_group(founder)
+    def _end(self, root: int) -> None:
+        if root in self._groups:
+            self._groups.discard(root)
+            self._ending.add(root)
+            _kill_group(root)
 
     def _reap(self) -> None:
         for pid, tries in tuple(self._dying.items()):
-            if tries == 0 or pid in self._families or pid in self._ending or _is_gone(pid):
-                del self._dying[pid]  # what is left of it goes when its family ends
+            if tries == 0 or pid in self._groups or pid in self._ending or _is_gone(pid):
+                del self._dying[pid]  # what is left of it goes when its group ends
             else:
                 self._dying[pid] = tries - 1
-        for founder in tuple(self._ending):
+        for root in tuple(self._ending):
             while True:
-                _kill_group(founder)
+                _kill_group(root)
                 try:
-                    dead = os.waitid(os.P_PGID, founder, os.WEXITED | os.WNOHANG)
+                    dead = os.waitid(os.P_PGID, root, os.WEXITED | os.WNOHANG)
                 except ChildProcessError:
-                    self._ending.discard(founder)
+                    self._ending.discard(root)
                     break
                 if dead is None:
                     break
 
     def kill_all(self) -> None:
-        """Nothing outlives the run."""
-        for founder in self._families | self._ending:
-            _kill_group(founder)
+        """Kill every process of every episode."""
+        for root in self._groups | self._ending:
+            _kill_group(root)
         while True:
             try:
                 os.waitpid(-1, 0)
@@ -214,7 +213,7 @@ class Zygote:
 def _enter_filters(pipe: Pipe) -> None:
     machine = os.uname().machine
     try:
-        listener = seccomp.install(seccomp.fork_gate(machine), listener=True)
+        listener = seccomp.install(seccomp.fork_filter(machine), listener=True)
     except OSError:  # EBUSY: a container's filter already has a listener. No forks, then: the host replays instead.
         pipe.send({"t": "hello"})
         seccomp.install(seccomp.allowlist(machine, fork=False))
@@ -225,7 +224,7 @@ def _enter_filters(pipe: Pipe) -> None:
 
 
 def _live(make: object, frame: Frame, descriptor: int, parent: int) -> None:
-    """Be an episode until it ends. Does not return; no clean-up of the interpreter may run foreign code."""
+    """Run an episode until it ends. Does not return: the interpreter's clean-up could run the episode's code."""
     try:
         assert callable(make)
         make(frame, descriptor, parent).serve()
@@ -245,9 +244,9 @@ def _try_files() -> str:
     return "it worked"
 
 
-def _kill_group(founder: int) -> None:
+def _kill_group(root: int) -> None:
     with contextlib.suppress(OSError):
-        os.killpg(founder, signal.SIGKILL)
+        os.killpg(root, signal.SIGKILL)
 
 
 def _is_gone(pid: int) -> bool:

@@ -1,8 +1,7 @@
-"""One episode's processes: the founder that the zygote forked, the process that holds the state, and the way back
-after a death.
+"""The processes of one episode, and how its state is restored after a crash.
 
-In: a zygote, the episode's functions and seed. Out: a living process in the wanted state. The state is the process;
-where that is lost, it is made again from the log: the same code, seed and answers of functions, in a new founder.
+In: a zygote, the episode's functions and seed. Out: a running process in the wanted state. The memory of the process
+is the state. If the process dies, the log is replayed in a new one: the same code, seed and answers of functions.
 """
 
 from __future__ import annotations
@@ -13,45 +12,45 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from understudy.sandbox.action import Action, Terms
+from understudy.sandbox.action import Action, ActionSettings
 from understudy.sandbox.answering import InThisThread
 from understudy.sandbox.calls import Answer, Call, Calls
 from understudy.sandbox.channel import Channel
 from understudy.sandbox.execution import SandboxError
-from understudy.sandbox.fork_gate import ForkGate
+from understudy.sandbox.fork_guard import ForkGuard
 from understudy.sandbox.inside.frames import FrameError
-from understudy.sandbox.launcher import Birth, Zygote
+from understudy.sandbox.launcher import EpisodeRequest, Zygote
 from understudy.sandbox.loop import Loop
 from understudy.sandbox.process import Process
 
-_BIRTH_S = 60.0
+_START_S = 60.0
 _DEATH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """One action that is part of the state, and the answers it was given."""
+class PastAction:
+    """One action that is part of the state, and the answers that its calls got."""
 
     code: str
     answers: tuple[tuple[str, Answer], ...]
 
 
 class Condition(Enum):
-    """What has become of the process that holds the state, between two actions."""
+    """The condition of the process that holds the state, between two actions."""
 
     ALIVE = auto()
     DEAD = auto()
-    SPOILT = auto()
-    """It speaks without being asked: the last action was not what it seemed, and does not count."""
+    CORRUPT = auto()
+    """It sent frames that were not asked for, so the last action is not trusted and does not count."""
 
 
 @dataclass(slots=True)
-class Family:
-    """A founder and its descendants. One thread at a time."""
+class ProcessGroup:
+    """The process that the zygote forked (the root) and its descendants. Not thread-safe."""
 
     zygote: Zygote
-    founder: Process
-    gate: ForkGate | None
+    root: Process
+    guard: ForkGuard | None
     process: Process
     """Holds the state."""
 
@@ -61,61 +60,62 @@ class Family:
         try:
             unasked = [frame for frame in channel.receive() if frame["t"] not in ("branched", "out")]
         except FrameError:
-            return Condition.SPOILT
+            return Condition.CORRUPT
         if unasked or channel.has_part_of_frame:
-            return Condition.SPOILT
+            return Condition.CORRUPT
         return Condition.DEAD if channel.is_closed else Condition.ALIVE
 
     def move_to(self, process: Process) -> None:
-        """``process``, a branch, holds the state from here on."""
-        self.bury(self.process)
+        """Make ``process``, a branch, the one that holds the state."""
+        self.kill(self.process)
         self.process = process
 
-    def bury(self, process: Process) -> None:
-        """Kill one process of the family."""
+    def kill(self, process: Process) -> None:
+        """Kill one process of the group."""
         process.close()
-        if process is not self.founder:
+        if process is not self.root:
             self.zygote.reap(process.inner_pid)
 
     def end(self) -> None:
         """Kill all of them. Ending twice is fine."""
         self.process.close()
-        self.founder.close()
-        if self.gate is not None:
-            self.gate.close()
-            self.gate = None
-        self.zygote.end(self.founder.inner_pid)
+        self.root.close()
+        if self.guard is not None:
+            self.guard.close()
+            self.guard = None
+        self.zygote.end(self.root.inner_pid)
 
 
-def found(zygotes: Callable[[], Zygote], birth: Birth) -> Family:
-    """A new family in the state before any action; a zygote that dies over it is replaced once. Raises
-    ``SandboxError``.
+def start_group(zygotes: Callable[[], Zygote], request: EpisodeRequest) -> ProcessGroup:
+    """A new group in the state before any action. If the zygote dies meanwhile, a new zygote is tried once.
+
+    Raises ``SandboxError``.
     """
     zygote = zygotes()
     try:
-        return _found(zygote, birth)
+        return _start(zygote, request)
     except SandboxError:
         if not zygote.dies_within(_DEATH_S):
             raise
-    return _found(zygotes(), birth)
+    return _start(zygotes(), request)
 
 
-def _found(zygote: Zygote, birth: Birth) -> Family:
-    channel = Channel(zygote.episode(birth), takes_descriptor=True)
+def _start(zygote: Zygote, request: EpisodeRequest) -> ProcessGroup:
+    channel = Channel(zygote.episode(request), takes_descriptor=True)
     try:
         _wait_for_hello(channel)
         process = Process(channel)
     except (SandboxError, FrameError, OSError) as error:
         channel.close()
         raise SandboxError(f"an episode could not be started: {error}") from None
-    gate = ForkGate(channel.descriptor) if channel.descriptor is not None else None
-    return Family(zygote, process, gate, process)
+    guard = ForkGuard(channel.descriptor) if channel.descriptor is not None else None
+    return ProcessGroup(zygote, process, guard, process)
 
 
 def _wait_for_hello(channel: Channel) -> None:
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
-    deadline = time.monotonic() + _BIRTH_S
+    deadline = time.monotonic() + _START_S
     while (left := deadline - time.monotonic()) > 0:
         poll.poll(left * 1000)
         frames = list(channel.receive())
@@ -123,31 +123,37 @@ def _wait_for_hello(channel: Channel) -> None:
             return
         if frames or channel.is_closed:
             raise SandboxError("its process died at once: no memory, no process numbers, or a filter was refused")
-    raise SandboxError(f"its process was not ready within {_BIRTH_S:g} s")
+    raise SandboxError(f"its process was not ready within {_START_S:g} s")
 
 
-def found_again(zygotes: Callable[[], Zygote], birth: Birth, log: list[Done], terms: Terms, calls: Calls) -> Family:
-    """A new family in the state after ``log``. Raises ``SandboxError`` where the code does not do the same again."""
-    family = found(zygotes, birth)
+def restore_group(
+    zygotes: Callable[[], Zygote],
+    request: EpisodeRequest,
+    log: list[PastAction],
+    settings: ActionSettings,
+    calls: Calls,
+) -> ProcessGroup:
+    """A new group in the state after ``log``. Raises ``SandboxError`` if the code does not do the same on replay."""
+    group = start_group(zygotes, request)
     try:
         for number, done in enumerate(log, 1):
-            action = Action(done.code, terms, calls, family.process.channel)
-            action.begin(family.process)
-            Loop([action], Replay(calls, done), family.gate).run()
+            action = Action(done.code, settings, calls, group.process.channel)
+            action.begin(group.process)
+            Loop([action], Replay(calls, done), group.guard).run()
             if action.execution is None or not action.execution.state_kept:
                 raise SandboxError(
                     f"the episode's state is lost: action {number} did not run again as it had run before"
                 )
     except BaseException:
-        family.end()
+        group.end()
         raise
-    return family
+    return group
 
 
 class Replay(InThisThread):
-    """Gives the answers of the first time. A call that was not made then is made now if it is pure."""
+    """Gives the answers of the first run. A call that the first run did not make is made now if it is pure."""
 
-    def __init__(self, calls: Calls, done: Done) -> None:
+    def __init__(self, calls: Calls, done: PastAction) -> None:
         super().__init__(calls)
         self._answers = list(done.answers)
 
@@ -159,5 +165,5 @@ class Replay(InThisThread):
             self._calls.answer(call, action.answered)
         else:
             raise SandboxError(
-                f"the episode's state is lost: on replay the code calls {call.name}, which has effects, anew"
+                f"the episode's state is lost: on replay the code calls {call.name} again, which has effects"
             )

@@ -1,8 +1,8 @@
-"""The host's say in every fork of one episode, by seccomp user notification.
+"""Permits or refuses each fork of one episode, by seccomp user notification.
 
-In: the listener that came with an episode's first frame. Out: granted forks, as many as the host has asked for, to
-the process it has asked; every other one fails with EPERM. The call's arguments are in registers, so what was checked
-is what is done.
+In: the listener that came with an episode's first frame. Out: forks are permitted to the process that the host asked
+to fork, as often as it was asked; every other one fails with EPERM. The call's arguments are in registers, so they
+cannot change after the check.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _CONTINUE = 1
 _EPERM = 1
 
 
-class ForkGate:
-    """Who may fork, and how often."""
+class ForkGuard:
+    """Which process may fork, and how often."""
 
     def __init__(self, listener: int) -> None:
         self._listener = listener
@@ -31,11 +31,11 @@ class ForkGate:
         return self._listener
 
     def permit(self, parent: int, n_forks: int) -> None:
-        """Let ``parent``, and nobody else, fork so many times."""
+        """Permit ``parent``, and no other process, to fork so many times."""
         self._parent, self._left = parent, n_forks
 
     def answer(self) -> None:
-        """Answer one question that is waiting."""
+        """Answer one waiting request."""
         question = bytearray(_NOTIFICATION_BYTES)
         try:
             fcntl.ioctl(self._listener, _RECEIVE, question)
@@ -45,7 +45,7 @@ class ForkGate:
             response = _RESPONSE.pack(number, 0, 0, _CONTINUE) if granted else _RESPONSE.pack(number, 0, -_EPERM, 0)
             fcntl.ioctl(self._listener, _RESPOND, response)
         except OSError:
-            pass  # who asked has died
+            pass  # the process that asked has died
 
     def close(self) -> None:
         """All further forks fail."""
