@@ -8,12 +8,13 @@ import sys
 import threading
 from pathlib import Path
 
+import understudy
 from tests.rollouts.making import PROGRAMS, make_tasks
 from understudy.agents import ChainOfThoughtConfig, CodeAgentConfig
 from understudy.models import LocalConfig, ModelConfig, OpenAIChatConfig, ScriptedConfig
 from understudy.rollouts import AgentSpec, RolloutConfig, rollout
 
-DEMO_BASE = Path(__file__).resolve().parents[2] / "demo" / "base"
+DEMO_BASE = Path(understudy.__file__).parent / "demo" / "base"
 
 
 def silent_server() -> str:

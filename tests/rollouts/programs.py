@@ -53,6 +53,16 @@ def wait_but_once(request: Request) -> str:
     return think(request, 0.0 if request.messages[1].content.startswith("0 ") else 600.0)
 
 
+def multiply(request: Request) -> str:
+    """Compute in torch for ten minutes."""
+    import torch
+
+    started, matrix = time.monotonic(), torch.ones(3000, 3000)
+    while time.monotonic() < started + 600:
+        matrix @ matrix
+    return "never"
+
+
 def loop(request: Request) -> str:
     """Write code that does not end."""
     return "Thought: I wait.\nCode:\n```py\nwhile True:\n    pass\n```<end_code>"

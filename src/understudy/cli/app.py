@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -231,6 +232,10 @@ def main() -> None:
 def _stopped(errors: Console) -> None:
     command = shlex.join(["understudy", *sys.argv[1:]])
     errors.print(f"\nStopped. What was computed is kept; this resumes it: {command}", markup=False)
+    if any(thread.name.startswith("understudy-") for thread in threading.enumerate()):
+        # A reply that was not waited for may still be computed, and torch aborts an interpreter that ends under it.
+        sys.stdout.flush()
+        os._exit(130)
     sys.exit(130)
 
 

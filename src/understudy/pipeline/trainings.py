@@ -115,8 +115,9 @@ def run_trainings(stages: Sequence[TrainingStage[Any]]) -> Iterator[tuple[StageR
     running: list[_Training] = []
     context = stages[0].context
     label = " + ".join(str(stage.ref) for stage in stages)
-    steps = sum(state.saved_step for stage in stages if (state := read_progress(stage.folder)) is not None)
-    with Progress(label, None, done=steps, quiet=context.quiet) as progress:
+    saved = sum(state.saved_step for stage in stages if (state := read_progress(stage.folder)) is not None)
+    steps: float = saved
+    with Progress(label, None, done=saved, quiet=context.quiet) as progress:
         try:
             while waiting or running:
                 while waiting and len(running) < context.recipe.trainings_at_once:
@@ -138,13 +139,16 @@ def run_trainings(stages: Sequence[TrainingStage[Any]]) -> Iterator[tuple[StageR
                 _stop(training)
 
 
-def _show(progress: Progress, stages: Sequence[TrainingStage[Any]], shown: int) -> int:
-    """Show the optimiser steps of all trainings, of which ``shown`` are on the bar; return how many are then."""
+def _show(progress: Progress, stages: Sequence[TrainingStage[Any]], shown: float) -> float:
+    """Show the optimiser steps of all trainings, of which ``shown`` are on the bar; return how many are then.
+
+    The passes of a step move the bar too.
+    """
     states = [state for stage in stages if (state := read_progress(stage.folder)) is not None]
     if len(states) == len(stages):  # a training knows its steps when it has read its examples
         progress.expect(sum(state.n_steps for state in states))
     losses = ", ".join(f"{state.loss:.3f}" for state in states if state.loss is not None)
-    steps = sum(int(state.step) for state in states)
+    steps = sum(state.step for state in states)
     if steps > shown:
         progress.advance(steps - shown, facts=f"optimiser steps, loss {losses}" if losses else "optimiser steps")
     return max(steps, shown)

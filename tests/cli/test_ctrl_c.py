@@ -1,0 +1,54 @@
+"""Ctrl-C in a command: one sentence, exit status 130, no traceback, whatever is under way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.rollouts.interrupted import DEMO_BASE, silent_server
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RECIPE = """\
+name: stopped
+tasks: {{few: {{name: toy, split: test, limit: 8}}}}
+models: {{slow: {model}}}
+agents: {{cot: {{kind: chain_of_thought, prompts: minimal, max_tokens: 100000, temperature: 1.0}}}}
+rollout: {{slow: {{tasks: [few], model: slow, agent: cot}}}}
+"""
+
+
+@pytest.mark.parametrize("kind", ["local", "server", "torch"])
+def test_one_sentence_says_how_to_resume(kind: str, tmp_path: Path) -> None:
+    model = {
+        "local": f"{{kind: local, path: {DEMO_BASE}, device: cpu}}",
+        "server": f"{{kind: openai_chat, model: m, base_urls: ['{silent_server()}']}}",
+        "torch": "{kind: scripted, program: 'tests.rollouts.programs:multiply'}",
+    }[kind]
+    recipe, run_dir = tmp_path / "stopped.yaml", tmp_path / "run"
+    recipe.write_text(RECIPE.format(model=model))
+    command = [sys.executable, "-m", "understudy", "rollout", str(recipe), "--run-dir", str(run_dir)]
+    attempts = run_dir / "rollout" / "slow" / "trajectories.jsonl"
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            until = time.monotonic() + 150
+            while not attempts.exists() and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.05)
+            time.sleep(2)
+            process.send_signal(signal.SIGINT)
+            errors = process.communicate(timeout=60)[1]
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    last = errors.strip().splitlines()[-1]
+    assert last.startswith("Stopped. What was computed is kept")
+    assert last.endswith(f"rollout {recipe} --run-dir {run_dir}")
