@@ -52,7 +52,8 @@ class Folders:
         return " and in ".join(map(str, self.folders))
 
 
-def _existing(path: Path, info: ValidationInfo) -> Path:
+def existing_path(path: Path, info: ValidationInfo) -> Path:
+    """The absolute path of a file or folder that a recipe names; outside of a recipe nothing is looked for."""
     if not isinstance(info.context, Folders):
         return path.expanduser()
     found = info.context.find(path)
@@ -73,7 +74,7 @@ def _local_or_hub(name: str, info: ValidationInfo) -> str:
     return name
 
 
-InputPath = Annotated[Path, AfterValidator(_existing), Content()]
+InputPath = Annotated[Path, AfterValidator(existing_path), Content()]
 """A file or folder that a recipe reads: looked for in the recipe's folder, then in the working directory."""
 OutputPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute()), SpeedOnly]
 """A file or folder that is written, such as a cache; relative to the working directory."""

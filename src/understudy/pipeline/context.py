@@ -156,7 +156,7 @@ class RunContext:
     def _retrieval_config(self) -> RetrievalConfig | None:
         """The recipe's search engine; the toy world's encyclopedia becomes a corpus file like any other first."""
         config = self.recipe.retrieval
-        if not isinstance(config, MemoryConfig) or config.corpus != TOY:
+        if not isinstance(config, MemoryConfig) or config.corpus != Path(TOY):
             return config
         corpus = self.directory.path / CORPUS
         if not corpus.exists():

@@ -64,15 +64,24 @@ def _say(problem: ErrorDetails, key: Key, text: RecipeText, schema: _Schema) -> 
             return f"`kind` is missing: expected one of {_tags(problem)}"
         case "union_tag_invalid":
             return f"kind: expected one of {_tags(problem)}; came {problem['ctx']['tag']!r}"
-        case "tuple_type":
-            return f"expected a list; came {_short(problem['input'])}"
         case "value_error":
             return str(problem["ctx"]["error"])
         case "kind":
             return problem["msg"]
         case _:
-            said = problem["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-            return f"expected {said}; came {_short(problem['input'])}"
+            return f"expected {_expectation(problem)}; came {_short(problem['input'])}"
+
+
+def _expectation(problem: ErrorDetails) -> str:
+    match problem["type"]:
+        case "tuple_type":
+            return "a list"
+        case "string_pattern_mismatch" if problem["ctx"]["pattern"] == "^https?://":
+            return "a URL that begins with http:// or https://"
+        case "string_pattern_mismatch":
+            return f"text of the form {problem['ctx']['pattern']}"
+        case _:
+            return problem["msg"].removeprefix("Input should be ").removeprefix("a valid ")
 
 
 def _tags(problem: ErrorDetails) -> str:

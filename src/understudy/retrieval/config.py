@@ -6,22 +6,27 @@ In: the ``retrieval`` section of a recipe. Out: ``RetrievalConfig``, which is an
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
-from understudy.annotations import InputPath, SpeedOnly
+from understudy.annotations import Content, InputPath, SpeedOnly, existing_path
 from understudy.registry import Builtin, Group, PartConfig
 from understudy.retrieval.encoder import EncoderConfig
 from understudy.retrieval.functions import FunctionRetriever
 from understudy.retrieval.retriever import Retriever
 
 
+def _toy_or_existing(path: Path, info: ValidationInfo) -> Path:
+    return path if path == Path("toy") else existing_path(path, info)
+
+
 class MemoryConfig(PartConfig):
     """BM25 over a small corpus file, indexed in memory when it is opened."""
 
     kind: Literal["memory"] = "memory"
-    corpus: Literal["toy"] | InputPath
+    corpus: Annotated[Path, AfterValidator(_toy_or_existing), Content()]
     """JSONL, plain or gzipped; ``toy``: the toy world's encyclopedia, which the pipeline writes."""
 
 

@@ -7,8 +7,6 @@ is the engine alone, for the service, which has a queue of its own.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from understudy.retrieval.batching import BatchingRetriever
 from understudy.retrieval.config import (
     RETRIEVERS,
@@ -50,7 +48,7 @@ def open_engine(config: RetrievalConfig, encoder: Encoder | None = None) -> Retr
 
 def open_memory(config: MemoryConfig) -> Retriever:
     """BM25 over a corpus file, indexed now."""
-    return lexical_retriever(list(read_passages(Path(config.corpus))))
+    return lexical_retriever(list(read_passages(config.corpus)))
 
 
 def open_lexical(config: LexicalConfig) -> Retriever:

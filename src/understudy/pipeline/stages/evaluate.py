@@ -14,6 +14,7 @@ from pydantic import Field
 
 from understudy.annotations import AgentRef, DisplayOnly, ModelRef, TaskSetRef
 from understudy.evaluation import measure
+from understudy.models import MODELS
 from understudy.pipeline.attempts import make_attempts, read_graded
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.stage import Counts, Stage
@@ -60,9 +61,14 @@ class Evaluate(Stage[EvaluateConfig]):
             agent=trajectories[0].agent,
             trajectories=trajectories,
             scores=scores,
-            is_program=self.context.model_config(self.config.model).kind == "scripted",
+            is_program=self._is_program(),
         )
         write_atomic(self.folder / METRICS, metrics.model_dump_json(indent=1) + "\n")
+
+    def _is_program(self) -> bool:
+        """Whether a program stands in for the model: tables say so. A user's kind of model says it of itself."""
+        kind = self.context.model_config(self.config.model).kind
+        return kind == "scripted" or (kind not in MODELS.builtin and bool(getattr(MODELS.part(kind), "is_program", 0)))
 
     @staticmethod
     def problems(config: EvaluateConfig, key: str, recipe: Recipe) -> Iterator[str]:
