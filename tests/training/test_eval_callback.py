@@ -82,7 +82,7 @@ def test_replies_without_code_open_nothing(caplog: pytest.LogCaptureFixture) -> 
     ("spec", "code", "reason"),
     [
         (RuntimeConfig(sandbox=SANDBOX, tools=SEARCH), "1", "needs a retriever"),
-        (RuntimeConfig(sandbox=SANDBOX, tools=function("nothing")), "1", "no function nothing"),
+        (RuntimeConfig(sandbox=SANDBOX, tools=function("nothing")), "1", "has no 'nothing'"),
         (RuntimeConfig(sandbox=SandboxConfig(preload=("no_such_module",))), "1", "no_such_module"),
         (RuntimeConfig(sandbox=SANDBOX, tools=SEARCH, retrieval=NOWHERE), "web_search('Oslo')", "the search failed"),
         (RuntimeConfig(sandbox=SANDBOX, tools=function("offline")), "offline()", "no route to the service"),
