@@ -148,6 +148,7 @@ EXAMPLES = {
     "retrieval.md 1": Example(three_passages_found, substitutes=a_corpus),
     "retrieval.md 2": Example(nothing_more, names=encoder_names),
     "sandbox.md 1": Example(nothing_more),
+    "tools.md 1": Example(nothing_more),
     "training.md 1": Example(a_student_is_there, substitutes=a_base_and_examples),
 }
 
@@ -181,5 +182,5 @@ def test_the_example_runs(
         for words, other in instead.items():
             assert words in block, "the example no longer has what is substituted"
             block = block.replace(words, other)
-        exec(compile(block, place, "exec"), names)
+        exec(compile(block, place, "exec", dont_inherit=True), names)
     example.came_to(names, capsys.readouterr().out)

@@ -57,6 +57,15 @@ def test_types_are_shown_as_the_code_meets_them(function: Callable[..., object],
     assert tool(function).signature == signature
 
 
+def test_a_name_that_is_unknown_is_shown_as_it_is_written() -> None:
+    def book(seat: Seat, day: records.dt.date) -> records.Point:  # type: ignore[name-defined]  # noqa: F821
+        """Book a seat."""
+        return records.Point(1, day.day)
+
+    assert tool(book).signature == "(seat: Seat, day: str) -> {'x': float, 'y': float}"
+    assert tool(book)("1A", "2024-01-02") == {"x": 1, "y": 2}
+
+
 def test_a_record_that_holds_itself_is_shown() -> None:
     assert tool(records.tree).signature.startswith("() -> {'children': list[{'children': ")
     assert len(tool(records.tree).signature) < 200

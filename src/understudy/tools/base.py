@@ -1,7 +1,7 @@
 """What a tool is: a function of the host that the agent's code may call by name, with limits of its own.
 
 In: a Python function. Out: a ``Tool``, which the prompt shows and the sandbox calls. Whatever goes wrong inside a
-tool (an exception, its time, the length of its answer) is told to the code as an error or a cut text, and so ends
+tool (an exception, its time, the length of its answer) reaches the code as an error or a cut text, and so ends
 up in an observation. Not here: the search tool (``search.py``) and loading functions by name (``loading.py``).
 """
 
@@ -20,12 +20,12 @@ MAX_ANSWER_CHARS = 20_000
 
 
 class ToolError(Exception):
-    """What the agent's code is told when a tool could not answer. The message is written for a model to read."""
+    """What the agent's code gets when a tool cannot answer. The message is written for a model to read."""
 
 
 class ToolUnavailableError(ToolError, SandboxError):
     """What a tool needs does not work, such as its server: the attempt ends as an infrastructure failure and is tried
-    again on resume. The agent's code is told nothing, for it did nothing wrong.
+    again on resume. The agent's code gets no error, because it did nothing wrong.
     """
 
 

@@ -43,7 +43,7 @@ class McpConfig(Record):
     command: tuple[str, ...] = ()
     """Program and arguments; it speaks over its standard input and output."""
     env: tuple[str, ...] = ()
-    """Names of environment variables that the program is given, besides the usual few. Values stay out of recipes."""
+    """Names of environment variables that the program gets besides the usual few. Values stay out of recipes."""
     url: str | None = None
     """Of a server that is running (Streamable HTTP)."""
     only: tuple[str, ...] | None = None
@@ -126,7 +126,7 @@ class _Connection:
             return self._portal.call(_all_tools, client)
         except Exception as error:  # foreign programs and transports fail in their own ways
             raise ToolConfigError(
-                f"{self._config.name}: no MCP server answers: {_told(error)}{self._last_words()}"
+                f"{self._config.name}: no MCP server answers: {_described(error)}{self._last_words()}"
             ) from error
 
     def call(self, name: str, arguments: Mapping[str, JsonValue]) -> object:
@@ -137,7 +137,7 @@ class _Connection:
         try:
             client = self._connected()
         except Exception as error:  # foreign programs and transports fail in their own ways
-            raise ToolError(f"{name}: the server does not answer: {_told(error)}") from error
+            raise ToolError(f"{name}: the server does not answer: {_described(error)}") from error
         try:
             result = self._portal.call(lambda: client.call_tool(name, dict(arguments)))
         except MCPError as error:
@@ -145,10 +145,10 @@ class _Connection:
                 self._forget(client)
             raise ToolError(f"{name}: {error.message}") from error
         except _UNFIT as error:
-            raise ToolError(f"{name}: {_told(error)}") from error
+            raise ToolError(f"{name}: {_described(error)}") from error
         except Exception as error:
             self._forget(client)
-            raise ToolError(f"{name}: the server was lost: {_told(error)}") from error
+            raise ToolError(f"{name}: the server was lost: {_described(error)}") from error
         return _answer(name, result)
 
     def _connected(self) -> Client:
@@ -172,8 +172,8 @@ class _Connection:
         missing = [name for name in self._config.env if name not in os.environ]
         if missing:
             raise ToolConfigError(f"{self._config.name}: env: the environment variable {missing[0]} is not set")
-        given = {name: os.environ[name] for name in self._config.env}
-        return stdio_client(StdioServerParameters(command=program, args=arguments, env=given), errlog=self._said)
+        passed = {name: os.environ[name] for name in self._config.env}
+        return stdio_client(StdioServerParameters(command=program, args=arguments, env=passed), errlog=self._said)
 
     def _forget(self, lost: Client | None) -> None:
         """Close what is lost, unless another thread did and has connected again since."""
@@ -257,7 +257,7 @@ async def _all_tools(client: Client) -> list[ServerTool]:
             return found
 
 
-def _told(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     """What went wrong, in one line: task groups wrap the error that says it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

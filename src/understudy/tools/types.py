@@ -13,6 +13,7 @@ import decimal
 import enum
 import inspect
 import pathlib
+import sys
 import types
 import typing
 import uuid
@@ -42,7 +43,7 @@ _GENERIC: tuple[tuple[type, str], ...] = (
 def type_text(hint: Any, depth: int = 0) -> str:
     """A type as the agent's code meets it."""
     if isinstance(hint, str):
-        return hint  # a postponed annotation that nobody could look up
+        return hint  # a postponed annotation whose names are unknown
     if _is_named(hint):
         return _NAMES[hint]
     origin, arguments = get_origin(hint), get_args(hint)
@@ -115,8 +116,16 @@ def hints_of(owner: Any) -> dict[str, Any]:
     """Type hints, those that are written as text looked up; as they are written where a name is unknown."""
     try:
         return typing.get_type_hints(owner, include_extras=True)
-    except Exception:  # whatever evaluating a foreign annotation raises
-        return dict(getattr(owner, "__annotations__", {}))
+    except Exception:  # whatever evaluating a foreign annotation raises: then one by one
+        space = getattr(owner, "__globals__", None) or vars(sys.modules.get(owner.__module__, typing))
+        return {name: _looked_up(hint, space) for name, hint in getattr(owner, "__annotations__", {}).items()}
+
+
+def _looked_up(hint: Any, space: dict[str, Any]) -> Any:
+    try:
+        return eval(hint, space) if isinstance(hint, str) else hint
+    except Exception:  # such as a name that only type checkers import
+        return hint
 
 
 def plain(value: Any, depth: int = 0) -> Any:
