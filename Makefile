@@ -15,7 +15,7 @@ help: ## Show this list
 
 setup: $(VENV)/.stamp ## Make the virtual environment (again only when the project's files changed)
 
-# uv does not read pip's settings: where pip is told of a folder of wheels, uv is told of it too.
+# uv does not read pip's settings: where pip has a folder of wheels, uv gets it too.
 $(VENV)/.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8,<1'
@@ -26,7 +26,7 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	  echo 'An nvidia package was installed on a machine without a GPU: see constraints.txt' >&2; exit 1; fi
 	@touch $@
 
-demo: setup ## Distil a small agent on this machine's CPU, from teacher to report (about ten minutes)
+demo: setup ## Distil a small agent on this machine's CPU, from teacher to report (three to six minutes)
 	$(BIN)/understudy run recipes/demo.yaml
 
 demo-seeds: setup ## The demo on three seeds, and their table
@@ -49,17 +49,17 @@ format: setup ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: setup ## Measure speed against peers in the same run (minutes a room)
+bench: setup ## Measure speed against peers in the same run (minutes an area)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --group bench
-	for room in sandbox grading retrieval models train rollout report; do $(BIN)/python -m benchmarks.bench_$$room || exit 1; done
+	for area in sandbox grading retrieval models train rollout report; do $(BIN)/python -m benchmarks.bench_$$area || exit 1; done
 
-smoke: setup ## The whole walk in a minute: tiny numbers, every stage
+smoke: setup ## The whole pipeline with tiny numbers: every stage runs, nothing is learnt
 	$(BIN)/understudy run recipes/smoke.yaml --run-dir runs/smoke
 
 lock: setup ## Write the installed versions to constraints.txt (no CPU tag, no CUDA package)
 	$(BIN)/uv pip freeze --python $(BIN)/python --exclude-editable | sed 's/+cpu$$//' | grep -viE '^(nvidia|cuda|triton)' > constraints.txt
 
-# The page's tests want a Chromium. Root gets Debian's; anyone else is told.
+# The page's tests want a Chromium. Root gets Debian's; anyone else gets a message.
 .PHONY: .browser
 .browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
