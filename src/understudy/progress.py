@@ -52,15 +52,11 @@ class SmoothRate:
         """``memory_s`` None: half of the time that has passed."""
         self._started = self._last = now
         self._memory_s = memory_s
-        self._work = self._time_s = 0.0
+        self._work = self._time_s = self._longest_s = 0.0
 
     def advance(self, count: float, now: float) -> None:
-        interval_s = max(now - self._last, 1e-6)
-        memory_s = self._memory_s or max(self.MIN_MEMORY_S, (now - self._started) / 2)
-        kept = math.exp(-interval_s / memory_s)
-        seen_s = memory_s * (1 - kept)
-        self._work = self._work * kept + count / interval_s * seen_s
-        self._time_s = self._time_s * kept + seen_s
+        self._longest_s = max(self._longest_s, now - self._last)
+        self._work, self._time_s = self._after(count, now)
         self._last = now
 
     @property
@@ -69,11 +65,23 @@ class SmoothRate:
         return self._work / self._time_s if self._time_s else 0.0
 
     def left_s(self, remaining: float, now: float) -> float | None:
-        """Seconds until ``remaining`` is done; None where nobody knows. Counts down between two steps."""
+        """Seconds until ``remaining`` is done; None where nobody knows.
+
+        It counts down between two steps. When none has ended for longer than ever before, it grows as if one ended now.
+        """
         if not self.per_s:
             return None
-        step_s = 1 / self.per_s
-        return max(remaining * step_s - (now - self._last), (remaining - 1) * step_s, 0.0)
+        step_s, waited_s = 1 / self.per_s, now - self._last
+        work, time_s = self._after(1.0, self._last + step_s + max(0.0, waited_s - self._longest_s))
+        return max(remaining * step_s - waited_s, (remaining - 1) * time_s / work, 0.0)
+
+    def _after(self, count: float, now: float) -> tuple[float, float]:
+        """Remembered work and time after a step that ends now."""
+        interval_s = max(now - self._last, 1e-6)
+        memory_s = self._memory_s or max(self.MIN_MEMORY_S, (now - self._started) / 2)
+        kept = math.exp(-interval_s / memory_s)
+        seen_s = memory_s * (1 - kept)
+        return self._work * kept + count / interval_s * seen_s, self._time_s * kept + seen_s
 
 
 class Progress:
@@ -111,8 +119,10 @@ class Progress:
             self._bar.update(self._task, completed=self._done)
 
     def expect(self, total: int) -> None:
-        """Say how much there is, where it was not known at the beginning."""
+        """Say how much there is, where it was not known at the beginning. The work begins now, if none was done."""
         with self._lock:
+            if self._total is None and self._done == self._done_before:
+                self._rate = SmoothRate(time.monotonic())
             self._total = total
             self._bar.update(self._task, total=total)
 

@@ -37,7 +37,9 @@ def test_files_splits_and_draws_of_one_source_stay_apart(tmp_path: Path) -> None
     path = tmp_path / "sets.yaml"
     path.write_text(RECIPE.format(folder=tmp_path))
     run_dir = tmp_path / "run"
-    run_recipe(load_recipe(path), run_dir, say=lambda _: None, quiet=True)
+    said: list[str] = []
+    run_recipe(load_recipe(path), run_dir, say=said.append, quiet=True)
+    assert "spring, autumn: not compared, they have no question in common" in said
 
     metrics = {
         one: Metrics.model_validate_json((run_dir / "evaluate" / one / "metrics.json").read_bytes())

@@ -217,7 +217,10 @@ def write_comparisons(context: RunContext) -> None:
         compared = {frozenset((one.system, one.baseline)) for one in comparisons}
         for label, system in graded.items():
             if label != baseline and frozenset((label, baseline)) not in compared:
-                comparisons += compare_all(system, graded[baseline], seed=recipe.seed)
+                rows = compare_all(system, graded[baseline], seed=recipe.seed)
+                comparisons += rows
+                if not rows:
+                    context.say(f"{label}, {baseline}: not compared, they have no question in common")
     text = TypeAdapter(list[Comparison]).dump_json(comparisons, indent=1).decode()
     write_atomic(context.directory.path / COMPARISONS, text + "\n")
 
