@@ -29,26 +29,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 
-from understudy.records import Example, Message, Role, TrainSpan
+from benchmarks.shapes import BATCH_SIZE, SHAPES, made_up_example, needed_flops, save_base
+from understudy.records import Example
 from understudy.runs import read_jsonl, write_jsonl
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
-
 WAYS = ("understudy", "padded", "trl")
-BATCH_SIZE = 8
-SHAPES = {
-    #               hidden, intermediate, layers, heads, key-value heads, vocabulary
-    "small": (256, 704, 4, 4, 2, 16_000),
-    "qwen2.5-0.5b": (896, 4864, 24, 14, 2, 151_936),
-    "qwen2.5-1.5b": (1536, 8960, 28, 12, 2, 151_936),
-}
 
 
 class Measured(BaseModel):
@@ -85,23 +75,6 @@ def main() -> None:
     _show([min((run for run in runs if run.way == way), key=lambda run: run.cpu_s) for way in WAYS], options)
 
 
-def needed_flops(config: PreTrainedConfig, lengths: Sequence[int], n_trained: int) -> int:
-    """FLOPs of the matrix products of one pass of full fine-tuning over sequences of a decoder with gated MLPs.
-
-    ``lengths``: tokens of each sequence; ``n_trained``: targets of all of them, the only places that need logits. A
-    product of (m, k) and (k, n) takes 2 m k n. Attention is causal: a token meets itself and those before it. The
-    backward pass takes twice the forward. Computing activations again, softmax, norms and the optimiser do not count.
-    """
-    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    queries, keys = config.num_attention_heads * head_dim, config.num_key_value_heads * head_dim
-    in_layer = config.hidden_size * (2 * queries + 2 * keys + 3 * config.intermediate_size)
-    per_pair = 2 * queries  # a query with a key, and a weight with a value
-    pairs = sum(length * (length + 1) // 2 for length in lengths)
-    layers = config.num_hidden_layers * (sum(lengths) * in_layer + pairs * per_pair)
-    head = n_trained * config.hidden_size * config.vocab_size
-    return 3 * 2 * (layers + head)
-
-
 def _child(way: str, folder: str) -> Measured:
     command = [sys.executable, "-m", "benchmarks.bench_train", *sys.argv[1:], "--way", way, "--folder", folder]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -112,48 +85,15 @@ def _child(way: str, folder: str) -> Measured:
 def _prepare(options: argparse.Namespace, folder: Path) -> None:
     """One base and one file of examples for all ways."""
     import torch
-    from tests.tiny_model import tiny_tokenizer
-    from transformers import Qwen2Config, Qwen2ForCausalLM
 
-    tokenizer = tiny_tokenizer()
     torch.manual_seed(0)
-    hidden, intermediate, n_layers, n_heads, n_key_value_heads, vocabulary = SHAPES[options.shape]
-    config = Qwen2Config(
-        hidden_size=hidden,
-        intermediate_size=intermediate,
-        num_hidden_layers=n_layers,
-        num_attention_heads=n_heads,
-        num_key_value_heads=n_key_value_heads,
-        vocab_size=vocabulary,
-        tie_word_embeddings=True,
-        max_position_embeddings=32_768,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=None,
-    )
-    Qwen2ForCausalLM(config).save_pretrained(folder / "base")
-    tokenizer.save_pretrained(folder / "base")
+    save_base(options.shape, folder / "base", torch.float32)
     numbers = random.Random(0)
+    n_examples = BATCH_SIZE * options.steps
     write_jsonl(
-        folder / "examples.jsonl", [_example(numbers, i, options.median) for i in range(BATCH_SIZE * options.steps)]
+        folder / "examples.jsonl",
+        [made_up_example(numbers, i, options.median, 8 * options.median) for i in range(n_examples)],
     )
-
-
-def _example(numbers: random.Random, name: int, median: int) -> Example:
-    """A digit is a token, so a text of so many digits has so many tokens."""
-    n_tokens = int(min(8 * median, max(median / 8, median * numbers.lognormvariate(0, 0.6))))
-    n_steps = numbers.randint(1, 5)
-    said, seen = n_tokens // (3 * n_steps), 2 * n_tokens // (3 * (n_steps + 1))
-    messages = [Message(role=Role.USER, content=_digits(numbers, seen))]
-    for _ in range(n_steps):
-        messages.append(Message(role=Role.ASSISTANT, content=_digits(numbers, said)))
-        messages.append(Message(role=Role.USER, content=_digits(numbers, seen)))
-    spans = tuple(TrainSpan(message_index=2 * step + 1, start=0, end=max(said, 1)) for step in range(n_steps))
-    return Example(id=str(name), task_id=str(name), trajectory_id=str(name), messages=tuple(messages[:-1]), spans=spans)
-
-
-def _digits(numbers: random.Random, n: int) -> str:
-    return "".join(numbers.choice("0123456789") for _ in range(max(n, 1)))
 
 
 def _measure(options: argparse.Namespace) -> Measured:
@@ -184,10 +124,11 @@ def _peak_resident_bytes() -> int:
 
 
 def _with_understudy(options: argparse.Namespace) -> tuple[float, float, int]:
+    from understudy.models.loading import load_tokenizer
     from understudy.models.rendering import Renderer
     from understudy.training import Method, OverLong, TrainConfig, encode
     from understudy.training.fitting import Fitting, open_trainer
-    from understudy.training.loading import load_tokenizer, padding_id
+    from understudy.training.loading import padding_id
     from understudy.training.trainer import NextToken, Steps
     from understudy.training.training import batches_of
 

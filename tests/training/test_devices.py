@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from benchmarks.bench_train import needed_flops
+from benchmarks.shapes import needed_flops
 
 from tests.training.conversations import example
 from understudy.models import LocalConfig
