@@ -76,7 +76,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_is_shown_graded_compared_and_reported(run_dir: Path) -> None:
-    assert "final_answer" in understudy("show", str(run_dir), "rollout/taught").stdout
+    assert "final_answer" in understudy("show", str(run_dir), "rollout/teacher-agent").stdout
     assert "verdicts changed" in understudy("grade", str(run_dir), "--again").stdout
     assert "median" in understudy("compare", str(run_dir), str(run_dir)).stdout
     page = run_dir.parent / "compare.html"
@@ -87,9 +87,9 @@ def test_a_run_is_shown_graded_compared_and_reported(run_dir: Path) -> None:
 
 
 def test_a_stage_that_is_not_there_is_named(run_dir: Path) -> None:
-    done = understudy("curate", str(run_dir), "--stage", "taut")
+    done = understudy("curate", str(run_dir), "--stage", "teecher")
     assert done.returncode == 2
-    assert "it has: taught" in done.stderr
+    assert "it has: teacher-agent" in done.stderr
 
 
 def test_doctor_says_what_is_really_active() -> None:

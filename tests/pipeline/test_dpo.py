@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.test_run import metrics_of, walk_quietly
+from tests.pipeline.test_run import metrics_of, run_quietly
 from tests.pipeline.test_second_round import RECIPE
 from tests.tiny_model import save_tiny_model
 from understudy.pipeline import Outcome, RecipeError, RunDirectory, StageFailedError, load_recipe
@@ -39,7 +39,7 @@ def recipe_path(tmp_path: Path) -> Path:
 
 def test_a_student_is_trained_on_the_corrections_and_evaluated(recipe_path: Path, tmp_path: Path) -> None:
     recipe, run_dir = load_recipe(recipe_path), tmp_path / "run"
-    assert list(walk_quietly(recipe, run_dir))[-2:] == ["dpo/preferred", "evaluate/preferred"]
+    assert list(run_quietly(recipe, run_dir))[-2:] == ["dpo/preferred", "evaluate/preferred"]
     assert [name for name, _ in metrics_of(run_dir)] == ["preferred"]
     folder = run_dir / "dpo" / "preferred"
     pairs = list(read_jsonl(folder / "pairs.jsonl", PreferencePair))
@@ -67,7 +67,7 @@ def test_a_student_is_trained_on_the_corrections_and_evaluated(recipe_path: Path
     output = (folder / "output.log").read_text()
     assert "%|" not in output, "no bars of transformers"
     assert "Warning" not in output
-    assert set(walk_quietly(recipe, run_dir).values()) == {Outcome.UNCHANGED}
+    assert set(run_quietly(recipe, run_dir).values()) == {Outcome.UNCHANGED}
 
 
 def test_attempts_that_are_no_corrections_are_refused_before_any_work(recipe_path: Path) -> None:
@@ -81,4 +81,4 @@ def test_a_repair_without_a_verified_correction_gives_nothing_to_train_on(recipe
     """The teacher makes the same mistakes as the student."""
     recipe = load_recipe(recipe_path, ("repair.second.teacher=slips", "repair.second.teacher_agent=agent"))
     with pytest.raises(StageFailedError, match=r"dpo/preferred: repair/second gives no preference pair \(not_repaired"):
-        walk_quietly(recipe, tmp_path / "run")
+        run_quietly(recipe, tmp_path / "run")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.test_run import walk_quietly
+from tests.pipeline.test_run import run_quietly
 from tests.tiny_model import save_tiny_model
 from understudy.agents import RuntimeConfig
 from understudy.pipeline import RunContext, RunDirectory, TrainingStage, load_recipe
@@ -48,10 +48,10 @@ def recipe_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_walks_training_runs_the_replies_code(recipe_path: Path, tmp_path: Path) -> None:
+def test_a_training_runs_the_replies_code(recipe_path: Path, tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     recipe = load_recipe(recipe_path)
-    walk_quietly(recipe, run_dir)
+    run_quietly(recipe, run_dir)
     folder = run_dir / "train" / "agent"
     job = read_job(folder)
     assert isinstance(job, TrainJob)

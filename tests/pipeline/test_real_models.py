@@ -35,7 +35,7 @@ def write_index(folder: Path) -> Path:
     return folder / "index"
 
 
-def test_the_walk_on_real_models_and_real_questions(shared_dir: Path, tmp_path: Path) -> None:
+def test_the_pipeline_on_real_models_and_real_questions(shared_dir: Path, tmp_path: Path) -> None:
     data = shared_dir / "data" / "benchmarks"
     student = save_tiny_model(tmp_path / "student", seed=0, max_tokens=4096)
     teacher = save_tiny_model(tmp_path / "teacher", seed=1, max_tokens=8192)

@@ -1,4 +1,4 @@
-"""The second round on the toy world: repaired attempts are data, and a student is taught at its own actions."""
+"""The second round on the toy world: repaired attempts are data, and a student is teacher-agent at its own actions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.models.test_server import serving
-from tests.pipeline.test_run import metrics_of, records_of, walk_quietly
+from tests.pipeline.test_run import metrics_of, records_of, run_quietly
 from tests.tiny_model import save_tiny_model
 from understudy.curation import Repair
 from understudy.models import Device, LocalConfig, open_model
@@ -47,10 +47,10 @@ models:
   student: {{kind: local, path: {student}, device: cpu}}
   elder: {{kind: local, path: {teacher}, device: cpu}}
 on_policy:
-  taught: {{examples: both, student: student, teacher: elder, n_steps: 3, batch_size: 2, max_new_tokens: 4,
+  teacher-agent: {{examples: both, student: student, teacher: elder, n_steps: 3, batch_size: 2, max_new_tokens: 4,
     n_threads: 1, learning_rate: 0.01, method: lora, lora: {{r: 4}}}}
 evaluate:
-  taught: {{label: taught, model: on_policy/taught, agent: brief, tasks: [test]}}
+  teacher-agent: {{label: teacher-agent, model: on_policy/teacher-agent, agent: brief, tasks: [test]}}
 """
 
 
@@ -68,7 +68,7 @@ def tries_of(run_dir: Path) -> list[Repair]:
 
 def test_only_what_was_verified_is_data(recipe_path: Path, tmp_path: Path) -> None:
     recipe, run_dir = load_recipe(recipe_path), tmp_path / "run"
-    assert list(walk_quietly(recipe, run_dir)) == ["rollout/first", "repair/second", "curate/both"]
+    assert list(run_quietly(recipe, run_dir)) == ["rollout/first", "repair/second", "curate/both"]
     wrong = {one.trajectory_id for one in read_jsonl(run_dir / "rollout/first/scores.jsonl", Score) if not one.correct}
     first = {one.id: one for one in read_trajectories(run_dir / "rollout/first/trajectories.jsonl")}
     tries = tries_of(run_dir)
@@ -82,13 +82,13 @@ def test_only_what_was_verified_is_data(recipe_path: Path, tmp_path: Path) -> No
     assert all(one.messages != first[one.id].messages for one in repaired)
     examples = {one.trajectory_id for one in read_jsonl(run_dir / "curate/both/examples.jsonl", Example)}
     assert {one.id for one in repaired} <= examples
-    assert set(walk_quietly(recipe, run_dir).values()) == {Outcome.UNCHANGED}
+    assert set(run_quietly(recipe, run_dir).values()) == {Outcome.UNCHANGED}
     assert terminal_table(run_dir)
 
 
 def test_a_killed_repair_goes_on_with_what_is_left(recipe_path: Path, tmp_path: Path) -> None:
     recipe, run_dir = load_recipe(recipe_path), tmp_path / "run"
-    walk_quietly(recipe, run_dir)
+    run_quietly(recipe, run_dir)
     before, path = records_of(run_dir), run_dir / "repair/second/tries.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([*lines[:2], lines[2][:100]]))
@@ -96,14 +96,14 @@ def test_a_killed_repair_goes_on_with_what_is_left(recipe_path: Path, tmp_path: 
     record = directory.read_stage(REPAIR)
     assert record is not None
     directory.write_stage(record.model_copy(update={"state": StageState.RUNNING}))
-    assert walk_quietly(recipe, run_dir)["repair/second"] is Outcome.DONE
+    assert run_quietly(recipe, run_dir)["repair/second"] is Outcome.DONE
     assert records_of(run_dir) == before
     assert path.read_text().splitlines(keepends=True)[:2] == lines[:2], "what was there was not done again"
 
 
 def test_what_was_made_from_old_verdicts_is_named(recipe_path: Path, tmp_path: Path) -> None:
     recipe, run_dir = load_recipe(recipe_path), tmp_path / "run"
-    walk_quietly(recipe, run_dir)
+    run_quietly(recipe, run_dir)
     for stage in ("rollout/first", "repair/second"):
         path = run_dir / stage / "scores.jsonl"
         score, *others = path.read_text().splitlines()
@@ -123,16 +123,16 @@ def test_a_student_is_taught_on_policy_and_evaluated(recipe_path: Path, tmp_path
     larger.write_text("extends: second.yaml\n" + ON_POLICY.format(student=student, teacher=teacher))
     run_dir = tmp_path / "run"
     recipe = load_recipe(larger)
-    assert list(walk_quietly(recipe, run_dir))[3:] == ["on_policy/taught", "evaluate/taught"]
-    assert [name for name, _ in metrics_of(run_dir)] == ["taught"]
-    record = RunDirectory(run_dir).read_stage(StageRef(kind="on_policy", name="taught"))
+    assert list(run_quietly(recipe, run_dir))[3:] == ["on_policy/teacher-agent", "evaluate/teacher-agent"]
+    assert [name for name, _ in metrics_of(run_dir)] == ["teacher-agent"]
+    record = RunDirectory(run_dir).read_stage(StageRef(kind="on_policy", name="teacher-agent"))
     assert record is not None
     assert record.counts["steps"] == 3
     assert record.counts["trained_tokens"] <= 3 * 2 * 4
     assert list(record.inputs) == ["curate/both"]
-    assert (run_dir / "on_policy/taught/checkpoint/adapter_config.json").exists()
-    assert "%|" not in (run_dir / "on_policy/taught/output.log").read_text(), "no bars of transformers"
-    assert set(walk_quietly(recipe, run_dir).values()) == {Outcome.UNCHANGED}
+    assert (run_dir / "on_policy/teacher-agent/checkpoint/adapter_config.json").exists()
+    assert "%|" not in (run_dir / "on_policy/teacher-agent/output.log").read_text(), "no bars of transformers"
+    assert set(run_quietly(recipe, run_dir).values()) == {Outcome.UNCHANGED}
 
 
 def test_the_teacher_may_be_a_server(recipe_path: Path, tmp_path: Path) -> None:
@@ -141,9 +141,9 @@ def test_the_teacher_may_be_a_server(recipe_path: Path, tmp_path: Path) -> None:
     larger.write_text("extends: second.yaml\n" + ON_POLICY.format(student=student, teacher=teacher))
     with open_model(LocalConfig(path=teacher, name="elder", device=Device.CPU)) as model, serving(model) as url:
         far = f"{{kind: openai_chat, model: elder, base_urls: ['{url}'], tokenizer: {teacher}}}"
-        recipe = load_recipe(larger, (f"models.far={far}", "on_policy.taught.teacher=far"))
-        walk_quietly(recipe, tmp_path / "run")
-    record = RunDirectory(tmp_path / "run").read_stage(StageRef(kind="on_policy", name="taught"))
+        recipe = load_recipe(larger, (f"models.far={far}", "on_policy.teacher-agent.teacher=far"))
+        run_quietly(recipe, tmp_path / "run")
+    record = RunDirectory(tmp_path / "run").read_stage(StageRef(kind="on_policy", name="teacher-agent"))
     assert record is not None
     assert record.counts["steps"] == 3
     assert record.counts["last_loss"] > 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.test_run import walk_quietly
+from tests.pipeline.test_run import run_quietly
 from tests.tiny_model import save_tiny_model
 from understudy.models.loading import AdapterWithoutEffectError
 from understudy.models.parity import ParityReport, StudentMismatchError
@@ -32,11 +32,11 @@ rollout:
 curate:
   teacher: {{rollouts: [teacher], agent: agent}}
 train:
-  taught: {{examples: teacher, base: base, method: {method}, lora: {{r: 4}}, max_steps: 2, epochs: null, n_threads: 1,
+  student: {{examples: teacher, base: base, method: {method}, lora: {{r: 4}}, max_steps: 2, epochs: null, n_threads: 1,
     batch_size: 2}}
 evaluate:
-  taught: {{label: taught, model: train/taught, agent: agent, tasks: [test]}}
-  again: {{label: again, model: train/taught, agent: agent, tasks: [test]}}
+  student: {{label: student, model: train/student, agent: agent, tasks: [test]}}
+  again: {{label: again, model: train/student, agent: agent, tasks: [test]}}
 """
 
 
@@ -49,15 +49,15 @@ def recipe_of(folder: Path, method: str) -> Recipe:
 @pytest.mark.parametrize(("method", "systems"), [("lora", ["base", "acting"]), ("full", ["base"])])
 def test_a_student_is_proven_once(tmp_path: Path, method: str, systems: list[str]) -> None:
     recipe, run_dir = recipe_of(tmp_path, method), tmp_path / "run"
-    walk_quietly(recipe, run_dir)
-    path = run_dir / "train/taught/parity.json"
+    run_quietly(recipe, run_dir)
+    path = run_dir / "train/student/parity.json"
     report = ParityReport.model_validate_json(path.read_bytes())
     assert [one.system for one in report.systems] == systems
     assert all((one.max_difference_nat or 0) > 0 for one in report.systems if one.system == "base")
-    said = list(verify_students(recipe, run_dir, "taught"))
-    assert said[0].startswith("train/taught: ")
+    said = list(verify_students(recipe, run_dir, "student"))
+    assert said[0].startswith("train/student: ")
     assert any("server" in line for line in said)
-    with pytest.raises(ValueError, match=r"expected one of train/taught; came 'untaught'"):
+    with pytest.raises(ValueError, match=r"expected one of train/student; came 'untaught'"):
         list(verify_students(recipe, run_dir, "untaught"))
 
 
@@ -68,20 +68,20 @@ def test_a_student_without_effect_is_not_evaluated(tmp_path: Path) -> None:
 
     recipe, run_dir = recipe_of(tmp_path, "lora"), tmp_path / "run"
     only = [ref for ref in recipe.ordered_stages() if ref.kind != "evaluate"]
-    walk_quietly(recipe, run_dir, only=only)
-    path = run_dir / "train/taught/checkpoint/adapter_model.safetensors"
+    run_quietly(recipe, run_dir, only=only)
+    path = run_dir / "train/student/checkpoint/adapter_model.safetensors"
     save_file({name: torch.zeros_like(one) for name, one in load_file(path).items()}, path)
     with pytest.raises(AdapterWithoutEffectError, match="no effect"):
-        walk_quietly(recipe, run_dir)
-    assert not (run_dir / "evaluate/taught/trajectories.jsonl").exists(), "nothing was attempted"
+        run_quietly(recipe, run_dir)
+    assert not (run_dir / "evaluate/student/trajectories.jsonl").exists(), "nothing was attempted"
 
 
 def test_full_weights_that_are_the_bases_are_not_evaluated(tmp_path: Path) -> None:
     recipe, run_dir = recipe_of(tmp_path, "full"), tmp_path / "run"
     only = [ref for ref in recipe.ordered_stages() if ref.kind != "evaluate"]
-    walk_quietly(recipe, run_dir, only=only)
-    checkpoint = run_dir / "train/taught/checkpoint"
+    run_quietly(recipe, run_dir, only=only)
+    checkpoint = run_dir / "train/student/checkpoint"
     base = json.loads((checkpoint / "student.json").read_text())["base"]
     (checkpoint / "model.safetensors").write_bytes((Path(base) / "model.safetensors").read_bytes())
     with pytest.raises(StudentMismatchError, match="training had no effect"):
-        walk_quietly(recipe, run_dir)
+        run_quietly(recipe, run_dir)

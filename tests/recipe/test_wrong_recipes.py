@@ -22,15 +22,15 @@ agents:
   agent: {kind: code_agent, prompts: minimal}
   cot: {kind: chain_of_thought}
 rollout:
-  taught: {tasks: [train], model: teacher, agent: agent}
+  main: {tasks: [train], model: teacher, agent: agent}
 curate:
-  taught: {rollouts: [taught], agent: agent}
+  main: {rollouts: [main], agent: agent}
 train:
-  taught: {examples: taught, base: student}
+  main: {examples: main, base: student}
 evaluate:
-  taught: {label: taught student, model: train/taught, agent: agent, tasks: [test]}
+  main: {label: main student, model: train/main, agent: agent, tasks: [test]}
 report:
-  baseline: taught student
+  baseline: main student
 """
 
 ROLLOUT = "{tasks: [train], model: teacher, agent: agent}"
@@ -57,13 +57,13 @@ WRONG = [
     ("prompts: minimal", "max_steps: 0", ["agents.agent.max_steps", "greater than or equal to 1", "0"]),
     ("prompts: minimal", "temperature: -1", ["agents.agent.temperature", "greater than or equal to 0", "-1"]),
     ("prompts: minimal", "self_consistency: {n: 8}", ["agents.agent.self_consistency.n", "n_candidates"]),
-    ("[train], model", "[training], model", ["line 14", "rollout.taught.tasks.0", "train, test", "'training'"]),
-    ("[train], model", "train, model", ["line 14", "rollout.taught.tasks", "expected a list", "'train'"]),
-    ("model: teacher,", "model: teecher,", ["rollout.taught.model", "teacher", "'teecher'"]),
+    ("[train], model", "[training], model", ["line 14", "rollout.main.tasks.0", "train, test", "'training'"]),
+    ("[train], model", "train, model", ["line 14", "rollout.main.tasks", "expected a list", "'train'"]),
+    ("model: teacher,", "model: teecher,", ["rollout.main.model", "teacher", "'teecher'"]),
     (
         "model: teacher, agent: agent}\ncurate",
         "model: teacher, agent: agent, published: a.jsonl}\ncurate",
-        ["rollout.taught.published", "a section of its own: `imported"],
+        ["rollout.main.published", "a section of its own: `imported"],
     ),
     (
         "report:\n",
@@ -91,73 +91,73 @@ WRONG = [
         "imported: {x: {path: demo, task_kind: fact}}\nrepair: {y: {rollout: imported/x, teacher: teacher}}\nreport:\n",
         ["repair.y.rollout", "of an agent of this recipe", "'imported/x'"],
     ),
-    ("agent: agent}\ncurate", "agent: actor}\ncurate", ["rollout.taught.agent", "agent, cot", "'actor'"]),
-    ("rollouts: [taught]", "rollouts: [tought]", ["line 16", "curate.taught.rollouts.0", "taught", "'tought'"]),
-    ("rollouts: [taught]", "rollouts: []", ["curate.taught.rollouts", "at least 1"]),
-    ("rollouts: [taught]", "rollouts: [taught], filters: [right]", ["curate.taught.filters.0", "correct", "'right'"]),
-    ("base: student", "base: teacher", ["line 18", "train.taught.base", "local", "scripted"]),
-    ("rollouts: [taught]", "rollouts: [taught], select: lowest_nll", ["curate.taught.student", "is missing"]),
-    ("rollouts: [taught]", "rollouts: [taught], student: teacher", ["curate.taught.student", "local", "scripted"]),
-    ("base: student", "base: train/taught", ["train.taught", "takes from itself"]),
-    ("base: student", "base: student, lr: 1", ["train.taught.lr", "unknown key"]),
-    ("base: student", "base: student, learning_rate: 0", ["train.taught.learning_rate", "greater than 0", "0"]),
-    ("base: student", "base: student, epochs: null", ["train.taught", "epochs", "max_steps", "None"]),
+    ("agent: agent}\ncurate", "agent: actor}\ncurate", ["rollout.main.agent", "agent, cot", "'actor'"]),
+    ("rollouts: [main]", "rollouts: [mian]", ["line 16", "curate.main.rollouts.0", "main", "'mian'"]),
+    ("rollouts: [main]", "rollouts: []", ["curate.main.rollouts", "at least 1"]),
+    ("rollouts: [main]", "rollouts: [main], filters: [right]", ["curate.main.filters.0", "correct", "'right'"]),
+    ("base: student", "base: teacher", ["line 18", "train.main.base", "local", "scripted"]),
+    ("rollouts: [main]", "rollouts: [main], select: lowest_nll", ["curate.main.student", "is missing"]),
+    ("rollouts: [main]", "rollouts: [main], student: teacher", ["curate.main.student", "local", "scripted"]),
+    ("base: student", "base: train/main", ["train.main", "takes from itself"]),
+    ("base: student", "base: student, lr: 1", ["train.main.lr", "unknown key"]),
+    ("base: student", "base: student, learning_rate: 0", ["train.main.learning_rate", "greater than 0", "0"]),
+    ("base: student", "base: student, epochs: null", ["train.main", "epochs", "max_steps", "None"]),
     (
         "report:\n",
-        "repair: {again: {rollout: taught, teacher: elder}}\nreport:\n",
+        "repair: {again: {rollout: main, teacher: elder}}\nreport:\n",
         ["line 21", "repair.again.teacher", "'elder'"],
     ),
-    ("rollouts: [taught]", "rollouts: [repair/again]", ["curate.taught.rollouts.0", "taught", "'repair/again'"]),
+    ("rollouts: [main]", "rollouts: [repair/again]", ["curate.main.rollouts.0", "main", "'repair/again'"]),
     (
         "report:\n",
-        "on_policy: {after: {examples: taught, student: train/taught, teacher: teacher}}\nreport:\n",
+        "on_policy: {after: {examples: main, student: train/main, teacher: teacher}}\nreport:\n",
         ["line 21", "on_policy.after.teacher", "local", "scripted"],
     ),
     (
         "agents:\n",
         "  far: {kind: openai_chat, model: far}\n"
-        "on_policy: {after: {examples: taught, student: train/taught, teacher: far}}\nagents:\n",
+        "on_policy: {after: {examples: main, student: train/main, teacher: far}}\nagents:\n",
         ["line 10", "models.far.tokenizer", "folder or Hub id", "on_policy.after"],
     ),
     (
-        "train/taught, agent",
-        "train/tought, agent",
-        ["line 20", "evaluate.taught.model", "train/taught", "'train/tought'"],
+        "train/main, agent",
+        "train/mian, agent",
+        ["line 20", "evaluate.main.model", "train/main", "'train/mian'"],
     ),
-    ("label: taught student, ", "", ["evaluate.taught.label", "is missing"]),
-    ("tasks: [test]", "tasks: [test, exam]", ["evaluate.taught.tasks.1", "'exam'"]),
-    ("baseline: taught student", "baseline: the rival", ["report.baseline", "taught student", "'the rival'"]),
-    ("baseline: taught student", "baseline: taught student\ngrading: {kind: judge}", ["grading.model", "is missing"]),
+    ("label: main student, ", "", ["evaluate.main.label", "is missing"]),
+    ("tasks: [test]", "tasks: [test, exam]", ["evaluate.main.tasks.1", "'exam'"]),
+    ("baseline: main student", "baseline: the rival", ["report.baseline", "main student", "'the rival'"]),
+    ("baseline: main student", "baseline: main student\ngrading: {kind: judge}", ["grading.model", "is missing"]),
     (
-        "baseline: taught student",
-        "baseline: taught student\ngrading: {kind: judge, model: nobody}",
+        "baseline: main student",
+        "baseline: main student\ngrading: {kind: judge, model: nobody}",
         ["grading.model", "expected one of", "'nobody'"],
     ),
     (
-        "baseline: taught student",
-        "baseline: taught student\njudge: far",
+        "baseline: main student",
+        "baseline: main student\njudge: far",
         ["judge", "{kind: judge, model: NAME}"],
     ),
     (
-        "baseline: taught student",
-        "baseline: taught student\ngrading: {math: {rel_tol: 1e-3}}",
+        "baseline: main student",
+        "baseline: main student\ngrading: {math: {rel_tol: 1e-3}}",
         ["grading.math", "beside"],
     ),
-    ("baseline: taught student", "baseline: taught student\ngrading: {kind: maths}", ["grading.kind", "exact_match"]),
+    ("baseline: main student", "baseline: main student\ngrading: {kind: maths}", ["grading.kind", "exact_match"]),
     (
-        "baseline: taught student",
-        "baseline: taught student\ngrading: {kind: math, rel_tol: 2}",
+        "baseline: main student",
+        "baseline: main student\ngrading: {kind: math, rel_tol: 2}",
         ["grading.rel_tol", "less than 0.1"],
     ),
     ("retrieval: {kind: memory, corpus: toy}", "tools: {search: {k: 1}}", ["tools.search", "no retrieval"]),
     # Values that YAML says one way and a config takes another way.
     ("seed: 3", "seed: on", ["line 2", "seed", "a number", "came true"]),
     ("limit: 4}\n  test", "limit: yes}\n  test", ["tasks.train.limit", "a number", "came true"]),
-    ("base: student", "base: student, batch_size: true", ["train.taught.batch_size", "a number", "true"]),
-    ("base: student", "base: student, learning_rate: .inf", ["train.taught.learning_rate", "finite", "inf"]),
-    ("base: student", "base: student, learning_rate: .nan", ["train.taught.learning_rate", "nan"]),
-    ("base: student", "base: student, max_grad_norm: .inf", ["train.taught.max_grad_norm", "finite", "inf"]),
-    ("base: student", "base: student, weight_decay: -.inf", ["train.taught.weight_decay", "inf"]),
+    ("base: student", "base: student, batch_size: true", ["train.main.batch_size", "a number", "true"]),
+    ("base: student", "base: student, learning_rate: .inf", ["train.main.learning_rate", "finite", "inf"]),
+    ("base: student", "base: student, learning_rate: .nan", ["train.main.learning_rate", "nan"]),
+    ("base: student", "base: student, max_grad_norm: .inf", ["train.main.max_grad_norm", "finite", "inf"]),
+    ("base: student", "base: student, weight_decay: -.inf", ["train.main.weight_decay", "inf"]),
     ("prompts: minimal", "prompts: minimal, temperature: .inf", ["agents.agent.temperature", "finite", "inf"]),
     ("prompts: minimal", "prompts: minimal, max_steps: false", ["agents.agent.max_steps"]),
     ("prompts: minimal", "prompts: null", ["agents.agent.prompts", "None"]),
@@ -168,15 +168,15 @@ WRONG = [
     ("seed: 3", "seed: " + "9" * 5000, ["cannot be read", "5000 digits"]),
     ("seed: 3", "trainings_at_once: 0", ["trainings_at_once", "greater than or equal to 1", "0"]),
     # Sections that hold nothing.
-    ("model: teacher,", "model: null,", ["line 14", "rollout.taught.model", "string", "None"]),
-    ("rollouts: [taught]", "rollouts: null", ["line 16", "curate.taught.rollouts", "a list", "None"]),
-    ("curate:\n  taught: {rollouts: [taught], agent: agent}", "curate: null", ["curate", "dictionary", "None"]),
+    ("model: teacher,", "model: null,", ["line 14", "rollout.main.model", "string", "None"]),
+    ("rollouts: [main]", "rollouts: null", ["line 16", "curate.main.rollouts", "a list", "None"]),
+    ("curate:\n  main: {rollouts: [main], agent: agent}", "curate: null", ["curate", "dictionary", "None"]),
     # Ranges.
-    ("base: student", "base: student, betas: [0.9, 1.5]", ["train.taught.betas", "less than 1", "1.5"]),
-    ("base: student", "base: student, betas: [0.9]", ["train.taught.betas"]),
-    ("base: student", "base: student, warmup_ratio: 2", ["train.taught.warmup_ratio", "1", "2"]),
-    ("base: student", "base: student, warmup_share: 0.1", ["train.taught.warmup_share", "`warmup_ratio` now"]),
-    ("base: student", "base: student, n_threads: 0", ["train.taught.n_threads", "greater than", "0"]),
+    ("base: student", "base: student, betas: [0.9, 1.5]", ["train.main.betas", "less than 1", "1.5"]),
+    ("base: student", "base: student, betas: [0.9]", ["train.main.betas"]),
+    ("base: student", "base: student, warmup_ratio: 2", ["train.main.warmup_ratio", "1", "2"]),
+    ("base: student", "base: student, warmup_share: 0.1", ["train.main.warmup_share", "`warmup_ratio` now"]),
+    ("base: student", "base: student, n_threads: 0", ["train.main.n_threads", "greater than", "0"]),
     ("path: somewhere", "path: somewhere, max_batch_size: 0", ["models.student.max_batch_size", "greater than 0", "0"]),
     # Files that a late stage reads, and where they were looked for.
     ("path: somewhere", "path: ./somewhere", ["models.student.path", "'./somewhere'", "Hub id"]),
@@ -188,9 +188,9 @@ WRONG = [
     ("kind: memory, corpus: toy", "kind: lexical, folder: none", ["retrieval.folder", "'none'"]),
     ("kind: memory, corpus: toy", "kind: dense, folder: ~/none", ["retrieval.folder", "~/none"]),
     (
-        "rollouts: [taught]",
-        "rollouts: [taught], chat: {path: none.jsonl, ratio: 0.1}",
-        ["curate.taught.chat.path", "'none.jsonl'"],
+        "rollouts: [main]",
+        "rollouts: [main], chat: {path: none.jsonl, ratio: 0.1}",
+        ["curate.main.chat.path", "'none.jsonl'"],
     ),
     # URLs.
     ("kind: memory, corpus: toy", "kind: http, url: 127.0.0.1:8000", ["retrieval.url", "http://"]),
@@ -227,10 +227,10 @@ def test_the_recipe_that_the_cases_spoil_is_good(tmp_path: Path) -> None:
     path.write_text(GOOD)
     recipe = load_recipe(path)
     assert [str(ref) for ref in recipe.ordered_stages()] == [
-        "rollout/taught",
-        "curate/taught",
-        "train/taught",
-        "evaluate/taught",
+        "rollout/main",
+        "curate/main",
+        "train/main",
+        "evaluate/main",
     ]
 
 
@@ -258,8 +258,8 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
         ("sed=1", "sed: unknown key: did you mean `seed`"),
         ("seed=[1", "not a YAML value"),
         ("seed.deep=1", "seed holds no keys"),
-        ("curate.taught.rollouts.4=x", "expected a number below 1"),
-        ("train.taught.learning_rate=fast", "override train.taught.learning_rate=fast: train.taught.learning_rate"),
+        ("curate.main.rollouts.4=x", "expected a number below 1"),
+        ("train.main.learning_rate=fast", "override train.main.learning_rate=fast: train.main.learning_rate"),
     ],
 )
 def test_a_wrong_override_is_named(tmp_path: Path, override: str, said: str) -> None:
@@ -273,8 +273,8 @@ def test_a_wrong_override_is_named(tmp_path: Path, override: str, said: str) -> 
 def test_overrides_reach_deep_and_make_keys(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     path.write_text(GOOD)
-    recipe = load_recipe(path, ("seed=9", "train.taught.lora.r=4", "evaluate.taught.tasks.0=train"))
-    assert (recipe.seed, recipe.stages["train"]["taught"].lora.r, recipe.stages["evaluate"]["taught"].tasks) == (
+    recipe = load_recipe(path, ("seed=9", "train.main.lora.r=4", "evaluate.main.tasks.0=train"))
+    assert (recipe.seed, recipe.stages["train"]["main"].lora.r, recipe.stages["evaluate"]["main"].tasks) == (
         9,
         4,
         ("train",),
@@ -306,7 +306,7 @@ def test_a_recipe_extends_another_and_errors_name_the_file_of_the_key(tmp_path: 
     with pytest.raises(RecipeError) as caught:
         load_recipe(larger)
     assert "line 3: tasks.train.limit" in str(caught.value)
-    assert "small.yaml line 18: train.taught.lr" in str(caught.value)
+    assert "small.yaml line 18: train.main.lr" in str(caught.value)
 
 
 def test_recipes_that_extend_one_another_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 RENAMED = {
     "warmup_share": "`warmup_ratio`",
     "decay_share": "`decay_ratio`",
+    "probe": "`eval_callback`",
+    "search_tools": "`is_search` of the tool itself",
     "judge": "`grading: {kind: judge, model: NAME}`, whose other keys stand beside `kind`",
     "math": "keys beside `grading.kind`, such as `grading: {kind: math, rel_tol: 1e-4}`",
     "published": "a section of its own: `imported: {name: {path: …}}`",
