@@ -8,9 +8,9 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tests.models.families import END_OF_TURN, FAMILIES, family_tokenizer
 from tests.tiny_model import tiny_tokenizer
