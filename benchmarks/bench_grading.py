@@ -1,8 +1,8 @@
-"""What grading costs: ``python -m benchmarks.bench_grading [--data-dir FOLDER]``.
+"""What grading costs and gets wrong: ``python -m benchmarks.bench_grading [--data-dir FOLDER]``.
 
-Three tables: throughput of 10,000 mathematical answers against Math-Verify alone in the same run, a hostile batch, and
-decontamination. With ``--data-dir`` (the folder with the paper's files) the references are the real ones, without it
-they are made up.
+Four tables: wrong verdicts on the pairs of the tests, of ours and of Math-Verify alone in the same run; throughput of
+10,000 mathematical answers against Math-Verify alone in the same run; a hostile batch; and decontamination. With
+``--data-dir`` (the folder with the paper's files) the references are the real ones, without it they are made up.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import argparse
 import logging
 import os
 import random
+import resource
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,11 +20,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from tests.grading.pairs import EQUAL, UNEQUAL
+from tests.grading.test_corpus import FACTS, KINDS, pairs
+
 from understudy.grading import grade_all, open_grader
 from understudy.records import StopReason, Task, TaskKind, Trajectory
 from understudy.tasks import TEST_SETS, TRAINING_SETS, BenchmarkConfig, find_contamination, load_tasks
 
 ResultT = TypeVar("ResultT")
+
+PEER_LIMIT_S = 5.0
+"""CPU seconds for Math-Verify's verdict on one pair; ours has two."""
 
 MATH_SETS = ("math500", "gsm_hard", "aime", "olymmath")
 MADE_UP = (
@@ -55,11 +63,76 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--n", type=int, default=10_000)
     arguments = parser.parse_args()
+    compare_on_pairs()
     references = _references(arguments.data_dir)
     _throughput(_attempts(references, arguments.n))
     _hostile()
     if arguments.data_dir is not None:
         _decontamination(arguments.data_dir)
+
+
+def compare_on_pairs() -> None:
+    """Wrong verdicts of both on the same pairs, and their CPU seconds."""
+    _math_verify(_attempt("x + 1", "$1 + x$"))  # Loads it before its time is taken.
+    sets = {"pairs.py": [(True, *pair) for pair in EQUAL] + [(False, *pair) for pair in UNEQUAL]}
+    sets |= {kind: pairs(kind) for kind in KINDS if kind != FACTS}
+    print(f"\nwrong verdicts on {sum(map(len, sets.values())):,} pairs of reference and answer")
+    _row("", "pairs", "ours", "", "Math-Verify", "")
+    _row("kind", "", "refused", "passed", "refused", "passed")
+    totals = [0, 0, 0, 0]
+    own_s = peer_s = 0.0
+    with open_grader() as grader:
+        grader.grade(_attempt("x + 1", "1 + x"))  # Starts a worker.
+        for kind, rows in sets.items():
+            started_s = _cpu_s()
+            ours = [grader.grade(_attempt(reference, answer)).correct for _, reference, answer in rows]
+            own_s += _cpu_s() - started_s
+            started_s = _children_s()
+            theirs = _peer_verdicts(rows)
+            peer_s += _children_s() - started_s
+            counts = [*_wrong(rows, ours), *_wrong(rows, theirs)]
+            totals = [total + count for total, count in zip(totals, counts, strict=True)]
+            _row(kind, str(len(rows)), *map(str, counts))
+    _row("all", str(sum(map(len, sets.values()))), *map(str, totals))
+    _row("CPU s", "", f"{own_s:.1f}", "", f"{peer_s:.1f}", "")
+    print("refused: right but not judged right; passed: judged right, though it is wrong or cannot be told")
+
+
+def _wrong(rows: Sequence[tuple[bool | None, str, str]], verdicts: Sequence[bool | None]) -> tuple[int, int]:
+    both = list(zip((row[0] for row in rows), verdicts, strict=True))
+    refused = sum(expected is True and verdict is not True for expected, verdict in both)
+    return refused, sum(expected is not True and verdict is True for expected, verdict in both)
+
+
+def _peer_verdicts(rows: Sequence[tuple[bool | None, str, str]]) -> list[bool]:
+    """Math-Verify's verdicts, from a process that is replaced where a pair keeps it busy: that pair is not right."""
+    verdicts: list[bool] = []
+    while len(verdicts) < len(rows):
+        verdicts += _peer_process(rows[len(verdicts) :])
+        verdicts += [False] if len(verdicts) < len(rows) else []
+    return verdicts
+
+
+def _peer_process(rows: Sequence[tuple[bool | None, str, str]]) -> list[bool]:
+    """The verdicts up to the first that takes too long."""
+    source, target = os.pipe()
+    child = os.fork()
+    if child == 0:
+        for _, reference, answer in rows:
+            signal.setitimer(signal.ITIMER_PROF, PEER_LIMIT_S)
+            is_right = any(_math_verify(_attempt(reference, text)) for text in (answer, f"${answer}$"))
+            os.write(target, b"1" if is_right else b"0")
+        os._exit(0)
+    os.close(target)
+    with os.fdopen(source, "rb") as stream:
+        said = stream.read()
+    os.waitpid(child, 0)
+    return [sign == ord("1") for sign in said]
+
+
+def _children_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _references(data_dir: Path | None) -> list[str]:
@@ -111,8 +184,7 @@ def _throughput(attempts: list[Trajectory]) -> None:
         str(sum(s.correct is True for s in scores)),
     )
     sample = attempts[:: max(len(attempts) // 1_000, 1)]
-    logging.getLogger("math_verify").setLevel(logging.ERROR)  # It warns that it is not protected, which is the point.
-    peer_wall_s, peer_cpu_s, peer_right = _timed(lambda: sum(_math_verify(t) for t in sample))
+    peer_wall_s, peer_cpu_s, peer_right = _timed(lambda: sum(_math_verify(t) for t in _delimited(sample)))
     scale = len(attempts) / len(sample)
     _row(
         "Math-Verify alone*",
@@ -129,8 +201,13 @@ def _throughput(attempts: list[Trajectory]) -> None:
 def _math_verify(attempt: Trajectory) -> bool:
     from math_verify import parse, verify
 
+    logging.getLogger("math_verify").setLevel(logging.ERROR)  # It warns that it is not protected, which is the point.
     gold = parse(f"${attempt.task.answer}$", parsing_timeout=None)
-    return bool(verify(gold, parse(f"${attempt.answer}$", parsing_timeout=None), timeout_seconds=None))
+    return bool(verify(gold, parse(attempt.answer or "", parsing_timeout=None), timeout_seconds=None))
+
+
+def _delimited(attempts: Sequence[Trajectory]) -> list[Trajectory]:
+    return [one.model_copy(update={"answer": f"${one.answer}$"}) for one in attempts]
 
 
 def _hostile() -> None:

@@ -95,6 +95,12 @@ def tasks_of_code(names: Names, _printed: str) -> None:
     assert (first.task.references, second.task.references) == (("12",), ("Ms Moreau", "Moreau"))
 
 
+def refunds_graded(names: Names, _printed: str) -> None:
+    (score,) = names["scores"]
+    assert (score.grader, score.correct) == ("refund_is_right", False)
+    assert score.explanation == "compared with the shop's ledger"
+
+
 def three_passages_found(_names: Names, printed: str) -> None:
     lines = printed.splitlines()
     assert len(lines) == 3
@@ -143,6 +149,7 @@ EXAMPLES = {
     "agents.md 1": Example(attempts_answered, names=lambda: {"tasks": [task()]}, substitutes=a_served_agent),
     "data.md 1": Example(tasks_of_code),
     "grading.md 1": Example(attempts_graded, names=lambda: {"trajectories": [attempt()]}),
+    "grading.md 2": Example(refunds_graded, names=lambda: {"trajectories": [attempt()]}),
     "models.md 1": Example(a_models_reply),
     "models.md 2": Example(eight_replies),
     "retrieval.md 1": Example(three_passages_found, substitutes=a_corpus),

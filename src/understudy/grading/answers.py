@@ -12,7 +12,7 @@ from understudy.grading.spoken import MATH_SPAN
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*")
 _SAID = re.compile(
-    r"(?:\banswer|\bresult)\b(?:\s+to\s+the\s+(?:question|problem))?\s*(?:is|are|:|=)\s*:?\s*", re.IGNORECASE
+    r"(?:\bans(?:wer)?|\bresult)\b(?:\s+to\s+the\s+(?:question|problem))?\s*(?:is|are|:|=)\s*:?\s*", re.IGNORECASE
 )
 _VERB = re.compile(
     r"(?<![\\\w])(?:is|are|equals?(?:\s+to)?|was|were|be|gives?|gets?|obtain|becomes?|yields?|have|has|find)(?![\w}])[\s:]*",
@@ -27,8 +27,13 @@ _HEDGED = re.compile(r"\b(?:rather|actually|instead)\b", re.IGNORECASE)
 _CLOSED_ANSWER = re.compile(r"(?:yes|no|true|false)\b", re.IGNORECASE)
 _THE_ANSWER = re.compile(r"(?:the|our|my)\s+(?:final\s+)?(?:answer|result|solution|value)\W*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"(?<![\w*)])(\*\*|__)(?=\S)(.+?)(?<=\S)\1(?![\w*(])")
+_ARROW = re.compile(
+    r"^(?:=>|⇒|→|⟹|\\(?:Rightarrow|implies|therefore|to)\b|∴)\s*|^\*(?=[^*\s])(?=[^*]*\*$)|(?<=[^*\s])\*$"
+)
 _HEADING = re.compile(r"^#+\s+", re.MULTILINE)
 _CODE = re.compile(r"```\w*\n?|`([^`\n]+)`")
+
+_AS_LIST = str.maketrans("⟦⟧", "[]")
 
 MAX_TEXT_CHARS = 20_000
 """Only the end of a longer text is searched for an answer: that is where it stands."""
@@ -59,7 +64,7 @@ def boxed_or_text(text: str) -> str:
     if wrapped := re.fullmatch(r"\\(?:text|mathrm|textbf|mbox)\{(.*)\}", given, re.DOTALL):
         given = wrapped[1].strip()
     if given[:1] in "'\"[(" or given[-1:] == ")":
-        given = _bare_member(plain_python(given))
+        given = _bare_member(plain_python(given).translate(_AS_LIST))
     if len(given) >= 2 and given[0] == given[-1] and given[0] in "'\"":
         given = given[1:-1].strip()
     return given
@@ -84,9 +89,9 @@ def mathematical_answer(text: str) -> str:
     if "\n" in text and (text[0] in "[({" or plain_python(text) != text or text.startswith((r"\begin", r"\left", "$"))):
         return " ".join(plain_python(text).split())
     text = _CODE.sub(lambda match: match[1] or "", _HEADING.sub("", text)).strip()
-    text = _EMPHASIS.sub(r"\2", text)
+    text = _ARROW.sub("", _EMPHASIS.sub(r"\2", text))
     if said := list(_SAID.finditer(text)):
-        rest = text[said[-1].end() :].split("\n")[0].strip()
+        rest = text[said[-1].end() :].split("\n")[0].strip().removeprefix("}").strip()
         return _end_of_sentence(rest) if rest else text
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and re.search(r"\d|\$|\\", lines[-1]):
@@ -100,7 +105,7 @@ def _end_of_sentence(text: str) -> str:
         return text
     text = _CONNECTIVE.sub("", text)
     if verbs := list(_VERB.finditer(text)):
-        rest = text[verbs[-1].end() :].strip()
+        rest = _CONNECTIVE.sub("", text[verbs[-1].end() :].strip())
         if _THE_ANSWER.fullmatch(rest):
             rest = text[: verbs[-1].start()].strip()
         if rest.strip(" .") and not _PROSE.search(rest) and not _HEDGED.search(rest):

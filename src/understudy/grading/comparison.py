@@ -13,14 +13,16 @@ from understudy.grading.config import MathOptions
 from understudy.grading.moments import read_moment, same_moment
 from understudy.grading.pool import WorkerPool
 from understudy.grading.python_forms import plain_python
-from understudy.grading.real_sets import same_real_set
+from understudy.grading.real_sets import is_descending, same_real_set
 from understudy.grading.relations import read_relation, same_name
 from understudy.grading.scalars import ScalarComparison, is_closed
 from understudy.grading.spoken import number_of_words
 from understudy.grading.structures import Items, Matrix, Named, Node, Scalar, Union, read_node
 from understudy.grading.tidy import squeeze, tidy
 from understudy.grading.units import read_unit
-from understudy.grading.words import same_words, unwrap_text, words_of
+from understudy.grading.words import TEXT, same_choice, same_words, unwrap_text, words_of
+
+_COLUMN = re.compile(r"\\binom\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 
 
 def combined(verdicts: Iterable[bool | None]) -> bool | None:
@@ -46,11 +48,12 @@ class Comparison:
         moments = read_moment(reference), read_moment(answer)
         if moments[0] is not None and moments[1] is not None:
             return same_moment(moments[0], moments[1]), "compared as times or dates"
-        reference, answer = (
-            _in_digits(reference, answer, is_answer=False),
-            _in_digits(answer, reference, is_answer=True),
-        )
-        if (words := words_of(reference)) is not None and tidy(reference) != "(-∞,∞)":
+        if same_choice(reference, answer):
+            return True, "the same choice"
+        reference, answer = _in_digits(reference, answer), _in_digits(answer, reference, is_answer=True)
+        words = words_of(reference)
+        reference, answer = (match[1] if (match := TEXT.fullmatch(text)) else text for text in (reference, answer))
+        if words is not None and tidy(reference) not in ("(-∞,∞)", "∅"):
             return same_words(words, answer), "compared as words"
         wanted, came = tidy(reference), tidy(answer)
         if squeeze(wanted) == squeeze(came):
@@ -95,16 +98,23 @@ class Comparison:
             self._how = f"{len(wanted.nodes)} parts expected, {len(came.nodes)} came"
             return False
         if wanted.is_unordered:
-            is_listed = came.is_unordered or came.brackets == "[]" or (wanted.brackets == "" and came.brackets == "()")
+            is_listed = (
+                came.is_unordered or came.brackets in ("[]", "⟦⟧") or (wanted.brackets == "" and came.brackets == "()")
+            )
             return self._same_members(wanted.nodes, came.nodes) if is_listed else False
-        is_loose = len(wanted.nodes) != 2 and came.brackets != "⦃⦄"
+        # An array, ⟦1, 2⟧, is a sequence and never an interval.
+        is_loose = (len(wanted.nodes) != 2 and came.brackets != "⦃⦄") or "⟦⟧" in (wanted.brackets, came.brackets)
         is_bare_tuple = wanted.brackets == "()" and came.brackets == ""
         if not (wanted.brackets == came.brackets or is_loose or is_bare_tuple):
             self._how = f"brackets {wanted.brackets} expected, {came.brackets or 'none'} came"
-            # A program's list [1, 2] may be the point (1, 2), which is no closed interval.
             may_be_point = (wanted.brackets, came.brackets) == ("()", "[]")
-            return None if may_be_point and self._same_in_order(wanted, came) else False
+            return self._same_point(wanted, came) if may_be_point else False
         return self._same_in_order(wanted, came)
+
+    def _same_point(self, wanted: Items, came: Items) -> bool | None:
+        """A program's list [3, 4] may be the point (3, 4) or a closed interval; [4, 3] is no interval."""
+        verdict = self._same_in_order(wanted, came)
+        return verdict and (True if is_descending(wanted.nodes) else None)
 
     def _same_in_order(self, wanted: Items, came: Items) -> bool | None:
         return combined(self._same(a, b) for a, b in zip(wanted.nodes, came.nodes, strict=True))
@@ -179,9 +189,11 @@ def _best(verdicts: Sequence[bool | None]) -> bool | None:
     return True if True in verdicts else None if None in verdicts else False
 
 
-def _in_digits(text: str, other: str, *, is_answer: bool) -> str:
+def _in_digits(text: str, other: str, *, is_answer: bool = False) -> str:
     r"""Number words in digits: ``\text{seven}``, ``Twenty-one dollars``; ``seven apples`` only beside a number."""
     plain = unwrap_text(text).strip(" .$")
+    if negative := re.match(r"(?:negative|minus)\s+(?=\S)", plain, re.IGNORECASE):
+        return f"-{_in_digits(plain[negative.end() :], other, is_answer=is_answer)}"
     found = number_of_words(plain) if plain[:1].isalpha() else None
     if found is None or not (not found[1] or read_unit(found[1]) or (is_answer and re.fullmatch(r"[\W\d]+", other))):
         return text
@@ -191,7 +203,7 @@ def _in_digits(text: str, other: str, *, is_answer: bool) -> str:
 def _member_of(text: str) -> str:
     """What stands behind ``x ∈``."""
     name, sign, rest = text.partition("∈")
-    return rest.strip() if sign and rest.strip() and len(name.strip()) <= 12 else text
+    return rest.strip() if sign and rest.strip() and len(name.strip()) <= 12 and name[0] not in "⦃{" else text
 
 
 def _node_of(text: str) -> Node:
@@ -238,6 +250,8 @@ def _rows(node: Node) -> list[list[Node]] | None:
     """The rows of a matrix, or of a list that spells one; a flat list or tuple is one row."""
     if isinstance(node, Matrix):
         return [list(row) for row in node.rows]
+    if isinstance(node, Scalar) and (column := _COLUMN.fullmatch(node.text)) is not None:
+        return [[Scalar(column[1])], [Scalar(column[2])]]
     if not isinstance(node, Items) or node.brackets in ("⦃⦄", "{}"):
         return None
     if all(isinstance(row, Items) for row in node.nodes):

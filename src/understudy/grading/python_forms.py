@@ -1,6 +1,6 @@
 """Python's, numpy's and sympy's spellings of values, as plain text: ``array([1, 2])``, ``np.int64(3)``, ``{x: 3}``.
 
-In: an answer as a program printed it. Out: the same value in plain notation, ``[1, 2]``, ``3``, ``x = 3``; any other
+In: an answer as a program printed it. Out: the same value in plain notation, ``⟦1, 2⟧``, ``3``, ``x = 3``; any other
 text as it is. Not here: evaluation. The text is parsed as Python and rewritten, never run.
 """
 
@@ -21,6 +21,7 @@ _NUMPY_ROW = re.compile(r"\[((?:[^\[\],;()&\\=]*\s)?[^\[\],;()&\\=]*)\]")
 _NUMPY_CELL = re.compile(
     r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?(?:[-+](?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?j)?|[-+]?(?:inf|nan)|True|False|'[^']*'"
 )
+_MATLAB = re.compile(r"\[([-+\d.eE,\s/]+(?:;[-+\d.eE,\s/]+)+)\]")
 _MODULES = frozenset(
     {"np", "numpy", "sp", "sympy", "sym", "math", "cmath", "mpmath", "mp", "torch", "fractions", "decimal"}
 )
@@ -66,11 +67,17 @@ def _comma_separated(text: str) -> str:
     """Numpy prints ``[1 2 3]`` and ``[[1 2]\\n [3 4]]``: blanks become commas."""
     if "[" not in text:
         return text
+    if (rows := _MATLAB.fullmatch(text)) is not None:
+        return f"[{', '.join(f'[{_commas(row)}]' for row in rows[1].split(';'))}]"
     row = _NUMPY_ROW.fullmatch(text)
     if row is not None and (commas := _with_commas(row)) != text:
-        return f"({commas[1:-1]})"
+        return f"⟦{commas[1:-1]}⟧"
     text = _NUMPY_ROW.sub(_with_commas, text)
     return re.sub(r"\]\s+\[", "], [", text)
+
+
+def _commas(row: str) -> str:
+    return ", ".join(row.replace(",", " ").split())
 
 
 def _with_commas(match: re.Match[str]) -> str:
@@ -156,9 +163,9 @@ def _members(node: ast.Call, _path: list[str]) -> ast.AST | None:
             return ast.List(list(rows))
     first = node.args[0]
     is_flat = isinstance(first, ast.List) and not any(isinstance(member, ast.List) for member in first.elts)
-    return (
-        ast.Tuple(first.elts, ast.Load()) if isinstance(first, ast.List) and is_flat and len(first.elts) > 1 else first
-    )
+    if isinstance(first, ast.List) and is_flat and len(first.elts) > 1:
+        return ast.Name(f"⟦{', '.join(map(ast.unparse, first.elts))}⟧")
+    return first
 
 
 def _set(node: ast.Call, path: list[str]) -> ast.AST | None:
@@ -211,6 +218,16 @@ def _choose(node: ast.Call, _path: list[str]) -> ast.AST | None:
     return ast.Name(rf"\binom{{{above}}}{{{below}}}") if above else None
 
 
+def _logarithm(node: ast.Call, path: list[str]) -> ast.AST | None:
+    """Logarithms that say their base, which ``log(x)`` does not."""
+    base = path[-1].removeprefix("log") or (ast.unparse(node.args[1]) if len(node.args) == 2 else "")
+    return ast.Name(rf"\log_{{{base}}}({ast.unparse(node.args[0])})") if base and node.args else None
+
+
+def _factorial(node: ast.Call, _path: list[str]) -> ast.AST | None:
+    return ast.Name(f"({ast.unparse(node.args[0])})!") if len(node.args) == 1 else None
+
+
 def _argument(node: ast.Call, _path: list[str]) -> ast.AST | None:
     return node.args[0] if node.args else None
 
@@ -231,6 +248,8 @@ _REWRITINGS: dict[str, Callable[[ast.Call, list[str]], ast.AST | None]] = {
     **dict.fromkeys(("Fraction", "Rational", "mpq"), _fraction),
     **dict.fromkeys(_RELATIONS, _relation),
     **dict.fromkeys(("comb", "binomial"), _choose),
+    **dict.fromkeys(("log", "log2", "log10"), _logarithm),
+    "factorial": _factorial,
     **dict.fromkeys(_POINTS, lambda node, _: ast.Tuple(node.args, ast.Load())),
     **dict.fromkeys(("date", "datetime", "Timestamp"), _date),
     "time": _time,

@@ -37,6 +37,15 @@ def same_real_set(wanted: Node, came: Node) -> bool | None:
     )
 
 
+def is_descending(ends: tuple[Node, ...]) -> bool:
+    """Whether two numbers are in the wrong order for an interval."""
+    try:
+        low, high = (_end(node, 0) for node in ends)
+    except NotClosedError:
+        return False
+    return bool(low.number >= high.number)
+
+
 def _intervals(node: Node) -> list[_Interval]:
     if isinstance(node, Union):
         return [interval for part in node.parts for interval in _intervals(part)]

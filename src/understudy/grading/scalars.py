@@ -28,7 +28,7 @@ MAX_SYMBOLIC_CHARS = 1_000
 MAX_SYMBOLIC_DEPTH = 30
 """Brackets within brackets; the references have at most four."""
 
-_ONLY_TEXT = re.compile(r"[∞∅…]")
+_ONLY_TEXT = re.compile(r"[∞∅…≡]|\bmod\b")
 """What has one of these is equal as a text or not at all."""
 _RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+")
 _MAY_BE_TIME = re.compile(r"\d{1,2}:\d{2}")

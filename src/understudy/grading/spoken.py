@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
+_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
+           "quadrillion": 10**15, "dozen": 12,
            "mn": 10**6, "bn": 10**9, "lakh": 10**5, "crore": 10**7}  # fmt: skip
 _SUFFIXES = {"k": 10**3, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9, "t": 10**12, "tn": 10**12}
 _ONES = {word: number for number, word in enumerate(
@@ -18,7 +19,8 @@ _TENS = {
     word: 10 * number for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
 }
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
-          "eighth": 8, "ninth": 9, "tenth": 10}  # fmt: skip
+          "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12,
+          "twentieth": 20, "hundredth": 100}  # fmt: skip
 _OPEN_TEXT = r"(?:\\(?:text|mbox|textrm|textnormal|mathrm)\s*\{\s*)?"
 _SCALE = re.compile(rf"(?<=[\d)}}])\s*{_OPEN_TEXT}\b({'|'.join(_SCALES)})s?\b(?:\s+of)?(\s*\}})?", re.IGNORECASE)
 _SCALED_TEXT = re.compile(
@@ -46,6 +48,10 @@ _SIGN_FIRST = re.compile(
     rf"(-?)(?:\bUSD?|U\.S\.)?([{''.join(_CURRENCIES)}])\s*{_AMOUNT}(?:\s*(bn|mn|tn|[kKmMbBtT])\b)?"
     rf"(\s*{_OPEN_TEXT}\s*(?:hundred|thousand|million|billion|trillion)\b\s*\}}?)?"
 )
+_CONTINENTAL = re.compile(
+    r"(?<![\d.,])(?:\d{1,3}(?:\.\d{3})+,\d{1,2}(?![\d,.])|\d+,\d{2}(?=\s*€))|(?<=€)\s?\d+,\d{2}(?![\d,])"
+)
+"""``1.200,50`` and ``20,00 €``: the comma is a decimal point."""
 _CODE_FIRST = re.compile(rf"\b(USD|EUR|GBP|JPY|INR|CNY|CHF|CAD|AUD|Rs\.?)\s*{_AMOUNT}")
 _SIGN_LAST = re.compile(rf"(?<=[\d)}}])\s*([{''.join(_CURRENCIES)}])")
 _COMMANDS = ((re.compile(r"\\(?:text)?(?:euro|EUR)\b\s*(?:\{\})?"), "€"),
@@ -59,7 +65,8 @@ def in_figures(text: str) -> str:
     """The text with its number words, scales, percent and currencies in figures and signs."""
     text = _in_currency(text)
     text = _SCALED_TEXT.sub(lambda m: rf"*{_SCALES[m[1].lower()]} \text{{{m[2]}}}", text)
-    text = _SCALE.sub(lambda m: f"*{_SCALES[m[1].lower()]} ", text)
+    while (scaled := _SCALE.sub(lambda m: f"*{_SCALES[m[1].lower()]} ", text)) != text:
+        text = scaled
     text = _PERCENT.sub("%", text)
     text = _TIMES_TEN.sub("*", text)
     text = _OUT_OF.sub(r"\1/\2", text)
@@ -70,13 +77,17 @@ def _in_currency(text: str) -> str:
     """Signs of currency become codes behind the number; the ``$`` that encloses a formula goes."""
     for command, sign in _COMMANDS:
         text = command.sub(sign, text)
-    text = _WRAPPED_SIGN.sub(r"\1", text)
+    text = _CONTINENTAL.sub(_with_decimal_point, _WRAPPED_SIGN.sub(r"\1", text))
     if "$" in text:
         text = MATH_SPAN.sub(lambda m: f" {m[1] or m[2]} " if _is_formula(m) else m[0], text)
     text = text.replace("\ue003", "$")
     text = _SIGN_FIRST.sub(_amount_first, text)
     text = _CODE_FIRST.sub(r"\2 \1", text)
     return _SIGN_LAST.sub(lambda m: f" {_CURRENCIES[m[1]]}", text).replace("$", "")
+
+
+def _with_decimal_point(match: re.Match[str]) -> str:
+    return match[0].replace(".", "").replace(",", ".")
 
 
 def _is_formula(match: re.Match[str]) -> bool:

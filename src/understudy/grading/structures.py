@@ -14,13 +14,14 @@ from itertools import pairwise
 MAX_DEPTH = 6
 MAX_ITEMS = 64
 
-_OPENING, _CLOSING = "([{⦃", ")]}⦄"
+_OPENING, _CLOSING = "([{⦃⟦", ")]}⦄⟧"
 _MATRIX = re.compile(
-    r"[(\[|⦃]*\s*\\begin\s*\{[pbBvV]?(?:small)?(?:matrix|array)\*?\}\s*(?:\[[lcr]\]|\{[lcr|@{}\s]*\})?(.*?)"
+    r"((?:[^\\\[({|⦃&=]|\\frac\s*\{[^{}]*\}\s*\{[^{}]*\}|\\sqrt\s*\{[^{}]*\})*?)\s*\*?\s*[(\[|⦃]*\s*\\begin\s*\{[pbBvV]?(?:small)?(?:matrix|array)\*?\}\s*(?:\[[lcr]\]|\{[lcr|@{}\s]*\})?(.*?)"
     r"\\end\s*\{\w+\*?\}\s*[)\]|⦄]*(\s*\^\s*(?:\{\s*)?(?:T|\\top)\s*\}?)?",
     re.DOTALL,
 )
 _PLAIN_MATRIX = re.compile(r"\\(?:[pb]?matrix|smallmatrix)\s*\{(.*)\}", re.DOTALL)
+_SET_BUILDER = re.compile(r"[⦃{]\s*\\?[A-Za-z]+\s*(?:∈\s*\(-∞,∞\)\s*)?[|:]\s*(.+)[⦄}]", re.DOTALL)
 _TURNED_OUT = re.compile(r"\]([^\[\](){}]*,[^\[\](){}]*)\[")
 """``]0, 1[`` is an open interval in French."""
 _RELATION = re.compile(r"([≤<≥>≠])")
@@ -87,7 +88,15 @@ def read_node(text: str, depth: int = 0) -> Node:
     text = text.strip()
     if depth > MAX_DEPTH:
         return Scalar(text)
-    for read in (_read_named, _read_union, _read_matrix, _read_inequality, _read_items, _read_both_signs):
+    for read in (
+        _read_set_builder,
+        _read_named,
+        _read_union,
+        _read_matrix,
+        _read_inequality,
+        _read_items,
+        _read_both_signs,
+    ):
         node = read(text, depth + 1)
         if node is not None:
             return node
@@ -102,6 +111,13 @@ def _read_union(text: str, depth: int) -> Node | None:
         return without
     parts = split_outside(text, "∪")
     return Union(tuple(read_node(part, depth) for part in parts)) if 1 < len(parts) <= MAX_ITEMS else None
+
+
+def _read_set_builder(text: str, depth: int) -> Node | None:
+    r"""``\{x \mid 0 < x < 1\}``: the set that the condition describes."""
+    match = _SET_BUILDER.fullmatch(text)
+    condition = read_node(match[1], depth) if match else None
+    return None if isinstance(condition, Scalar) else condition
 
 
 def _read_without(whole: str, holes: str, depth: int) -> Node | None:
@@ -119,9 +135,14 @@ def _read_matrix(text: str, depth: int) -> Node | None:
     found = match or plain
     if found is None:
         return None
-    rows = [[cell.strip() for cell in row.split("&")] for row in found[1].split("⏎") if row.strip()][:MAX_ITEMS]
-    if match is not None and match[2] and len({*map(len, rows)}) == 1:
+    rows = [[cell.strip() for cell in row.split("&")] for row in found[2 if match else 1].split("⏎") if row.strip()][
+        :MAX_ITEMS
+    ]
+    if match is not None and match[3] and len({*map(len, rows)}) == 1:
         rows = [list(column) for column in zip(*rows, strict=True)]
+    factor = match[1].strip() if match else ""
+    if factor:
+        rows = [[f"({factor})*({cell})" if factor != "-" else f"-({cell})" for cell in row] for row in rows]
     return Matrix(tuple(tuple(read_node(cell, depth) for cell in row) for row in rows))
 
 

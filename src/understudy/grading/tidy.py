@@ -33,7 +33,7 @@ _COMMANDS = {
     "lVert": "|", "rVert": "|", "langle": "(", "rangle": ")", "lparen": "(", "rparen": ")", "emptyset": "∅",
     "varnothing": "∅", "colon": ":", "ne": "≠", "neq": "≠", "ldots": "…", "dots": "…", "cdots": "…", "dotsc": "…",
     "percent": "%", "varphi": r"\phi ", "varepsilon": r"\epsilon ", "vartheta": r"\theta ", "lg": r"\log_{10}",
-    "cr": "⏎", "newline": "⏎", "iff": "=", "land": " , ", "wedge": " , ", "lor": " , ", "vee": " , ",
+    "cr": "⏎", "newline": "⏎", "iff": "=", "equiv": "≡", "land": " , ", "wedge": " , ", "lor": " , ", "vee": " , ",
 } | dict.fromkeys(
     "left right bigl bigr Bigl Bigr biggl biggr Biggl Biggr big Big bigg Bigg displaystyle textstyle scriptstyle "
     "limits bf rm it hline hfill middle nolimits".split(), ""
@@ -79,6 +79,8 @@ _FRACTION_TYPES = re.compile(r"\b(?:Fraction|Rational)\(\s*([-+.\d]+)\s*,\s*([-+
 _PYTHON_NAMES = re.compile(r"\b(?:math|cmath|numpy|np|sympy|sp|mpmath)\.(?=[A-Za-z_])")
 _INFINITIES = re.compile(r"\b(?:oo|inf|infinity|infty)\b", re.IGNORECASE)
 _REALS = re.compile(r"\s*(?:the\s+set\s+of\s+)?all\s+(?:of\s+the\s+)?real(?:\s+numbers?|s)?\s*", re.IGNORECASE)
+_NOTHING = re.compile(r"(?:\\text\s*\{\s*)?(?:no\s+(?:real\s+)?solutions?|(?:the\s+)?empty\s+set)\s*\}?", re.IGNORECASE)
+_MODULUS = re.compile(r"\(?\s*\\?\b[pb]?mod\s*\{?\s*(\w+)\s*\}?\s*\)?")
 _DIGITS_APART = re.compile(r"(?<=\d) +(?=\d)")
 _SILENT_TIMES = re.compile(r"\*(?![\d.])")
 _THOUSANDS = re.compile(r"[-+]?\s*\d{1,3}(?:(?:,\d{3})+|(?:[ '_]\d{3})+)(?:\.\d+)?(?![\d,])")
@@ -95,8 +97,11 @@ def tidy(text: str) -> str:
         text = pattern.sub(replacement, text)
     text = _COMMAND.sub(_spell_command, _WRAPPED.sub(r"\1", text))
     text = _tidy_degrees(_tidy_numbers(_tidy_python(_OVER.sub(r"\\frac{\1}{\2}", text))))
+    text = _MODULUS.sub(r" mod \1", text) if "mod" in text else text
     if _REALS.fullmatch(text):
         return "(-∞,∞)"
+    if _NOTHING.fullmatch(text.strip(" .")):
+        return "∅"
     text = " ".join(text.split())
     text = text.strip(" :,").rstrip(".").lstrip("=").strip()
     return _without_thousands(text)
@@ -177,6 +182,10 @@ _BACK = {
 _PYTHON_CALL = re.compile(
     r"(?<![\\A-Za-z])(sqrt|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|asin|acos|atan|ln|log|exp)\s*\("
 )
+_BEFORE_SLASH = re.compile(
+    r"(\\(?:sin|cos|tan|cot|sec|csc|ln))\s*(\d*[A-Za-z](?![A-Za-z])|\d+|\d*\\[a-z]+\s?)(?=\s*[/*])"
+)
+r"""``\sin x/2`` is ``(\sin x)/2``, as it is mostly meant."""
 _LATEX_NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "log": "ln"}
 
 
@@ -185,6 +194,7 @@ def to_latex(text: str) -> str:
     text = _group(text, "sqrt", r"\sqrt")
     text = _group(text, "^", "^")
     text = _PYTHON_CALL.sub(lambda match: f"\\{_LATEX_NAMES.get(match[1], match[1])}(", text)
+    text = _BEFORE_SLASH.sub(r"{\1(\2)}", text)
     text = re.sub(r"\b[Aa]bs\(([^()]*)\)", r"|\1|", text)
     return "".join(_BACK.get(sign, sign) for sign in text)
 

@@ -16,7 +16,7 @@ _WORDS = re.compile(r"[A-Za-zÀ-ɏ][A-Za-zÀ-ɏ ,\-'()\[\].&]*")
 _CHOICE = re.compile(
     r"(?:\(\s*([A-Za-z])\s*\)|(?:option|choice|answer)\s+\(?([A-Za-z])\b|([A-Z])\s*[).:])", re.IGNORECASE
 )
-_ARTICLES = frozenset({"a", "an", "the"})
+_FILLERS = frozenset({"a", "an", "the", "and"})
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
 _MATHEMATICAL = frozenset(
     "pi sin cos tan cot sec csc log ln exp sqrt abs arcsin arccos arctan asin acos atan sinh cosh tanh oo inf infinity "
@@ -46,7 +46,7 @@ def same_words(words: list[str], answer: str) -> bool:
     """Whether the answer consists of these words, in order, whatever brackets and quotes stand around them."""
     answer = TEXT.sub(r" \1 ", answer).replace("$", " ")
     came = plain_words(answer)
-    if words == came or _without_articles(words) == _without_articles(came):
+    if words == came or _without_fillers(words) == _without_fillers(came):
         return True
     if len(words) == 1 and words[0] in _TRUTH and came:
         return _same_truth(words[0], came)
@@ -55,14 +55,20 @@ def same_words(words: list[str], answer: str) -> bool:
     return len(words) == 1 and len(words[0]) == 1 and given is not None and given.casefold() == words[0]
 
 
+def same_choice(reference: str, answer: str) -> bool:
+    """Whether both are the same letter of a list of choices: ``B`` and ``B) 12``."""
+    choice = _CHOICE.match(unwrap_text(answer).strip()) if re.fullmatch(r"[A-H]", reference.strip()) else None
+    return choice is not None and reference.strip() in choice.groups()
+
+
 def _same_truth(word: str, came: list[str]) -> bool:
     """``Yes, because …`` says yes, unless another word says no; ``True`` is a program's yes."""
     said = {_TRUTH[each] for each in came if each in _TRUTH}
     return came[0] in _TRUTH and said == {_TRUTH[word]} and "not" not in came
 
 
-def _without_articles(words: list[str]) -> list[str]:
-    return [word for word in words if word not in _ARTICLES] if len(words) > 1 else words
+def _without_fillers(words: list[str]) -> list[str]:
+    return [word for word in words if word not in _FILLERS] if len(words) > 1 else words
 
 
 def plain_words(text: str) -> list[str]:
