@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
@@ -52,6 +53,9 @@ class Folders:
         return " and in ".join(map(str, self.folders))
 
 
+_IN_PACKAGE = "package:"
+
+
 def existing_path(path: Path, info: ValidationInfo) -> Path:
     """The absolute path of a file or folder that a recipe names; outside of a recipe nothing is looked for."""
     if not isinstance(info.context, Folders):
@@ -65,6 +69,8 @@ def existing_path(path: Path, info: ValidationInfo) -> Path:
 
 def _local_or_hub(name: str, info: ValidationInfo) -> str:
     """A folder becomes absolute, so that it means the same from every working directory; a Hub id stays."""
+    if name.startswith(_IN_PACKAGE):
+        return _in_package(name)
     folders = info.context if isinstance(info.context, Folders) else Folders((Path.cwd(),))
     found = folders.find(name)
     if found is not None:
@@ -74,12 +80,23 @@ def _local_or_hub(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _in_package(name: str) -> str:
+    package, _, path = name.removeprefix(_IN_PACKAGE).partition("/")
+    spec = find_spec(package) if package.isidentifier() else None
+    places = (Path(place) / path for place in (spec.submodule_search_locations or () if spec else ()))
+    found = next((place for place in places if place.exists()), None)
+    if found is None:
+        why = f"the package has no {path!r}" if spec else f"there is no package {package!r}"
+        raise ValueError(f"expected a folder of an installed package, as in package:understudy/demo/base; {why}")
+    return str(found)
+
+
 InputPath = Annotated[Path, AfterValidator(existing_path), Content()]
 """A file or folder that a recipe reads: looked for in the recipe's folder, then in the working directory."""
 OutputPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute()), SpeedOnly]
 """A file or folder that is written, such as a cache; relative to the working directory."""
 ModelPath = Annotated[str, Field(min_length=1), AfterValidator(_local_or_hub), Content()]
-"""A folder with weights, or a Hub id."""
+"""A folder with weights, a Hub id, or ``package:`` with an installed package and a path in it."""
 
 
 @dataclass(frozen=True, slots=True)
