@@ -10,12 +10,19 @@ import pytest
 import understudy
 
 PROMISED = [
+    "Attempts",
+    "Evaluation",
     "Example",
     "Recipe",
     "Score",
+    "Student",
     "Task",
     "Trajectory",
+    "compare",
     "compare_all",
+    "curate",
+    "evaluate",
+    "first_thoughts",
     "load_recipe",
     "load_tasks",
     "measure",
@@ -24,7 +31,10 @@ PROMISED = [
     "open_model",
     "open_retriever",
     "open_sandbox",
+    "rollout",
+    "run_recipe",
     "tool",
+    "train",
 ]
 HEAVY = ("torch", "transformers", "datasets", "faiss", "openai", "math_verify", "tantivy", "starlette")
 
@@ -33,6 +43,7 @@ def test_the_promised_names_are_there() -> None:
     assert understudy.__all__ == PROMISED
     for name in PROMISED:
         assert getattr(understudy, name).__name__ == name
+    assert dir(understudy) == PROMISED
     assert understudy.__version__.count(".") == 2
 
 

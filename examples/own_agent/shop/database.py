@@ -16,10 +16,13 @@ from random import Random
 PATH = Path(__file__).with_name("shop.db")
 N_ORDERS = {"train": 600, "test": 120}
 N_PRODUCTS = {"train": 200, "test": 40}
-SYLLABLES = [onset + rhyme for onset in "b br d f g k l m n p r s st t v".split() for rhyme in "a an e el in o on u".split()]
+SYLLABLES = [
+    onset + rhyme for onset in "b br d f g k l m n p r s st t v".split() for rhyme in "a an e el in o on u".split()
+]
 SCHEMA = """
 CREATE TABLE products (name TEXT PRIMARY KEY, price INTEGER, stock INTEGER, split TEXT);
-CREATE TABLE orders (number INTEGER PRIMARY KEY, customer TEXT, product TEXT, pieces INTEGER, is_late INTEGER, split TEXT);
+CREATE TABLE orders
+    (number INTEGER PRIMARY KEY, customer TEXT, product TEXT, pieces INTEGER, is_late INTEGER, split TEXT);
 CREATE TABLE refunds (number INTEGER, amount INTEGER);
 """
 
@@ -45,12 +48,12 @@ def _make() -> None:
         connection.executescript(SCHEMA)
         rng, names = Random("shop"), _names(Random("names"))
         numbers = iter(rng.sample(range(1000, 10_000), sum(N_ORDERS.values())))
-        for split in N_ORDERS:
+        for split, n_orders in N_ORDERS.items():
             products = [next(names) for _ in range(N_PRODUCTS[split])]
             for name in products:
                 stocked = (name, rng.randint(2, 99), rng.randint(2, 99), split)
                 connection.execute("INSERT INTO products VALUES (?, ?, ?, ?)", stocked)
-            for _ in range(N_ORDERS[split]):
+            for _ in range(n_orders):
                 customer = f"{next(names)} {next(names)}"
                 order = (next(numbers), customer, rng.choice(products), rng.randint(2, 9), rng.randint(0, 1), split)
                 connection.execute("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?)", order)

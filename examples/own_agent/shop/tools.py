@@ -29,9 +29,7 @@ def find_product(name: str) -> str:
 
 def refund(number: int) -> str:
     """Pay an order back."""  # not pure: it writes to the ledger, so no call is ever repeated or taken from a cache
-    found = rows(
-        "SELECT pieces * price, customer FROM orders JOIN products ON product = name WHERE number = ?", number
-    )
+    found = rows("SELECT pieces * price, customer FROM orders JOIN products ON product = name WHERE number = ?", number)
     if not found:
         raise ToolError(f"there is no order {number}")
     amount, customer = found[0]

@@ -21,7 +21,7 @@ from understudy.agents.prompts import (
     prompt_set,
     prompts_hash,
 )
-from understudy.agents.runtime import AgentRuntime, RuntimeConfig, behaviour_hash, open_agent
+from understudy.agents.runtime import AgentRuntime, RuntimeConfig, behaviour_hash, open_agent, written_format
 
 __all__ = [
     "ACTION_FORMATS",
@@ -49,4 +49,5 @@ __all__ = [
     "prompt_set",
     "prompts_hash",
     "recorded_format",
+    "written_format",
 ]

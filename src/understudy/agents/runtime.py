@@ -141,6 +141,11 @@ def behaviour_hash(config: AgentConfig) -> str:
     return digest([words, to_record(config.action_format), config.action_format.part_version])
 
 
+def written_format(config: AgentConfig) -> str | None:
+    """How records name the action format of an agent's replies; None where its replies hold no actions of a format."""
+    return to_record(config.action_format) if isinstance(config, CodeAgentConfig) else None
+
+
 def open_agent(
     config: AgentConfig,
     model: Model,

@@ -6,7 +6,6 @@ In: a recipe and a run directory. Out: opened things. Each is opened when it is 
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,10 +20,9 @@ from understudy.records import Message, StageRef, Target, Task
 from understudy.retrieval import MemoryConfig, RetrievalConfig
 from understudy.rollouts import AgentSpec, Engine
 from understudy.run_layout import CHECKPOINT, CORPUS
-from understudy.runs import write_atomic
 from understudy.tasks import combine_task_sets, load_tasks
 from understudy.tasks.config import TOY
-from understudy.tasks.toy import RECIPES_WORLD, toy_passages
+from understudy.tasks.toy import write_toy_corpus
 from understudy.tools import ToolsConfig
 from understudy.training import read_card
 
@@ -160,8 +158,7 @@ class RunContext:
             return config
         corpus = self.directory.path / CORPUS
         if not corpus.exists():
-            pages = [{"id": page.id, "title": page.title, "text": page.text} for page in toy_passages(RECIPES_WORLD)]
-            write_atomic(corpus, "".join(json.dumps(page) + "\n" for page in pages))
+            write_toy_corpus(corpus)
         return config.model_copy(update={"corpus": corpus})
 
     def grader(self) -> Grader:

@@ -11,8 +11,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from understudy.agents import CodeAgentConfig
-from understudy.agents.formats import to_record
+from understudy.agents import written_format
 from understudy.annotations import AgentRef, AttemptsRef, LocalModelRef, TaskSetRef
 from understudy.curation import CurateConfig, curate, write_curated
 from understudy.models.scoring import Scorer
@@ -54,7 +53,7 @@ class Curate(Stage[CurateStageConfig]):
                 attempts,
                 self.config,
                 initial_messages=lambda trajectory: self.context.initial_messages(self.config.agent, trajectory.task),
-                action_format=to_record(agent.action_format) if isinstance(agent, CodeAgentConfig) else None,
+                action_format=written_format(agent),
                 student=stack.enter_context(Scorer(self.context.local_config(student))) if student else None,
                 contaminated=contaminated_questions([trajectory.task for trajectory, *_ in attempts], test_sets),
             )
