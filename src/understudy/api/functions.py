@@ -95,8 +95,7 @@ def rollout(
         path = folder / TRAJECTORIES
         rollouts.rollout(wanted, acting, path, config, first_thoughts=thoughts, progress=None if quiet else "rollout")
         place = {task.id: number for number, task in enumerate(wanted)}
-        made = [one for one in read_trajectories(path) if one.task.id in place and one.attempt < attempts]
-        made.sort(key=lambda one: (place[one.task.id], one.attempt))
+        made = sorted(read_trajectories(path), key=lambda one: (place[one.task.id], one.attempt)) if wanted else []
         _refuse_failures(made, failures_allowed)
         scores = tuple(grade_all(graded_by, made))
         write_jsonl(folder / SCORES, scores)

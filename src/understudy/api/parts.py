@@ -184,7 +184,7 @@ def _opened_retriever(retriever: Searched) -> Iterator[Retriever]:
         return
     config = read_part("retriever", RETRIEVERS, retriever)
     with TemporaryDirectory() as folder:
-        if isinstance(config, MemoryConfig) and config.corpus == TOY:
+        if isinstance(config, MemoryConfig) and config.corpus == Path(TOY):
             config = config.model_copy(update={"corpus": write_toy_corpus(Path(folder) / CORPUS)})
         with closing(open_retriever(config)) as opened:
             yield opened
