@@ -69,13 +69,16 @@ def test_a_model_a_tool_and_a_grader_may_be_plain_functions() -> None:
 
 def test_parts_may_be_open_configs_or_what_a_recipe_says() -> None:
     said = {"kind": "scripted", "program": f"{__name__}:doubles"}
-    with open_model(ScriptedConfig(program=f"{__name__}:doubles")) as model, open_grader("exact_match") as grader:
-        with open_sandbox(SandboxConfig()) as sandbox:
-            opened = open_agent(CodeAgentConfig(), model, sandbox, (tool(double),))
-            found = [
-                rollout(TASKS, agent=opened, grader=grader, quiet=True),
-                rollout(TASKS, model=model, agent=CodeAgentConfig(), tools=[tool(double)], sandbox=sandbox, quiet=True),
-            ]
+    with (
+        open_model(ScriptedConfig(program=f"{__name__}:doubles")) as model,
+        open_grader("exact_match") as grader,
+        open_sandbox(SandboxConfig()) as sandbox,
+    ):
+        opened = open_agent(CodeAgentConfig(), model, sandbox, (tool(double),))
+        found = [
+            rollout(TASKS, agent=opened, grader=grader, quiet=True),
+            rollout(TASKS, model=model, agent=CodeAgentConfig(), tools=[tool(double)], sandbox=sandbox, quiet=True),
+        ]
     found += [
         rollout(TASKS, model=said, tools=[f"{__name__}:double"], sandbox={"level": "rlimits"}, quiet=True),
         rollout(TASKS, model=said, tools=[{"function": f"{__name__}:double", "pure": True}], grader="math", quiet=True),

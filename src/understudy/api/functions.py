@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,7 +30,7 @@ from understudy.curation import CurateConfig, Curated
 from understudy.evaluation import Graded, compare_all
 from understudy.grading import Grader, grade_all
 from understudy.models.scoring import Scorer
-from understudy.records import Comparison, Example, FirstThought, Trajectory
+from understudy.records import Comparison, Example, FirstThought, Task, Trajectory
 from understudy.registry import PartConfig
 from understudy.rollouts import RolloutConfig, RolloutStoppedError, read_trajectories
 from understudy.run_layout import CHECKPOINT, EXAMPLES, SCORES, TRAJECTORIES
@@ -66,7 +66,7 @@ def rollout(
         tasks: Tasks, or what ``load_tasks`` takes.
         model: Who acts. Not needed where ``agent`` is an opened agent.
         agent: The config of an agent, or an opened agent.
-        tools: What the agent's code may call: functions, ``module:function``, keys of a function or an MCP server.
+        tools: What its code may call: functions, ``module:function``, keys of a function or an MCP server.
         retriever: The engine behind ``web_search``; None: the agent has no search.
         search: How ``web_search`` answers; None: the retriever serves chains of thought alone.
         sandbox: Where code runs; opened when an agent needs it.
@@ -84,21 +84,19 @@ def rollout(
     Raises ``ValueError`` for settings that are wrong or do not fit together, ``ResumeError`` for an ``out`` of another
     rollout, ``RolloutStoppedError`` where too many attempts failed for no fault of the model; what was made is kept.
     """
-    wanted = tasks_of(tasks)
-    thoughts = thoughts_of(first_thoughts) if isinstance(first_thoughts, Attempts) else first_thoughts
     config = read_settings("rollout", RolloutConfig, {"attempts": attempts, "seed": seed, "in_flight": in_flight})
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory()) if out is None else out)
-        graded_by = stack.enter_context(opened_grader(grader, judge))
-        runtime = stack.enter_context(opened_runtime(tools, retriever, search, sandbox))
-        acting = stack.enter_context(opened_agent(agent, model, runtime))
-        path = folder / TRAJECTORIES
-        rollouts.rollout(wanted, acting, path, config, first_thoughts=thoughts, progress=None if quiet else "rollout")
-        place = {task.id: number for number, task in enumerate(wanted)}
-        made = sorted(read_trajectories(path), key=lambda one: (place[one.task.id], one.attempt)) if wanted else []
+    thoughts = thoughts_of(first_thoughts) if isinstance(first_thoughts, Attempts) else first_thoughts
+    wanted = tasks_of(tasks)
+    with (
+        opened_grader(grader, judge) as graded_by,
+        opened_runtime(tools, retriever, search, sandbox) as runtime,
+        opened_agent(agent, model, runtime) as acting,
+        nullcontext(out) if out is not None else TemporaryDirectory() as folder,
+    ):
+        made = _attempts_in(Path(folder), wanted, acting, config, thoughts, quiet=quiet)
         _refuse_failures(made, failures_allowed)
         scores = tuple(grade_all(graded_by, made))
-        write_jsonl(folder / SCORES, scores)
+        write_jsonl(Path(folder) / SCORES, scores)
     return Attempts(tuple(made), scores, acting.facts.is_program)
 
 
@@ -220,6 +218,23 @@ def compare(system: Evaluation, baseline: Evaluation, *, seed: int = 0) -> Compa
 
 def _graded(one: Evaluation) -> Graded:
     return Graded(one.metrics.system, one.attempts.trajectories, one.attempts.scores)
+
+
+def _attempts_in(
+    folder: Path,
+    tasks: list[Task],
+    agent: Agent,
+    config: RolloutConfig,
+    thoughts: Sequence[FirstThought],
+    *,
+    quiet: bool,
+) -> list[Trajectory]:
+    """All attempts, made now or found in the folder, in the order of the tasks."""
+    path = folder / TRAJECTORIES
+    rollouts.rollout(tasks, agent, path, config, first_thoughts=thoughts, progress=None if quiet else "rollout")
+    place = {task.id: number for number, task in enumerate(tasks)}
+    made = read_trajectories(path) if tasks else ()
+    return sorted(made, key=lambda one: (place[one.task.id], one.attempt))
 
 
 def _refuse_failures(made: list[Trajectory], allowed: float) -> None:
