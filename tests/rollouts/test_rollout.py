@@ -14,6 +14,7 @@ import pytest
 
 from tests.rollouts.making import PROGRAMS, make_tasks, records, spec
 from understudy.agents import ChainOfThoughtConfig, CodeAgentConfig, open_agent
+from understudy.extras import MissingExtraError
 from understudy.models import ProgramError, ProviderError, Request, ScriptedConfig, ScriptedModel
 from understudy.records import FirstThought, PrefixMode, Role, StopReason
 from understudy.rollouts import (
@@ -211,6 +212,14 @@ def test_ray_needs_what_an_agent_is_made_of(tmp_path: Path) -> None:
     agent = open_agent(spec().agent, ScriptedModel(lambda request: "x", "program"))
     with pytest.raises(ValueError, match="needs an AgentSpec"):
         rollout(make_tasks(1), agent, tmp_path / "x.jsonl", RolloutConfig(engine=Engine.RAY), progress=None)
+
+
+def test_ray_that_is_not_installed_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    config = RolloutConfig(engine=Engine.RAY)
+    assert config.extras == ("ray",), "so a recipe is refused before any work"
+    with pytest.raises(MissingExtraError, match=r"pip install 'understudy\[ray\]'"):
+        rollout(make_tasks(1), spec(), tmp_path / "x.jsonl", config, progress=None)
 
 
 def test_the_bar_says_rate_tokens_and_failures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
-from ray.exceptions import ActorUnavailableError, ObjectLostError, RayActorError, RayError, RayTaskError
+from ray.exceptions import ActorUnavailableError, ObjectLostError, RayError, RayTaskError
 
 from understudy.agents import Agent, AgentFacts
 from understudy.progress import GENERATED_TOKENS
@@ -76,8 +76,8 @@ class RayWorkers:
         cluster = _RayCluster(spec, config, max_concurrency=self._in_flight_each + 2)  # attempts, asking, closing
         self._slots = [Slot(cluster, patience) for _ in range(config.ray.n_workers)]
         self._wait_s = config.ray.wait_for_workers_s
-        self._given: dict[Any, tuple[Slot, Any, Assignment]] = {}
-        """Ray's reference → the slot, the worker that had it then, and the attempt."""
+        self._in_hand: dict[Any, tuple[Slot, Any, Assignment]] = {}
+        """Ray's reference → the slot, the worker that got it, and the attempt."""
         self._had_worker_at = time.monotonic()
         self._was_ready = False
         self._last_error: BaseException | None = None
@@ -91,10 +91,10 @@ class RayWorkers:
         """Make all attempts. Raises ``WorkersLostError``, and what an agent itself raises."""
         waiting = deque(assignments)
         tries: Counter[str] = Counter()
-        while waiting or self._given:
+        while waiting or self._in_hand:
             self._hand_out(waiting)
-            for reference in self._attend(list(self._given)):
-                slot, worker, assignment = self._given.pop(reference)
+            for reference in self._attend(list(self._in_hand)):
+                slot, worker, assignment = self._in_hand.pop(reference)
                 trajectory = self._reply(reference, slot, worker, assignment, tries)
                 if trajectory is None:
                     waiting.appendleft(assignment)
@@ -112,7 +112,7 @@ class RayWorkers:
 
     def _hand_out(self, waiting: deque[Assignment]) -> None:
         """Give assignments to workers that are ready, always to the one with the fewest."""
-        busy = Counter(id(slot) for slot, _, _ in self._given.values())
+        busy = Counter(id(slot) for slot, _, _ in self._in_hand.values())
         while waiting:
             free = [slot for slot in self._slots if slot.is_ready and busy[id(slot)] < self._in_flight_each]
             if not free:
@@ -121,10 +121,10 @@ class RayWorkers:
             busy[id(slot)] += 1
             assignment = waiting.popleft()
             reference = slot.worker.solve.remote(assignment.model_dump_json())
-            self._given[reference] = (slot, slot.worker, assignment)
+            self._in_hand[reference] = (slot, slot.worker, assignment)
 
     def _attend(self, attempts: list[Any]) -> list[Any]:
-        """Wait until something has happened, care for the workers, and return the attempts that have ended."""
+        """Start and check workers, wait until something has happened, and return the attempts that have ended."""
         for slot in self._slots:
             slot.wake(time.monotonic())
         checks = {slot.check: slot for slot in self._slots if slot.check is not None}
@@ -174,7 +174,7 @@ class RayWorkers:
             trajectory = Trajectory.model_validate_json(ray.get(reference))
         except RayTaskError as error:
             raise error.cause from error
-        except (RayActorError, ObjectLostError) as error:
+        except RayError as error:
             if slot.worker is worker:
                 self._report(slot, error)
             has_died = not isinstance(error, ActorUnavailableError | ObjectLostError) and slot.replaced is not worker

@@ -1,8 +1,8 @@
 """What an earlier run left: which attempts are done, and whether they were made with the same settings.
 
 In: a trajectories file, perhaps half written, and its settings file beside it. Out: the attempts that need not be run
-again. Keys are (task id, attempt). A failure of the program is not done: it is tried again, its new record is appended,
-and readers take the last record of a key.
+again. Keys are (task id, attempt). An infrastructure failure is not done: it is tried again, its new record is
+appended, and readers take the last record of a key.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from understudy.runs import read_jsonl, write_atomic
 
 
 class ResumeError(Exception):
-    """A rollout must not go on in this file; the message says which settings or tasks differ."""
+    """A rollout must not append to this file; the message says which settings or tasks differ."""
 
 
 class RolloutSettings(Record):
@@ -28,7 +28,7 @@ class RolloutSettings(Record):
     seed: int
     facts: AgentFacts
     first_thoughts: str
-    """Digest of the first thoughts that are given."""
+    """Digest of the first thoughts that attempts begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Earlier:
     done: frozenset[str]
     """Ids of trajectories that stay."""
     failed: frozenset[str]
-    """Ids of program failures, which are tried again."""
+    """Ids of infrastructure failures, which are tried again."""
 
 
 class _Key(BaseModel):

@@ -1,8 +1,8 @@
 """Tasks times attempts to ``trajectories.jsonl``, losing nothing.
 
 In: tasks and an agent, or what one is made of. Out: a file with one record an attempt, appended and flushed as attempts
-end, and a summary. A run that was killed goes on where it was; a run that differs in its settings is refused. Each
-attempt has its own seed, so records do not depend on the order in which they end. Not here: grading.
+end, and a summary. A rollout that was killed resumes; one whose settings differ from those of its file is refused. Each
+attempt has its own seed, so records do not depend on the order in which attempts end. Not here: grading.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from understudy.agents import Agent, AgentFacts, CodeAgentConfig
+from understudy.extras import require
 from understudy.progress import Progress
 from understudy.records import FirstThought, PrefixMode, Task, Trajectory, Usage
 from understudy.rollouts.config import Engine, RolloutConfig, RolloutSummary
@@ -28,7 +29,7 @@ MAX_FAILED_FROM_START = 20
 
 
 class RolloutStoppedError(Exception):
-    """Going on has no sense; what was made is kept."""
+    """It would be pointless to go on; what was made is kept."""
 
 
 def rollout(
@@ -53,6 +54,7 @@ def rollout(
         workers: Workers = ThreadWorkers(agent, config.in_flight)
         return _roll_out(tasks, workers, path, config, first_thoughts=first_thoughts, progress=progress)
     if config.engine is Engine.RAY:
+        require("ray", "engine: ray")
         from understudy.rollouts.ray_engine import open_ray_workers
 
         with open_ray_workers(agent, config) as workers:
@@ -74,10 +76,9 @@ def _roll_out(
     thoughts = {thought.task_id: thought for thought in first_thoughts}
     assignments = _assignments(tasks, config, thoughts)
     path.parent.mkdir(parents=True, exist_ok=True)
-    given = digest(
-        [thought.model_dump(mode="json") for thought in sorted(first_thoughts, key=lambda each: each.task_id)]
-    )
-    check_settings(path, RolloutSettings(seed=config.seed, facts=workers.facts, first_thoughts=given))
+    in_order = sorted(first_thoughts, key=lambda each: each.task_id)
+    thoughts_digest = digest([thought.model_dump(mode="json") for thought in in_order])
+    check_settings(path, RolloutSettings(seed=config.seed, facts=workers.facts, first_thoughts=thoughts_digest))
     earlier = read_earlier(path, tasks, config.attempts)
     todo = [each for each in assignments if each.id not in earlier.done]
     tally = _Tally()
@@ -136,7 +137,7 @@ def _summary(path: Path, n_wanted: int, earlier: Earlier, n_without: int, wall_s
 
 
 class _Tally:
-    """What this run has kept so far: the text at the end of the bar, and whether going on has any sense."""
+    """Counts the attempts of this run, for the text at the end of the bar and for stopping a hopeless rollout."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
