@@ -228,11 +228,29 @@ def test_replies_are_written_in_the_students_action_format() -> None:
     ]
 
 
+def with_reply(one: Trajectory, content: str) -> Trajectory:
+    first = one.steps[0].message_index
+    messages = [m if n != first else m.model_copy(update={"content": content}) for n, m in enumerate(one.messages)]
+    return one.model_copy(update={"messages": tuple(messages)})
+
+
+@pytest.mark.parametrize("rest", ["\nOutput:\n```\n999\n```\nThought: So 999.", "\nThe output is 999.", "<end_code>\n999"])
+def test_an_output_that_the_teacher_invented_is_not_trained(rest: str) -> None:
+    whole = "Thought: look it up.\nCode:\n```py\nx = web_search('q')\n```"
+    invented = with_reply(attempt(), whole + rest)
+    (example,) = curate([(invented, score(invented))], CurateConfig()).examples
+    first = example.spans[0]
+    assert example.messages[first.message_index].content == whole + "<end_code>"
+    assert (first.start, first.end) == (0, len(whole + "<end_code>"))
+    failed = with_reply(attempt(problem=ParseProblem.NO_CODE), whole + rest)
+    (example,) = curate([(failed, None)], CurateConfig(filters=())).examples
+    assert example.messages[first.message_index].content == whole + rest
+
+
 def test_a_reply_without_an_action_stays_as_it_is_in_any_format() -> None:
     one = attempt(problem=ParseProblem.NO_CODE)
     first = one.steps[0].message_index
-    messages = [m if n != first else m.model_copy(update={"content": "I wonder."}) for n, m in enumerate(one.messages)]
-    changed = one.model_copy(update={"messages": tuple(messages)})
+    changed = with_reply(one, "I wonder.")
     (example,) = curate([(changed, None)], CurateConfig(filters=()), action_format="code_tags").examples
     assert example.messages[first].content == "I wonder."
 

@@ -24,6 +24,11 @@ STOP = ("<end_code>", "Observation:", "Calling tools:")
         ("<think>x<end_code> y</think>a<end_code>b", "<think>x<end_code> y</think>a", "<end_code>"),
         ("<think>x<end_code>", "<think>x", "<end_code>"),
         ("[THINK]Observation: no[/THINK]a", "[THINK]Observation: no[/THINK]a", ""),
+        ("x<end_code>\n</think>\na<end_code>b", "x<end_code>\n</think>\na", "<end_code>"),
+        ("x\nObservation: 1\n[/THINK]a<end_code>", "x\nObservation: 1\n[/THINK]a", "<end_code>"),
+        ("x<end_code></thinking>\n\nObservation: 1", "x<end_code></thinking>\n\n", "Observation:"),
+        ("<think>x</think>y<end_code>\n</think>a", "<think>x</think>y<end_code>\n</think>a", ""),
+        ("print('</think>')<end_code>x", "print('</think>')", "<end_code>"),
         ("", "", ""),
     ],
 )

@@ -37,10 +37,14 @@ def example_of(
     for index in range(first, replies[-1] + 1 if replies else first):
         message = trajectory.messages[index]
         if message.role is Role.ASSISTANT:
+            step = steps.get(index)
+            content = message.content if step is None else _up_to_action(message.content, step, teachers)
             if record != trajectory.action_format:
-                message = message.model_copy(update={"content": _rewritten(message.content, teachers, students)})
+                content = _rewritten(content, teachers, students)
+            if content != message.content:
+                message = message.model_copy(update={"content": content})
             at = len(before) + len(after)
-            spans += _spans_of_reply(message.content, at, steps.get(index), config, students)
+            spans += _spans_of_reply(message.content, at, step, config, students)
         after.append(message)
     return Example(
         id=trajectory.id,
@@ -50,6 +54,14 @@ def example_of(
         spans=tuple(spans),
         action_format=record,
     )
+
+
+def _up_to_action(reply: str, step: Step, teachers: ActionFormat) -> str:
+    """The reply up to the action that was run: a student must not learn the outputs that a teacher invented after it."""
+    *_, last = teachers.parts(reply)
+    if step.execution_status is None or last.name is not PartName.REST:
+        return reply
+    return teachers.complete(reply[: last.start])
 
 
 def _rewritten(reply: str, teachers: ActionFormat, students: ActionFormat) -> str:

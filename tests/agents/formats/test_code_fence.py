@@ -140,6 +140,10 @@ GOOD = {
     "an output block": f"Thought: a\nCode:\n{BLOCK}\nOutput:\n{FENCE}\n1\n{FENCE}",
     "an output block without a label": f"Thought: a\n{BLOCK}\n{FENCE}\n[1] Oslo (score 0.9)\n{FENCE}",
     "a named output block": f"Thought: a\nCode:\n{BLOCK}\n{FENCE}text\n1\n{FENCE}",
+    "an output block that is named Python": f"Thought: a\nCode:\n{BLOCK}\nExpected output:\n{FENCE}python\n[1, 2]\n{FENCE}",
+    "a text for an output": f"Thought: a\nCode:\n{BLOCK}\nOutput:\n{FENCE}py\n'Oslo'\n{FENCE}",
+    "a token of the model for a closing fence": f"Thought: a\nCode:\n{FENCE}py\nfinal_answer(1)\n<|im_end|>",
+    "another token of a model": f"Thought: a\nCode:\n{FENCE}py\nfinal_answer(1)\n<｜end▁of▁sentence｜>",
     "a cut stop string": f"Thought: a\nCode:\n{BLOCK}<end_code",
     "hardly any of the stop string": f"Thought: a\nCode:\n{BLOCK}<",
     "a cut stop string on its own line": f"Thought: a\nCode:\n{BLOCK}\n<end_c",
@@ -228,6 +232,16 @@ def test_a_draft_data_and_prose_are_no_actions(text: str) -> None:
 @pytest.mark.parametrize("text", [GOOD["a cut stop string"], GOOD["hardly any of the stop string"]])
 def test_a_cut_stop_string_is_completed(text: str) -> None:
     assert FORMAT.complete(text) == f"Thought: a\n{ACTION}"
+
+
+@pytest.mark.parametrize("rest", ["\nOutput:\n```\n999\n```\nSo 999.", "\n\nThis answers.", "<end_code>\nOut: 3"])
+def test_what_follows_the_action_is_a_part_of_its_own(rest: str) -> None:
+    text = f"Thought: a\nCode:\n{BLOCK}{rest}"
+    assert [(part.name, text[part.start : part.end]) for part in FORMAT.parts(text)] == [
+        ("thought", "Thought: a\nCode:\n"),
+        ("answer", BLOCK),
+        ("rest", rest),
+    ]
 
 
 def test_what_follows_the_action_is_stored_as_it_came() -> None:

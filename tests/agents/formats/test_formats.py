@@ -81,6 +81,13 @@ def test_any_reply_is_either_code_or_a_problem(form: ActionFormat, text: str, re
         ("Thought: a\r\n<code>\r\nfinal_answer(1)\r\n", "final_answer(1)"),
         ("Thought: a\n  <code>\n  final_answer(1)\n  ", "final_answer(1)"),
         ("<code lang='py'>\nx\n</code>", "x"),
+        ("Thought: a\n<code>python\nx\n</code>", "x"),
+        ("Thought: a\n<code>\nx\n<end_code>", "x"),
+        ("Thought: a\n<code>\nx\n<|im_end|>", "x"),
+        ("Thought: a\nCode:\n```py\nx\n```<end_code>", "x"),
+        ("Thought: a\n```python\nx\n```", "x"),
+        ("Thought: a\n```json\n{}\n```\n```python\nx\n```", "x"),
+        ("<code>y</code>\n</think>\nThought: a\n<code>\nx\n", "x"),
     ],
 )
 def test_tags_are_read_as_models_write_them(text: str, code: str) -> None:
@@ -94,7 +101,8 @@ def test_tags_are_read_as_models_write_them(text: str, code: str) -> None:
     [
         ("<code>x</code><code>y</code>", FinishReason.STOP, ParseProblem.SEVERAL_BLOCKS),
         ("Thought: a", FinishReason.STOP, ParseProblem.NO_CODE),
-        ("Thought: a\n```py\nx\n```", FinishReason.STOP, ParseProblem.NO_CODE),
+        ("Thought: a\n```\nx\n```", FinishReason.STOP, ParseProblem.NO_CODE),
+        ("```py\nx\n```\n```py\ny()\n```", FinishReason.STOP, ParseProblem.SEVERAL_BLOCKS),
         ("<code></code>", FinishReason.STOP, ParseProblem.NO_CODE),
         ("<code>x = = 1</code>", FinishReason.STOP, ParseProblem.SYNTAX_ERROR),
         ("<code>x = 1", FinishReason.LENGTH, ParseProblem.CUT_BY_LENGTH),

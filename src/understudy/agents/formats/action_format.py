@@ -37,6 +37,8 @@ class PartName(StrEnum):
     ACTION = "action"
     ANSWER = "answer"
     """An action that gives the final answer."""
+    REST = "rest"
+    """What the model wrote after its action, such as an output that it invented. It is not trained."""
 
 
 @dataclass(frozen=True, slots=True)

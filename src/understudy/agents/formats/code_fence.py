@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from understudy.agents.formats.action_format import THOUGHT_LABEL, CodeFenceConfig, ParsedReply, PartName, ReplyPart
 from understudy.agents.formats.fences import CODE_LABEL, MAX_LABEL, Block, python_blocks
-from understudy.agents.formats.python_code import acts, calls_anything, gives_answer, readable, syntax_error
+from understudy.agents.formats.python_code import acts, calls_anything, gives_answer, is_literal, readable, syntax_error
 from understudy.agents.formats.reasoning import without_reasoning
 from understudy.records import FinishReason, ParseProblem
 
@@ -105,8 +105,10 @@ class CodeFence:
         if at < 0:
             return (ReplyPart(PartName.THOUGHT, 0, len(text)),)
         is_answer = any(gives_answer(block.code) for block in reading.actions)
-        action = ReplyPart(PartName.ANSWER if is_answer else PartName.ACTION, at, len(text))
-        return (ReplyPart(PartName.THOUGHT, 0, at), action) if at else (action,)
+        end = reading.action.end if reading.action and reading.tail else len(text)
+        parts = [ReplyPart(PartName.THOUGHT, 0, at)] if at else []
+        parts.append(ReplyPart(PartName.ANSWER if is_answer else PartName.ACTION, at, end))
+        return (*parts, ReplyPart(PartName.REST, end, len(text))) if end < len(text) else tuple(parts)
 
 
 def _read(text: str) -> _Reading:
@@ -127,7 +129,9 @@ def _actions(blocks: Sequence[Block]) -> list[Block]:
     meant = [block for block in filled if block.after_label or block.has_name]
     if not meant:
         return [block for block in filled if not syntax_error(block.code)] or filled or list(blocks[:1])
-    return [block for block in filled if block in meant or acts(block.code)]
+    actions = [block for block in filled if block in meant or acts(block.code)]
+    # A bare value after the action is the output that the model expects.
+    return actions[:1] + [block for block in actions[1:] if block.after_label or not is_literal(block.code)]
 
 
 def _unfenced(text: str, seen: str) -> list[Block]:

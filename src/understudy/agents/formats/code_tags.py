@@ -6,8 +6,9 @@ r"""The form of newer smolagents, which the paper's authors use now::
     </code>
 
 In: the text of a reply and why the model stopped. Out: thought and code. Generation stops at ``</code>``, which
-``complete`` puts back. What stands in reasoning tags is a draft, and a fence inside the tags is taken off. A
-reply with two actions is a parse problem.
+``complete`` puts back. What stands in reasoning tags is a draft, and a fence inside the tags is taken off. A reply
+without tags whose code stands in fences that name Python is read, as smolagents reads it. A reply with two actions is
+a parse problem.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import re
 from dataclasses import dataclass
 
 from understudy.agents.formats.action_format import THOUGHT_LABEL, CodeTagsConfig, ParsedReply, PartName, ReplyPart
-from understudy.agents.formats.fences import MAX_LABEL, python_blocks
+from understudy.agents.formats.fences import MAX_LABEL, python_blocks, without_cut_tag
 from understudy.agents.formats.python_code import gives_answer, readable, syntax_error
 from understudy.agents.formats.reasoning import without_reasoning
 from understudy.records import FinishReason, ParseProblem
 
 CLOSE = "</code>"
 _OPEN = re.compile(r"(?P<indent>^[ \t]*(?:Code:[ \t]*)?)?<code(?:[ \t][^>\n]*)?>", re.IGNORECASE | re.MULTILINE)
+_LANGUAGE = re.compile(r"\A[ \t]*(?:py|python3?)[ \t]*\n", re.IGNORECASE)
 _CLOSE = re.compile(CLOSE, re.IGNORECASE)
 _LABEL_AT_END = re.compile(r"(?:^|\n)[ \t]*Code:[ \t]*\Z", re.IGNORECASE)
 
@@ -92,14 +94,20 @@ class CodeTags:
             return (ReplyPart(PartName.THOUGHT, 0, len(text)),)
         at = actions[0].start
         is_answer = any(gives_answer(block.code) for block in actions)
-        action = ReplyPart(PartName.ANSWER if is_answer else PartName.ACTION, at, len(text))
-        return (ReplyPart(PartName.THOUGHT, 0, at), action) if at else (action,)
+        has_rest = len(actions) == 1 and bool(text[actions[0].end :].strip())
+        end = actions[0].end if has_rest else len(text)
+        parts = [ReplyPart(PartName.THOUGHT, 0, at)] if at else []
+        parts.append(ReplyPart(PartName.ANSWER if is_answer else PartName.ACTION, at, end))
+        return (*parts, ReplyPart(PartName.REST, end, len(text))) if has_rest else tuple(parts)
 
 
 def _actions(text: str) -> list[_Block]:
     seen = without_reasoning(text)
     blocks: list[_Block] = []
     openings = list(_OPEN.finditer(seen))
+    if not openings:
+        fenced = (block for block in python_blocks(text, seen) if block.has_name and block.code.strip())
+        return [_Block(block.start, block.end, block.code, block.is_closed) for block in fenced]
     for opening in openings:
         if blocks and opening.start() < blocks[-1].end:
             continue
@@ -116,11 +124,12 @@ def _actions(text: str) -> list[_Block]:
 
 
 def _code(body: str, *, is_closed: bool) -> str:
-    code = body.replace("\r\n", "\n").strip("\n")
+    code = _LANGUAGE.sub("", body.replace("\r\n", "\n")).strip("\n")
     if not is_closed:
         code = code.rstrip()
         cut = next((n for n in range(len(CLOSE) - 1, 0, -1) if code.endswith(CLOSE[:n])), 0)
         code = code[: len(code) - cut].rstrip()
+    code = without_cut_tag(code)
     fenced = list(python_blocks(code, code)) if code.lstrip().startswith(("```", "~~~")) else []
     code = fenced[0].code if len(fenced) == 1 else code
     # Code on the line of its tag has a blank before it that is no indentation.

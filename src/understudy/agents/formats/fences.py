@@ -30,8 +30,8 @@ _CLOSING = re.compile(r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*(?:<.*)?$")
 _SAME_LINE = re.compile(r"(?<![`~])(?P<fence>`{3,}|~{3,})[ \t]*(?:<[^`~]*)?$")
 _INFO = re.compile(r"^\{?\.?(?P<name>[A-Za-z_][\w+-]*(?:\.\d+)*)(?:\}|(?<=\w)[:,]\S*|(?=\s)|$)[ \t]*(?P<rest>.*)$")
 _PYTHON = re.compile(r"i?py(?:thon)?[\d.]*|python_?(?:code|repl)|tool_code|code", re.IGNORECASE)
-_CUT_TAG = re.compile(r"\s*<[\w/]*>?$")
-"""What is left of a stop string that was cut."""
+_CUT_TAG = re.compile(r"\s*<[|｜]?[\w/▁]*[|｜]?>?$")
+"""What is left of a stop string that was cut, or a token of the model that ends its turn."""
 _ATTRIBUTES = re.compile(r"[\w.:{}#-]*|(?:(?:title|file|filename|name|linenums|hl_lines)=\S+\s*)+")
 
 
@@ -100,6 +100,11 @@ def python_blocks(text: str, seen: str) -> Iterator[Block]:
         number, follows_label = found.last + 1, False
 
 
+def without_cut_tag(code: str) -> str:
+    """The code without a tag, or the beginning of one, after it, where it can only be read so."""
+    return readable(_CUT_TAG.sub("", code) if syntax_error(code) else code)
+
+
 def _lines(text: str, seen: str) -> Iterator[_Line]:
     start = 0
     for line in text.split("\n"):
@@ -151,7 +156,7 @@ def _unclosed(lines: list[_Line], number: int, opening: _Opening) -> _Found | No
     following = (at for at in range(number + 1, len(lines)) if _opening(lines[at]))
     until = next(following, len(lines))
     code = _joined(opening.rest, "\n".join(line.text for line in lines[number + 1 : until])).rstrip()
-    code = readable(_CUT_TAG.sub("", code) if syntax_error(code) else code)
+    code = without_cut_tag(code)
     if until < len(lines) and not opening.has_name:
         return None
     if opening.is_weak and syntax_error(code):

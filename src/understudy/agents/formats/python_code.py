@@ -41,6 +41,15 @@ def acts(code: str) -> bool:
     return any(_calls(code, name) for name in _ACTING)
 
 
+def is_literal(code: str) -> bool:
+    """Whether readable code is one bare value, such as an output that a model shows, and so does nothing."""
+    try:
+        ast.literal_eval(code.strip())
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return False
+    return True
+
+
 def gives_answer(code: str) -> bool:
     """Whether readable code calls ``final_answer``."""
     return _calls(code, "final_answer")
