@@ -234,7 +234,9 @@ def with_reply(one: Trajectory, content: str) -> Trajectory:
     return one.model_copy(update={"messages": tuple(messages)})
 
 
-@pytest.mark.parametrize("rest", ["\nOutput:\n```\n999\n```\nThought: So 999.", "\nThe output is 999.", "<end_code>\n999"])
+@pytest.mark.parametrize(
+    "rest", ["\nOutput:\n```\n999\n```\nThought: So 999.", "\nThe output is 999.", "<end_code>\n999"]
+)
 def test_an_output_that_the_teacher_invented_is_not_trained(rest: str) -> None:
     whole = "Thought: look it up.\nCode:\n```py\nx = web_search('q')\n```"
     invented = with_reply(attempt(), whole + rest)

@@ -47,7 +47,7 @@ _ALIASES = {
 """Other words for a parameter, which mean nothing else wherever they stand."""
 _REFUSES = re.compile(
     r"unsupported|support|allowed|permitted|unrecognized|unrecognised|unknown|unexpected|invalid|must be|only|cannot"
-    r"|forbidden|not available|deprecated|remove|at most|greater than|maximum|in range|strictly|too long",
+    r"|forbidden|not available|deprecated|remove|at most|greater than|maximum|in range|strictly|too long|too many|exceeds|not enabled",
     re.IGNORECASE,
 )
 _WANTS_POSITIVE = re.compile(r"strictly positive|greater than 0|> ?0\b|\(0(?:\.0)?,|positive", re.IGNORECASE)
@@ -147,12 +147,12 @@ def _is_named(name: str, refusal: RefusalError) -> bool:
     if name in last:
         return True
     marked = (
-        rf"""['"`]{name}['"`\\]|[./#]{name}\b|(?<![\w'])\b{name}\s?(?::|=|>|must|is not|isn't)"""
+        rf"""['"`\[]{name}['"`\\\]]|[./#]{name}\b|(?<![\w'])\b{name}\s?(?::|=|>|must|is not|isn't)"""
         rf"|(?:param(?:eter)?s?|arguments?|fields?|property|properties|options?|supplied|name)\b[^.\n]{{0,40}}\b{name}\b"
-        rf"|\b{name} (?:request )?(?:parameter|argument|field|option)"
+        rf"|\b{name} (?:request )?(?:parameter|argument|field|option)|: {name}$"
     )
     alias = rf"|\b(?:{_ALIASES[name]})\b" if _ALIASES[name] else ""
-    return re.search(marked + alias, refusal.text, re.IGNORECASE) is not None
+    return re.search(marked + alias, refusal.text, re.IGNORECASE | re.MULTILINE) is not None
 
 
 _SYSTEM_REFUSED = re.compile(
