@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -88,3 +91,37 @@ def test_settings_that_results_depend_on_differ(one: Record, other: Record) -> N
 )
 def test_settings_of_speed_do_not_differ(one: Record, other: Record) -> None:
     assert result_settings(one) == result_settings(other)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        ScriptedConfig(program="edited_code:reply"),
+        FunctionToolConfig(function="edited_code:lookup"),
+        FunctionToolConfig(function="edited_code:decorated"),
+    ],
+)
+def test_settings_differ_where_the_code_that_they_name_was_edited(
+    config: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = tmp_path / "edited_code.py"
+    found = []
+    for word in ("one", "another"):
+        monkeypatch.delitem(sys.modules, "edited_code", raising=False)
+        module.write_text(
+            f"import understudy\ndef reply(request): return {word!r}\ndef lookup(x: int) -> str:\n    'Find.'\n"
+            f"    return {word!r}\ndecorated = understudy.tool(lookup)\n"
+        )
+        importlib.invalidate_caches()
+        found.append([result_settings(config), result_settings(config)])
+    monkeypatch.delitem(sys.modules, "edited_code")
+    assert found[0][0] == found[0][1]
+    assert found[0][0] != found[1][0]
+
+
+def test_code_that_is_not_there_and_ours_have_no_version() -> None:
+    for program in ("nowhere_at_all:reply", "understudy.tasks.toy:toy_teacher"):
+        settings = result_settings(ScriptedConfig(program=program))
+        assert isinstance(settings, dict)
+        assert settings["program"] == {"target": program, "version": None}

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, JsonValue, ValidationInfo
 from pydantic_core import to_jsonable_python
 
 from understudy.records import Record, Target
+from understudy.registry import code_version
 from understudy.runs import content_digest
 
 
@@ -36,6 +37,11 @@ DisplayOnly = Neutral("display")
 @dataclass(frozen=True, slots=True)
 class Content:
     """Marks a path whose content counts for a fingerprint, wherever it lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Marks a name ``module:function`` of a user's code, whose source counts for a fingerprint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,8 @@ def _in_package(name: str) -> str:
 
 InputPath = Annotated[Path, AfterValidator(existing_path), Content()]
 """A file or folder that a recipe reads: looked for in the recipe's folder, then in the working directory."""
+CodeTarget = Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$"), Code()]
+"""A function of a module: ``module:function``."""
 OutputPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute()), SpeedOnly]
 """A file or folder that is written, such as a cache; relative to the working directory."""
 ModelPath = Annotated[str, Field(min_length=1), AfterValidator(_local_or_hub), Content()]
@@ -157,6 +165,8 @@ def result_settings(value: object) -> JsonValue:
 
 
 def _of_field(value: object, metadata: list[object]) -> JsonValue:
+    if isinstance(value, str) and any(isinstance(mark, Code) for mark in metadata):
+        return {"target": value, "version": code_version(value)}
     is_content = isinstance(value, str | Path) and any(isinstance(mark, Content) for mark in metadata)
     if is_content and Path(str(value)).exists():
         return {"content": content_digest(Path(str(value)))}

@@ -223,6 +223,20 @@ def import_target(path: str) -> Any:
     return found
 
 
+def code_version(path: str) -> str | None:
+    """Names the behaviour of what ``package.module:name`` names; None for this package's own code, whose version the
+    manifest names, and for what leads nowhere.
+    """
+    if path.startswith("understudy."):
+        return None
+    try:
+        target = import_target(path)
+    except TargetError:
+        return None
+    version = _version(target)
+    return _version(sys.modules[path.partition(":")[0]]) if version == "unknown" else version
+
+
 def make_importable(*folders: Path) -> None:
     """Let modules in the folders be imported by name, after all installed ones."""
     sys.path += [str(folder) for folder in folders if str(folder) not in sys.path]

@@ -573,7 +573,7 @@ FULL = (
     ),
     Full("TensorRT-LLM", "prompt length (3000) exceeds maximum input length (2048)"),
     Full("LMDeploy", "The input token length 9000 exceeds session_len 8192"),
-    Full("LiteLLM", "exceeds the maximum allowed input length of 4096"),
+    Full("SGLang", "exceeds the maximum allowed input length of 4096"),
     Full("TabbyAPI", "Prompt length 5000 is greater than max_seq_len 4096"),
     Full("watsonx", "the number of input tokens 5000 cannot exceed the total tokens limit 4096 for this model"),
 )

@@ -57,7 +57,7 @@ def example_of(
 
 
 def _up_to_action(reply: str, step: Step, teachers: ActionFormat) -> str:
-    """The reply up to the action that was run: a student must not learn the outputs that a teacher invented after it."""
+    """The reply up to the action that was run: a student must not learn outputs that a teacher invented after it."""
     *_, last = teachers.parts(reply)
     if step.execution_status is None or last.name is not PartName.REST:
         return reply

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from understudy.annotations import ModelPath, SpeedOnly
+from understudy.annotations import CodeTarget, ModelPath, SpeedOnly
 from understudy.records import PrefixDelivery
 from understudy.registry import PartConfig
 
@@ -119,7 +119,7 @@ class ScriptedConfig(PartConfig):
     """A program that stands in for a model."""
 
     kind: Literal["scripted"] = "scripted"
-    program: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
+    program: CodeTarget
     """``module:function``. The function takes a ``Request`` and returns the text of one reply."""
     options: dict[str, JsonValue] = Field(default_factory=dict)
     """Keyword arguments for the function."""

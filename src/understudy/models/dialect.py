@@ -47,7 +47,8 @@ _ALIASES = {
 """Other words for a parameter, which mean nothing else wherever they stand."""
 _REFUSES = re.compile(
     r"unsupported|support|allowed|permitted|unrecognized|unrecognised|unknown|unexpected|invalid|must be|only|cannot"
-    r"|forbidden|not available|deprecated|remove|at most|greater than|maximum|in range|strictly|too long|too many|exceeds|not enabled",
+    r"|forbidden|not available|deprecated|remove|at most|greater than|maximum|in range|strictly|too long"
+    r"|too many|exceeds|not enabled",
     re.IGNORECASE,
 )
 _WANTS_POSITIVE = re.compile(r"strictly positive|greater than 0|> ?0\b|\(0(?:\.0)?,|positive", re.IGNORECASE)

@@ -63,7 +63,8 @@ _RATES = re.compile(r"per (?:minute|day|hour)|rate.?limit|\b[TR]P[MD]\b|quota", 
 _OTHER_SIZES = re.compile(r"\bimages?\b|\bbytes\b|\d ?[KM]i?B\b|time ?out|deadline|time limit", re.IGNORECASE)
 _WINDOW_WORDS = re.compile(
     r"context_length_exceeded|exceed_context_size|max_prompt_tokens_exceeded|string_above_max_length"
-    r"|maximum (?:context|model|prompt|input|sequence|allowed) (?:input |prompt )?length|max_(?:model|seq)_len|session_len|exceeds n_ctx"
+    r"|maximum (?:context|model|prompt|input|sequence|allowed) (?:input |prompt )?length"
+    r"|max_(?:model|seq)_len|session_len|exceeds n_ctx"
     r"|context (?:length|window|size|limit)\b|(?:prompt|input) is too long|too many (?:input |prompt )?tokens"
     # vLLM, of a prompt that fills the window to the last token; nobody here asks for fewer than one.
     r"|max_tokens must be at least 1, got",

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from understudy.annotations import CodeTarget
 from understudy.records import Record
 from understudy.registry import TargetError, import_target
 from understudy.retrieval import Retriever
@@ -25,7 +26,7 @@ from understudy.tools.search import SearchConfig, SearchTool
 class FunctionToolConfig(Record):
     """A Python function as a tool."""
 
-    function: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
+    function: CodeTarget
     """``module:function``, importable where the rollout runs."""
     name: Annotated[str, Field(pattern=r"^[^\W\d]\w*$")] | None = None
     """What the agent's code calls it; None for the function's own name."""

@@ -140,7 +140,7 @@ GOOD = {
     "an output block": f"Thought: a\nCode:\n{BLOCK}\nOutput:\n{FENCE}\n1\n{FENCE}",
     "an output block without a label": f"Thought: a\n{BLOCK}\n{FENCE}\n[1] Oslo (score 0.9)\n{FENCE}",
     "a named output block": f"Thought: a\nCode:\n{BLOCK}\n{FENCE}text\n1\n{FENCE}",
-    "an output block that is named Python": f"Thought: a\nCode:\n{BLOCK}\nExpected output:\n{FENCE}python\n[1, 2]\n{FENCE}",
+    "an output block that is named Python": f"Thought: a\nCode:\n{BLOCK}\nResult:\n{FENCE}python\n[1, 2]\n{FENCE}",
     "a text for an output": f"Thought: a\nCode:\n{BLOCK}\nOutput:\n{FENCE}py\n'Oslo'\n{FENCE}",
     "a token of the model for a closing fence": f"Thought: a\nCode:\n{FENCE}py\nfinal_answer(1)\n<|im_end|>",
     "another token of a model": f"Thought: a\nCode:\n{FENCE}py\nfinal_answer(1)\n<｜end▁of▁sentence｜>",
