@@ -211,7 +211,7 @@ def _delimited(attempts: Sequence[Trajectory]) -> list[Trajectory]:
 
 
 def _hostile() -> None:
-    print("\nhostile answers to 2k+1 (limit 2 CPU seconds, 4.5 s on the clock)")
+    print("\nhostile answers to 2k+1 (limit 2 CPU seconds, 20 s on the clock)")
     _row("answer", "wall s", "right", "found")
     with open_grader() as grader:
         grader.grade(_attempt("x + 1", "1 + x"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -134,6 +135,19 @@ def test_a_math_answer_is_never_evaluated(grader: MathGrader, tmp_path: Path) ->
     for text in (f"__import__('pathlib').Path('{mark}').touch()", f"open('{mark}', 'w')", f"x + open('{mark}','w')"):
         assert not grader.judge(task("2k", TaskKind.MATH), text).correct
     assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["²", "½", "_", "cm^2 ", "1 ft ", "∈", "±", "[1 ", "1;", "**a", "is ",
+     "one hundred ", "\\frac{1}{2}", "$1 ", "(", "1,000", "\ue000"],
+)  # fmt: skip
+def test_a_long_answer_of_one_part_is_judged_quickly(grader: MathGrader, part: str) -> None:
+    """Every expression that reads answers is linear, or bounded."""
+    started_s = time.process_time()
+    for end in ("", "7", "=5", ")"):
+        assert grader.judge(task("42"), (part * 4_000)[:3_900] + end).correct is False
+    assert time.process_time() - started_s < 8
 
 
 def test_reference_constants_are_what_they_should_be(grader: MathGrader) -> None:

@@ -203,7 +203,8 @@ def _in_digits(text: str, other: str, *, is_answer: bool = False) -> str:
 def _member_of(text: str) -> str:
     """What stands behind ``x ∈``."""
     name, sign, rest = text.partition("∈")
-    return rest.strip() if sign and rest.strip() and len(name.strip()) <= 12 and name[0] not in "⦃{" else text
+    is_membership = sign and rest.strip() and len(name.strip()) <= 12 and not name.startswith(("⦃", "{"))
+    return rest.strip() if is_membership else text
 
 
 def _node_of(text: str) -> Node:

@@ -27,7 +27,7 @@ class MathOptions(Record):
     """A hundredth and a hundredfold of the reference count as right, as in the paper's released grader."""
     deadline_s: Annotated[float, Field(gt=0)] = 2.0
     """CPU seconds that the symbolic comparison of one answer may take; an answer that needs more is not judged. In any
-    case it ends after 4.5 s on the clock."""
+    case it ends after 20 s on the clock."""
     n_workers: Annotated[int, Field(ge=1), SpeedOnly] = 2
     """Processes for symbolic comparison; none is started before the first answer that needs one."""
     worker_memory_bytes: Annotated[int, Field(ge=256 * 1024**2)] = 2 * 1024**3

@@ -28,6 +28,9 @@ _FRACTION_OF_TEXTS = re.compile(rf"\\frac\s*\{{\s*({_TEXT}(?:{_POWER})?)\s*\}}\s
 _TOKEN = re.compile(r"°\s?[CFK]|[A-Za-zμΩ]+\.?|\^\s*\{?\s*(-?\d)\s*\}?|[/*]")
 _PART = re.compile(rf"\s*(?:,|and)?\s*(\d+(?:\.\d+)?)\s*((?:{_TEXT}|[A-Za-z]+\.?)\s*)")
 
+MAX_SUM_CHARS = 100
+"""Of a quantity in several units."""
+
 Dimension = tuple[tuple[str, int], ...]
 
 
@@ -61,7 +64,7 @@ def split_unit(text: str) -> tuple[str, tuple[Unit, ...]]:
 
 def _sum_of_parts(text: str) -> tuple[str, tuple[Unit, ...]] | None:
     """``1 hour 30 minutes`` in the base unit; None where the text is not several quantities of one kind."""
-    parts = list(_PART.finditer(text))
+    parts = list(_PART.finditer(text)) if len(text) <= MAX_SUM_CHARS else []
     if len(parts) < 2 or "".join(part[0] for part in parts).strip() != text.strip():
         return None
     total, dimensions = Fraction(0), set[Dimension]()
