@@ -27,7 +27,6 @@ from understudy.rollouts import read_trajectories
 from understudy.tasks.own_sources import OwnSource
 from understudy.training import TrainSummary, read_card
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:transformers", "ignore::FutureWarning:trl")
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("recipes/**/*.md")]
 PROGRAM = """
@@ -157,6 +156,7 @@ EXAMPLES = {
     "sandbox.md 1": Example(nothing_more),
     "tools.md 1": Example(nothing_more),
     "training.md 1": Example(a_student_is_there, substitutes=a_base_and_examples),
+    "training.md 2": Example(nothing_more),
 }
 
 

@@ -3,7 +3,7 @@
     accelerate launch --config_file recipes/accelerate/fsdp.yaml -m tests.training.several_devices FOLDER
 
 accelerate divides weights (FSDP, DeepSpeed) among GPUs only; on a CPU each process silently gets all of them.
-Here it is told that processes that talk through gloo are GPUs. The loss is the one that a GPU takes. All else is what
+Here processes that talk through gloo count as GPUs. The loss is the one that a GPU computes. All else is what
 ``python -m understudy.training FOLDER`` does. Prints the class that the weights are held in.
 """
 

@@ -144,21 +144,21 @@ def test_rows_that_would_leak_and_flash_attention_in_float32_are_refused(base: s
         )
 
 
-def test_flash_attention_is_told_where_sequences_begin(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flash_attention_gets_the_bounds_of_sequences(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its way through transformers, down to the kernel: here a plain one, as no CPU has another."""
     import torch
     from transformers import AutoModelForCausalLM, modeling_flash_attention_utils
 
     from understudy.training.trainer import loss_by_logits
 
-    told: list[list[int]] = []
+    bounds: list[list[int]] = []
 
     def kernel(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, **settings: object) -> torch.Tensor:
         """(T, H, D) queries, and as many of fewer heads for keys and values; causal within each sequence."""
         ends = settings["cu_seqlens_q"].tolist()
         assert settings["causal"]
         assert ends == settings["cu_seqlens_k"].tolist()
-        told.append(ends)
+        bounds.append(ends)
         parts = []
         for start, end in pairwise(ends):
             part = (states[start:end].transpose(0, 1) for states in (q, k, v))
@@ -179,7 +179,7 @@ def test_flash_attention_is_told_where_sequences_begin(base: str, monkeypatch: p
         loss = loss_by_logits(model.train(), one)
         loss.backward()
         found.append([loss.detach(), *(parameter.grad for parameter in model.parameters())])
-    assert told == [[0, 7, 12, 15]] * 2  # each layer
+    assert bounds == [[0, 7, 12, 15]] * 2  # each layer
     assert all(torch.allclose(plain, flash, atol=1e-5) for plain, flash in zip(*found, strict=True))
 
 

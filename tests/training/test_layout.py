@@ -47,9 +47,7 @@ def test_every_token_is_there_once_with_its_target_and_weight(
 
 
 @given(_sequences(), st.booleans())
-def test_positions_begin_anew_with_each_sequence_and_nowhere_else(
-    sequences: list[TrainSequence], packing: bool
-) -> None:
+def test_positions_restart_with_each_sequence_and_nowhere_else(sequences: list[TrainSequence], packing: bool) -> None:
     passes = passes_of(sequences, packing=packing, tokens_per_pass=None, pad_id=PAD)
     at_zero = [token for one in passes for token, place in _pairs(one) if place == 0]
     assert sorted(at_zero) == sorted(sequence.ids[0] for sequence in sequences)

@@ -75,8 +75,8 @@ def test_the_divergence_is_that_of_torch_and_none_to_oneself(
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 12), st.integers(0, 2**20), st.sampled_from(list(Divergence)))
-def test_a_teacher_that_tells_less_gives_a_lower_bound(k: int, seed: int, kind: Divergence) -> None:
-    """All tokens told is the whole divergence, whatever their order; fewer told is never more."""
+def test_a_teacher_that_lists_fewer_tokens_gives_a_lower_bound(k: int, seed: int, kind: Divergence) -> None:
+    """All tokens listed is the whole divergence, in any order; fewer listed is never more."""
     import torch
 
     from understudy.training.on_policy.divergence import TeacherLogprobs, divergence
@@ -85,9 +85,9 @@ def test_a_teacher_that_tells_less_gives_a_lower_bound(k: int, seed: int, kind: 
     own, other = (torch.randn(3, 12, generator=generator).log_softmax(-1) for _ in range(2))
     whole = divergence(own, TeacherLogprobs(other), kind)
     best = other.topk(k)
-    padding = torch.full((3, 2), -1)  # places where fewer tokens are told than at others
-    told = TeacherLogprobs(torch.cat([best.values, torch.zeros(3, 2)], 1), torch.cat([best.indices, padding], 1))
-    part = divergence(own, told, kind)
+    padding = torch.full((3, 2), -1)  # places that list fewer tokens than others
+    listed = TeacherLogprobs(torch.cat([best.values, torch.zeros(3, 2)], 1), torch.cat([best.indices, padding], 1))
+    part = divergence(own, listed, kind)
     assert bool((part <= whole + 1e-4).all())
     assert bool((part >= -1e-4).all())
     if k == 12:
@@ -119,13 +119,13 @@ def test_the_student_comes_nearer_to_its_teacher(
 def test_a_teacher_by_url_teaches_what_its_weights_teach(
     base: str, teacher: str, by_url: OpenAIChatConfig, examples_path: Path, tmp_path: Path
 ) -> None:
-    """Told of a hundred tokens of some three hundred, the student sees most of the divergence and it goes down."""
+    """With a hundred tokens of some three hundred, the student sees most of the divergence and it goes down."""
     config = SMALL.model_copy(update={"n_steps": 12, "teacher_top_k": 100})
     distil_on_policy(examples_path, config, base, teacher, tmp_path / "weights", quiet=True)
     distil_on_policy(examples_path, config, base, by_url, tmp_path / "url", quiet=True)
-    whole, told = losses_of(tmp_path / "weights"), losses_of(tmp_path / "url")
-    assert 0.3 * whole[0] < told[0] <= whole[0], "the same actions of the same student, some of it not told"
-    assert told[-1] < told[0]
+    whole, listed = losses_of(tmp_path / "weights"), losses_of(tmp_path / "url")
+    assert 0.3 * whole[0] < listed[0] <= whole[0], "the same actions of the same student, some tokens not listed"
+    assert listed[-1] < listed[0]
 
 
 def test_prompt_logprobs_by_url_are_those_of_the_weights(teacher: str, by_url: OpenAIChatConfig) -> None:
@@ -176,7 +176,7 @@ def test_a_server_that_renders_otherwise_is_refused(
             distil_on_policy(examples_path, SMALL, base, config, tmp_path / "out", quiet=True)
 
 
-def test_a_killed_distillation_goes_on_to_the_same_losses(
+def test_a_killed_distillation_resumes_to_the_same_losses(
     base: str, teacher: str, examples_path: Path, tmp_path: Path
 ) -> None:
     config = SMALL.model_copy(

@@ -1,4 +1,4 @@
-"""Two processes train the student of one, whatever is divided among them, and go on after a kill."""
+"""Two processes train the student of one, whatever is divided among them, and resume after a kill."""
 
 from __future__ import annotations
 
@@ -138,9 +138,17 @@ def test_divided_weights_are_trained_to_the_student_of_one_process(
 
 @pytest.mark.parametrize(("recipe", "held"), DIVIDED)
 def test_divided_weights_in_bfloat16_are_trained_as_in_one_process(
-    base: str, examples_path: Path, tmp_path: Path, recipe: str, held: str
+    base: str, examples_path: Path, tmp_path: Path, recipe: str, held: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One sequence a step: one of the two devices has nothing of its own, and only keeps the other company."""
+    """One sequence a step: one of the two devices has none of its own, and only takes part in what all must do.
+
+    Both compute the loss by the fused head of a GPU. The plain head rounds gradients otherwise in bfloat16, which moves
+    the losses by 1.5e-4: that, and neither the processor nor FSDP, was once taken for a difference. Gradients or
+    log-probabilities in bfloat16 move them by 3e-3.
+    """
+    from understudy.training import trainer
+
+    monkeypatch.setattr(trainer, "loss_by_logits", trainer.loss_by_fused_head)
     changes = {"dtype": "bfloat16", "batch_size": 1, "gradient_checkpointing": True}
     config = CONFIG.model_validate({**CONFIG.model_dump(), **changes})
     train(examples_path, config, base, tmp_path / "one", quiet=True)
@@ -158,7 +166,7 @@ def test_divided_weights_in_bfloat16_are_trained_as_in_one_process(
         pytest.param(DEEPSPEED.values[0], "tests.training.several_devices", marks=DEEPSPEED.marks),
     ],
 )
-def test_two_killed_processes_go_on_to_the_same_losses(
+def test_two_killed_processes_resume_to_the_same_losses(
     base: str, examples_path: Path, tmp_path: Path, recipe: str, module: str
 ) -> None:
     method = Method.LORA if recipe == "ddp" else Method.FULL

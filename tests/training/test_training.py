@@ -181,7 +181,7 @@ def test_a_finished_training_is_not_done_again_and_a_folder_belongs_to_one(
         train(examples_path, QUICK.model_copy(update={"seed": 1}), base, tmp_path / "out", quiet=True)
 
 
-def test_killed_in_mid_training_it_goes_on_to_the_same_losses(base: str, examples_path: Path, tmp_path: Path) -> None:
+def test_killed_in_mid_training_it_resumes_to_the_same_losses(base: str, examples_path: Path, tmp_path: Path) -> None:
     config = QUICK.model_copy(
         update={"max_steps": 40, "save_every_steps": 5, "schedule": Schedule.COSINE, "method": Method.LORA}
     )

@@ -79,7 +79,7 @@ def lay_out(rows: list[list[TrainSequence]], width: int, pad_id: int) -> RowPass
     for row in rows:
         n_pad = width - sum(map(len, row))
         input_ids.append([token for sequence in row for token in sequence.ids] + [pad_id] * n_pad)
-        # Padding goes on counting where the last sequence ended: nothing before it can see it.
+        # Padding counts on from where the last sequence ended: nothing before it can see it.
         n_last = len(row[-1])
         counted = [position for sequence in row for position in range(len(sequence))]
         positions.append(counted + list(range(n_last, n_last + n_pad)))

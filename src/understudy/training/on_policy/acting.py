@@ -1,7 +1,7 @@
 """The student's own actions at stored states.
 
 In: the student as it is now, prefixes, a seed. Out: token ids. The same student and seed give the same actions, so
-a distillation that was killed goes on with those that it would have had. Not here: tools; no code is run.
+a killed distillation resumes with those that it would have had. Not here: tools; no code is run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a killed distillation goes on from.
+"""What a killed distillation resumes from.
 
 In: the trained weights, the optimiser, sums since the last line of the log. Out: one file, written beside its place and
 renamed into it, the one before it removed after that.
