@@ -28,7 +28,7 @@ BASE = {"kind": "local", "path": str(files("understudy") / "demo" / "base"), "na
 
 # The agent thinks, writes Python, reads what it printed, and ends with final_answer. `minimal` prompts are for models
 # of a million parameters; leave the key out for the paper's prompts.
-AGENT = {"kind": "code_agent", "prompts": "minimal", "max_steps": 5, "max_tokens": 128}
+AGENT = {"kind": "code_agent", "prompts": "minimal", "max_steps": 5, "max_tokens": 64}
 # The rival thinks step by step in one reply, without tools.
 CHAIN_OF_THOUGHT = {"kind": "chain_of_thought", "prompts": "minimal", "max_tokens": 128}
 # What agents act with: a search engine, whose best page alone is shown, and a sandbox for the code.
@@ -38,7 +38,7 @@ WORLD = {
 }
 
 
-def main(out: Path, n_train: int, n_test: int, max_steps: int) -> None:
+def main(out: Path, n_train: int, n_test: int, max_steps: int, n_candidates: int) -> None:
     """Everything, from questions to the paired test. Whatever is in ``out`` already is not done again."""
     train_tasks = load_tasks("toy", split="train", limit=n_train)
     test_tasks = load_tasks("toy", split="test", limit=n_test)
@@ -83,8 +83,8 @@ def main(out: Path, n_train: int, n_test: int, max_steps: int) -> None:
     print(f"trained: {student.summary.n_steps} steps, loss {student.summary.last_loss:.3f}")
 
     # 6. Evaluation, on names that training never saw: the base, the student, the student with self-consistent actions
-    # (each step is sampled eight times, run in eight branches of the sandbox, and the commonest outcome is kept).
-    vote = {**AGENT, "self_consistency": {"n_candidates": 8, "temperature": 0.4, "top_p": 0.8}}
+    # (each step is sampled several times, run in branches of the sandbox, and the commonest outcome is kept).
+    vote = {**AGENT, "self_consistency": {"n_candidates": n_candidates, "temperature": 0.4, "top_p": 0.8}}
     base = evaluate(BASE, test_tasks, label="base", agent=AGENT, in_flight=128, **WORLD)
     alone = evaluate(student, test_tasks, label="student", agent=AGENT, in_flight=128, out=out / "alone", **WORLD)
     voted = evaluate(student, test_tasks, label="student + vote", agent=vote, out=out / "voted", **WORLD)
@@ -106,5 +106,6 @@ if __name__ == "__main__":
     parser.add_argument("--train", type=int, default=1200, help="training questions")
     parser.add_argument("--test", type=int, default=200, help="test questions")
     parser.add_argument("--steps", type=int, default=200, help="optimiser steps")
+    parser.add_argument("--candidates", type=int, default=8, help="samples that vote at each step")
     chosen = parser.parse_args()
-    main(chosen.out, chosen.train, chosen.test, chosen.steps)
+    main(chosen.out, chosen.train, chosen.test, chosen.steps, chosen.candidates)

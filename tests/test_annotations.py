@@ -125,3 +125,18 @@ def test_code_that_is_not_there_and_ours_have_no_version() -> None:
         settings = result_settings(ScriptedConfig(program=program))
         assert isinstance(settings, dict)
         assert settings["program"] == {"target": program, "version": None}
+
+
+def test_weights_are_found_in_an_installed_package() -> None:
+    path = Path(LocalConfig(path="package:understudy/demo/base").path)
+    assert (path.is_absolute(), (path / "config.json").exists()) == (True, True)
+    named = LocalConfig(path="package:understudy/demo/base")
+    assert result_settings(LocalConfig(path=str(path))) == result_settings(named)
+    for name, why in (
+        ("package:understudy/demo/bass", r"package 'understudy' has no 'demo/bass'"),
+        ("package:overstudy/base", r"no package 'overstudy'"),
+        ("package:", r"no package ''"),
+        ("package:understudy.demo/base", r"no package 'understudy.demo'"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            LocalConfig(path=name)

@@ -147,6 +147,8 @@ def nothing_more(_names: Names, _printed: str) -> None:
 EXAMPLES = {
     "agents.md 1": Example(attempts_answered, names=lambda: {"tasks": [task()]}, substitutes=a_served_agent),
     "data.md 1": Example(tasks_of_code),
+    # tests/parts/test_from_outside.py runs these as parts of recipes.
+    **{f"extend.md {number}": Example(nothing_more) for number in range(1, 10)},
     "grading.md 1": Example(attempts_graded, names=lambda: {"trajectories": [attempt()]}),
     "grading.md 2": Example(refunds_graded, names=lambda: {"trajectories": [attempt()]}),
     "models.md 1": Example(a_models_reply),

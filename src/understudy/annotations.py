@@ -92,7 +92,7 @@ def _in_package(name: str) -> str:
     places = (Path(place) / path for place in (spec.submodule_search_locations or () if spec else ()))
     found = next((place for place in places if place.exists()), None)
     if found is None:
-        why = f"the package has no {path!r}" if spec else f"there is no package {package!r}"
+        why = f"the package {package!r} has no {path!r}" if spec else f"there is no package {package!r}"
         raise ValueError(f"expected a folder of an installed package, as in package:understudy/demo/base; {why}")
     return str(found)
 

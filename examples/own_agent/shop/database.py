@@ -1,7 +1,7 @@
 """The shop's database: products, orders and a ledger of refunds.
 
-It is a SQLite file beside this module, made by this program when it is first needed. Every name in it is invented. The
-orders, customers and products of the split ``test`` never occur in the split ``train``.
+It is a SQLite file in the working directory, made by this program when it is first needed. Every name in it is
+invented. The orders, customers and products of the split ``test`` never occur in the split ``train``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from contextlib import closing
 from pathlib import Path
 from random import Random
 
-PATH = Path(__file__).with_name("shop.db")
+PATH = Path("shop.db")
 N_ORDERS = {"train": 600, "test": 120}
-N_PRODUCTS = {"train": 200, "test": 40}
 SYLLABLES = [
     onset + rhyme for onset in "b br d f g k l m n p r s st t v".split() for rhyme in "a an e el in o on u".split()
 ]
@@ -49,7 +48,7 @@ def _make() -> None:
         rng, names = Random("shop"), _names(Random("names"))
         numbers = iter(rng.sample(range(1000, 10_000), sum(N_ORDERS.values())))
         for split, n_orders in N_ORDERS.items():
-            products = [next(names) for _ in range(N_PRODUCTS[split])]
+            products = [next(names) for _ in range(n_orders)]
             for name in products:
                 stocked = (name, rng.randint(2, 99), rng.randint(2, 99), split)
                 connection.execute("INSERT INTO products VALUES (?, ?, ?, ?)", stocked)

@@ -29,7 +29,7 @@ def init(
     """Write a commented recipe and a small package to begin with: tools, tasks, grader, teacher."""
     if folder.exists():
         raise typer.BadParameter(f"{folder} exists already; name a folder that does not", param_hint="FOLDER")
-    shutil.copytree(_template(), folder, ignore=shutil.ignore_patterns("__pycache__", "runs"))
+    shutil.copytree(_template(), folder, ignore=shutil.ignore_patterns("__pycache__", "runs", "shop.db*"))
     out.print(f"Written: {folder}. Begin with README.md in it, then: cd {folder} && understudy run recipe.yaml")
 
 

@@ -34,6 +34,12 @@ def read_graded(context: RunContext, ref: StageRef) -> tuple[list[Trajectory], l
     return list(read_trajectories(trajectories_path(context, ref))), list(read_jsonl(scores_path(context, ref), Score))
 
 
+def write_graded(context: RunContext, ref: StageRef, graded: Sequence[tuple[Trajectory, Score]]) -> None:
+    """Write the attempts of a stage and their scores, both whole."""
+    write_jsonl(trajectories_path(context, ref), [trajectory for trajectory, _ in graded])
+    write_jsonl(scores_path(context, ref), [score for _, score in graded])
+
+
 def make_attempts(
     context: RunContext,
     ref: StageRef,

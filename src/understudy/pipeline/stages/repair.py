@@ -20,14 +20,14 @@ from understudy.curation import Repair as Correction
 from understudy.curation import RepairConfig, repair
 from understudy.models import Model, open_model
 from understudy.parallel import map_unordered
-from understudy.pipeline.attempts import read_graded, scores_path, trajectories_path
+from understudy.pipeline.attempts import read_graded, write_graded
 from understudy.pipeline.context import RunContext
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.stage import Counts, Stage, StageFailedError
 from understudy.progress import Progress
 from understudy.records import Message, Record, Score, StageRef, Target, Trajectory
 from understudy.run_layout import TRIES
-from understudy.runs import append_jsonl, read_jsonl, write_jsonl
+from understudy.runs import append_jsonl, read_jsonl
 
 Wrong = tuple[Trajectory, Score]
 
@@ -149,8 +149,7 @@ def _keep_verified(context: RunContext, ref: StageRef, wrong: list[Wrong], repai
     by_id = {one.trajectory_id: one.tries for one in repaired}
     tries = [one for attempt, _ in wrong for one in by_id.get(attempt.id, ())]
     verified = [one for one in tries if one.is_verified]
-    write_jsonl(trajectories_path(context, ref), [one.trajectory for one in verified])
-    write_jsonl(scores_path(context, ref), [one.score for one in verified])
+    write_graded(context, ref, [(one.trajectory, one.score) for one in verified])
     return {
         "wrong": len(wrong),
         "tries": len(tries),
