@@ -33,13 +33,13 @@ def test_one_sentence_says_how_to_resume(kind: str, tmp_path: Path) -> None:
     recipe, run_dir = tmp_path / "stopped.yaml", tmp_path / "run"
     recipe.write_text(RECIPE.format(model=model))
     command = [sys.executable, "-m", "understudy", "rollout", str(recipe), "--run-dir", str(run_dir)]
-    attempts = run_dir / "rollout" / "slow" / "trajectories.jsonl"
+    begun = run_dir / "rollout" / "slow" / "stage.json"
     with subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
             until = time.monotonic() + 150
-            while not attempts.exists() and process.poll() is None and time.monotonic() < until:
+            while not begun.exists() and process.poll() is None and time.monotonic() < until:
                 time.sleep(0.05)
             time.sleep(2)
             process.send_signal(signal.SIGINT)
