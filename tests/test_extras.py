@@ -61,4 +61,4 @@ def test_what_is_missing_is_named_with_the_line_that_installs_it(
 def test_several_missing_packages_are_named_at_once() -> None:
     assert is_installed("json")
     with pytest.raises(MissingExtraError, match="the work needs no_such_a, no_such_b, which are not installed"):
-        require(("json", "no_such_a", "no_such_b"), "all", "the work")
+        require("hub", "the work", "json", "no_such_a", "no_such_b")

@@ -70,16 +70,16 @@ def test_a_training_runs_the_replies_code(recipe_path: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("search", "run_code", "runs"),
     [
-        ("{kind: http, url: 'http://127.0.0.1:9'}", None, True),
-        ("{kind: http, url: 'http://127.0.0.1:9'}", False, False),
-        ("{kind: lexical, folder: here, corpus: here}", None, False),
-        ("{kind: lexical, folder: here, corpus: here}", True, True),
+        ("{{kind: http, url: 'http://127.0.0.1:9'}}", None, True),
+        ("{{kind: http, url: 'http://127.0.0.1:9'}}", False, False),
+        ("{{kind: lexical, folder: {tmp}, corpus: {tmp}}}", None, False),
+        ("{{kind: lexical, folder: {tmp}, corpus: {tmp}}}", True, True),
     ],
 )
 def test_an_index_is_opened_in_a_training_only_where_that_is_asked_for(
     recipe_path: Path, tmp_path: Path, search: str, run_code: bool | None, runs: bool
 ) -> None:
-    recipe = load_recipe(recipe_path, (f"retrieval={search}",))
+    recipe = load_recipe(recipe_path, (f"retrieval={search.format(tmp=tmp_path)}",))
     with RunContext(recipe, RunDirectory(tmp_path / "run"), quiet=True) as context:
         stage = open_stage(context, TRAIN)
         assert isinstance(stage, TrainingStage)

@@ -135,6 +135,7 @@ def test_a_student_is_taught_on_policy_and_evaluated(recipe_path: Path, tmp_path
     assert set(run_quietly(recipe, run_dir).values()) == {Outcome.UNCHANGED}
 
 
+@pytest.mark.slow
 def test_the_teacher_may_be_a_server(recipe_path: Path, tmp_path: Path) -> None:
     student, teacher = (str(save_tiny_model(tmp_path / name, seed=seed)) for seed, name in enumerate(("one", "two")))
     larger = tmp_path / "larger.yaml"

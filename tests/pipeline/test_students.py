@@ -46,7 +46,9 @@ def recipe_of(folder: Path, method: str) -> Recipe:
     return load_recipe(path)
 
 
-@pytest.mark.parametrize(("method", "systems"), [("lora", ["base", "acting"]), ("full", ["base"])])
+@pytest.mark.parametrize(
+    ("method", "systems"), [("lora", ["base", "acting"]), pytest.param("full", ["base"], marks=pytest.mark.slow)]
+)
 def test_a_student_is_proven_once(tmp_path: Path, method: str, systems: list[str]) -> None:
     recipe, run_dir = recipe_of(tmp_path, method), tmp_path / "run"
     run_quietly(recipe, run_dir)
@@ -76,6 +78,7 @@ def test_a_student_without_effect_is_not_evaluated(tmp_path: Path) -> None:
     assert not (run_dir / "evaluate/student/trajectories.jsonl").exists(), "nothing was attempted"
 
 
+@pytest.mark.slow
 def test_full_weights_that_are_the_bases_are_not_evaluated(tmp_path: Path) -> None:
     recipe, run_dir = recipe_of(tmp_path, "full"), tmp_path / "run"
     only = [ref for ref in recipe.ordered_stages() if ref.kind != "evaluate"]

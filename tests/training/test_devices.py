@@ -13,6 +13,7 @@ import pytest
 from benchmarks.shapes import needed_flops
 
 from tests.training.conversations import example
+from understudy.extras import MissingExtraError
 from understudy.models import LocalConfig
 from understudy.models.parity import check_student
 from understudy.records import Message, Role
@@ -95,7 +96,7 @@ def test_four_bits_without_what_they_need_are_refused(
 ) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)  # as where it is not installed
     config = CONFIG.model_copy(update={"method": Method.QLORA})
-    with pytest.raises(ValueError, match="needs bitsandbytes"):
+    with pytest.raises(MissingExtraError, match="needs bitsandbytes"):
         train(examples_path, config, base, tmp_path / "out", quiet=True)
 
 

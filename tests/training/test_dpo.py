@@ -151,6 +151,7 @@ def test_the_first_loss_is_that_of_a_coin_however_the_step_is_laid_out(
     assert losses(tmp_path / "many") == pytest.approx(losses(tmp_path / "one"), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_losses(base: str, pairs_path: Path, tmp_path: Path) -> None:
     dropout = {"method": Method.LORA, "lora": LoraSettings(r=4, alpha=8)}
     config = SMALL.model_copy(update={**dropout, "max_steps": 30, "save_every_steps": 3})

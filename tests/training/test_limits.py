@@ -82,6 +82,11 @@ def test_a_window_that_nothing_fits_is_refused_before_the_first_step(tmp_path: P
     message = rf"2 examples, found none: 0 sequences are longer than max_length=10240 and 2 than .* window of {window}"
     with pytest.raises(NothingToTrainError, match=message):
         train(tmp_path / "examples.jsonl", QUICK, base, tmp_path / "out", quiet=True)
+
+
+def test_a_window_that_holds_no_prefix_is_refused_before_the_first_step(tmp_path: Path) -> None:
+    base = str(save_tiny_model(tmp_path / "base", scale=0.02, max_tokens=8))
+    write_jsonl(tmp_path / "examples.jsonl", [example(1, 2), example(2, 3)])
     with pytest.raises(NothingToTrainError, match="at most"):
         distil_on_policy(tmp_path / "examples.jsonl", ONE_STEP, base, base, tmp_path / "two", quiet=True)
 

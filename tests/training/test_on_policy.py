@@ -176,6 +176,7 @@ def test_a_server_that_renders_otherwise_is_refused(
             distil_on_policy(examples_path, SMALL, base, config, tmp_path / "out", quiet=True)
 
 
+@pytest.mark.slow
 def test_a_killed_distillation_resumes_to_the_same_losses(
     base: str, teacher: str, examples_path: Path, tmp_path: Path
 ) -> None:
