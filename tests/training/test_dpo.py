@@ -41,7 +41,14 @@ from understudy.training.dpo.pairs import EncodedPair, encode_pairs, passes_of_p
 from understudy.training.encoding import UNLIMITED, ModelLimits
 
 SMALL = DpoConfig(
-    method=Method.FULL, epochs=None, max_steps=6, batch_size=4, learning_rate=1e-3, log_every_steps=1, n_threads=1
+    method=Method.FULL,
+    epochs=None,
+    max_steps=6,
+    batch_size=4,
+    learning_rate=1e-3,
+    log_every_steps=1,
+    n_threads=1,
+    dtype=Dtype.FLOAT32,  # the bounds of these tests are those of float32, on a GPU too
 )
 LORA = {"method": Method.LORA, "lora": LoraSettings(r=4, alpha=8, dropout=0)}
 

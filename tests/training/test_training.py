@@ -33,7 +33,14 @@ from understudy.training import (
 )
 
 QUICK = TrainConfig(
-    method=Method.FULL, epochs=None, max_steps=6, learning_rate=3e-3, log_every_steps=1, n_threads=1, batch_size=4
+    method=Method.FULL,
+    epochs=None,
+    max_steps=6,
+    learning_rate=3e-3,
+    log_every_steps=1,
+    n_threads=1,
+    batch_size=4,
+    dtype=Dtype.FLOAT32,  # the bounds of these tests are those of float32, on a GPU too
 )
 
 PROGRAM = """
