@@ -22,6 +22,7 @@ from understudy.runs import BadRecordError, read_jsonl, write_jsonl
 from understudy.training import (
     DpoConfig,
     DpoJob,
+    Dtype,
     LogLine,
     LoraSettings,
     Method,

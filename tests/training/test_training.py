@@ -18,6 +18,7 @@ from understudy.models.loading import without_peft_warning
 from understudy.records import Role
 from understudy.runs import read_jsonl, write_jsonl
 from understudy.training import (
+    Dtype,
     EvalCallbackConfig,
     EvalLine,
     LogLine,
