@@ -19,7 +19,7 @@ from understudy.cli.index import index_app
 from understudy.cli.running import out, recipe_and_run, run_and_show, say
 from understudy.cli.serving import serve_model
 from understudy.cli.starting import demo, init, kinds
-from understudy.pipeline.stage_kinds import STAGES
+from understudy.pipeline.stage_table import STAGE_TABLE
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -103,8 +103,8 @@ def _stage_verb(kind: str, about: str) -> None:
     app.command(name=kind.replace("_", "-"))(verb)
 
 
-for _kind, _builtin in STAGES.builtin.items():
-    _stage_verb(_kind, _builtin.about)
+for _kind, _entry in STAGE_TABLE.items():
+    _stage_verb(_kind, _entry.about)
 
 
 @app.command()

@@ -1,7 +1,6 @@
-"""The table of stages: each section of a recipe that is not one of its own keys is a kind of stage.
+"""Kinds of stages: each section of a recipe that is not one of its own keys is one.
 
-In: the name of a section. Out: its ``Stage`` class. The command line, the run directory and the order of a run read
-this table. A package adds a kind by an entry point, and a recipe by ``package.module:Class`` as the name of a section.
+In: the name of a section. Out: its ``Stage`` class. A package adds a kind by an entry point, and a recipe by ``package.module:Class`` as the name of a section.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from pydantic import GetCoreSchemaHandler, SerializationInfo, StringConstraints,
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
+from understudy.pipeline.stage_table import PACKAGE, STAGE_TABLE
 from understudy.records import Record, Target
 from understudy.registry import Builtin, Group, TargetError
 
@@ -35,31 +35,10 @@ class StageKind(Protocol):
         ...
 
 
-_STAGES = "understudy.pipeline.stages"
 STAGES: Group[StageKind] = Group(
     "stages",
     "does one part of a run",
-    {
-        "rollout": Builtin(f"{_STAGES}.rollout:Rollout", about="Let agents attempt tasks, and grade the attempts."),
-        "imported": Builtin(f"{_STAGES}.imported:Imported", about="Take attempts from a file that was made elsewhere."),
-        "prefixes": Builtin(
-            f"{_STAGES}.prefixes:Prefixes", about="Take first thoughts from a chain-of-thought rollout."
-        ),
-        "repair": Builtin(
-            f"{_STAGES}.repair:Repair",
-            about="Let a teacher correct the first wrong step of a student's wrong attempts.",
-        ),
-        "curate": Builtin(f"{_STAGES}.curate:Curate", about="Choose attempts and make training examples of them."),
-        "train": Builtin(f"{_STAGES}.train:Train", about="Fine-tune a base model on curated examples."),
-        "on_policy": Builtin(
-            f"{_STAGES}.on_policy:OnPolicy",
-            about="Distil a teacher's token probabilities at the student's own replies.",
-        ),
-        "dpo": Builtin(
-            f"{_STAGES}.dpo:Dpo", about="Train a student on pairs: a verified correction against the wrong step."
-        ),
-        "evaluate": Builtin(f"{_STAGES}.evaluate:Evaluate", about="Let a system attempt test tasks, and measure it."),
-    },
+    {kind: Builtin(f"{PACKAGE}.{entry.part}", about=entry.about) for kind, entry in STAGE_TABLE.items()},
 )
 
 
