@@ -1,4 +1,6 @@
-"""Make the demo's base: a small Qwen2 pretrained on generic text. ``python demo/make_base.py --out src/understudy/demo/base``.
+"""Make the demo's base: a small Qwen2 pretrained on generic text.
+
+Run ``python demo/make_base.py --out src/understudy/demo/base``.
 
 In: a seed and a number of steps. Out: a checkpoint directory that ``from_pretrained`` opens, and the figures of its
 card on the way. The shipped base was made by this script with its defaults. Not here: the text (``corpus``), the

@@ -1,6 +1,7 @@
 """Kinds of stages: each section of a recipe that is not one of its own keys is one.
 
-In: the name of a section. Out: its ``Stage`` class. A package adds a kind by an entry point, and a recipe by ``package.module:Class`` as the name of a section.
+In: the name of a section. Out: its ``Stage`` class. A package adds a kind by an entry point, and a recipe by
+``package.module:Class`` as the name of a section.
 """
 
 from __future__ import annotations
