@@ -13,9 +13,9 @@ export TOKENIZERS_PARALLELISM := false
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.stamp ## Make the virtual environment (again only when the project's files changed)
+setup: $(VENV)/.stamp ## Make the virtual environment (only if the project's files changed)
 
-# uv does not read pip's settings: where pip has a folder of wheels, uv gets it too.
+# uv does not read pip's settings, so pip's folder of wheels, if any, is passed on.
 $(VENV)/.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8,<1'
@@ -29,14 +29,14 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 demo: setup ## Distil a small agent on this machine's CPU, from teacher to report (three to six minutes)
 	$(BIN)/understudy run recipes/demo.yaml
 
-demo-seeds: setup ## The demo on three seeds, and their table
+demo-seeds: setup ## Run the demo with three seeds, and print their table
 	for seed in 0 1 2; do $(BIN)/understudy run recipes/demo.yaml seed=$$seed --run-dir runs/demo-seed$$seed || exit 1; done
 	$(BIN)/understudy compare runs/demo-seed0 runs/demo-seed1 runs/demo-seed2
 
-test: setup .browser ## Pass the tests
+test: setup .browser ## Run the tests
 	$(BIN)/python -m pytest
 
-test-all: setup .browser ## Pass the slow tests too
+test-all: setup .browser ## Run the slow tests too
 	$(BIN)/python -m pytest -m 'not gpu and not network'
 
 check: setup ## Lint, types, import contracts
@@ -53,13 +53,13 @@ bench: setup ## Measure speed against peers in the same run (minutes an area)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --group bench
 	for area in sandbox grading retrieval models train rollout report; do $(BIN)/python -m benchmarks.bench_$$area || exit 1; done
 
-smoke: setup ## The whole pipeline with tiny numbers: every stage runs, nothing is learnt
+smoke: setup ## Run the whole pipeline with tiny numbers, without learning anything
 	$(BIN)/understudy run recipes/smoke.yaml --run-dir runs/smoke
 
 lock: setup ## Write the installed versions to constraints.txt (no CPU tag, no CUDA package)
 	$(BIN)/uv pip freeze --python $(BIN)/python --exclude-editable | sed 's/+cpu$$//' | grep -viE '^(nvidia|cuda|triton)' > constraints.txt
 
-# The page's tests want a Chromium. Root gets Debian's; anyone else gets a message.
+# The page's tests need a Chromium. Root gets Debian's; anyone else gets a message.
 .PHONY: .browser
 .browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \

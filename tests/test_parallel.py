@@ -62,7 +62,7 @@ def test_an_error_stops_the_pool() -> None:
 
 
 def test_zero_workers_are_refused() -> None:
-    with pytest.raises(ValueError, match="came 0"):
+    with pytest.raises(ValueError, match="got 0"):
         list(map_unordered(str, [1], 0))
 
 

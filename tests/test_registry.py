@@ -71,7 +71,7 @@ def test_a_users_class_without_options_and_a_function() -> None:
         ({"kind": "tests.parts.loud:Quiet", "times": 0}, ("voice", "times"), "greater than or equal to 1"),
         ({"kind": "tests.parts.loud:Quiet", "tims": 1}, ("voice", "tims"), "Extra inputs"),
         ({"kind": "tests.parts.loud:Silent", "times": 1}, ("voice", "times"), "Extra inputs"),
-        ({"kind": "soft"}, ("voice", "kind"), "expected one of loud, or package.module:Class; came 'soft'"),
+        ({"kind": "soft"}, ("voice", "kind"), "expected one of loud, or package.module:Class; got 'soft'"),
         ({"kind": "tests.parts.loud:Quite"}, ("voice", "kind"), "has no 'Quite'; did you mean 'Quiet'?"),
         ({"kind": "tests.parts.nowhere:X"}, ("voice", "kind"), "there is no module 'tests.parts.nowhere'"),
         ({"kind": "tests.parts.loud:NOT_A_PART"}, ("voice", "kind"), "expected a class; it is int"),

@@ -29,7 +29,7 @@ def map_unordered(
     Items are taken from the iterable only when a worker is free, so it may be endless.
     """
     if n_workers < 1:
-        raise ValueError(f"n_workers: expected at least 1, came {n_workers}")
+        raise ValueError(f"n_workers: expected at least 1, got {n_workers}")
     pool = _Pool(function, n_workers)
     try:
         for item in items:

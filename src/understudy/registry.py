@@ -185,7 +185,7 @@ class Group(Generic[PartT]):
         if kind in self._announced:
             return import_target(self._announced[kind].value)
         if ":" not in kind:
-            raise TargetError(f"{self._expected()}; came {kind!r}")
+            raise TargetError(f"{self._expected()}; got {kind!r}")
         return import_target(kind)
 
     def _adapted(self, kind: str, target: object) -> PartT:
@@ -209,7 +209,7 @@ def import_target(path: str) -> Any:
     """
     module_name, colon, name = path.partition(":")
     if not (module_name and colon and name):
-        raise TargetError(f"expected package.module:name; came {path!r}")
+        raise TargetError(f"expected package.module:name; got {path!r}")
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

@@ -176,7 +176,7 @@ def explain(error: ValidationError, what: str) -> str:
     problems = []
     for problem in error.errors(include_url=False):
         where = ".".join(str(part) for part in problem["loc"]) or what
-        came = "" if problem["type"] in ("missing", "extra_forbidden") else f" (came: {_short(problem['input'])})"
+        came = "" if problem["type"] in ("missing", "extra_forbidden") else f" (got: {_short(problem['input'])})"
         problems.append(f"{where}: {problem['msg']}{came}")
     return "; ".join(problems)
 

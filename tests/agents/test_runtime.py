@@ -123,9 +123,9 @@ def test_what_fails_around_a_users_agent_is_a_record(error: Exception, reason: S
     ("mistake", "words"),
     [
         ("raise", "raised ZeroDivisionError: division by zero .*own_agents.py, line"),
-        ("none", "expected solve to return a Trajectory; came None"),
-        ("other task", "expected the record of attempt 0 at this task; came 'other', attempt 0"),
-        ("other attempt", "expected the record of attempt 0 at this task; came 't', attempt 7"),
+        ("none", "expected solve to return a Trajectory; got None"),
+        ("other task", "expected the record of attempt 0 at this task; got 'other', attempt 0"),
+        ("other attempt", "expected the record of attempt 0 at this task; got 't', attempt 7"),
     ],
 )
 def test_a_mistake_of_a_users_agent_is_named(mistake: str, words: str) -> None:

@@ -181,7 +181,7 @@ def test_a_curation_takes_several_rollouts_and_says_why_it_drops() -> None:
         ({"sandbox": {"level": "none at all"}}, "sandbox: level: "),
         ({"tools": double}, r"tools: expected several, as in tools=\[<function double"),
         ({"tools": [{"command": [], "url": None}]}, "tools: .*set one of command and url"),
-        ({"tasks": ["What?"]}, "tasks: expected Task records; came 'What\\?', a str"),
+        ({"tasks": ["What?"]}, "tasks: expected Task records; got 'What\\?', a str"),
         ({"attempts": 0}, "rollout: attempts: .*greater than or equal to 1"),
     ],
 )
@@ -200,7 +200,7 @@ def test_other_mistakes_are_named_too(tmp_path: Path) -> None:
         curate([], filtres=())
     with pytest.raises(ValueError, match="train: learning_rat: Extra inputs"):
         train([], "x", tmp_path, learning_rat=1)
-    with pytest.raises(ValueError, match="base: expected a local model; came one of kind 'scripted'"):
+    with pytest.raises(ValueError, match="base: expected a local model; got one of kind 'scripted'"):
         train([], {"kind": "scripted", "program": "a:b"}, tmp_path)
     with pytest.raises(ValueError, match="tasks: expected at least one"):
         evaluate(doubles, [], agent=AGENT, quiet=True)

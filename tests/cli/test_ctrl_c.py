@@ -50,5 +50,5 @@ def test_one_sentence_says_how_to_resume(kind: str, tmp_path: Path) -> None:
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     last = errors.strip().splitlines()[-1]
-    assert last.startswith("Stopped. What was computed is kept")
+    assert last.startswith("Stopped. All finished work is kept")
     assert last.endswith(f"rollout {recipe} --run-dir {run_dir}")

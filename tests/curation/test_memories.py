@@ -221,9 +221,9 @@ CALL = {"id": "1", "function": {"name": "web_search", "arguments": {"query": "q"
             [{"task": "Q?"}, {"step_number": 1, "tool_calls": [CALL], "model_output": "I call."}],
             "CodeAgent.*web_search",
         ),
-        ([{"task": "Q?"}, {"task": "And then?"}], "one task; came 2 tasks"),
-        ([], "one task; came 0 tasks"),
-        ([{"task": "Q?"}, {"robot": 1}], r"steps\.1: .*expected a step of smolagents' memory .*came robot"),
+        ([{"task": "Q?"}, {"task": "And then?"}], "one task; got 2 tasks"),
+        ([], "one task; got 0 tasks"),
+        ([{"task": "Q?"}, {"robot": 1}], r"steps\.1: .*expected a step of smolagents' memory .*got robot"),
         ([{"task": "Q?"}, {"step_number": 1, "model_output": 3}], r"steps\.1\.model_output"),
     ],
 )

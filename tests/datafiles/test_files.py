@@ -45,10 +45,10 @@ def test_a_json_document_is_a_row_or_a_list_of_rows(tmp_path: Path, name: str, b
 
 
 BAD_LINES = [
-    (b'{"question": ', "expected JSON, came"),
-    (b"not json", "expected JSON, came 'not json'"),
+    (b'{"question": ', "expected JSON, got"),
+    (b"not json", "expected JSON, got 'not json'"),
     (b'{"question": "A?"} {"question": "B?"}', "Extra data at column 20"),
-    ('{"question": "Où?"}'.encode("cp1252"), "expected UTF-8, came byte 0xf9 at column 16"),
+    ('{"question": "Où?"}'.encode("cp1252"), "expected UTF-8, got byte 0xf9 at column 16"),
     ('{"question": "Où?"}'.encode("latin-1") + b" ", "expected UTF-8"),
     ('{"question": "A?"}'.encode("utf-16-le"), "looks like UTF-16"),
     (b'{"question": "\\ud83d"}', "half of a surrogate pair"),
@@ -94,7 +94,7 @@ def test_a_file_in_another_encoding_is_named(tmp_path: Path, encoding: str) -> N
     ("content", "message"),
     [
         (b'[{"a": 1},\n{"a": }]', "line 2: expected JSON"),
-        ('[\n\n{"a": "é"}]'.encode("cp1252"), "line 3: expected UTF-8, came byte 0xe9 at column 8"),
+        ('[\n\n{"a": "é"}]'.encode("cp1252"), "line 3: expected UTF-8, got byte 0xe9 at column 8"),
         (b'[{"a": "\\ud800"}]', "half of a surrogate pair"),
         (b"", "line 1: expected JSON"),
         (b"[" * 100_000, "nested too deeply"),

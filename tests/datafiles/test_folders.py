@@ -88,7 +88,7 @@ def test_a_folder_with_splits_wants_one_named(tmp_path: Path, write: Any, names:
     assert values(tmp_path, "train") == ROWS[:1]
     assert values(tmp_path, "test") == ROWS[1:]
     for wrong in ("", "dev"):
-        with pytest.raises(DataFileError, match=r"split: .* has test, train, '.*' came"):
+        with pytest.raises(DataFileError, match=r"split: .* has test, train; got '.*'"):
             values(tmp_path, wrong)
 
 
@@ -114,7 +114,7 @@ def test_what_datasets_saved_to_disk(tmp_path: Path) -> None:
     datasets.DatasetDict({"train": one, "test": one.select([1])}).save_to_disk(tmp_path / "two")
     assert values(tmp_path / "two", "test") == ROWS[1:]
     assert [row.place for row in read_rows(tmp_path / "two", "test")] == [f"{tmp_path / 'two'} [test], row 1"]
-    with pytest.raises(DataFileError, match=r"split: .* has test, train, 'nothing' came"):
+    with pytest.raises(DataFileError, match=r"split: .* has test, train; got 'nothing'"):
         values(tmp_path / "two")
     (tmp_path / "one" / "state.json").write_text("{")
     with pytest.raises(DataFileError, match="one cannot be loaded"):

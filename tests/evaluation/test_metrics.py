@@ -92,7 +92,7 @@ def test_what_has_no_score_counts_as_wrong() -> None:
 
 def test_what_does_not_fit_together_is_refused() -> None:
     one = attempt("a", 1)
-    with pytest.raises(ValueError, match="none came"):
+    with pytest.raises(ValueError, match="got none"):
         measure("s", "m", "a", [], [])
     with pytest.raises(ValueError, match="1 ids come twice"):
         measure("s", "m", "a", [one, one], [])

@@ -100,7 +100,7 @@ def test_mcnemar_of_huge_counts_is_exact_and_quick() -> None:
     )
     assert mcnemar(0, 10**7) == 0.0
     assert time.process_time() - started_s < 5
-    with pytest.raises(ValueError, match="came -1 and 3"):
+    with pytest.raises(ValueError, match="got -1 and 3"):
         mcnemar(-1, 3)
 
 

@@ -58,7 +58,7 @@ def test_the_kind_of_task_decides_the_grader_unless_the_config_does() -> None:
 
 def test_a_judge_needs_a_model() -> None:
     with (
-        pytest.raises(ValueError, match="kind: 'judge' came, a model is needed"),
+        pytest.raises(ValueError, match="kind: got 'judge', a model is needed"),
         open_grader(JudgeConfig(model="m")),
     ):
         pass

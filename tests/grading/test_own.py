@@ -127,7 +127,7 @@ def test_a_score_stands_as_it_is_and_an_async_function_is_awaited() -> None:
 
 @pytest.mark.parametrize("said", ["right", 1.5, -0.1, math.nan, [True], Judgement(True, "", value=2.0)])
 def test_what_is_no_judgement_is_an_error_that_names_the_attempt(said: object) -> None:
-    with pytest.raises(GraderError, match=r"trajectory t#0: expected .* came "):
+    with pytest.raises(GraderError, match=r"trajectory t#0: expected .* got "):
         graded(lambda _: said)
 
 

@@ -264,9 +264,9 @@ def test_tokens_that_do_not_spell_a_cut_reply_are_dropped() -> None:
 
 def table() -> str:
     """The rows as the docs show them."""
-    lines = ["| server | what it does | what comes of it |", "|---|---|---|"]
+    lines = ["| server | what it does | result |", "|---|---|---|"]
     for reply_row in REPLIES:
-        outcome = "tried again, then an error with its words" if reply_row.error else _understood(reply_row)
+        outcome = "retried, then an error with its message" if reply_row.error else _understood(reply_row)
         lines.append(f"| {reply_row.server} | {reply_row.manner} | {outcome} |")
     for refused in REFUSED:
         left = [f"`{name}: {value}`" for name, value in refused.sent.items() if name != "messages"]

@@ -351,8 +351,8 @@ def test_no_path_to_render_with_is_told_from_no_such_model() -> None:
         ("http://:8000/v1", "expected a URL such as"),
         ("ftp://host/v1", "expected a URL such as"),
         ("", "expected a URL such as"),
-        ("http://host/v1/chat/completions", "such as http://host/v1; came"),
-        ("http://host/v1/completions/", "such as http://host/v1; came"),
+        ("http://host/v1/chat/completions", "such as http://host/v1; got"),
+        ("http://host/v1/completions/", "such as http://host/v1; got"),
     ],
 )
 def test_a_base_url_that_is_none_is_refused_before_any_request(url: str, says: str) -> None:

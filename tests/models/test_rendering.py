@@ -169,7 +169,7 @@ def test_qwen3_splits_where_it_drops_the_thinking() -> None:
     assert [[turn.message_index for turn in s.turns] for s in sequences] == [[2], [4]]
     assert "hm" in decode(sequences[0].ids)
     assert "hm" not in decode(sequences[1].ids)
-    with pytest.raises(RewrittenHistoryError, match=r"expected one sequence, came messages \[\[2\], \[4\]\]"):
+    with pytest.raises(RewrittenHistoryError, match=r"expected one sequence, got messages \[\[2\], \[4\]\]"):
         renderer("qwen3").training_ids(dialogue, whole(dialogue))
 
 
@@ -276,7 +276,7 @@ def test_overlapping_spans_and_no_spans_are_refused() -> None:
 
 
 def test_continuing_needs_an_assistant_message() -> None:
-    with pytest.raises(RenderingError, match="expected an assistant message at the end, came user"):
+    with pytest.raises(RenderingError, match="expected an assistant message at the end, got user"):
         renderer("qwen2_5").prompt_text(say("Q"), continue_final=True)
 
 

@@ -124,7 +124,7 @@ def test_a_full_context_is_told_across_http(url: str) -> None:
         ({"max_tokens": 5, "max_completion_tokens": 6}, "expected one limit"),
         ({"max_completion_tokens": 0}, "max_completion_tokens: Input should be greater"),
         ({"reasoning_effort": "high"}, "reasoning_effort: Extra inputs are not permitted"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "came 'image_url': only text"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "got 'image_url': only text"),
         ({"messages": [{"role": "user", "content": "x", "name": "Ann"}]}, "messages.0.name"),
         ({"messages": [{"role": "assistant", "tool_calls": [{"id": "1"}]}]}, "messages.0.tool_calls"),
         ({"messages": []}, "messages"),

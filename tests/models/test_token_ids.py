@@ -19,7 +19,7 @@ REQUEST = Request((), max_tokens=4)
 @pytest.mark.parametrize("ids", [[400], [5, 10**6, 7], [-1], [3, 2, 399, 400]])
 def test_a_prompt_of_unknown_ids_is_an_error_with_the_id(local_model: LocalModel, ids: list[int]) -> None:
     wrong = next(number for number in ids if not 0 <= number < 400)
-    with pytest.raises(UnknownTokenError, match=rf"from 0 to 399.*came {wrong}\."):
+    with pytest.raises(UnknownTokenError, match=rf"from 0 to 399.*got {wrong}\."):
         local_model.complete_ids(ids, REQUEST)
     with pytest.raises(UnknownTokenError):
         local_model.prompt_logprobs([1, *ids], 2)

@@ -72,7 +72,7 @@ def test_a_student_is_trained_on_the_corrections_and_evaluated(recipe_path: Path
 
 def test_attempts_that_are_no_corrections_are_refused_before_any_work(recipe_path: Path) -> None:
     with pytest.raises(
-        RecipeError, match=r"dpo\.preferred\.corrections: expected a stage of kind 'repair'; came 'first'"
+        RecipeError, match=r"dpo\.preferred\.corrections: expected a stage of kind 'repair'; got 'first'"
     ):
         load_recipe(recipe_path, ("dpo.preferred.corrections=first",))
 

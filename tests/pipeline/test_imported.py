@@ -119,7 +119,7 @@ def test_a_file_that_is_missing_empty_or_wrong_is_an_error(recipe: Recipe, rows:
     with pytest.raises(ValueError, match=r"rows\.jsonl: expected trajectories, it holds no rows"):
         run_quietly(recipe, tmp_path / "run")
     rows.write_text('{"steps": [{"robot": 1}]}\n')
-    with pytest.raises(ValueError, match=r"rows\.jsonl, line 1: steps\.0: .*came robot"):
+    with pytest.raises(ValueError, match=r"rows\.jsonl, line 1: steps\.0: .*got robot"):
         run_recipe(recipe, tmp_path / "run", restart=True, say=lambda _: None, quiet=True)
     rows.unlink()
     with pytest.raises(FileNotFoundError, match=r"rows\.jsonl: there is no such file"):

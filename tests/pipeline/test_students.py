@@ -59,7 +59,7 @@ def test_a_student_is_proven_once(tmp_path: Path, method: str, systems: list[str
     said = list(verify_students(recipe, run_dir, "student"))
     assert said[0].startswith("train/student: ")
     assert any("server" in line for line in said)
-    with pytest.raises(ValueError, match=r"expected one of train/student; came 'untaught'"):
+    with pytest.raises(ValueError, match=r"expected one of train/student; got 'untaught'"):
         list(verify_students(recipe, run_dir, "untaught"))
 
 

@@ -151,8 +151,8 @@ WRONG = [
     ),
     ("retrieval: {kind: memory, corpus: toy}", "tools: {search: {k: 1}}", ["tools.search", "no retrieval"]),
     # Values that YAML says one way and a config takes another way.
-    ("seed: 3", "seed: on", ["line 2", "seed", "a number", "came true"]),
-    ("limit: 4}\n  test", "limit: yes}\n  test", ["tasks.train.limit", "a number", "came true"]),
+    ("seed: 3", "seed: on", ["line 2", "seed", "a number", "got true"]),
+    ("limit: 4}\n  test", "limit: yes}\n  test", ["tasks.train.limit", "a number", "got true"]),
     ("base: student", "base: student, batch_size: true", ["train.main.batch_size", "a number", "true"]),
     ("base: student", "base: student, learning_rate: .inf", ["train.main.learning_rate", "finite", "inf"]),
     ("base: student", "base: student, learning_rate: .nan", ["train.main.learning_rate", "nan"]),

@@ -77,7 +77,7 @@ def test_an_evaluation_shows_accuracy_by_level_unless_one_attempt_is_asked_for(m
 
 
 def test_what_is_not_there_is_said_with_what_is(made_run: Path) -> None:
-    with pytest.raises(LookupError, match=r"expected one of .*rollout/teacher-agent.*; came 'rollout/none'"):
+    with pytest.raises(LookupError, match=r"expected one of .*rollout/teacher-agent.*; got 'rollout/none'"):
         show_run(made_run, "rollout/none")
     with pytest.raises(LookupError, match="no trajectory 'none'"):
         show_run(made_run, "rollout/teacher-agent", "none")

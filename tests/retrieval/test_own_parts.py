@@ -58,7 +58,7 @@ def test_a_function_is_an_engine() -> None:
     found = [(hit.passage.title, hit.passage.text, hit.score) for hit in retriever.search(["oslo"], 5)[0]]
     assert found == [("", "OSLO", None), ("T", "oslo", None), ("", "x", 0.5), ("", "y", None), ("", "z", 0.25)]
     assert len(retriever.search(["oslo"], 2)[0]) == 2
-    with pytest.raises(RetrievalError, match="one_text: expected a list of passages, came 'oslo'"):
+    with pytest.raises(RetrievalError, match="one_text: expected a list of passages, got 'oslo'"):
         open_retriever(config_of(kind=f"{HERE}:one_text")).search(["oslo"], 2)
 
 

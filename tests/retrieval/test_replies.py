@@ -116,7 +116,7 @@ def test_two_queries_answered_by_pairs() -> None:
         (b'{"result": []}', "1 queries were sent, 0 were answered"),
         (b'{"result": [[], []]}', "2 were answered"),
         (b'{"result": [[{"document": {"id": "7", "embedding": [1]}}]]}', "embedding"),
-        (b'{"result": [[3]]}', "expected a document, came 3"),
+        (b'{"result": [[3]]}', "expected a document, got 3"),
         (b'"text"', "text"),
         (b"\xff\xfe", "expected JSON"),
     ],

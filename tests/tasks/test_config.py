@@ -26,8 +26,8 @@ def read(keys: object) -> PartConfig:
     ("keys", "where", "message"),
     [
         ({"name": "no_such_set"}, (), "name: 'no_such_set' is no benchmark"),
-        ({"name": "hotpotqa"}, (), "split: hotpotqa has train and test, nothing came"),
-        ({"name": "aime", "split": "train"}, (), "split: aime has test, 'train' came"),
+        ({"name": "hotpotqa"}, (), "split: hotpotqa has train and test; got nothing"),
+        ({"name": "aime", "split": "train"}, (), "split: aime has test; got 'train'"),
         ({"name": "aime", "task_kind": "fact"}, ("task_kind",), "Extra inputs"),
         ({"name": "aime", "subset": "x"}, ("subset",), "Extra inputs"),
         ({"path": "a.jsonl", "hub": "o/n"}, ("hub",), "Extra inputs"),

@@ -70,7 +70,7 @@ def test_a_damaged_file_is_fetched_again(server: Server, tmp_path: Path) -> None
 def test_other_bytes_are_not_kept(server: Server, tmp_path: Path) -> None:
     (server.folder / "a.json").write_bytes(b"something else")
     place = tmp_path / "a.json"
-    with pytest.raises(DownloadError, match=f"expected SHA-256 {SHA256}, came"):
+    with pytest.raises(DownloadError, match=f"expected SHA-256 {SHA256}, got"):
         fetch_once(f"{server.url}/a.json", SHA256, place)
     assert [path.name for path in tmp_path.iterdir()] == ["served"]
 

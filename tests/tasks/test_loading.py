@@ -127,7 +127,7 @@ def test_a_task_without_a_reference_is_a_task(tmp_path: Path, row: dict[str, Any
     [
         ("", "mine: expected tasks, the source holds no rows"),
         ("\n\n", "mine: expected tasks, the source holds no rows"),
-        ("[]", "line 1: expected a JSON object, came list"),
+        ("[]", "line 1: expected a JSON object, got list"),
     ],
 )
 def test_a_set_without_a_task_is_an_error(tmp_path: Path, content: str, message: str) -> None:
@@ -154,19 +154,19 @@ def test_ids_follow_the_question_and_not_its_place(tmp_path: Path) -> None:
             '{"question": 3.5, "answer": {"x": 1}}',
             "line 2, field 'answer': expected a text, a finite number or a list of them",
         ),
-        ('{"question": ["B?"], "answer": "b"}', "field 'question': expected a text or a finite number, came list"),
-        ('{"question": true, "answer": "b"}', "field 'question': expected a text or a finite number, came bool True"),
-        ('{"question": NaN, "answer": "b"}', "field 'question': expected a text or a finite number, came float nan"),
-        ('{"question": " ", "answer": "b"}', "line 2, field 'question': expected a question, came str"),
-        ('{"question": null, "answer": "b"}', "line 2, field 'question': expected a question, came str"),
+        ('{"question": ["B?"], "answer": "b"}', "field 'question': expected a text or a finite number, got list"),
+        ('{"question": true, "answer": "b"}', "field 'question': expected a text or a finite number, got bool True"),
+        ('{"question": NaN, "answer": "b"}', "field 'question': expected a text or a finite number, got float nan"),
+        ('{"question": " ", "answer": "b"}', "line 2, field 'question': expected a question, got str"),
+        ('{"question": null, "answer": "b"}', "line 2, field 'question': expected a question, got str"),
         ('{"answer": "b"}', "line 2, field 'question': expected in the row, which has answer"),
         *(
             (f'{{"question": "B?", "answer": {bad}}}', "field 'answer': expected a text, a finite number or a list")
             for bad in ("NaN", "Infinity", "-Infinity", "1e999", "[NaN]", '["b", Infinity]', '[["b"]]', "true", "{}")
         ),
-        ('{"question": ', 'line 2: expected JSON, came \'{"question":'),
-        ("[1]", "line 2: expected a JSON object, came list"),
-        ("NaN", "line 2: expected a JSON object, came float"),
+        ('{"question": ', 'line 2: expected JSON, got \'{"question":'),
+        ("[1]", "line 2: expected a JSON object, got list"),
+        ("NaN", "line 2: expected a JSON object, got float"),
         ('{"question": "\\ud83d", "answer": "b"}', "line 2: expected text, '\\ud83d' is half of a surrogate pair"),
         ('{"question": "B?", "answer": ' + "9" * 5_000 + "}", "line 2: a number has too many digits"),
         ('{"question": "B?", "answer": ' + "[" * 9_000 + "]" * 9_000 + "}", "line 2: lists or objects are nested"),
@@ -232,7 +232,7 @@ def test_a_folder_with_splits(tmp_path: Path) -> None:
         return [(task.question, task.answer, task.aliases) for task in load_tasks(config).tasks]
 
     assert load("test") == [("test?", "x", ("y",))]
-    with pytest.raises(DataFileError, match=r"split: .* has test, train, 'nothing' came"):
+    with pytest.raises(DataFileError, match=r"split: .* has test, train; got 'nothing'"):
         load("")
     with pytest.raises(DataFileError, match="name it by `path`"):
         load_tasks(hub=str(tmp_path))

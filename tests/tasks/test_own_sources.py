@@ -52,8 +52,8 @@ def test_a_class_brings_its_own_keys() -> None:
     [
         ("fails", r"questions:fails raised KeyError: 'orders'"),
         ("nothing", r"questions:nothing: expected tasks, the source holds no rows"),
-        ("no_list", r"questions:no_list: expected an iterable of tasks, came int"),
-        ("no_tasks", r"questions:no_tasks, task 1: expected a Task or a mapping with a question, came str"),
+        ("no_list", r"questions:no_list: expected an iterable of tasks, got int"),
+        ("no_tasks", r"questions:no_tasks, task 1: expected a Task or a mapping with a question, got str"),
         ("wrong_keys", r"questions:wrong_keys, task 2: .*question: Field required.*query: Extra inputs"),
     ],
 )

@@ -200,8 +200,8 @@ def test_everything_that_can_be_called(
     ("function", "message"),
     [
         (lambda x: x, "a lambda cannot be a tool"),
-        (3, "a tool is a function; came 3, a int"),
-        ("shop.tools:f", "a tool is a function; came 'shop.tools:f', a str"),
+        (3, "a tool is a function; got 3, a int"),
+        ("shop.tools:f", "a tool is a function; got 'shop.tools:f', a str"),
         (max, "max: its parameters cannot be read"),
         (abs, "abs: no type hints for x"),
         (functools.partial(lambda x: x, 1), "a lambda cannot be a tool"),

@@ -106,7 +106,7 @@ def test_a_long_text_is_cut_and_says_so() -> None:
     [
         ("untyped", "no type hints for a"),
         ("undocumented", "no docstring"),
-        ("constant", "expected a function; came a int"),
+        ("constant", "expected a function; got a int"),
         ("missing", "has no 'missing'"),
     ],
 )

@@ -64,10 +64,10 @@ class OwnAgent:
         except Exception as error:  # a user's code: whatever it raises is named
             raise AgentError(f"{self._at(task)}: raised {type(error).__name__}: {error}{_place(error)}") from error
         if not isinstance(trajectory, Trajectory):
-            raise AgentError(f"{self._at(task)}: expected solve to return a Trajectory; came {trajectory!r:.80}")
+            raise AgentError(f"{self._at(task)}: expected solve to return a Trajectory; got {trajectory!r:.80}")
         if (trajectory.task, trajectory.attempt) != (task, attempt):
             came = f"{trajectory.task.id!r}, attempt {trajectory.attempt}"
-            raise AgentError(f"{self._at(task)}: expected the record of attempt {attempt} at this task; came {came}")
+            raise AgentError(f"{self._at(task)}: expected the record of attempt {attempt} at this task; got {came}")
         return trajectory
 
     def _at(self, task: Task) -> str:

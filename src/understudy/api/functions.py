@@ -193,7 +193,7 @@ def evaluate(model: Modelled | None, tasks: Tasks, *, label: str | None = None, 
     """
     made = rollout(tasks, model=model, **settings)
     if not made.trajectories:
-        raise ValueError("tasks: expected at least one; none came")
+        raise ValueError("tasks: expected at least one; got none")
     first = made.trajectories[0]
     metrics = evaluation.measure(
         label or first.model, first.model, first.agent, made.trajectories, made.scores, is_program=made.is_program

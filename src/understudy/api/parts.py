@@ -68,7 +68,7 @@ def tasks_of(tasks: Tasks) -> list[Task]:
     found = list(tasks.tasks if isinstance(tasks, TaskSet) else tasks)
     for one in found:
         if not isinstance(one, Task):
-            raise ValueError(f"tasks: expected Task records; came {one!r:.80}, a {type(one).__name__}")
+            raise ValueError(f"tasks: expected Task records; got {one!r:.80}, a {type(one).__name__}")
     return found
 
 
@@ -85,7 +85,7 @@ def local_config(name: str, model: Modelled) -> LocalConfig:
     """The config of a model that has to be in this process."""
     config = model_config(name, model)
     if not isinstance(config, LocalConfig):
-        raise ValueError(f"{name}: expected a local model; came one of kind {config.kind!r}")
+        raise ValueError(f"{name}: expected a local model; got one of kind {config.kind!r}")
     return config
 
 
@@ -158,7 +158,7 @@ def _tools(
 ) -> tuple[ToolsConfig, list[Tool | Function]]:
     """Tools that a recipe could name, and those of this program."""
     if isinstance(tools, Tool | Mapping | str) or callable(tools):
-        raise ValueError(f"tools: expected several, as in tools=[{tools!r:.60}]; came one")
+        raise ValueError(f"tools: expected several, as in tools=[{tools!r:.60}]; got one")
     named: list[FunctionToolConfig] = []
     servers: list[McpConfig] = []
     functions: list[Tool | Function] = []

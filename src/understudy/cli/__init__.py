@@ -1,4 +1,4 @@
-"""The command line. Not here: any work; each verb hands typed values to a package."""
+"""The command line. Not here: any work; each command passes typed values to a package."""
 
 from understudy.cli.app import main
 

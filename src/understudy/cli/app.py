@@ -40,10 +40,10 @@ Overrides = Annotated[
 ]
 RunDir = Annotated[Path | None, typer.Option(help="Where the run goes; runs/NAME of the recipe by default.")]
 Restart = Annotated[
-    bool, typer.Option("--restart", help="Archive half-done stages that were begun with other settings; begin again.")
+    bool, typer.Option("--restart", help="Archive unfinished stages that have other settings, and run them again.")
 ]
-Seed = Annotated[int | None, typer.Option(help="The same as seed=N.")]
-StageName = Annotated[str | None, typer.Option("--stage", help="Only the stage of this name.")]
+Seed = Annotated[int | None, typer.Option(help="Short for seed=N.")]
+StageName = Annotated[str | None, typer.Option("--stage", help="Only the stage with this name.")]
 
 
 def _version(is_asked: bool) -> None:
@@ -56,7 +56,9 @@ def _version(is_asked: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Turn an expensive, tool-using LLM agent into a small one."""
 
@@ -74,7 +76,7 @@ def run(
     recipe, directory = recipe_and_run(target, overrides, run_dir, seed)
     known = {str(ref): ref for ref in recipe.ordered_stages()}
     if unknown := [name for name in only or () if name not in known]:
-        raise typer.BadParameter(f"expected one of {', '.join(known)}; came {unknown[0]!r}", param_hint="--only")
+        raise typer.BadParameter(f"expected one of {', '.join(known)}; got {unknown[0]!r}", param_hint="--only")
     chosen = [known[name] for name in only] if only else None
     run_and_show(recipe, directory, chosen, restart=restart)
 
@@ -113,7 +115,7 @@ def grade(
     overrides: Overrides = None,
     run_dir: RunDir = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Also what was graded before; prints changed verdicts.")
+        bool, typer.Option("--again", help="Grade graded attempts again, and print changed verdicts.")
     ] = False,
 ) -> None:
     """Grade the attempts of a run and measure its evaluations."""
@@ -126,7 +128,7 @@ def grade(
 
 @app.command()
 def report(run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]) -> None:
-    """Write report.html from what a run holds, and print its table."""
+    """Write report.html of a run, and print its table."""
     from understudy.report import terminal_table, write_report
 
     path = write_report(run_dir)
@@ -138,12 +140,10 @@ def report(run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run di
 def show(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
     what: Annotated[str, typer.Argument(metavar="STAGE", help="Such as rollout/teacher-agent or curate/agent.")] = "",
-    which: Annotated[str, typer.Argument(metavar="ID", help="Of a trajectory; the first by default.")] = "",
-    mask: Annotated[
-        bool, typer.Option("--mask", help="Of a curated example: what is trained, token by token.")
-    ] = False,
+    which: Annotated[str, typer.Argument(metavar="ID", help="Id of a trajectory; the first by default.")] = "",
+    mask: Annotated[bool, typer.Option("--mask", help="Show which tokens of a curated example are trained.")] = False,
 ) -> None:
-    """Read a trajectory, or what a run holds."""
+    """Show a run, one of its stages, or a trajectory."""
     from understudy.report import show_run
 
     out.print(show_run(run_dir, what, which, mask=mask))
@@ -172,7 +172,7 @@ def view(
     host: str = "127.0.0.1",
     port: int = 7788,
 ) -> None:
-    """Serve all runs on loopback and follow those that are running."""
+    """Serve a page of all runs on loopback, and follow running ones."""
     from understudy.extras import require
     from understudy.report import serve_view
 
@@ -182,7 +182,7 @@ def view(
 
 @app.command()
 def doctor() -> None:
-    """Say what this machine has and what that allows."""
+    """Show what this machine has and which features work on it."""
     from understudy.pipeline import examine
 
     out.print(examine())
@@ -194,9 +194,9 @@ def verify_student(
     overrides: Overrides = None,
     run_dir: RunDir = None,
     stage: StageName = None,
-    url: Annotated[str | None, typer.Option(help="Server to compare with; by default our own is started.")] = None,
+    url: Annotated[str | None, typer.Option(help="Server to compare with; our own by default.")] = None,
 ) -> None:
-    """Show that a trained student differs from its base and is the same merged and served."""
+    """Check that a trained student differs from its base, and that merging and serving do not change it."""
     recipe, directory = recipe_and_run(target, overrides, run_dir)
     from understudy.pipeline import verify_students
 
@@ -212,7 +212,7 @@ app.add_typer(index_app, name="index")
 
 
 def main() -> None:
-    """Run the command line. What is wrong is said in a line; UNDERSTUDY_TRACEBACK=1 shows where it arose."""
+    """Run the command line. An error is one line; UNDERSTUDY_TRACEBACK=1 shows its traceback."""
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         app()
@@ -231,14 +231,14 @@ def main() -> None:
 
 def _stopped(errors: Console) -> None:
     command = shlex.join(["understudy", *sys.argv[1:]])
-    errors.print(f"\nStopped. What was computed is kept; this resumes it: {command}", markup=False)
+    errors.print(f"\nStopped. All finished work is kept; to resume: {command}", markup=False)
     if any(thread.name.startswith("understudy-") for thread in threading.enumerate()):
-        # A reply that was not waited for may still be computed, and torch aborts an interpreter that ends under it.
+        # A model may still compute a reply, and torch aborts an interpreter that exits meanwhile.
         sys.stdout.flush()
         os._exit(130)
     sys.exit(130)
 
 
 def _is_expected(error: Exception) -> bool:
-    """Whether the message is written for the user: this package's own errors, files, and refused values."""
+    """Whether the message is meant for the user: this package's errors, file errors, and refused values."""
     return type(error).__module__.startswith("understudy.") or isinstance(error, OSError | ValueError)

@@ -11,12 +11,12 @@ from rich.console import Console
 index_app = typer.Typer(help="Build, serve and search an index of passages.", no_args_is_help=True)
 out = Console(soft_wrap=True, highlight=False)
 
-Dense = Annotated[bool, typer.Option("--dense", help="Dense search by an encoder's vectors instead of BM25.")]
+Dense = Annotated[bool, typer.Option("--dense", help="Search by an encoder's vectors instead of BM25.")]
 Folder = Annotated[Path, typer.Argument(help="Folder of the index.")]
-Corpus = Annotated[Path | None, typer.Option(help="Where the corpus is now, if it was moved.")]
+Corpus = Annotated[Path | None, typer.Option(help="Path of the corpus, if it was moved.")]
 EncoderName = Annotated[str | None, typer.Option(help="Encoder: folder or Hub id, such as intfloat/e5-base-v2.")]
-QueryPrefix = Annotated[str, typer.Option(help="What the encoder expects before a query.")]
-PassagePrefix = Annotated[str, typer.Option(help="What the encoder expects before a passage.")]
+QueryPrefix = Annotated[str, typer.Option(help="Prefix that the encoder expects before a query.")]
+PassagePrefix = Annotated[str, typer.Option(help="Prefix that the encoder expects before a passage.")]
 
 
 @index_app.command()
@@ -27,9 +27,9 @@ def build(
     query_prefix: QueryPrefix = "query: ",
     passage_prefix: PassagePrefix = "passage: ",
     recall: Annotated[float | None, typer.Option(help="Share of the exact best ten that dense search finds.")] = None,
-    tuning_queries: Annotated[Path | None, typer.Option(help="Questions to tune on, one a line.")] = None,
+    tuning_queries: Annotated[Path | None, typer.Option(help="Questions to tune on, one per line.")] = None,
 ) -> None:
-    """Build a BM25 index and, with an encoder, a dense one. A killed build is resumed."""
+    """Build a BM25 index and, with an encoder, a dense one. A killed build resumes."""
     from understudy.retrieval import BuildConfig, TransformerEncoderConfig, build_index
 
     settings = None
@@ -43,10 +43,10 @@ def build(
 @index_app.command()
 def download(
     folder: Folder,
-    name: Annotated[str, typer.Option(help="Published corpus.")] = "wiki-18",
-    vectors: Annotated[bool, typer.Option("--vectors", help="The published e5 vectors too (60 GB).")] = False,
+    name: Annotated[str, typer.Option(help="Name of a public corpus.")] = "wiki-18",
+    vectors: Annotated[bool, typer.Option("--vectors", help="Also download its e5 vectors (60 GB).")] = False,
 ) -> None:
-    """Fetch a published corpus, resumably, and build an index of it."""
+    """Download a public corpus and build an index of it. A killed download resumes."""
     from understudy.retrieval import DownloadConfig, download_corpus
 
     out.print_json(
@@ -72,11 +72,11 @@ def info(
 def search(
     folder: Folder,
     query: str,
-    k: Annotated[int, typer.Option(help="Passages.")] = 3,
+    k: Annotated[int, typer.Option(help="Number of passages.")] = 3,
     dense: Dense = False,
     corpus: Corpus = None,
 ) -> None:
-    """Search an index and print what an agent would read."""
+    """Search an index, and print the passages as an agent reads them."""
     from contextlib import closing
 
     from understudy.retrieval import DenseConfig, LexicalConfig, open_retriever
@@ -92,10 +92,10 @@ def serve(
     folder: Folder,
     dense: Dense = False,
     corpus: Corpus = None,
-    device: Annotated[str, typer.Option(help="cuda: every row is compared, on the GPU. Only with --dense.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cuda: compare every row on the GPU. Only with --dense.")] = "cpu",
     host: str = "127.0.0.1",
     port: int = 8000,
-    token_env: Annotated[str | None, typer.Option(help="Variable with the token that clients must send.")] = None,
+    token_env: Annotated[str | None, typer.Option(help="Environment variable with the clients' token.")] = None,
 ) -> None:
     """Serve an index over HTTP (POST /retrieve, as Search-R1's clients expect) until Ctrl-C."""
     from understudy.retrieval import DenseConfig, LexicalConfig, ServeConfig, ServiceConfig, serve_index

@@ -1,4 +1,4 @@
-"""What several verbs do with a recipe: read it, run it, print its table and where the report is."""
+"""Shared by several commands: read a recipe, run it, print its table and the path of its report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ out = Console(soft_wrap=True, highlight=False)
 def recipe_and_run(
     target: Path, overrides: Sequence[str] | None, run_dir: Path | None, seed: int | None = None
 ) -> tuple[Recipe, Path]:
-    """The recipe that a file or a run directory holds, with overrides, and the directory that it runs in."""
+    """The recipe of a file or a run directory, with overrides, and the directory in which it runs."""
     from understudy.pipeline import load_recipe, recipe_of_run
 
     changes = (*(overrides or ()), *(() if seed is None else (f"seed={seed}",)))
@@ -29,7 +29,7 @@ def recipe_and_run(
 
 
 def run_and_show(recipe: Recipe, run_dir: Path, only: Sequence[StageRef] | None, *, restart: bool) -> None:
-    """Run a recipe, or some of its stages, then print what came."""
+    """Run a recipe, or some of its stages, then print its table."""
     from understudy.pipeline import run_recipe
     from understudy.report import terminal_table
 

@@ -12,16 +12,16 @@ from rich.console import Console
 
 
 def serve_model(
-    model: Annotated[str, typer.Argument(help="Folder or Hub id; also a training's folder of a run.")],
-    local: Annotated[bool, typer.Option("--local", help="With this package's own server instead of vLLM.")] = False,
+    model: Annotated[str, typer.Argument(help="Folder or Hub id; also the folder of a training stage.")],
+    local: Annotated[bool, typer.Option("--local", help="Use this package's own server instead of vLLM.")] = False,
     adapter: Annotated[str | None, typer.Option(help="LoRA adapter: folder or Hub id.")] = None,
-    name: Annotated[str, typer.Option(help="What requests call the model.")] = "student",
+    name: Annotated[str, typer.Option(help="Name of the model in requests.")] = "student",
     host: str = "127.0.0.1",
     port: int = 8000,
 ) -> None:
     """Serve a model over OpenAI's protocol until Ctrl-C."""
     if not local and shutil.which("vllm") is None:
-        raise typer.BadParameter("vLLM is not installed here; --local serves with this package's own server")
+        raise typer.BadParameter("vLLM is not installed; --local uses this package's own server")
     from understudy.extras import require
     from understudy.models import LocalConfig
     from understudy.models.serving import serve_model as serve_here

@@ -1,4 +1,4 @@
-"""``understudy demo``, ``init`` and ``kinds``: what a newcomer begins with. Parsing and copying only."""
+"""``understudy demo``, ``init`` and ``kinds``, for new users. Parsing and copying only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from understudy.cli.running import out, recipe_and_run, run_and_show
 def demo(
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
     run_dir: Annotated[Path, typer.Option(help="Where the run goes.")] = Path("runs/demo"),
-    seed: Annotated[int | None, typer.Option(help="The same as seed=N.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Short for seed=N.")] = None,
 ) -> None:
     """Distil a small agent on this machine's CPU, from teacher to report, in a few minutes."""
     recipe, directory = recipe_and_run(Path(str(files("understudy") / "demo" / "demo.yaml")), overrides, run_dir, seed)
@@ -26,19 +26,19 @@ def demo(
 def init(
     folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")] = Path("my-agent"),
 ) -> None:
-    """Write a commented recipe and a small package to begin with: tools, tasks, grader, teacher."""
+    """Write a commented recipe and a small package with tools, tasks, grader and teacher."""
     if folder.exists():
         raise typer.BadParameter(f"{folder} exists already; name a folder that does not", param_hint="FOLDER")
     shutil.copytree(_template(), folder, ignore=shutil.ignore_patterns("__pycache__", "runs", "shop.db*"))
-    out.print(f"Written: {folder}. Begin with README.md in it, then: cd {folder} && understudy run recipe.yaml")
+    out.print(f"Written: {folder}. Read its README.md, then: cd {folder} && understudy run recipe.yaml")
 
 
 def kinds() -> None:
-    """List the kinds of every exchangeable part, one line each, and which package brings them."""
+    """List the kinds of every exchangeable part, one per line, and the package of each."""
     from understudy.pipeline.kinds import groups
 
     for group in groups():
-        out.print(f"[bold]{group.name}[/bold]: what {group.about}")
+        out.print(f"[bold]{group.name}[/bold]: a part that {group.about}")
         table = Table(box=None, show_header=False, padding=(0, 2))
         for kind in group.kinds():
             table.add_row(kind.name, kind.about, kind.origin)
@@ -48,6 +48,6 @@ def kinds() -> None:
 
 
 def _template() -> Path:
-    """In an installed package beside this one; in a checkout, the example itself."""
+    """The template of an installed package; in a checkout, the example itself."""
     packaged = Path(str(files("understudy") / "template"))
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "examples" / "own_agent"

@@ -68,7 +68,7 @@ def _chat_examples(path: Path) -> Iterator[Example]:
 def _example(conversation: Conversation, name: str, place: str) -> Example:
     for message in conversation.messages:
         if message.role not in _ROLES:
-            raise ValueError(f"{place}: expected plain text, came a message of role {message.role.value!r}")
+            raise ValueError(f"{place}: expected plain text, got a message of role {message.role.value!r}")
     messages = tuple(Message(role=_ROLES[message.role], content=message.text) for message in conversation.messages)
     spans = tuple(
         TrainSpan(message_index=index, start=0, end=len(message.content))

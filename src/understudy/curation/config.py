@@ -65,7 +65,7 @@ class CurateConfig(Record):
         if (Filter.WITHIN_LENGTH in self.filters) != (self.max_tokens is not None):
             raise ValueError(
                 f"the filter '{Filter.WITHIN_LENGTH}' and max_tokens go together: "
-                f"came filters={[str(f) for f in self.filters]} and max_tokens={self.max_tokens}"
+                f"got filters={[str(f) for f in self.filters]} and max_tokens={self.max_tokens}"
             )
         return self
 

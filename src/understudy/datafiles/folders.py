@@ -94,7 +94,7 @@ def _split_of(file: Path, folder: Path) -> str:
 
 
 def _unknown_split(where: str, has: list[str], came: str) -> DataFileError:
-    return DataFileError(f"split: {where} has {', '.join(has) or 'no splits'}, {came or 'nothing'!r} came")
+    return DataFileError(f"split: {where} has {', '.join(has) or 'no splits'}; got {came or 'nothing'!r}")
 
 
 def _dataset_rows(found: Any, split: str, where: str) -> Rows:

@@ -37,13 +37,13 @@ def _slowly_parsed(text: bytes) -> object:
     except UnicodeDecodeError as error:
         column = error.start - text.rfind(b"\n", 0, error.start)
         byte = f"byte {text[error.start]:#04x} at column {column}"
-        raise ValueError(f"expected UTF-8, came {byte}; save the file as UTF-8") from None
+        raise ValueError(f"expected UTF-8, got {byte}; save the file as UTF-8") from None
     except UnicodeEncodeError as error:
         half = ascii(error.object[error.start])
         raise ValueError(f"expected text, {half} is half of a surrogate pair, which is no character") from None
     except json.JSONDecodeError as error:
         came = decoded.strip()[:60]
-        raise ValueError(f"expected JSON, came {came!r} ({error.msg} at column {error.colno})") from None
+        raise ValueError(f"expected JSON, got {came!r} ({error.msg} at column {error.colno})") from None
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     except ValueError as error:

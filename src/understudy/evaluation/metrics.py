@@ -78,7 +78,7 @@ def measure(
 def _join(trajectories: Sequence[Trajectory], scores: Iterable[Score]) -> Mapping[str, Score]:
     ids = {trajectory.id for trajectory in trajectories}
     if not trajectories:
-        raise ValueError("expected trajectories, none came")
+        raise ValueError("expected trajectories, got none")
     if len(ids) < len(trajectories):
         raise ValueError(f"expected one trajectory an attempt, {len(trajectories) - len(ids)} ids come twice")
     joined = {score.trajectory_id: score for score in scores}

@@ -28,7 +28,7 @@ TERM_BITS = 1_200
 def wilson(n_correct: float, n: float, level: float = LEVEL) -> Interval:
     """Wilson's score interval of a proportion. ``n`` may be an effective size; 0 knows nothing: [0, 1]."""
     if not 0 <= n_correct <= n:
-        raise ValueError(f"expected 0 <= n_correct <= n, came n_correct={n_correct}, n={n}")
+        raise ValueError(f"expected 0 <= n_correct <= n, got n_correct={n_correct}, n={n}")
     if n == 0:
         return Interval(low=0.0, high=1.0, level=level)
     z = NormalDist().inv_cdf(0.5 + level / 2)
@@ -74,7 +74,7 @@ def mcnemar(n_only_first: int, n_only_second: int) -> float:
     """
     n = n_only_first + n_only_second
     if min(n_only_first, n_only_second) < 0:
-        raise ValueError(f"expected counts, came {n_only_first} and {n_only_second}")
+        raise ValueError(f"expected counts, got {n_only_first} and {n_only_second}")
     # P(X <= smaller) for X ~ Binomial(n, 1/2), doubled. The terms C(n, k) are taken relative to the middle one, from
     # the middle outwards, as whole numbers with TERM_BITS bits behind the point: about 20 sqrt(n) of them are not zero.
     smaller, middle = min(n_only_first, n_only_second), n // 2
@@ -98,7 +98,7 @@ def paired_bootstrap(
     """
     values = np.asarray(differences, dtype=np.float64)
     if values.size == 0:
-        raise ValueError("expected at least one task in common, none came")
+        raise ValueError("expected at least one task in common, got none")
     means = _resampled_means(values, seed, n_resamples)
     return _widened_percentiles(float(values.mean()), means, values.size, level)
 
@@ -135,5 +135,5 @@ def _widened_percentiles(centre: float, means: Floats, n: int, level: float) -> 
 def pass_at_k(n: int, n_correct: int, k: int) -> float:
     """Chance that k of n attempts, drawn without putting back, hold a correct one (Chen et al. 2021, unbiased)."""
     if not (0 <= n_correct <= n and 1 <= k <= n):
-        raise ValueError(f"expected 0 <= n_correct <= n and 1 <= k <= n, came n={n}, n_correct={n_correct}, k={k}")
+        raise ValueError(f"expected 0 <= n_correct <= n and 1 <= k <= n, got n={n}, n_correct={n_correct}, k={k}")
     return 1.0 - math.comb(n - n_correct, k) / math.comb(n, k)

@@ -96,7 +96,7 @@ class _Reader:
 
     def _expect(self, wanted: str) -> None:
         if (came := self._take()) != wanted:
-            raise NotClosedError(f"expected {wanted!r}, came {came!r}")
+            raise NotClosedError(f"expected {wanted!r}, got {came!r}")
 
     def sum(self) -> Value:
         self._depth += 1

@@ -95,7 +95,7 @@ class Comparison:
             only = _only_member(wanted), _only_member(came)
             if only != (wanted, came):
                 return self._same(*only)
-            self._how = f"{len(wanted.nodes)} parts expected, {len(came.nodes)} came"
+            self._how = f"{len(wanted.nodes)} parts expected, {len(came.nodes)} found"
             return False
         if wanted.is_unordered:
             is_listed = (
@@ -106,7 +106,7 @@ class Comparison:
         is_loose = (len(wanted.nodes) != 2 and came.brackets != "⦃⦄") or "⟦⟧" in (wanted.brackets, came.brackets)
         is_bare_tuple = wanted.brackets == "()" and came.brackets == ""
         if not (wanted.brackets == came.brackets or is_loose or is_bare_tuple):
-            self._how = f"brackets {wanted.brackets} expected, {came.brackets or 'none'} came"
+            self._how = f"brackets {wanted.brackets} expected, {came.brackets or 'none'} found"
             may_be_point = (wanted.brackets, came.brackets) == ("()", "[]")
             return self._same_point(wanted, came) if may_be_point else False
         return self._same_in_order(wanted, came)

@@ -37,7 +37,7 @@ def open_grader(
     wants_model = isinstance(config, JudgeConfig)
     if wants_model != (judge_model is not None):
         missing = "a model is needed" if judge_model is None else "no model is asked for"
-        raise ValueError(f"kind: {config.kind!r} came, {missing}: judge_model goes with kind 'judge' only")
+        raise ValueError(f"kind: got {config.kind!r}, {missing}: judge_model goes with kind 'judge' only")
     part = GRADERS.open(config, judge_model) if wants_model else GRADERS.open(config)
     try:
         yield part if config.kind in GRADERS.builtin else own_grader(config.kind, config.part_version or "1", part)

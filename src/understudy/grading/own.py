@@ -42,7 +42,7 @@ def own_grader(name: str, version: str, part: object) -> OwnGrader:
     grade = getattr(part, "grade", part)
     if not callable(grade):
         raise GraderError(
-            f"grader {name}: expected a function or a method grade(trajectory); came {type(part).__name__}"
+            f"grader {name}: expected a function or a method grade(trajectory); got {type(part).__name__}"
         )
     return OwnGrader(name, version, grade)
 
@@ -63,7 +63,7 @@ class OwnGrader:
         if not isinstance(said, Score):
             return score_of(self.name, self.version, trajectory, _judgement(said, place))
         if said.trajectory_id != trajectory.id:
-            raise GraderError(f"{place}: expected a score of this trajectory; came one of {said.trajectory_id!r}")
+            raise GraderError(f"{place}: expected a score of this trajectory; got one of {said.trajectory_id!r}")
         return said
 
     def _said(self, trajectory: Trajectory) -> object:
@@ -98,9 +98,9 @@ def _judgement(said: object, place: str) -> Judgement:
             _check_value(said, place)
             return Judgement(said == 1, "", value=float(said))
     came = f"{type(said).__name__}: {said!r:.100}"
-    raise GraderError(f"{place}: expected a bool, a number in [0, 1], a Judgement, a Score or None; came {came}")
+    raise GraderError(f"{place}: expected a bool, a number in [0, 1], a Judgement, a Score or None; got {came}")
 
 
 def _check_value(value: float | None, place: str) -> None:
     if value is not None and not 0 <= value <= 1:
-        raise GraderError(f"{place}: expected a value in [0, 1]; came {value!r}")
+        raise GraderError(f"{place}: expected a value in [0, 1]; got {value!r}")

@@ -37,7 +37,7 @@ def _text_of_part(part: JsonValue) -> str:
     text = part.get("text") if isinstance(part, dict) else part
     if not isinstance(text, str):
         kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-        raise ValueError(f"expected parts of type 'text', came {kind!r}: only text is read here")
+        raise ValueError(f"expected parts of type 'text', got {kind!r}: only text is read here")
     return text
 
 

@@ -77,10 +77,10 @@ class OpenAIChatConfig(PartConfig):
             parts = urllib.parse.urlsplit(url.strip())
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 hint = "" if "://" in url else f": did you mean http://{url.lstrip('/')}?"
-                raise ValueError(f"expected a URL such as http://localhost:8000/v1, came {url!r}{hint}")
+                raise ValueError(f"expected a URL such as http://localhost:8000/v1, got {url!r}{hint}")
             if parts.path.rstrip("/").endswith("/completions"):
                 base = url.partition("/chat/completions")[0].partition("/completions")[0]
-                raise ValueError(f"expected the URL that all paths begin with, such as {base}; came {url!r}")
+                raise ValueError(f"expected the URL that all paths begin with, such as {base}; got {url!r}")
         return tuple(url.strip() for url in urls)
 
     @model_validator(mode="after")

@@ -40,7 +40,7 @@ def require_finite(numbers: Iterable[float], what: str) -> None:
     """Raise ``NotFiniteError`` where one of the numbers is NaN or infinite."""
     wrong = next((number for number in numbers if not math.isfinite(number)), None)
     if wrong is not None:
-        raise NotFiniteError(f"{what}: expected finite numbers, came {wrong}")
+        raise NotFiniteError(f"{what}: expected finite numbers, got {wrong}")
 
 
 def _n_not_finite(tensor: torch.Tensor) -> int:

@@ -84,7 +84,7 @@ class OpenAIChatModel:
         and ``ContextFullError`` as ``complete`` does.
         """
         if not 0 < start < len(ids):
-            raise ValueError(f"expected 0 < start < {len(ids)}, came {start}")
+            raise ValueError(f"expected 0 < start < {len(ids)}, got {start}")
         body: dict[str, JsonValue] = {
             "model": self.name,
             "prompt": list[JsonValue](ids),
@@ -100,7 +100,7 @@ class OpenAIChatModel:
         places = reply.choices[0].prompt_logprobs
         if places is None or len(places) != len(ids) or not all(places[start:]):
             raise ValueError(
-                f"{self.name}: expected log-probabilities at all {len(ids)} places of the prompt, came "
+                f"{self.name}: expected log-probabilities at all {len(ids)} places of the prompt, got "
                 f"{'none' if places is None else len(places)}: the server has no prompt_logprobs (vLLM has)"
             )
         return [{token: one.logprob for token, one in (place or {}).items()} for place in places[start:]]

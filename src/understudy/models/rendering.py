@@ -111,7 +111,7 @@ class Renderer:
             return self._apply(messages, add_generation_prompt=True)
         if not messages or messages[-1].role is not Role.ASSISTANT:
             came = messages[-1].role if messages else "no message"
-            raise RenderingError(f"continue_final: expected an assistant message at the end, came {came}")
+            raise RenderingError(f"continue_final: expected an assistant message at the end, got {came}")
         return self._apply(messages[:-1], add_generation_prompt=True) + messages[-1].content
 
     def prompt_ids(self, messages: Sequence[Message], continue_final: bool = False) -> list[int]:
@@ -124,7 +124,7 @@ class Renderer:
         if len(sequences) != 1:
             turns = [[turn.message_index for turn in sequence.turns] for sequence in sequences]
             raise RewrittenHistoryError(
-                f"the template rewrites former turns: expected one sequence, came messages {turns}; "
+                f"the template rewrites former turns: expected one sequence, got messages {turns}; "
                 "use training_sequences"
             )
         return sequences[0]
@@ -268,9 +268,7 @@ def _weight_of(start: int, end: int, spans: Sequence[TrainSpan]) -> float:
 def _fold_system(messages: Sequence[Message]) -> list[Message]:
     if len(messages) < 2 or messages[1].role is not Role.USER:
         came = messages[1].role if len(messages) > 1 else "nothing"
-        raise RenderingError(
-            f"the template has no system role: expected a user message after the system's, came {came}"
-        )
+        raise RenderingError(f"the template has no system role: expected a user message after the system's, got {came}")
     content = f"{messages[0].content}\n\n{messages[1].content}"
     return [Message(role=Role.USER, content=content), *messages[2:]]
 

@@ -43,7 +43,7 @@ def score(model: PreTrainedModel, ids: Sequence[int], start: int) -> Scored:
     import torch
 
     if not 0 < start < len(ids):
-        raise ValueError(f"expected 0 < start < {len(ids)}, came {start}")
+        raise ValueError(f"expected 0 < start < {len(ids)}, got {start}")
     require_known_ids(model, ids)
     logprobs: list[float] = []
     greedy: list[int] = []

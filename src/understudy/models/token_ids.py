@@ -24,5 +24,5 @@ def require_known_ids(model: PreTrainedModel, ids: Iterable[int]) -> None:
     if wrong is not None:
         raise UnknownTokenError(
             f"{model.config.name_or_path}: expected token ids from 0 to {n_rows - 1}, the rows of its embedding; "
-            f"came {wrong}. Does the tokenizer belong to this checkpoint?"
+            f"got {wrong}. Does the tokenizer belong to this checkpoint?"
         )

@@ -114,7 +114,7 @@ class RunContext:
         """The same for a model that has to be in this process. Raises ``ValueError`` for any other."""
         config = self.model_config(name)
         if not isinstance(config, LocalConfig):
-            raise ValueError(f"{name}: expected a local model; came one of kind {config.kind!r}")
+            raise ValueError(f"{name}: expected a local model; got one of kind {config.kind!r}")
         return config
 
     def base_path(self, name: str) -> str:

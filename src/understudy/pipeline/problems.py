@@ -45,11 +45,11 @@ def _dangling(recipe: Recipe, reference: Reference) -> Iterator[str]:
     known = recipe.names(reference.mark.to)
     if reference.name not in known:
         listed = ", ".join(known) or "(none is defined)"
-        yield f"{reference.key}: expected one of {listed}; came {reference.name!r}"
+        yield f"{reference.key}: expected one of {listed}; got {reference.name!r}"
     elif reference.mark.kinds and known[reference.name] is None:
         kind = recipe.models[reference.name].kind
         if kind not in reference.mark.kinds:
-            yield f"{reference.key}: expected a {' or '.join(reference.mark.kinds)} model; came one of kind {kind!r}"
+            yield f"{reference.key}: expected a {' or '.join(reference.mark.kinds)} model; got one of kind {kind!r}"
 
 
 def _missing_extras(recipe: Recipe) -> Iterator[str]:
@@ -68,7 +68,7 @@ def _labels(recipe: Recipe) -> Iterator[str]:
     named = [("baseline", report.baseline), ("student", report.student), ("teacher", report.teacher)]
     for key, label in [*named, *(("paper_cells", label) for label in report.paper_cells)]:
         if label and label not in labels:
-            yield f"report.{key}: expected one of {', '.join(labels) or '(none is defined)'}; came {label!r}"
+            yield f"report.{key}: expected one of {', '.join(labels) or '(none is defined)'}; got {label!r}"
 
 
 def _contradictions(recipe: Recipe) -> Iterator[str]:

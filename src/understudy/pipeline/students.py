@@ -39,7 +39,7 @@ def verify_students(recipe: Recipe, run_dir: Path, stage: str | None = None, url
     trainings = [ref for ref in recipe.ordered_stages() if recipe.stage_class(ref).provides is Target.MODEL]
     chosen = [ref for ref in trainings if stage in (None, ref.name, str(ref))]
     if stage is not None and not chosen:
-        raise ValueError(f"stage: expected one of {', '.join(map(str, trainings)) or '(none)'}; came {stage!r}")
+        raise ValueError(f"stage: expected one of {', '.join(map(str, trainings)) or '(none)'}; got {stage!r}")
     with RunContext(recipe, RunDirectory(run_dir), quiet=True) as context:
         for ref in chosen:
             report = _check(context, ref, url)

@@ -63,13 +63,13 @@ def _say(problem: ErrorDetails, key: Key, text: RecipeText, schema: _Schema) -> 
         case "union_tag_not_found":
             return f"`kind` is missing: expected one of {_tags(problem)}"
         case "union_tag_invalid":
-            return f"kind: expected one of {_tags(problem)}; came {problem['ctx']['tag']!r}"
+            return f"kind: expected one of {_tags(problem)}; got {problem['ctx']['tag']!r}"
         case "value_error":
             return str(problem["ctx"]["error"])
         case "kind":
             return problem["msg"]
         case _:
-            return f"expected {_expectation(problem)}; came {_short(problem['input'])}"
+            return f"expected {_expectation(problem)}; got {_short(problem['input'])}"
 
 
 def _expectation(problem: ErrorDetails) -> str:

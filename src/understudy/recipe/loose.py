@@ -21,9 +21,9 @@ def loose_values(data: object, config: object, key: str = "") -> Iterator[str]:
             yield from loose_values(value, typed, f"{key}.{number}")
     elif isinstance(config, int | float) and not isinstance(config, bool):
         if isinstance(data, bool):
-            yield f"{key}: expected a number; came {str(data).lower()} (YAML reads on, yes and true alike)"
+            yield f"{key}: expected a number; got {str(data).lower()} (YAML reads on, yes and true alike)"
         elif not isfinite(config):
-            yield f"{key}: expected a finite number; came {data}"
+            yield f"{key}: expected a finite number; got {data}"
 
 
 def _below(config: object, name: object) -> object:

@@ -56,7 +56,7 @@ def read_recipe_text(path: Path, above: tuple[Path, ...] = ()) -> RecipeText:
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
         raise RecipeError(path, [f"cannot be read: {error}"]) from None
     if root is None or not isinstance(data, dict):
-        raise RecipeError(path, [f"expected a mapping of keys at the top, came {type(data).__name__}"])
+        raise RecipeError(path, [f"expected a mapping of keys at the top, got {type(data).__name__}"])
     origins: dict[Key, str] = {}
     repeated = _note_lines(root, (), origins)
     if repeated:
@@ -68,7 +68,7 @@ def read_recipe_text(path: Path, above: tuple[Path, ...] = ()) -> RecipeText:
 def _extended(own: RecipeText, data: dict[str, object], above: tuple[Path, ...]) -> RecipeText:
     name = data.pop(EXTENDS)
     if not isinstance(name, str):
-        raise RecipeError(own.path, [f"{EXTENDS}: expected a file beside this one, came {name!r}"])
+        raise RecipeError(own.path, [f"{EXTENDS}: expected a file beside this one, got {name!r}"])
     parent_path = own.path.parent / name
     if parent_path in above:
         raise RecipeError(own.path, [f"{EXTENDS}: {name} extends this recipe itself"])
@@ -141,7 +141,7 @@ def _apply(path: Path, data: object, override: str, origins: dict[Key, str]) -> 
             raise RecipeError(path, [f"override {override!r}: {where} holds no keys (it is {place!r})"])
     if isinstance(place, list):
         if not last.isdecimal() or int(last) >= len(place):
-            raise RecipeError(path, [f"override {override!r}: expected a number below {len(place)}, came {last!r}"])
+            raise RecipeError(path, [f"override {override!r}: expected a number below {len(place)}, got {last!r}"])
         place[int(last)] = value
     elif isinstance(place, dict):
         place[last] = value

@@ -41,7 +41,7 @@ def paper_figure(size: str, method: PaperMethod) -> float:
     """Return the paper's average accuracy in [0, 1]. Raises ``ValueError`` where its table has no such cell."""
     row = _PERCENT.get(size)
     if row is None:
-        raise ValueError(f"size: expected one of {', '.join(_PERCENT)}, came {size!r}")
+        raise ValueError(f"size: expected one of {', '.join(_PERCENT)}, got {size!r}")
     percent = row[_METHODS.index(method)]
     if percent is None:
         known = ", ".join(name for name, value in zip(_METHODS, row, strict=True) if value is not None)

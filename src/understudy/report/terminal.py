@@ -75,7 +75,7 @@ def _find_stage(run_dir: Path, what: str) -> Stage:
     found = next((stage for stage in stages if stage.key == what.rstrip("/")), None)
     if found is None:
         known = ", ".join(stage.key for stage in stages) or "(no stage yet)"
-        raise NotInRunError(f"{run_dir}: expected one of {known}; came {what!r}")
+        raise NotInRunError(f"{run_dir}: expected one of {known}; got {what!r}")
     return found
 
 

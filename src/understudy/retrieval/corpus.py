@@ -69,14 +69,14 @@ def parse_row(line: bytes, row: int, path: Path, number: int | None = None) -> P
         fields = _loads(line)
     except ValueError as error:
         raise BadCorpusError(
-            f"{_place(path, row, number)}: expected one JSON object a line, came {_shown(line)} ({error})"
+            f"{_place(path, row, number)}: expected one JSON object a line, got {_shown(line)} ({error})"
         ) from None
     if not isinstance(fields, dict):
-        raise BadCorpusError(f"{_place(path, row, number)}: expected a JSON object, came {_shown(line)}")
+        raise BadCorpusError(f"{_place(path, row, number)}: expected a JSON object, got {_shown(line)}")
     passage_id = fields.get("id", row)
     if type(passage_id) is not str and type(passage_id) is not int:
         raise BadCorpusError(
-            f'{_place(path, row, number)}: expected "id" as text or a whole number, came {passage_id!r}'
+            f'{_place(path, row, number)}: expected "id" as text or a whole number, got {passage_id!r}'
         )
     contents, title, text = (fields.get(key) for key in ("contents", "title", "text"))
     if type(contents) is str:
@@ -85,7 +85,7 @@ def parse_row(line: bytes, row: int, path: Path, number: int | None = None) -> P
         return Passage(str(passage_id), title, text)
     raise BadCorpusError(
         f'{_place(path, row, number)}: expected "contents", or "title" and "text", as strings; '
-        f"came the keys {sorted(map(str, fields))}"
+        f"got the keys {sorted(map(str, fields))}"
     )
 
 

@@ -96,7 +96,7 @@ class DenseIndex:
     def search(self, queries: Vectors, k: int) -> list[tuple[Rows, Scores]]:
         """For each query vector (queries, dim) at most ``k`` rows and their cosines, best first, equal ones by row."""
         if queries.shape[1] != self._vectors.dim:
-            raise ValueError(f"expected queries of dimension {self._vectors.dim}, came {queries.shape[1]}")
+            raise ValueError(f"expected queries of dimension {self._vectors.dim}, got {queries.shape[1]}")
         if self._on_device is not None:
             return self._on_device.search(queries, k)
         if self._codes is None or self.facts.codes is None:
@@ -163,7 +163,7 @@ def refuse_other_encoder(expected: EncoderFacts, came: EncoderFacts) -> None:
         return
     fields = [name for name in EncoderFacts.model_fields if getattr(expected, name) != getattr(came, name)]
     differences = ", ".join(f"{name}: {getattr(expected, name)!r} != {getattr(came, name)!r}" for name in fields)
-    raise IndexMismatchError(f"the index was made by another encoder (index != came: {differences})")
+    raise IndexMismatchError(f"the index was made by another encoder (index != this one: {differences})")
 
 
 def _refuse_other_corpus(path: Path, facts: DenseFacts, corpus_sha256: str) -> None:
@@ -177,11 +177,11 @@ def _refuse_other_corpus(path: Path, facts: DenseFacts, corpus_sha256: str) -> N
 def _open_codes(path: Path, facts: CodesFacts, rows: int) -> Codes:
     came_bytes = path.stat().st_size if path.exists() else 0
     if came_bytes != facts.bytes:
-        raise IndexMismatchError(f"{path}: expected {facts.bytes} bytes, came {came_bytes}; build it again")
+        raise IndexMismatchError(f"{path}: expected {facts.bytes} bytes, got {came_bytes}; build it again")
     if sampled_hash(path) != facts.sampled_sha256:
         raise IndexMismatchError(f"{path}: its bytes are not those that were written; build it again")
     require("dense", "a dense index with binary quantisation", "faiss")
     codes = Codes(path)
     if codes.rows != rows:
-        raise IndexMismatchError(f"{path}: expected codes of {rows} rows, came {codes.rows}; build it again")
+        raise IndexMismatchError(f"{path}: expected codes of {rows} rows, got {codes.rows}; build it again")
     return codes

@@ -144,9 +144,7 @@ class CallableEncoder:
     def _vectors(self, texts: list[str]) -> Vectors:
         vectors = np.asarray(self._encode(texts), dtype=np.float32)
         if vectors.ndim != 2 or len(vectors) != len(texts):
-            raise ValueError(
-                f"encode() of {len(texts)} texts: expected shape ({len(texts)}, dim), came {vectors.shape}"
-            )
+            raise ValueError(f"encode() of {len(texts)} texts: expected shape ({len(texts)}, dim), got {vectors.shape}")
         return normalised(vectors)
 
 

@@ -133,7 +133,7 @@ def _flat_blocks(path: Path, rows: int, dim: int, block_rows: int = 16384) -> It
         if (came_dim, came_rows) != (dim, rows) or path.stat().st_size != expected_bytes:
             raise IndexMismatchError(
                 f"{path}: expected {rows} rows of dimension {dim} in {expected_bytes} bytes, "
-                f"came {came_rows} rows of dimension {came_dim} in {path.stat().st_size} bytes"
+                f"got {came_rows} rows of dimension {came_dim} in {path.stat().st_size} bytes"
             )
         for first in range(0, rows, block_rows):
             count = min(block_rows, rows - first)

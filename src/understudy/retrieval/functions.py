@@ -27,7 +27,7 @@ class FunctionRetriever:
 
     def _hits(self, found: object) -> list[Hit]:
         if isinstance(found, str) or not isinstance(found, Iterable):
-            raise RetrievalError(f"{self._name}: expected a list of passages, came {found!r:.200}")
+            raise RetrievalError(f"{self._name}: expected a list of passages, got {found!r:.200}")
         return [self._hit(one) for one in found]
 
     def _hit(self, found: object) -> Hit:

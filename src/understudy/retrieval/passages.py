@@ -207,7 +207,7 @@ def _look_through(path: Path, shown_path: Path, advance: Advance) -> tuple[Offse
             hasher.update(line)
             position += len(line)
     if row == 0:
-        raise BadCorpusError(f"{shown_path}: expected at least one passage, came none")
+        raise BadCorpusError(f"{shown_path}: expected at least one passage, got none")
     advance(row % _REPORT_EVERY)
     starts += position.to_bytes(8, "little")
     return np.frombuffer(bytes(starts), dtype="<u8"), hasher.hexdigest()
@@ -229,7 +229,7 @@ def _find_corpus(folder: Path, facts: CorpusFacts) -> Path:
 def _open_offsets(path: Path, facts: CorpusFacts) -> Offsets:
     size = path.stat().st_size if path.exists() else 0
     if size != 8 * (facts.rows + 1):
-        raise BadCorpusError(f"{path}: expected {8 * (facts.rows + 1)} bytes for {facts.rows} rows, came {size}")
+        raise BadCorpusError(f"{path}: expected {8 * (facts.rows + 1)} bytes for {facts.rows} rows, got {size}")
     return np.memmap(path, dtype="<u8", mode="r")
 
 
@@ -243,7 +243,7 @@ def _refuse_other_corpus(path: Path, facts: CorpusFacts) -> None:
     if size != facts.bytes or sampled_hash(path) != facts.sampled_sha256:
         raise BadCorpusError(
             f"{path}: not the corpus this index was made of ({facts.rows} rows, {facts.bytes} bytes, "
-            f"SHA-256 {facts.sha256[:16]}…); came {size} bytes. Build the index again or give the right file."
+            f"SHA-256 {facts.sha256[:16]}…); got {size} bytes. Build the index again or give the right file."
         )
 
 

@@ -39,18 +39,18 @@ def read_reply(reply: bytes, n_queries: int) -> list[list[Hit]]:
     try:
         body = from_json(reply)
     except ValueError as error:
-        raise ReplyError(f"expected JSON ({error}); came {_sample(reply)}") from None
+        raise ReplyError(f"expected JSON ({error}); got {_sample(reply)}") from None
     answers, scores = _answers(body), _scores(body)
     if answers is None:
-        raise ReplyError(f'expected {{"result": [one list of documents for each query]}}; came {_sample(reply)}')
+        raise ReplyError(f'expected {{"result": [one list of documents for each query]}}; got {_sample(reply)}')
     if n_queries == 1 and answers and not _is_answer(answers[0]):
         answers, scores = [answers], [scores]
     if len(answers) != n_queries:
-        raise ReplyError(f"{n_queries} queries were sent, {len(answers)} were answered; came {_sample(reply)}")
+        raise ReplyError(f"{n_queries} queries were sent, {len(answers)} were answered; got {_sample(reply)}")
     try:
         return [_hits(one, _at(scores, number)) for number, one in enumerate(answers)]
     except ReplyError as error:
-        raise ReplyError(f"{error}; came {_sample(reply)}") from None
+        raise ReplyError(f"{error}; got {_sample(reply)}") from None
 
 
 def _answers(body: object) -> list[object] | None:
@@ -93,7 +93,7 @@ def _hits(answer: object, scores: object) -> list[Hit]:
         scores = _scores(answer) or scores
     documents = _answers(answer)
     if documents is None:
-        raise ReplyError(f"expected a list of documents for each query, came {_sample(answer)}")
+        raise ReplyError(f"expected a list of documents for each query, got {_sample(answer)}")
     if _is_pair(documents):
         documents = [documents]
     while len(documents) == 1 and isinstance(documents[0], list) and not _is_pair(documents[0]):
@@ -111,11 +111,11 @@ def hit_of(item: object, score: float | None = None) -> Hit:
     if isinstance(item, str):
         item = {"contents": item}
     if not isinstance(item, dict):
-        raise ReplyError(f"expected a document, came {_sample(item)}")
+        raise ReplyError(f"expected a document, got {_sample(item)}")
     fields = dict(_flattened(item))
     text = _text(fields)
     if text is None:
-        raise ReplyError(f"expected a document with its text under {', '.join(_TEXT_KEYS)}; came {_sample(item)}")
+        raise ReplyError(f"expected a document with its text under {', '.join(_TEXT_KEYS)}; got {_sample(item)}")
     own = next((found for key in _SCORE_KEYS if (found := _number(fields.get(key))) is not None), score)
     return Hit(titled(passage_of_contents(_id(fields, text), text), fields.get("title"), text), own)
 

@@ -24,7 +24,7 @@ class StaticEncoder:
         tensors = load_file(config.model / "model.safetensors")
         if len(tensors) != 1 or (table := next(iter(tensors.values()))).ndim != 2:
             shapes = {name: tensor.shape for name, tensor in tensors.items()}
-            raise ValueError(f"{config.model}: expected one matrix (tokens, dim), came {shapes}")
+            raise ValueError(f"{config.model}: expected one matrix (tokens, dim), got {shapes}")
         self._table: Vectors = table.astype(np.float32)
         self._tokenizer = Tokenizer.from_file(str(config.model / "tokenizer.json"))
         self.facts = EncoderFacts(

@@ -56,7 +56,7 @@ def tune(codes: Codes, vectors: VectorFile, queries: Vectors, wanted: float) -> 
     if best is not None:
         return best[1]
     if fullest is None:
-        raise ValueError("tuning: expected at least one query, came none")
+        raise ValueError("tuning: expected at least one query, got none")
     return fullest
 
 

@@ -65,7 +65,7 @@ class VectorFile:
         expected = facts.rows * facts.encoder.dim * 2
         if path.stat().st_size != expected:
             raise IndexMismatchError(
-                f"{path}: expected {expected} bytes for {facts.rows} rows, came {path.stat().st_size}"
+                f"{path}: expected {expected} bytes for {facts.rows} rows, got {path.stat().st_size}"
             )
         if sampled_hash(path) != facts.sampled_sha256:
             raise IndexMismatchError(f"{path}: its bytes are not those that were written; encode again")

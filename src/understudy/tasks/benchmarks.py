@@ -114,5 +114,5 @@ def benchmark_named(name: str, split: str) -> Benchmark:
     fitting = files if not split else tuple(b for b in files if b.split == split)
     if len(fitting) != 1:
         came = repr(split) if split else "nothing"
-        raise UnknownTaskSetError(f"split: {name} has {' and '.join(b.split for b in files)}, {came} came")
+        raise UnknownTaskSetError(f"split: {name} has {' and '.join(b.split for b in files)}; got {came}")
     return fitting[0]

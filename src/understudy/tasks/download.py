@@ -38,7 +38,7 @@ def fetch_once(url: str, sha256: str, place: Path) -> Path:
     content = _get(url)
     came = hashlib.sha256(content).hexdigest()
     if came != sha256:
-        raise DownloadError(f"{url}: expected SHA-256 {sha256}, came {came} ({len(content):,} bytes); not kept")
+        raise DownloadError(f"{url}: expected SHA-256 {sha256}, got {came} ({len(content):,} bytes); not kept")
     write_atomic(place, content)
     return place
 
@@ -69,5 +69,5 @@ def _read_limited(url: str, response: httpx.Response) -> bytes:
     for chunk in response.iter_bytes():
         content += chunk
         if len(content) > MAX_BYTES:
-            raise DownloadError(f"{url}: expected at most {MAX_BYTES:,} bytes, more came")
+            raise DownloadError(f"{url}: expected at most {MAX_BYTES:,} bytes, got more")
     return bytes(content)

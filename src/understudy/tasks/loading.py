@@ -62,7 +62,7 @@ def _read_config(config: PartConfig | Mapping[str, object] | str, keys: Mapping[
         raise ValueError(f"{next(iter(keys))}: a config was passed; put this key into it")
     read = TASK_SOURCES.validate(config if isinstance(config, PartConfig) else {**config, **keys})
     if not isinstance(read, TaskSourceConfig):
-        raise TypeError(f"expected the config of a task source, came {type(read).__name__}")
+        raise TypeError(f"expected the config of a task source, got {type(read).__name__}")
     return read
 
 

@@ -45,7 +45,7 @@ class OwnSource:
         try:
             made = self._make()
             if isinstance(made, str | Mapping) or not isinstance(made, Iterable):
-                raise BadTaskError(f"{name}: expected an iterable of tasks, came {type(made).__name__}")
+                raise BadTaskError(f"{name}: expected an iterable of tasks, got {type(made).__name__}")
             yield from made
         except BadTaskError:
             raise
@@ -93,7 +93,7 @@ def _task(value: object, place: str) -> Task:
     if isinstance(value, Task):
         return value
     if not isinstance(value, Mapping):
-        raise BadTaskError(f"{place}: expected a Task or a mapping with a question, came {type(value).__name__}")
+        raise BadTaskError(f"{place}: expected a Task or a mapping with a question, got {type(value).__name__}")
     try:
         return Task.model_validate(value)
     except ValidationError as error:

@@ -32,7 +32,7 @@ class RowReader:
     def read(self, row: Row) -> Task | SkipReason:
         """The row's task, or why there is none. Raises ``BadTaskError``."""
         if not isinstance(row.value, Mapping):
-            raise BadTaskError(f"{row.place}: expected a JSON object, came {type(row.value).__name__}")
+            raise BadTaskError(f"{row.place}: expected a JSON object, got {type(row.value).__name__}")
         question = _text(row, self.fields.question)
         if not question:
             _refuse(row, self.fields.question, "a question", "a blank text")
@@ -92,6 +92,6 @@ def _lookup(row: Row, field: str) -> object:
 def _refuse(row: Row, field: str, expected: str, came: object) -> NoReturn:
     text = repr(came)
     raise BadTaskError(
-        f"{row.place}, field {field!r}: expected {expected}, came {type(came).__name__} "
+        f"{row.place}, field {field!r}: expected {expected}, got {type(came).__name__} "
         f"{text if len(text) <= 80 else text[:79] + '…'}"
     )

@@ -114,7 +114,7 @@ def tools_of(functions: Iterable[Tool | Callable[..., object]]) -> tuple[Tool, .
 
 def _own_name(function: Callable[..., object]) -> str:
     if not callable(function):
-        raise ToolConfigError(f"a tool is a function; came {function!r:.80}, a {type(function).__name__}")
+        raise ToolConfigError(f"a tool is a function; got {function!r:.80}, a {type(function).__name__}")
     inner = function.func if isinstance(function, functools.partial) else function
     name = str(getattr(inner, "__name__", type(inner).__name__))
     if name == "<lambda>":

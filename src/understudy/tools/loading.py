@@ -79,7 +79,7 @@ def function_tool(config: FunctionToolConfig) -> Tool:
     if isinstance(target, Tool):
         return replace(target, **facts)
     if not callable(target):
-        raise ToolConfigError(f"{config.function}: expected a function; came a {type(target).__name__}")
+        raise ToolConfigError(f"{config.function}: expected a function; got a {type(target).__name__}")
     try:
         return tool(target, **facts)
     except ToolConfigError as error:

@@ -62,7 +62,7 @@ class McpConfig(Record):
     @model_validator(mode="after")
     def _is_one_server(self) -> Self:
         if bool(self.command) == bool(self.url):
-            raise ValueError(f"set one of command and url: came command={list(self.command)}, url={self.url}")
+            raise ValueError(f"set one of command and url: got command={list(self.command)}, url={self.url}")
         return self
 
     @property

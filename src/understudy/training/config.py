@@ -128,7 +128,7 @@ class TrainerConfig(Record):
     @model_validator(mode="after")
     def _one_length_of_training(self) -> Self:
         if (self.epochs is None) == (self.max_steps is None):
-            raise ValueError(f"set one of epochs and max_steps: came epochs={self.epochs}, max_steps={self.max_steps}")
+            raise ValueError(f"set one of epochs and max_steps: got epochs={self.epochs}, max_steps={self.max_steps}")
         return self
 
     @property

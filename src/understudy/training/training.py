@@ -64,7 +64,7 @@ def train(
     """
     evaluates = config.eval_callback
     if acting is None and evaluates is not None and evaluates.run_code:
-        raise ValueError("eval_callback.run_code: expected the sandbox and tools to run code with (acting); came none")
+        raise ValueError("eval_callback.run_code: expected the sandbox and tools to run code with (acting); got none")
     identity = start_or_resume(
         out_dir,
         {

@@ -40,7 +40,7 @@ class ImportConfig(Record):
     def _one_origin(self) -> Self:
         if (self.path is None) == (self.hub is None):
             came = "neither" if self.path is None else "both"
-            raise ValueError(f"path, hub: expected one of them, {came} came")
+            raise ValueError(f"path, hub: expected one of them, got {came}")
         if self.path is not None and (self.subset or self.revision):
             raise ValueError("subset, revision: apply to a Hub data set only; path names a file or folder")
         return self

@@ -35,7 +35,7 @@ def read_memory_log(row: ForeignRow) -> NormalisedAttempt:
     memory = row.steps or ()
     tasks = [step.task for step in memory if step.task is not None]
     if len(tasks) != 1:
-        raise ValueError(f"expected the memory of one run, with one task; came {len(tasks)} tasks")
+        raise ValueError(f"expected the memory of one run, with one task; got {len(tasks)} tasks")
     actions = [step for step in memory if _is_action(step)]
     for number, step in enumerate(memory):
         if _is_action(step) and not _reply(step) and (step.tool_calls or step.code_action):

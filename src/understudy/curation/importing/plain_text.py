@@ -39,7 +39,7 @@ _ROLES_OF_TOOLS = frozenset({"tool", "function"})
 
 def not_plain_text(what: str, expected: str = "plain text") -> PydanticCustomError:
     """The error for something that cannot be read as text."""
-    return PydanticCustomError(NOT_PLAIN_TEXT, "expected {expected}, came {what}", {"expected": expected, "what": what})
+    return PydanticCustomError(NOT_PLAIN_TEXT, "expected {expected}, got {what}", {"expected": expected, "what": what})
 
 
 def message_text(message: Mapping[str, object]) -> str:

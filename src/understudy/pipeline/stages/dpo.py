@@ -76,4 +76,4 @@ class Dpo(TrainingStage[DpoStageConfig]):
         """Pairs come from corrections only."""
         ref = recipe.names(Target.ATTEMPTS).get(config.corrections)
         if ref is not None and not isinstance(recipe.config(ref), RepairStageConfig):
-            yield f"{key}.corrections: expected a stage of kind {Repair.kind!r}; came {config.corrections!r}"
+            yield f"{key}.corrections: expected a stage of kind {Repair.kind!r}; got {config.corrections!r}"

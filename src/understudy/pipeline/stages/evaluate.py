@@ -75,4 +75,4 @@ class Evaluate(Stage[EvaluateConfig]):
         """Tables tell systems apart by their labels."""
         labels = Counter(recipe.config(ref).label for ref in recipe.stages_of(EVALUATE))
         if labels[config.label] > 1:
-            yield f"{key}.label: expected a label of its own; came {config.label!r} again"
+            yield f"{key}.label: expected a label of its own; got {config.label!r} again"

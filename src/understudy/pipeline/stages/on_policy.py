@@ -46,7 +46,7 @@ class OnPolicy(TrainingStage[OnPolicyStageConfig]):
         if isinstance(teacher, OpenAIChatConfig) and teacher.tokenizer is None:
             yield (
                 f"models.{config.teacher}.tokenizer: expected a folder or Hub id, since {key} compares "
-                "the teacher's tokens with the student's; came nothing"
+                "the teacher's tokens with the student's; got nothing"
             )
         elif teacher is not None and teacher.kind not in ("local", "openai_chat"):
-            yield f"{key}.teacher: expected a local model or a server; came one of kind {teacher.kind!r}"
+            yield f"{key}.teacher: expected a local model or a server; got one of kind {teacher.kind!r}"

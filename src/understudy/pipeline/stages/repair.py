@@ -83,9 +83,9 @@ class Repair(Stage[RepairStageConfig]):
         ref = recipe.names(Target.ATTEMPTS).get(config.rollout)
         attempts = None if ref is None else recipe.config(ref)
         if attempts is not None and not (hasattr(attempts, "model") and hasattr(attempts, "agent")):
-            yield f"{key}.rollout: expected attempts of an agent of this recipe; came {config.rollout!r}"
+            yield f"{key}.rollout: expected attempts of an agent of this recipe; got {config.rollout!r}"
         elif getattr(attempts, "first_thoughts", None) is not None:
-            yield f"{key}.rollout: expected attempts without first thoughts; came {config.rollout!r}"
+            yield f"{key}.rollout: expected attempts without first thoughts; got {config.rollout!r}"
 
     def _wrong_attempts(self) -> list[Wrong]:
         """Attempts that can be corrected, ordered by their tasks' ids: files of a rollout are in no fixed order."""

@@ -78,9 +78,9 @@ def distil_on_policy(
     ``ProviderError`` where the server fails for good.
     """
     if config.method is Method.QLORA:
-        raise ValueError("on-policy distillation trains 'full' or 'lora', came 'qlora'")
+        raise ValueError("on-policy distillation trains 'full' or 'lora', got 'qlora'")
     if isinstance(teacher, OpenAIChatConfig) and teacher.tokenizer is None:
-        raise ValueError(f"teacher {teacher.model}: a teacher by URL needs tokenizer, a folder or Hub id: came none")
+        raise ValueError(f"teacher {teacher.model}: a teacher by URL needs tokenizer, a folder or Hub id: got none")
     identity = start_or_resume(
         out_dir,
         {
