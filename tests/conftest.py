@@ -12,8 +12,8 @@ from hypothesis import settings
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-settings.register_profile("house", deadline=None)  # a loaded machine is slow, which is no fault of the code
-settings.load_profile("house")
+settings.register_profile("default_without_deadline", deadline=None)  # examples may be slow on a busy machine
+settings.load_profile("default_without_deadline")
 
 
 @pytest.fixture(scope="session")

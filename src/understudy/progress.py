@@ -61,11 +61,11 @@ class SmoothRate:
 
     @property
     def per_s(self) -> float:
-        """0 where nothing was done."""
+        """0 if nothing was done."""
         return self._work / self._time_s if self._time_s else 0.0
 
     def left_s(self, remaining: float, now: float) -> float | None:
-        """Seconds until ``remaining`` is done; None where nobody knows.
+        """Seconds until ``remaining`` is done; None if nobody knows.
 
         It counts down between two steps. When none has ended for longer than ever before, it grows as if one ended now.
         """

@@ -83,8 +83,8 @@ class Group(Generic[PartT]):
             name: Plural, such as ``graders``.
             about: What a part does, as the rest of a sentence.
             builtin: Kinds of this package, by short name.
-            adapt: Makes a part of a user's plain function; None where functions are not accepted.
-            kind_of: The kind that is meant where a mapping names none; None where ``kind`` is required.
+            adapt: Makes a part of a user's plain function; None if functions are not accepted.
+            kind_of: The kind that is meant where a mapping names none; None if ``kind`` is required.
         """
         self.name = name
         self.about = about
@@ -154,7 +154,7 @@ class Group(Generic[PartT]):
         return config.model_validate({**value, "kind": kind}, context=context)
 
     def kind_in(self, value: Mapping[str, object]) -> object:
-        """The kind that a mapping names, or that its keys imply; None where neither."""
+        """The kind that a mapping names, or that its keys imply; None if neither."""
         return value.get("kind") or (self._kind_of(value) if self._kind_of else None)
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:

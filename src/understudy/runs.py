@@ -34,7 +34,7 @@ class RunLockedError(Exception):
 
 
 class JsonlWriter:
-    """Appends records to a file, one a line, each flushed as it comes. Safe from many threads.
+    """Appends records to a file, one per line, each flushed as it comes. Safe from many threads.
 
     A torn last line, left by a kill, is cut off when the file is opened, so that what is appended
     next starts on a line of its own.
@@ -117,7 +117,7 @@ def _record_of(line: bytes, record_type: type[RecordT], path: Path, number: int)
 
 
 def read_record(path: Path, record_type: type[RecordT]) -> RecordT:
-    """Return the one record that a file holds. Raises ``BadRecordError``, which names the file, where it is another,
+    """Return the one record that a file holds. Raises ``BadRecordError``, which names the file, if it is another,
     ``FileNotFoundError`` where there is no file.
     """
     try:
@@ -172,7 +172,7 @@ def derive_seed(*parts: str | int) -> int:
 
 
 def explain(error: ValidationError, what: str) -> str:
-    """Say in one line a problem which field was wrong, what came and what was expected."""
+    """Say in one line a problem which field was wrong, what was expected and what it got."""
     problems = []
     for problem in error.errors(include_url=False):
         where = ".".join(str(part) for part in problem["loc"]) or what

@@ -86,7 +86,7 @@ def test_marks_in_observations_become_facts(tmp_path: Path) -> None:
     wrong, long, failed = (one for one, _ in imported(write(tmp_path / "r.jsonl", *rows)))
     assert wrong.steps[0].parse_problem is ParseProblem.NO_CODE
     assert long.stop_reason is StopReason.STEP_LIMIT
-    assert failed.stop_reason.is_program_failure
+    assert failed.stop_reason.is_infrastructure_error
 
 
 def test_plain_chat_messages_and_json_lists_are_read(tmp_path: Path) -> None:

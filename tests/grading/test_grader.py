@@ -26,12 +26,12 @@ def test_no_answer_is_wrong_whatever_the_reference_says(kind: TaskKind, answer: 
 
 
 @pytest.mark.parametrize("reason", list(StopReason))
-def test_only_a_failed_program_is_not_graded(reason: StopReason) -> None:
+def test_only_infrastructure_errors_are_not_graded(reason: StopReason) -> None:
     with open_grader() as grader:
         right = grader.grade(attempt("42", "42", stop_reason=reason))
         none = grader.grade(attempt("42", None, stop_reason=reason))
-    assert right.correct is (None if reason.is_program_failure else True)
-    assert none.correct is (None if reason.is_program_failure else False)
+    assert right.correct is (None if reason.is_infrastructure_error else True)
+    assert none.correct is (None if reason.is_infrastructure_error else False)
     assert reason.value in none.explanation
 
 

@@ -30,8 +30,8 @@ def score(correct: bool | None) -> Score:
 @given(st.sampled_from(StopReason), st.sampled_from([None, *ParseProblem]), st.sampled_from([None, True, False]))
 def test_every_end_has_an_outcome_and_a_rule(stop: StopReason, last: ParseProblem | None, correct: bool | None) -> None:
     outcome = outcome_of(ended(stop, last), None if correct is None else score(correct))
-    assert RULES[outcome].is_retried == stop.is_program_failure
-    assert RULES[outcome].is_graded != stop.is_program_failure
+    assert RULES[outcome].is_retried == stop.is_infrastructure_error
+    assert RULES[outcome].is_graded != stop.is_infrastructure_error
     if RULES[outcome].may_be_trained_on:
         assert stop is StopReason.ANSWERED
         assert correct is not False

@@ -110,7 +110,7 @@ def test_what_costs_or_changes_something_is_not_light(corpus: MemoryConfig, tmp_
     light = [RuntimeConfig(), *(RuntimeConfig(tools=SEARCH, retrieval=each) for each in (corpus, NOWHERE))]
     heavy = [RuntimeConfig(tools=each) for each in (function("picky"), server)]
     heavy.append(RuntimeConfig(tools=SEARCH, retrieval=index))
-    assert [spec.is_light for spec in light + heavy] == [True] * 3 + [False] * 3
+    assert [spec.is_cheap_to_open for spec in light + heavy] == [True] * 3 + [False] * 3
 
 
 def test_the_share_rises_as_the_student_learns_to_write_code(base: str, tmp_path: Path) -> None:

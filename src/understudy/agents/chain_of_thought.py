@@ -126,7 +126,7 @@ class ChainOfThought:
 
 
 def read_answer(completion: Completion) -> str | None:
-    """The answer of a chain of thought; None where it was cut before it gave one, or is empty."""
+    """The answer of a chain of thought; None if it was cut before it gave one, or is empty."""
     boxed = last_boxed(completion.text)
     if boxed is not None:
         return boxed

@@ -1,6 +1,6 @@
 r"""First-thought prefixes (paper section 4.1): the beginning of a chain of thought, for an agent run of the same task.
 
-In: chain-of-thought trajectories, their scores where there are any. Out: ``FirstThought`` records, at most one a
+In: chain-of-thought trajectories, their scores if there are any. Out: ``FirstThought`` records, at most one a
 task, and a count of what was left out under a reason. The prefix is the first paragraph. It never is the whole chain
 of thought and never holds the answer: without a blank line it is the first sentences, less the last one; sentences
 from the one with ``\boxed`` on are left out; a cap on its length holds in any case.
@@ -66,7 +66,7 @@ def make_first_thoughts(
 
 
 def first_paragraph(text: str, max_chars: int) -> str:
-    """The beginning of a chain of thought; empty where nothing comes before its answer."""
+    """The beginning of a chain of thought; empty if nothing comes before its answer."""
     paragraphs = [part.strip() for part in re.split(r"\n[ \t]*\n", text.strip()) if part.strip()]
     if not paragraphs:
         return ""
@@ -80,7 +80,7 @@ def first_paragraph(text: str, max_chars: int) -> str:
 def _first_thought(
     trajectory: Trajectory, correct: bool | None, config: FirstThoughtConfig
 ) -> FirstThought | NoFirstThought:
-    if trajectory.stop_reason.is_program_failure:
+    if trajectory.stop_reason.is_infrastructure_error:
         return NoFirstThought.PROGRAM_FAILURE
     if config.only_correct and correct is not True:
         return NoFirstThought.NOT_CORRECT

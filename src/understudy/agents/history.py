@@ -77,7 +77,7 @@ class History:
         was_asked: bool = False,
         error: Exception | None = None,
     ) -> Trajectory:
-        """The record of the attempt. ``error``: what stopped the program, for program failures."""
+        """The record of the attempt. ``error``: what stopped the program, for infrastructure errors."""
         facts = self.facts
         return Trajectory(
             task=facts.task,

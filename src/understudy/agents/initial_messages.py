@@ -53,7 +53,7 @@ class Prefill:
 def prefill_of(config: CodeAgentConfig, model: Model, first_thought: FirstThought | None) -> Prefill:
     """How the first step begins. A task without a first thought begins without one.
 
-    Raises ``ProviderError`` where the model has to be asked what it can do and cannot be reached.
+    Raises ``ProviderError`` if the model has to be asked what it can do and cannot be reached.
     """
     mode = config.prefix_mode
     prompts = prompt_set(config.prompts)

@@ -24,7 +24,7 @@ class AgentError(ValueError):
 
 
 def open_own_agent(make: Callable[[], Agent], facts: AgentFacts) -> Agent:
-    """Make a user's agent. ``facts``: what is recorded of it where it has none of its own. Raises ``AgentError``."""
+    """Make a user's agent. ``facts``: what is recorded of it if it has none of its own. Raises ``AgentError``."""
     try:
         agent = make()
     except Exception as error:

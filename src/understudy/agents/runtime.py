@@ -35,7 +35,7 @@ class RuntimeConfig(Record):
     retrieval: RetrievalConfig | None = None
 
     @property
-    def is_light(self) -> bool:
+    def is_cheap_to_open(self) -> bool:
         """Opening it costs next to nothing and calling it changes nothing: search in memory, by URL or none, alone."""
         has_light_search = self.retrieval is None or isinstance(self.retrieval, HttpConfig | MemoryConfig)
         return has_light_search and not self.tools.functions and not self.tools.mcp
@@ -62,7 +62,7 @@ class AgentRuntime:
 
     @property
     def sandbox(self) -> Sandbox:
-        """Where code runs. Raises ``ValueError`` where there is none, and what opening it raises."""
+        """Where code runs. Raises ``ValueError`` if there is none, and what opening it raises."""
         with self._lock:
             if self._sandbox is None:
                 if self._config is None:
@@ -79,7 +79,7 @@ class AgentRuntime:
 
     @property
     def retriever(self) -> Retriever | None:
-        """The search engine; None where there is none. Raises what opening it raises."""
+        """The search engine; None if there is none. Raises what opening it raises."""
         with self._lock:
             if self._retriever is None and self._config is not None and self._config.retrieval is not None:
                 self._retriever = self._stack.enter_context(closing(open_retriever(self._config.retrieval)))
@@ -97,7 +97,7 @@ class AgentRuntime:
     def open_agent(self, config: AgentConfig, model: Model) -> Agent:
         """Put an agent together; it holds nothing that has to be closed.
 
-        Raises ``ValueError`` where a part is missing that the agent needs, and what opening the parts raises.
+        Raises ``ValueError`` if a part is missing that the agent needs, and what opening the parts raises.
         """
         if config.kind in AGENTS.builtin:
             return AGENTS.open(config, model, self)
@@ -111,7 +111,7 @@ class AgentRuntime:
         return open_own_agent(lambda: AGENTS.open(config, model, self), facts)
 
     def initial_messages(self, config: AgentConfig, task: Task) -> tuple[Message, ...] | None:
-        """What an agent shows its model first; needs no model. None where a user's agent does not say it."""
+        """What an agent shows its model first; needs no model. None if a user's agent does not say it."""
         initial_messages = getattr(AGENTS.part(config.kind), "initial_messages", None)
         return None if initial_messages is None else tuple(initial_messages(config, task, self))
 
@@ -155,6 +155,6 @@ def open_agent(
 ) -> Agent:
     """Put an agent together from parts that are open; it holds nothing that has to be closed.
 
-    Raises ``ValueError`` where a code agent has no sandbox, or a chain of thought with passages no retriever.
+    Raises ``ValueError`` if a code agent has no sandbox, or a chain of thought with passages no retriever.
     """
     return AgentRuntime(sandbox=sandbox, tools=tools, retriever=retriever).open_agent(config, model)

@@ -29,7 +29,7 @@ class SampledStep:
     """The whole assistant message, with its prefill."""
     reply: ParsedReply
     execution: Execution | None
-    """None where nothing could be run."""
+    """None if nothing could be run."""
     usage: Usage
     timing: Timing
     completion: Completion

@@ -21,7 +21,7 @@ class Ballot:
     """What one candidate brings to the vote."""
 
     outcome: Hashable | None
-    """Equal for candidates that agree; None where the candidate failed and has no vote."""
+    """Equal for candidates that agree; None if the candidate failed and has no vote."""
     mean_logprob: float | None = None
 
 
@@ -36,7 +36,7 @@ class Election:
 
 
 def outcome_of(execution: Execution) -> Hashable | None:
-    """What the vote goes by: all that the code yielded, white space aside; None where it failed."""
+    """What the vote goes by: all that the code yielded, white space aside; None if it failed."""
     if execution.status is not ExecutionStatus.OK:
         return None
     return (
@@ -66,7 +66,7 @@ def elect(ballots: Sequence[Ballot], seed: int) -> Election:
 
 
 def next_portion(ballots: Sequence[Ballot], n_candidates: int) -> int:
-    """How many more candidates to ask for: the fewest that could decide the vote, 0 where it cannot change any more."""
+    """How many more candidates to ask for: the fewest that could decide the vote, 0 if it cannot change any more."""
     missing = n_candidates - len(ballots)
     sizes = [*Counter(ballot.outcome for ballot in ballots if ballot.outcome is not None).values(), 0, 0]
     first, second, *_ = sorted(sizes, reverse=True)

@@ -101,7 +101,7 @@ def rollout(
 
 
 def first_thoughts(chains: Attempts, **settings: Any) -> tuple[FirstThought, ...]:
-    """The first thoughts of chains of thought, at most one a task. ``settings``: those of ``FirstThoughtConfig``."""
+    """The first thoughts of chains of thought, at most one per task. ``settings``: those of ``FirstThoughtConfig``."""
     config = read_settings("first_thoughts", FirstThoughtConfig, settings)
     by_id = {score.trajectory_id: score for score in chains.scores}
     return make_first_thoughts(chains.trajectories, by_id, config).thoughts
@@ -184,12 +184,12 @@ def evaluate(model: Modelled | None, tasks: Tasks, *, label: str | None = None, 
     """Let a model attempt test tasks, and measure it.
 
     Args:
-        model: Who acts; None where ``agent`` is an opened agent.
+        model: Who acts; None if ``agent`` is an opened agent.
         tasks: As in ``rollout``.
         label: How the system is called; None: by the name of its model.
         settings: Those of ``rollout``.
 
-    Raises as ``rollout``, and ``ValueError`` where there is no task.
+    Raises as ``rollout``, and ``ValueError`` if there is no task.
     """
     made = rollout(tasks, model=model, **settings)
     if not made.trajectories:
@@ -204,7 +204,7 @@ def evaluate(model: Modelled | None, tasks: Tasks, *, label: str | None = None, 
 def compare(system: Evaluation, baseline: Evaluation, *, seed: int = 0) -> Comparison:
     """Paired comparison on the tasks that both attempted: difference of accuracies, its interval, McNemar's p-value.
 
-    With several task sets it is that of their average. ``seed``: of the bootstrap. Raises ``ValueError`` where the two
+    With several task sets it is that of their average. ``seed``: of the bootstrap. Raises ``ValueError`` if the two
     have no task in common.
     """
     one, other = (
@@ -238,7 +238,7 @@ def _attempts_in(
 
 
 def _refuse_failures(made: list[Trajectory], allowed: float) -> None:
-    failed = [one for one in made if one.stop_reason.is_program_failure]
+    failed = [one for one in made if one.stop_reason.is_infrastructure_error]
     if len(failed) > allowed * len(made):
         first = failed[0].failure
         raise RolloutStoppedError(

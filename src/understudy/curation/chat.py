@@ -37,7 +37,7 @@ class Conversation(BaseModel):
 def mix_in(examples: Sequence[Example], mix: ChatMix, seed: int) -> list[Example]:
     """Return ``examples`` with ``mix.ratio`` chat examples for each, in an order that depends on ``seed`` alone.
 
-    Raises ``ValueError`` for a row that is not a conversation in plain text, and where the file holds fewer
+    Raises ``ValueError`` for a row that is not a conversation in plain text, and if the file holds fewer
     conversations than the ratio asks for.
     """
     wanted = round(len(examples) * mix.ratio)

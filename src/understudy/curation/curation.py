@@ -55,7 +55,7 @@ def curate(
     ``initial_messages``: how the student is prompted; None keeps the teacher's prompts. ``action_format``: how the
     student is to write its replies, as a trajectory records it; None keeps the teacher's. ``student`` is needed where
     ``config.needs_student``. ``contaminated``: question → the test set that contains it.
-    Raises ``ValueError`` where a needed student is missing.
+    Raises ``ValueError`` if a needed student is missing.
     """
     if config.needs_student and student is None:
         raise ValueError("this curation counts tokens or asks for likelihoods, but there is no student")

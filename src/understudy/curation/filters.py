@@ -53,7 +53,7 @@ def why_dropped(case: Case, filters: Iterable[Filter]) -> Against:
     An infrastructure error is a reason whatever the filters are.
     """
     trajectory = case.trajectory
-    if trajectory.failure is not None or trajectory.stop_reason.is_program_failure:
+    if trajectory.failure is not None or trajectory.stop_reason.is_infrastructure_error:
         detail = trajectory.failure.message if trajectory.failure else str(trajectory.stop_reason)
         return DropReason.INFRASTRUCTURE_ERROR, detail
     return next((against for one in filters if (against := FILTERS[one](case)) is not None), None)

@@ -99,7 +99,7 @@ def repair(
     request in the same way (greedy, or seeded): otherwise ``same_before`` is False and nothing is verified.
     """
     for wrong, score in attempts:
-        if score is None or score.correct is not False or wrong.stop_reason.is_program_failure:
+        if score is None or score.correct is not False or wrong.stop_reason.is_infrastructure_error:
             continue
         for step in suspects(wrong)[: config.max_tries]:
             agent = agent_with(RepairingModel(student, teacher, step, reopen))

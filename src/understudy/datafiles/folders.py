@@ -88,7 +88,7 @@ def _bare_stem(file: Path) -> str:
 
 
 def _split_of(file: Path, folder: Path) -> str:
-    """``train`` of ``data/train-00000-of-00002.parquet`` or ``train/rows.jsonl``; empty where no name says it."""
+    """``train`` of ``data/train-00000-of-00002.parquet`` or ``train/rows.jsonl``; empty if no name says it."""
     parts = [_bare_stem(file), *reversed(file.relative_to(folder).parts[:-1])]
     return next((found[1] for part in parts if (found := _SPLIT.search(part))), "")
 

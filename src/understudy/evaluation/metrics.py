@@ -59,7 +59,7 @@ def measure(
 ) -> Metrics:
     """Figures of one system, by task set in the order in which they first appear. A task of two sets counts in both.
 
-    Raises ``ValueError`` where there is no trajectory, where two share an id, or where a score belongs to none.
+    Raises ``ValueError`` where there is no trajectory, where two share an id, or if a score belongs to none.
     """
     joined = _join(trajectories, scores)
     parts = _by_task_set(trajectories)
@@ -201,7 +201,7 @@ def compare(system: Graded, baseline: Graded, task_set: str, *, seed: int = 0) -
 
     With several attempts a task, its share of correct ones stands for it, and McNemar's test counts the tasks where one
     system's share is the larger (the sign test, of which McNemar's is the case of one attempt).
-    Raises ``ValueError`` where they have no question in common.
+    Raises ``ValueError`` if they have no question in common.
     """
     differences = _differences(system, baseline, task_set)
     if not differences:
@@ -212,7 +212,7 @@ def compare(system: Graded, baseline: Graded, task_set: str, *, seed: int = 0) -
 
 def compare_all(system: Graded, baseline: Graded, *, seed: int = 0) -> tuple[Comparison, ...]:
     """One comparison for each task set of which both attempted a question, and with several sets one of their
-    unweighted average. Empty where they have no question in common.
+    unweighted average. Empty if they have no question in common.
     """
     theirs = _by_task_set(baseline.trajectories)
     names = [name for name in _by_task_set(system.trajectories) if name in theirs]

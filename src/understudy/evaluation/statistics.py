@@ -70,7 +70,7 @@ def _design_effect(clusters: Sequence[Sequence[bool]], n: int, n_correct: int) -
 def mcnemar(n_only_first: int, n_only_second: int) -> float:
     """Two-sided p-value of the exact McNemar test: could the tasks that only one of two solves split like this by luck?
 
-    Ties say nothing and are not asked for. 1.0 where there are no others.
+    Ties say nothing and are not asked for. 1.0 if there are no others.
     """
     n = n_only_first + n_only_second
     if min(n_only_first, n_only_second) < 0:

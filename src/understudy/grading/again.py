@@ -43,11 +43,11 @@ class Regrading:
     n_only_before: int
     n_only_after: int
     kappa: float | None
-    """Cohen's kappa over those with two verdicts: agreement beyond chance; None where all verdicts are one."""
+    """Cohen's kappa over those with two verdicts: agreement beyond chance; None if all verdicts are one."""
 
     @property
     def agreement(self) -> float:
-        """Share of the same verdicts, 1.0 where there is nothing to compare."""
+        """Share of the same verdicts, 1.0 if there is nothing to compare."""
         return 1 - len(self.changes) / self.n if self.n else 1.0
 
 

@@ -40,7 +40,7 @@ MAX_TEXT_CHARS = 20_000
 
 
 def last_boxed(text: str) -> str | None:
-    r"""What the last complete ``\boxed{…}`` of the text holds; None where there is none. One pass, in linear time."""
+    r"""What the last complete ``\boxed{…}`` of the text holds; None if there is none. One pass, in linear time."""
     text = text[-MAX_TEXT_CHARS:]
     starts = {match.end() for match in _BOX.finditer(text)}
     found: tuple[int, int] | None = None

@@ -1,4 +1,4 @@
-r"""The value of a closed form: an exact fraction where it has one, else a complex number in double precision.
+r"""The value of a closed form: an exact fraction if it has one, else a complex number in double precision.
 
 In: a tidy text without variables, such as ``\frac{2\sqrt{3}}{5}``, ``137 \frac{1}{2}``, ``2^{2019} - 2020``,
 ``sqrt(2)/2``, ``6 - 5i``. Out: a ``Value``; ``NotClosedError`` for anything else. Not here: variables, sets, tuples.

@@ -74,8 +74,8 @@ def score_of(name: str, version: str, trajectory: Trajectory, judgement: Judgeme
 
 
 def _settled(grader: AnswerGrader, trajectory: Trajectory) -> Judgement | None:
-    """The judgement where there is nothing to compare, None where there is."""
-    if (failure := failed_program(trajectory)) is not None:
+    """The judgement where there is nothing to compare, None if there is."""
+    if (failure := infrastructure_error(trajectory)) is not None:
         return failure
     if trajectory.task.answer is None and grader.needs_reference:
         return Judgement(None, "not judged: the task has no reference answer", trajectory.answer)
@@ -84,9 +84,9 @@ def _settled(grader: AnswerGrader, trajectory: Trajectory) -> Judgement | None:
     return None
 
 
-def failed_program(trajectory: Trajectory) -> Judgement | None:
+def infrastructure_error(trajectory: Trajectory) -> Judgement | None:
     """The judgement of an attempt that the program failed, None for all others."""
-    if trajectory.stop_reason.is_program_failure or trajectory.failure is not None:
+    if trajectory.stop_reason.is_infrastructure_error or trajectory.failure is not None:
         return Judgement(None, f"not graded: the program failed ({trajectory.stop_reason.value})")
     return None
 

@@ -54,7 +54,7 @@ class MathGrader:
         return Judgement(False, f"not {task.answer!r}: {how}", given[:MAX_ANSWER_CHARS])
 
     def equal(self, reference: str, answer: str) -> tuple[bool | None, str]:
-        """Whether two mathematical texts are equal, None where it cannot be told, and how it was found."""
+        """Whether two mathematical texts are equal, None if it cannot be told, and how it was found."""
         if reference.strip() == answer.strip():
             return True, "same text"
         if len(answer) > MAX_ANSWER_CHARS:

@@ -43,7 +43,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """(year, month, day) that the text may be; 0 where it names no year or no day."""
+    """(year, month, day) that the text may be; 0 if it names no year or no day."""
 
     may_be: frozenset[tuple[int, int, int]]
 
@@ -52,7 +52,7 @@ Moment = Clock | Date
 
 
 def read_moment(text: str) -> Moment | None:
-    """The time or date that the text is; None where it is neither."""
+    """The time or date that the text is; None if it is neither."""
     text = " ".join(unwrap_text(text).replace("\\", " ").replace("~", " ").split()).strip(" .,$")
     if len(text) > 60:
         return None
@@ -114,7 +114,7 @@ def _date(days: set[tuple[int, int, int]]) -> Date | None:
 
 
 def same_moment(wanted: Moment, came: Moment) -> bool | None:
-    """Whether two moments are the same; None where one of them leaves open what the other says."""
+    """Whether two moments are the same; None if one of them leaves open what the other says."""
     if isinstance(wanted, Clock) and isinstance(came, Clock):
         return True if wanted.written and wanted.written == came.written else _same(wanted.may_be, came.may_be)
     if isinstance(wanted, Date) and isinstance(came, Date):

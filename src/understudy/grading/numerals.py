@@ -40,7 +40,7 @@ class Numeral:
 
 
 def read_numeral(text: str) -> Numeral | None:
-    """The numeral that the text is; None where it names no base or its digits do not fit it."""
+    """The numeral that the text is; None if it names no base or its digits do not fit it."""
     text = unwrap_text(text).strip()
     if len(text) > 500:
         return None

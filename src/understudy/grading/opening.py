@@ -17,7 +17,7 @@ from understudy.records import Trajectory
 from understudy.registry import PartConfig
 
 OwnFunction = Callable[[Trajectory], object]
-"""Says of a trajectory: a bool, a number in [0, 1], a ``Judgement``, a ``Score``, or None where it cannot judge."""
+"""Says of a trajectory: a bool, a number in [0, 1], a ``Judgement``, a ``Score``, or None if it cannot judge."""
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def open_grader(
     """Open the grader that the config names; None: ``auto``. ``judge_model`` stays the caller's to close.
 
     No process is started before the first answer that needs one, and no model is asked for where no judge is wanted.
-    Raises ``ValueError`` where a judge is wanted and no model is given, or the other way round, and ``TargetError`` for
+    Raises ``ValueError`` if a judge is wanted and no model is given, or the other way round, and ``TargetError`` for
     a kind that leads nowhere.
     """
     if config is not None and not isinstance(config, PartConfig | str):

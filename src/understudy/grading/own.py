@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from understudy.grading.grader import Judgement, failed_program, score_of
+from understudy.grading.grader import Judgement, infrastructure_error, score_of
 from understudy.records import Score, Trajectory
 
 
@@ -57,7 +57,7 @@ class OwnGrader:
 
     def grade(self, trajectory: Trajectory) -> Score:
         """Judge one attempt. Raises ``GraderError``, which names the attempt."""
-        failure = failed_program(trajectory)
+        failure = infrastructure_error(trajectory)
         said = failure or self._said(trajectory)
         place = f"grader {self.name}, trajectory {trajectory.id}"
         if not isinstance(said, Score):

@@ -38,7 +38,7 @@ class Reply:
     """What a worker found."""
 
     equal: bool | None
-    """None where the comparison did not come to its end, or could not tell."""
+    """None if the comparison did not come to its end, or could not tell."""
     how: str
     cpu_s: float
     """CPU seconds of the comparison; starting a process is not part of it."""

@@ -27,7 +27,7 @@ _Interval = tuple[_End, _End]
 
 
 def same_real_set(wanted: Node, came: Node) -> bool | None:
-    """Whether two nodes are one set of real numbers; None where one of them is not read as such a set."""
+    """Whether two nodes are one set of real numbers; None if one of them is not read as such a set."""
     try:
         first, second = (_joined(_intervals(node)) for node in (wanted, came))
     except NotClosedError:

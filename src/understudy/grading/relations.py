@@ -56,7 +56,7 @@ def is_name(text: str) -> bool:
 
 
 def read_relation(text: str) -> Relation | None:
-    """The relation that the text is, None where it is none; of ``x = 2 + 3 = 5`` the first side and the last."""
+    """The relation that the text is, None if it is none; of ``x = 2 + 3 = 5`` the first side and the last."""
     if len(split_outside(text, ",")) > 1:
         return None
     signs = [sign for sign in _SIGNS if len(split_outside(text, sign)) > 1]

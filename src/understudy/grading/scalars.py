@@ -1,6 +1,6 @@
 r"""Two single expressions: equal as texts, numerals, quantities, numbers or formulas, in this order.
 
-In: two tidy texts. Out: equal, not equal, or None where it cannot be told. Not here: sequences, sets, matrices.
+In: two tidy texts. Out: equal, not equal, or None if it cannot be told. Not here: sequences, sets, matrices.
 
 Protocol of the paper (section 5): relative tolerance 1e-4, else symbolic equality. The tolerance is for plain numbers
 and decimals; closed forms such as ``2^{2020}`` and ``2^{2020}+1`` are compared exactly. There is no absolute
@@ -130,7 +130,7 @@ class ScalarComparison:
         return self._ask_worker(scaled[0], scaled[1], "values")
 
     def _same_in_each_base(self, numbers: tuple[str, ...]) -> bool | None:
-        r"""A bare ``\log`` may be natural or of base ten: None where that makes the difference."""
+        r"""A bare ``\log`` may be natural or of base ten: None if that makes the difference."""
         self.how = r"compared as numbers, \log in both bases"
         verdicts = set()
         for base in ("e", "10"):
@@ -222,7 +222,7 @@ def _number(text: str, log_base: str | None = None, *, degrees: bool = False) ->
 
 
 def _factors(wanted: tuple[Unit, ...], came: tuple[Unit, ...]) -> list[tuple[Fraction, Fraction]]:
-    """The sizes of both units for each way in which they measure the same; empty where they never do."""
+    """The sizes of both units for each way in which they measure the same; empty if they never do."""
     if not wanted or not came:
         return [(Fraction(1), Fraction(1))]
     found = [(a.size, b.size) for a in wanted for b in came if a.dimension == b.dimension]

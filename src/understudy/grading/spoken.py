@@ -102,7 +102,7 @@ def _amount_first(match: re.Match[str]) -> str:
 
 
 def number_of_words(text: str) -> tuple[str, str] | None:
-    """The digits of a number in words at the text's beginning, and what follows it; None where there is none."""
+    """The digits of a number in words at the text's beginning, and what follows it; None if there is none."""
     words, end = [], 0
     for match in _WORD.finditer(text):
         word = match[0].lower()

@@ -1,6 +1,6 @@
 r"""Equality of formulas with variables. Runs only in a worker process that may be killed.
 
-In: LaTeX texts, which Math-Verify's parser reads. Out: equal, not equal, or None where it depends on which numbers
+In: LaTeX texts, which Math-Verify's parser reads. Out: equal, not equal, or None if it depends on which numbers
 the variables stand for; and how it was found. Not here: deadlines, numbers, sets, tuples.
 
 Two formulas are compared by their values at fixed points, to 30 digits: at positive and negative fractions and at
@@ -96,7 +96,7 @@ def _points(symbols: Sequence[Symbol], kind: str) -> Iterator[dict[Symbol, Expr]
 
 
 def _value(formula: Expr, point: dict[Symbol, Expr]) -> Expr | None:
-    """The formula's value at a point, None where it has none."""
+    """The formula's value at a point, None if it has none."""
     try:
         value = formula.subs(point, simultaneous=True).doit().evalf(_N_DIGITS)
     except (TypeError, ValueError, ArithmeticError):
@@ -121,7 +121,7 @@ def _compare_values(wanted: Expr, came: Expr) -> Verdict:
 
 
 def _agrees(wanted: Expr, came: Expr, symbols: Sequence[Symbol], kind: str, rel: Float) -> bool | None:
-    """Whether two formulas agree at all points of a kind; None where the first has no value at any of them."""
+    """Whether two formulas agree at all points of a kind; None if the first has no value at any of them."""
     verdicts = []
     for point in _points(symbols, kind):
         a, b = _value(wanted, point), _value(came, point)

@@ -1,6 +1,6 @@
 """Numbers as they are written in answers, and bounded arithmetic with them.
 
-In: number tokens, values. Out: a ``Value``: an exact fraction where there is one, else a complex number of 50 digits
+In: number tokens, values. Out: a ``Value``: an exact fraction if there is one, else a complex number of 50 digits
 with a bound on its error. Not here: formulas (``closed_form``).
 
 The error bound is what tells ``e^{-40}`` from 0 and ``\\sqrt{2}\\sqrt{2} - 2`` from 1e-20. Nothing here takes long,
@@ -149,7 +149,7 @@ def _whole_power(base: Fraction, exponent: int) -> Fraction:
 
 
 def root_of(value: Value, degree: int) -> Value:
-    """The real root where there is one, else the principal one."""
+    """The real root if there is one, else the principal one."""
     if not 2 <= degree <= 100:
         raise NotClosedError(f"root of degree {degree}")
     if value.exact is not None and value.exact >= 0:
@@ -171,7 +171,7 @@ def _whole_root(whole: int, degree: int) -> int | None:
 
 
 def whole(value: Value) -> int:
-    """The whole number that the value is. Raises ``NotClosedError`` where it is none."""
+    """The whole number that the value is. Raises ``NotClosedError`` if it is none."""
     if value.exact is None or value.exact.denominator != 1:
         raise NotClosedError("expected a whole number")
     return int(value.exact)

@@ -29,7 +29,7 @@ _TRUTH = {"yes": True, "true": True, "no": False, "false": False}
 
 
 def words_of(reference: str) -> list[str] | None:
-    r"""The words of a reference that is words, such as ``\text{two lines}``; None where it is mathematics."""
+    r"""The words of a reference that is words, such as ``\text{two lines}``; None if it is mathematics."""
     inner, n_wrapped = TEXT.subn(r" \1 ", reference.strip())
     inner = inner.strip(" .$")
     is_choice = n_wrapped > 0 and re.fullmatch(r"\(?\s*[A-Za-z]\s*\)", inner) is not None
@@ -100,7 +100,7 @@ def is_word(text: str) -> bool:
 
 
 def same_letters(wanted: str, came: str) -> bool | None:
-    """Whether two runs of letters say the same; None where they may be products of variables."""
+    """Whether two runs of letters say the same; None if they may be products of variables."""
     if is_word(wanted) or is_word(came):
         return wanted.casefold() == came.casefold()
     are_products = all(text.islower() and len(set(text)) == len(text) <= 3 for text in (wanted, came))

@@ -38,7 +38,7 @@ def write_message(stream: BinaryIO, message: dict[str, object]) -> None:
 
 
 def read_message(stream: BinaryIO) -> dict[str, object] | None:
-    """Read one message; None where the stream ended."""
+    """Read one message; None if the stream ended."""
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None

@@ -250,7 +250,7 @@ def _usage(completions: tuple[Completion, ...]) -> dict[str, JsonValue]:
 
 
 def _tokens(completion: Completion) -> list[tuple[int, float]]:
-    """(id, log-probability) of each sampled token; empty where they were not asked for."""
+    """(id, log-probability) of each sampled token; empty if they were not asked for."""
     if completion.logprobs is None or completion.token_ids is None:
         return []
     return list(zip(completion.token_ids, completion.logprobs, strict=True))

@@ -33,7 +33,7 @@ class Device(StrEnum):
     """Where a local model computes."""
 
     AUTO = "auto"
-    """The first GPU, where there is one."""
+    """The first GPU, if there is one."""
     CPU = "cpu"
     CUDA = "cuda"
 

@@ -84,7 +84,7 @@ class Dialect:
     def after(
         self, refusal: RefusalError, sent: Mapping[str, JsonValue], fixed: Set[str] = frozenset()
     ) -> Dialect | None:
-        """What is known after a refusal of ``sent``; None where it is not about something that can be changed."""
+        """What is known after a refusal of ``sent``; None if it is not about something that can be changed."""
         if refusal.status in _NEVER_ABOUT_PARAMETERS:
             return None
         limit = next((name for name in LIMITS if name in sent and name not in fixed), None)

@@ -88,7 +88,7 @@ class Endpoint:
         return parse_tokens(self._post(f"{root}/tokenize", body))
 
     def owner_of(self, model: str) -> str:
-        """What the server says it is, for the model or else for the first of its list; empty where it says nothing."""
+        """What the server says it is, for the model or else for the first of its list; empty if it says nothing."""
         return parse_owner(self._answer(lambda: self.client.get("/models", cast_to=httpx.Response)), model)
 
     def _post(self, path: str, body: Mapping[str, JsonValue]) -> bytes:
@@ -204,7 +204,7 @@ def is_passing(error: Exception) -> bool:
 
 
 def retry_after_s(error: Exception) -> float | None:
-    """What the server asks for, in seconds from now; None where it asks for nothing that can be read."""
+    """What the server asks for, in seconds from now; None if it asks for nothing that can be read."""
     value = error.retry_after.strip() if isinstance(error, RefusalError) else ""
     if not value:
         return None

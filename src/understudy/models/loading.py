@@ -40,7 +40,7 @@ class Checkpoint:
 def load_checkpoint(config: LocalConfig) -> Checkpoint:
     """Load base and adapter; the adapter is merged, which saves its share of each step.
 
-    A folder that holds an adapter alone stands for its base with the adapter. Raises ``OSError`` where there is no
+    A folder that holds an adapter alone stands for its base with the adapter. Raises ``OSError`` if there is no
     checkpoint, ``AdapterWithoutEffectError``, and ``ValueError`` for a GPU that is not there.
     """
     base, adapter = base_and_adapter(config.path, config.adapter)
@@ -68,7 +68,7 @@ def load_for_reading(config: LocalConfig) -> PreTrainedModel:
 def load_base(
     path: str, dtype: torch.dtype | str, *, attention: str | None = None, quantization: object | None = None
 ) -> PreTrainedModel:
-    """Weights of a folder or Hub id. Raises ``OSError``, which says where they were looked for.
+    """Weights of a folder or Hub id. Raises ``OSError``, which says where they were searched.
 
     Args:
         path: Folder or Hub id.
@@ -86,7 +86,7 @@ def load_base(
 
 
 def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a folder or Hub id. Raises ``OSError``, which says where it was looked for."""
+    """The tokenizer of a folder or Hub id. Raises ``OSError``, which says where it was searched."""
     from transformers import AutoTokenizer
 
     source = locate(path)
@@ -139,7 +139,7 @@ def load_adapter(model: PreTrainedModel, adapter: str) -> PeftModel:
 
 
 def torch_device(device: Device) -> torch.device:
-    """Raises ``ValueError`` where a GPU is asked for and torch sees none."""
+    """Raises ``ValueError`` if a GPU is asked for and torch sees none."""
     import torch
 
     has_gpu = torch.cuda.is_available()

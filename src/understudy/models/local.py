@@ -76,7 +76,7 @@ class LocalModel:
         self._thread.start()
 
     def complete(self, request: Request) -> tuple[Completion, ...]:
-        """Raises ``ContextFullError`` where the prompt leaves no room for a token, ``ProviderError`` when closed."""
+        """Raises ``ContextFullError`` if the prompt leaves no room for a token, ``ProviderError`` when closed."""
         return self.complete_ids(self.renderer.prompt_ids(request.messages, request.continue_final), request)
 
     def complete_ids(self, prompt_ids: Sequence[int], request: Request) -> tuple[Completion, ...]:

@@ -40,7 +40,7 @@ class Request:
 
 
 class ProviderError(Exception):
-    """The model could not be reached or kept failing. A failure of the program, never an answer."""
+    """The model could not be reached or kept failing: an infrastructure error, never an answer."""
 
 
 class ContextFullError(Exception):

@@ -2,7 +2,7 @@
 
 In: requests from any number of threads. Out: exactly as many completions as asked for, each cut at its first stop
 string, or ``ProviderError`` once the retries are used up. A time-out, a dropped connection, 408, 409, 429 and 5xx,
-broken JSON and replies without a choice are tried again, on another endpoint where there is one.
+broken JSON and replies without a choice are tried again, on another endpoint if there is one.
 A server that gives fewer completions than asked for is asked again for the rest; one that refuses a parameter is
 asked without it (see ``dialect``).
 
@@ -45,7 +45,7 @@ class OpenAIChatModel:
     is_program = False
 
     def __init__(self, config: OpenAIChatConfig) -> None:
-        """Raises ``ValueError`` where the key's environment variable is not set. Connects to nothing yet."""
+        """Raises ``ValueError`` if the key's environment variable is not set. Connects to nothing yet."""
         self.name = config.model
         self._config = config
         self._endpoints = Endpoints(config, _api_key(config))
@@ -106,7 +106,7 @@ class OpenAIChatModel:
         return [{token: one.logprob for token, one in (place or {}).items()} for place in places[start:]]
 
     def rendered_ids(self, messages: Sequence[Message]) -> tuple[int, ...] | None:
-        """What the model reads before it speaks, as the server renders it; None where it offers no ``/tokenize``."""
+        """What the model reads before it speaks, as the server renders it; None if it offers no ``/tokenize``."""
         said: list[JsonValue] = [{"role": one.role.value, "content": one.content} for one in messages]
         try:
             return self._endpoints.ask(lambda endpoint: endpoint.tokenize(self.name, said))

@@ -43,7 +43,7 @@ class SystemParity(Record):
 
     system: str
     n_tokens: int
-    """Compared pairs of log-probabilities; 0 where a server gives neither ids nor log-probabilities."""
+    """Compared pairs of log-probabilities; 0 if a server gives neither ids nor log-probabilities."""
     mean_difference_nat: float | None = None
     """Mean of the absolute differences of log-probabilities."""
     max_difference_nat: float | None = None

@@ -88,7 +88,7 @@ class Renderer:
     """Renders conversations for one tokenizer and its chat template. Safe to use from many threads."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Raises ``RenderingError`` where there is no chat template, one that shows no words, or no offsets."""
+        """Raises ``RenderingError`` if there is no chat template, one that shows no words, or no offsets."""
         if not getattr(tokenizer, "chat_template", None):
             raise RenderingError(f"{tokenizer.name_or_path or 'the tokenizer'} has no chat template")
         if not tokenizer.is_fast:
@@ -119,7 +119,7 @@ class Renderer:
         return self._encode(self.prompt_text(messages, continue_final))
 
     def training_ids(self, messages: Sequence[Message], spans: Sequence[TrainSpan]) -> Rendered:
-        """All trained turns in one sequence. Raises ``RewrittenHistoryError`` where that cannot be."""
+        """All trained turns in one sequence. Raises ``RewrittenHistoryError`` if that cannot be."""
         sequences = self.training_sequences(messages, spans)
         if len(sequences) != 1:
             turns = [[turn.message_index for turn in sequence.turns] for sequence in sequences]
@@ -194,7 +194,7 @@ class Renderer:
         return [{"type": "text", "text": message.content}] if self.content_in_parts else message.content
 
     def _wants_parts(self) -> bool:
-        """Raises ``RenderingError`` where two different user texts render alike, whichever form they have."""
+        """Raises ``RenderingError`` if two different user texts render alike, whichever form they have."""
         for in_parts in (False, True):
             self.content_in_parts = in_parts
             if self._shows_words():

@@ -38,7 +38,7 @@ class Scored:
 def score(model: PreTrainedModel, ids: Sequence[int], start: int) -> Scored:
     """Score ``ids[start:]`` after ``ids[:start]``.
 
-    Raises ``ValueError`` unless 0 < start < len(ids), ``NotFiniteError`` where the model computes NaN or infinities.
+    Raises ``ValueError`` unless 0 < start < len(ids), ``NotFiniteError`` if the model computes NaN or infinities.
     """
     import torch
 

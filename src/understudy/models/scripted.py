@@ -87,7 +87,7 @@ class ScriptedModel:
 
 
 def open_scripted(config: ScriptedConfig) -> ScriptedModel:
-    """Raises ``TargetError``, which says which half of ``module:function`` is missing and where it was looked for."""
+    """Raises ``TargetError``, which says which half of ``module:function`` is missing and where it was searched."""
     program = import_target(config.program)
     if not callable(program):
         raise TargetError(f"{config.program}: expected a function of a Request; it is {type(program).__name__}")

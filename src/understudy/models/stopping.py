@@ -69,7 +69,7 @@ class StopStrings:
         self._enders: dict[tuple[str, ...], frozenset[int] | None] = {(): frozenset()}
 
     def may_end(self, token_id: int, stop: tuple[str, ...]) -> bool:
-        """False where no string of ``stop`` can end with this token."""
+        """False if no string of ``stop`` can end with this token."""
         if stop not in self._enders:
             self._enders[stop] = self._find_enders(stop)
         enders = self._enders[stop]

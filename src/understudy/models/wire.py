@@ -145,7 +145,7 @@ class WireChoice(_FromServer):
 
     @property
     def failure(self) -> str:
-        """What went wrong on the server in mid-reply; empty where nothing did."""
+        """What went wrong on the server in mid-reply; empty if nothing did."""
         if _plain(self.finish_reason) in _FAILURES:
             return f"finish_reason {self.finish_reason!r}{f': {json.dumps(self.error)}' if self.error else ''}"
         return json.dumps(self.error) if self.error and not self.said and not self.finish_reason else ""
@@ -237,7 +237,7 @@ def _is_error(body: object) -> bool:
 def parse_owner(content: bytes, model: str) -> str:
     """What the server says it is in its list of models, for the model or else for the first.
 
-    Empty where it does not say so in a form that can be read.
+    Empty if it does not say so in a form that can be read.
     """
     try:
         body = json.loads(content)

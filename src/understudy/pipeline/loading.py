@@ -1,7 +1,7 @@
 """From a YAML file to a recipe that can be run.
 
 In: a YAML file and ``key=value`` overrides. Out: a ``Recipe``, or one ``RecipeError`` that lists every problem with its
-line, its key, what came and what was expected, before any work starts.
+line, its key, what was expected and what it got, before any work starts.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def describe_machine() -> dict[str, str]:
 
 
 def gpu_names() -> list[str]:
-    """NVIDIA GPUs as the driver names them; empty where there is no driver."""
+    """NVIDIA GPUs as the driver names them; empty if there is no driver."""
     try:
         said = subprocess.run(
             ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"],

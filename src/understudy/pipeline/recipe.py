@@ -93,7 +93,7 @@ class Recipe(Record):
         return list(dict.fromkeys(taken for taken in named if taken is not None))
 
     def input_of(self, ref: StageRef, target: Target) -> StageRef:
-        """The one stage of a kind of result that a stage takes from. Raises ``ValueError`` where it is not one."""
+        """The one stage of a kind of result that a stage takes from. Raises ``ValueError`` if it is not one."""
         (found,) = (taken for taken in self.inputs(ref) if self.stage_class(taken).provides is target)
         return found
 

@@ -156,7 +156,7 @@ def _results(stages: Sequence[Stage[Any]]) -> Iterator[tuple[StageRef, Counts]]:
 
 
 def _begin(context: RunContext, record: StageRecord, *, restart: bool, say: Say) -> StageRecord | None:
-    """Write down that a stage begins or resumes; None where it is done and nothing has changed."""
+    """Write down that a stage begins or resumes; None if it is done and nothing has changed."""
     directory, ref = context.directory, record.ref
     old = directory.read_stage(ref)
     if old is not None and old.fingerprint != record.fingerprint:

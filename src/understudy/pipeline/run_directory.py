@@ -45,7 +45,7 @@ class RunDirectory:
         return stage_folder(self.path, ref)
 
     def read_manifest(self) -> Manifest:
-        """Raises ``FileNotFoundError`` where the folder is no run, ``BadRecordError`` where it is a broken one."""
+        """Raises ``FileNotFoundError`` where the folder is no run, ``BadRecordError`` if it is a broken one."""
         try:
             return Manifest.model_validate_json(self.manifest_path.read_bytes())
         except ValidationError as error:
@@ -55,7 +55,7 @@ class RunDirectory:
         write_atomic(self.manifest_path, manifest.model_dump_json(indent=1) + "\n")
 
     def read_stage(self, ref: StageRef) -> StageRecord | None:
-        """None where the stage was never begun."""
+        """None if the stage was never begun."""
         path = self.folder(ref) / STAGE
         try:
             return StageRecord.model_validate_json(path.read_bytes())

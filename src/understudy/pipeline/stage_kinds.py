@@ -61,7 +61,7 @@ def is_stage(section: object) -> bool:
 
 
 def section_class(section: str) -> type[Record] | None:
-    """The config of a section's stages; None where it is no section of stages."""
+    """The config of a section's stages; None if it is no section of stages."""
     return stage_class(section).Config if is_stage(section) else None
 
 

@@ -82,11 +82,11 @@ class TrainingStage(Stage[ConfigT]):
         return self.context.directory.folder(self.context.stage_named(Target.EXAMPLES, name)) / EXAMPLES
 
     def runtime_for(self, callback: EvalCallbackConfig | None) -> RuntimeConfig | None:
-        """What the eval callback runs code with; None where tools are heavy and ``run_code`` is not set."""
+        """What the eval callback runs code with; None if tools are heavy and ``run_code`` is not set."""
         if callback is None or callback.run_code is False:
             return None
         runtime = self.context.acting()
-        return runtime if callback.run_code or runtime.is_light else None
+        return runtime if callback.run_code or runtime.is_cheap_to_open else None
 
 
 @dataclass(frozen=True, slots=True)

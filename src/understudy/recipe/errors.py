@@ -116,7 +116,7 @@ def _as_written(loc: tuple[int | str, ...], data: object) -> Key:
 
 
 def _below(place: object, part: int | str) -> tuple[object] | None:
-    """What stands under a key or a number, wrapped; None where nothing does."""
+    """What stands under a key or a number, wrapped; None if nothing does."""
     if isinstance(place, dict) and part in place:
         return (place[part],)
     if isinstance(place, list) and isinstance(part, int) and part < len(place):

@@ -88,7 +88,7 @@ def _merged(below: object, above: object) -> object:
 
 
 def with_overrides(text: RecipeText, overrides: tuple[str, ...]) -> RecipeText:
-    """Put ``key=value`` into a recipe's text. Raises ``RecipeError`` where the key leads nowhere."""
+    """Put ``key=value`` into a recipe's text. Raises ``RecipeError`` if the key leads nowhere."""
     data, origins = copy.deepcopy(text.data), dict(text.origins)
     for override in overrides:
         _apply(text.path, data, override, origins)

@@ -1,16 +1,16 @@
-"""The words of the house: every record that crosses a room's door or is written to a file.
+"""The core types: every record that one package passes to another or writes to a file.
 
-In: nothing, this is the ground floor. Out: frozen pydantic models that refuse unknown keys, and
+In: nothing; this is the lowest layer. Out: frozen pydantic models that refuse unknown keys, and
 their closed sets as ``StrEnum``. Not here: behaviour, files, prompts.
 
-Three joints keep the data from walking back (see ARCHITECTURE.md):
+Three rules keep data from flowing back (see ARCHITECTURE.md):
 
 * ``Trajectory.messages`` are exactly what the model saw and said; a ``Step`` holds facts about them.
 * A ``Score`` lies beside its trajectory and is joined to it by ``trajectory_id``.
 * A ``FirstThought`` is an ordinary artifact: one stage writes it, the next one reads it.
 
-Times are measured, so no two runs agree on them. All of them live in ``Timing`` records, and
-``Trajectory.without_timing()`` is what two runs of the same recipe must agree on.
+Measured times differ between runs. All of them are in ``Timing`` records, and two runs of the same recipe must agree
+on ``Trajectory.without_timing()``.
 """
 
 from understudy.records.conversation import Completion, FinishReason, Message, Role, Usage

@@ -1,4 +1,4 @@
-"""What models see and say."""
+"""What models read and write."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Usage(Record):
     completion_tokens: int = 0
     requests: int = 0
     cost_usd: float | None = None
-    """None where the model's price is not known."""
+    """None if the model's price is not known."""
 
     def __add__(self, other: Usage) -> Usage:
         costs = [c for c in (self.cost_usd, other.cost_usd) if c is not None]
@@ -71,18 +71,18 @@ class Completion(Record):
     """One sampled reply of a model."""
 
     text: str
-    """What the model wrote, without stop string and without the prefix it was made to continue."""
+    """What the model wrote, without stop string and without the prefill."""
     finish_reason: FinishReason
     cut_at: str = ""
-    """The stop string at which the text was cut on our side, where the model had gone on to write; else empty."""
+    """The stop string at which the client cut the text, if the model had written beyond it; else empty."""
     reasoning: str = ""
     """What a reasoning model thought before, where its server returns that beside the text."""
     usage: Usage = Usage()
     """The prompt is counted once per request: on the first of its n completions."""
     token_ids: tuple[int, ...] | None = None
-    """Sampled ids, where the model gives them."""
+    """Sampled ids, if the model returns them."""
     logprobs: tuple[float, ...] | None = None
-    """Natural log-probability of each sampled token, where the model gives them."""
+    """Natural log-probability of each sampled token, if the model returns them."""
 
     @property
     def mean_logprob(self) -> float | None:

@@ -1,4 +1,4 @@
-"""What is trained, and what was left out."""
+"""Training examples, and the trajectories that became none."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Example(Record):
     """Messages and which parts of them are trained."""
 
     id: str
-    """The trajectory's, with a number behind it where another stage has a trajectory of that id too."""
+    """The trajectory's id, with a number added if another stage has a trajectory with that id."""
     task_id: str
     trajectory_id: str
     stage: str = ""
     """Where the trajectory lies: ``rollout/<name>`` or ``repair/<name>``; empty outside a run."""
     messages: tuple[Message, ...]
     spans: tuple[TrainSpan, ...]
-    """In order, not overlapping. What no span covers is read, not trained."""
+    """In order, not overlapping. Text outside all spans is read, not trained."""
     action_format: str = ""
     """As in ``Trajectory``."""
 
@@ -67,7 +67,7 @@ _FORMER_REASONS = {
 
 
 def _reason(value: object) -> object:
-    """A plain text, so that it prints as one; records with a former name are still read."""
+    """A plain text, so that it prints as one. Records with an earlier name of it are still read."""
     return str(_FORMER_REASONS.get(value, value)) if isinstance(value, str) else value
 
 

@@ -25,7 +25,7 @@ class TaskSetMetrics(Record):
 
     task_set: str
     n: int
-    """Trajectories, program failures included."""
+    """Trajectories, infrastructure errors included."""
     n_tasks: int
     n_correct: int
     n_not_scored: int = 0
@@ -49,7 +49,7 @@ class TaskSetMetrics(Record):
 
 
 class Breakdown(StrEnum):
-    """What a table goes by."""
+    """The property by which a table groups its rows."""
 
     TASK_SET = "task_set"
     LEVEL = "level"
@@ -60,7 +60,7 @@ class GroupAccuracy(Record):
     """One row of a table: the tasks of one level, type or set."""
 
     group: str
-    """Empty where the source names none."""
+    """Empty if the source names none."""
     n: int
     n_tasks: int
     n_correct: int
@@ -86,7 +86,7 @@ class Metrics(Record):
     model: str
     agent: str
     is_program: bool = False
-    """The model is a program, not a language model: said wherever these figures are shown."""
+    """The model is a program, not a language model. Every display of these figures must say so."""
     task_sets: tuple[TaskSetMetrics, ...]
     average: float
     """Unweighted mean of the accuracies of all task sets."""

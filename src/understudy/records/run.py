@@ -42,7 +42,7 @@ class StageRef(Record):
 
 
 class StageState(StrEnum):
-    """Where a stage of a run stands."""
+    """The state of a stage."""
 
     RUNNING = "running"
     """Begun and not ended: it is running, or its process was killed. What it wrote is kept and resumed from."""
@@ -59,21 +59,21 @@ class StageRecord(Record):
     kind: str
     name: str
     provides: Target | None = None
-    """What other stages can take from it."""
+    """The kind of result that other stages can use."""
     state: StageState
     fingerprint: str
     """Digest of settings and inputs: a stage whose fingerprint is the same is not run again."""
     settings: dict[str, JsonValue]
     inputs: dict[str, str] = {}
-    """Fingerprints of the stages that it took from, by ``kind/name``."""
+    """Fingerprints of its input stages, by ``kind/name``."""
     started: str
     """UTC, ISO 8601."""
     seconds: float = 0.0
     """Wall seconds over all tries."""
     error: str = ""
-    """Why it failed, in the words of the error."""
+    """The message of the error that ended it."""
     counts: dict[str, float] = {}
-    """What came out, by name: tasks, kept, dropped_incorrect, trained_tokens, …"""
+    """Results by name: tasks, kept, dropped_incorrect, trained_tokens, …"""
 
     @property
     def ref(self) -> StageRef:
@@ -107,7 +107,7 @@ class Manifest(Record):
     recipe: dict[str, JsonValue]
     """The recipe as it was understood, defaults filled in, with absolute paths."""
     recipe_folder: str = ""
-    """Where modules that the recipe names are looked for; empty for a recipe that came from no file."""
+    """Folder in which the recipe's modules are searched; empty for a recipe that is not from a file."""
     seed: int
     prompts_hash: str
     created: str

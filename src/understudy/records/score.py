@@ -17,11 +17,11 @@ class Score(Record):
     """Name of the grader: ``math``, ``exact_match``, ``judge`` …"""
     grader_version: str
     correct: bool | None
-    """None where the grader could not judge, which is not the same as wrong."""
+    """None if the grader could not judge, which is not the same as wrong."""
     value: float | None = None
-    """Graded value in [0, 1] where there is one beside right and wrong, such as token F1."""
+    """Graded value in [0, 1], such as token F1, if there is one besides right and wrong."""
     answer: str | None = None
     """The answer as extracted from the trajectory."""
     explanation: str = ""
     grounded: Annotated[bool | None, Field(validation_alias=AliasChoices("grounded", "supported"))] = None
-    """Whether an observation of the trajectory contains the reference answer; None where that has no meaning."""
+    """Whether an observation of the trajectory contains the reference answer; None if that has no meaning."""

@@ -1,4 +1,4 @@
-"""One attempt: its steps, how it ended, what it was given."""
+"""One attempt: its steps, its end, its inputs."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class ToolCall(Record):
     arguments: str
     """The arguments as JSON, cut to 2,000 characters."""
     error: str | None = None
-    """What the code was told instead of a value, None where it got one."""
+    """The error that the code got instead of a value; None if it got a value."""
     cached: bool = False
-    """The answer was already known: no second search was made."""
+    """The answer was known already, so no second search was made."""
     is_search: bool = False
-    """The tool looks something up. Records without this field (before 0.5) go by the tool's name."""
+    """The tool looks something up. In records without this field (before 0.5), the tool's name decides."""
 
     @model_validator(mode="before")
     @classmethod
@@ -70,13 +70,13 @@ class Candidate(Record):
     reply: str
     parse_problem: ParseProblem | None = None
     execution_status: ExecutionStatus | None = None
-    """None where the reply did not parse, so nothing was run."""
+    """None if the reply did not parse, so nothing was run."""
     cut_at: str = ""
     """As in ``Step``."""
     observation: str = ""
     """What this candidate's code yielded."""
     vote: int | None = None
-    """Number of its group of equal outcomes, groups counted from 0; None where it failed."""
+    """Number of its group of equal outcomes, groups counted from 0; None if it failed."""
     mean_logprob: float | None = None
     completion_tokens: int = 0
     chosen: bool = False
@@ -99,20 +99,20 @@ class Step(Record):
     """Index in ``Trajectory.messages`` of the assistant message of this step."""
     parse_problem: ParseProblem | None = None
     execution_status: ExecutionStatus | None = None
-    """None where no code was run."""
+    """None if no code was run."""
     error_name: str = ""
     """Class of the exception that the code raised, such as ``ZeroDivisionError``."""
     is_final: bool = False
     """The code called ``final_answer``."""
     prefilled_chars: Annotated[int, Field(validation_alias=AliasChoices("prefilled_chars", "given_chars"))] = 0
-    """Leading characters of the message that the model was made to continue (first-thought prefix)."""
+    """Leading characters of the message that were prefilled (first-thought prefix)."""
     cut_at: str = ""
-    """The stop string at which the reply was cut, where the model had gone on to write beyond it; else empty."""
+    """The stop string at which the reply was cut, if the model had written beyond it; else empty."""
     tool_calls: tuple[ToolCall, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     """All N candidates, the chosen one too; empty without self-consistent actions."""
     candidates_saved: int = 0
-    """Candidates that adaptive sampling did not ask for, since they could not change the vote."""
+    """Candidates that adaptive sampling did not request, since they could not change the vote."""
     usage: Usage = Usage()
     mean_logprob: float | None = None
     timing: Timing = Timing()
@@ -123,7 +123,7 @@ class Step(Record):
 
 
 class StopReason(StrEnum):
-    """How an attempt ended. ``PROVIDER`` and ``SANDBOX`` are failures of the program, not of the model:
+    """How an attempt ended. ``PROVIDER`` and ``SANDBOX`` are infrastructure errors, not mistakes of the model:
     they are retried on resume and never graded as an answer.
     """
 
@@ -131,7 +131,7 @@ class StopReason(StrEnum):
     STEP_LIMIT = "step_limit"
     TOKEN_BUDGET = "token_budget"
     CONTEXT_FULL = "context_full"
-    """The conversation no longer fits the model's context window."""
+    """The conversation does not fit the model's context window."""
     CUT_BY_LENGTH = "cut_by_length"
     """A chain of thought that hit its token limit before an answer."""
     PROVIDER = "provider"
@@ -140,12 +140,12 @@ class StopReason(StrEnum):
     """The sandbox failed, or a tool's server did, which is not the same as code that failed in the sandbox."""
 
     @property
-    def is_program_failure(self) -> bool:
+    def is_infrastructure_error(self) -> bool:
         return self in (StopReason.PROVIDER, StopReason.SANDBOX)
 
 
 class PrefixMode(StrEnum):
-    """What an agent's first step is given of a chain of thought (paper section 4.1, and alternatives)."""
+    """How an agent's first step uses a chain of thought (paper section 4.1, and alternatives)."""
 
     NONE = "none"
     PREFIX = "prefix"
@@ -164,22 +164,22 @@ class PrefixDelivery(StrEnum):
     COMPLETION = "completion"
     """The rendered prompt went through a raw completion endpoint."""
     INSTRUCTED = "instructed"
-    """The model was told to begin so: it may not have."""
+    """The prompt asked the model to begin with it; the model may not have done so."""
 
 
 class FirstThought(Record):
-    """The beginning of a chain of thought, to be given to an agent run of the same task."""
+    """The beginning of a chain of thought, for an agent run of the same task."""
 
     task_id: str
     text: str
     trajectory_id: str
     """The chain-of-thought run that it was taken from."""
     correct: bool | None = None
-    """Whether that run was graded correct; None where it was not graded."""
+    """Whether that run was graded correct; None if it was not graded."""
 
 
 class Failure(Record):
-    """A failure of the program during an attempt."""
+    """An infrastructure error during an attempt."""
 
     kind: StopReason
     message: str
@@ -204,9 +204,9 @@ class Trajectory(Record):
     steps: tuple[Step, ...]
     stop_reason: StopReason
     answer: str | None = None
-    """What the attempt gave as its answer, None where it gave none."""
+    """The answer of the attempt; None without one."""
     answer_was_asked: bool = False
-    """The answer came after the step limit, when the model was asked once for it."""
+    """The answer was requested once, after the step limit."""
     prefix_mode: PrefixMode = PrefixMode.NONE
     prefix_delivery: PrefixDelivery | None = None
     failure: Failure | None = None

@@ -27,7 +27,7 @@ class Attempts:
     collection: Collection
     tasks: dict[str, Task]
     candidates: CandidateErrors | None
-    """None where no step had candidates."""
+    """None if no step had candidates."""
 
 
 @dataclass(slots=True)

@@ -43,6 +43,6 @@ def chunks(run_dir: Path, key: str) -> Iterator[bytes]:
 
 
 def chunk(run_dir: Path, key: str, number: int) -> bytes:
-    """Return one chunk; empty where the collection ends before it."""
+    """Return one chunk; empty if the collection ends before it."""
     source = islice(bodies(run_dir, key), number * CHUNK_ROWS, (number + 1) * CHUNK_ROWS)
     return "\n".join(as_json(body) for body in source).encode()

@@ -63,7 +63,7 @@ def collect(run_dir: Path, config: ReportConfig | None = None) -> Document:
     """Read a run directory into a document.
 
     ``config`` None: the ``report`` section of the recipe in the manifest, or the defaults.
-    Raises ``FileNotFoundError`` where there is no such directory, ``BadRecordError`` where a file holds something else
+    Raises ``FileNotFoundError`` where there is no such directory, ``BadRecordError`` if a file holds something else
     than its records.
     """
     if not run_dir.is_dir():
@@ -125,7 +125,7 @@ def _stamp(path: Path, run_dir: Path) -> list[str | int]:
 
 
 def read_recipe(run_dir: Path) -> RecipeFacts:
-    """Of the manifest; nothing where the run has none yet. Raises ``BadRecordError`` where it is damaged."""
+    """Of the manifest; nothing if the run has none yet. Raises ``BadRecordError`` if it is damaged."""
     path = run_dir / MANIFEST
     if not path.is_file():
         return RecipeFacts(ReportConfig(), {})

@@ -47,7 +47,7 @@ class Row(Record):
     question: str
     """Cut to 160 characters."""
     answer: str = ""
-    """Cut to 80 characters, empty where none was given."""
+    """Cut to 80 characters, empty if none was given."""
     reference: str = ""
     verdict: Verdict
     n_steps: int
@@ -142,7 +142,7 @@ class System(Record):
     tokens_per_question: float
     seconds_per_question: float
     cost_per_question_usd: float | None = None
-    """None where a price is not known."""
+    """None if a price is not known."""
     paper: float | None = None
     """The paper's figure for the same cell, in [0, 1]."""
     candidates: CandidateErrors | None = None
@@ -192,7 +192,7 @@ class Stage(Record):
     kind: str
     name: str
     collection: CollectionKind | None = None
-    """What its records are, None where they cannot be listed one by one."""
+    """What its records are, None if they cannot be listed one by one."""
     state: StageState
     error: str = ""
     """Why it failed."""

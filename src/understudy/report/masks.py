@@ -110,7 +110,7 @@ def _was_trained_on(stage_dir: Path, curation: str) -> bool:
 
 @lru_cache(maxsize=4)
 def _open_renderer(checkpoint: Path) -> Renderer | None:
-    """None where transformers is not installed or cannot read this tokenizer: characters will do for a picture."""
+    """None if transformers is not installed or cannot read this tokenizer: characters will do for a picture."""
     try:
         from understudy.models.rendering import open_renderer
 

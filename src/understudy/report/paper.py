@@ -38,7 +38,7 @@ _PERCENT: dict[str, tuple[float | None, ...]] = {
 
 
 def paper_figure(size: str, method: PaperMethod) -> float:
-    """Return the paper's average accuracy in [0, 1]. Raises ``ValueError`` where its table has no such cell."""
+    """Return the paper's average accuracy in [0, 1]. Raises ``ValueError`` if its table has no such cell."""
     row = _PERCENT.get(size)
     if row is None:
         raise ValueError(f"size: expected one of {', '.join(_PERCENT)}, got {size!r}")

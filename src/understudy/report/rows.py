@@ -27,7 +27,7 @@ def read_scores(path: Path) -> Scores:
 
 def verdict_of(trajectory: Trajectory, scores: tuple[Score, ...]) -> Verdict:
     """How an attempt came out by its first score."""
-    if trajectory.stop_reason.is_program_failure:
+    if trajectory.stop_reason.is_infrastructure_error:
         return Verdict.FAILURE
     if not scores or scores[0].correct is None:
         return Verdict.NOT_SCORED
@@ -35,7 +35,7 @@ def verdict_of(trajectory: Trajectory, scores: tuple[Score, ...]) -> Verdict:
 
 
 def step_error(step: Step | Candidate) -> str | None:
-    """Kind of a step's or candidate's failure, None where it did not fail."""
+    """Kind of a step's or candidate's failure, None if it did not fail."""
     if step.parse_problem is not None:
         return step.parse_problem.value
     if step.execution_status in (None, ExecutionStatus.OK):

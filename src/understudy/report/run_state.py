@@ -19,7 +19,7 @@ _ORDER = (StageState.RUNNING, StageState.FAILED, StageState.STOPPED)
 
 def with_true_states(run_dir: Path, stages: Sequence[Stage]) -> tuple[tuple[Stage, ...], StageState]:
     """The stages as they are now, and the state of the whole run."""
-    is_held = is_going_on(run_dir)
+    is_held = is_running(run_dir)
     if is_held is False:
         stages = [
             one.model_copy(update={"state": StageState.STOPPED}) if one.state is StageState.RUNNING else one
@@ -33,8 +33,8 @@ def with_true_states(run_dir: Path, stages: Sequence[Stage]) -> tuple[tuple[Stag
     return tuple(stages), next((state for state in _ORDER if state in states), StageState.DONE)
 
 
-def is_going_on(run_dir: Path) -> bool | None:
-    """Whether a process holds the run for writing. None where that cannot be known, as without a lock file."""
+def is_running(run_dir: Path) -> bool | None:
+    """Whether a process holds the run for writing. None if that cannot be known, as without a lock file."""
     try:
         with (run_dir / LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -39,7 +39,7 @@ class StageFile(BaseModel):
 
 
 def read_facts(path: Path) -> FactList:
-    """Return a JSON file's leaves as (dotted path, text); nothing where the file is not there or not whole yet."""
+    """Return a JSON file's leaves as (dotted path, text); nothing if the file is not there or not whole yet."""
     return tuple((readable(name), readable(text)) for name, text in _leaves("", _read_json(path)))
 
 

@@ -48,7 +48,7 @@ def show_run(run_dir: Path, what: str = "", which: str = "", *, mask: bool = Fal
 
     ``what``: a stage, such as ``rollout/teacher`` or ``curate/agent``; empty for the whole run. ``which``: id of a
     trajectory or example; empty for the first. ``mask``: show an example as the student's tokens.
-    Raises ``NotInRunError`` where there is no such stage or id, ``ValueError`` where it has no mask.
+    Raises ``NotInRunError`` where there is no such stage or id, ``ValueError`` if it has no mask.
     """
     if not what:
         document = collect(run_dir)

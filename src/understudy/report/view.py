@@ -40,7 +40,7 @@ nothing changes."""
 def serve_view(runs_dir: Path, host: str = "127.0.0.1", port: int = 7788) -> None:
     """Serve until interrupted.
 
-    Raises ``FileNotFoundError`` where there is no such folder, ``MissingExtraError`` without the extra ``serve``.
+    Raises ``FileNotFoundError`` if there is no such folder, ``MissingExtraError`` without the extra ``serve``.
     """
     if not runs_dir.is_dir():
         raise FileNotFoundError(f"{runs_dir}: expected a folder of run directories, there is none")

@@ -2,7 +2,7 @@
 
 In: queries. Out: hits, with the scores that the server gave. Connections are kept; every wait has an end; what
 may pass (no connection, 429, 502 to 504) is tried again a bounded number of times, after the server's
-``Retry-After`` where it gives one. What does not pass raises ``RetrievalError`` with the server's own words.
+``Retry-After`` if it gives one. What does not pass raises ``RetrievalError`` with the server's own words.
 """
 
 from __future__ import annotations
@@ -87,6 +87,6 @@ class HttpRetriever:
 
 
 def _retry_after_s(response: httpx.Response) -> float:
-    """Seconds that the server asks to wait; 0 where it gives none or a date."""
+    """Seconds that the server asks to wait; 0 if it gives none or a date."""
     value = response.headers.get("Retry-After", "")
     return float(value) if value.isdigit() else 0.0

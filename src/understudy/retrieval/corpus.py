@@ -25,7 +25,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 class BadCorpusError(Exception):
-    """A corpus is not what it should be; the message says what came, what was expected and where."""
+    """A corpus is not what it should be; the message says what it got, what was expected and where."""
 
 
 def is_gzipped(path: Path) -> bool:
@@ -38,7 +38,7 @@ def is_gzipped(path: Path) -> bool:
 def open_corpus(path: Path) -> Iterator[BinaryIO]:
     """Open a corpus for reading its bytes, unpacked where it is gzipped.
 
-    Raises ``BadCorpusError`` in the ``with`` block where a gzipped file is cut or damaged.
+    Raises ``BadCorpusError`` in the ``with`` block if a gzipped file is cut or damaged.
     """
     try:
         with cast(BinaryIO, gzip.open(path, "rb")) if is_gzipped(path) else path.open("rb") as file:

@@ -59,7 +59,7 @@ class DenseFacts(Record):
     """Of bytes spread over ``vectors.f16``."""
     encoder: EncoderFacts
     codes: CodesFacts | None
-    """None where every row is compared."""
+    """None if every row is compared."""
 
 
 class DenseIndex:
@@ -116,7 +116,7 @@ class DenseRetriever:
     """See ``Retriever``. One thread at a time uses the encoder: put a ``BatchingRetriever`` before it."""
 
     def __init__(self, index: DenseIndex, encoder: Encoder, passages: PassageStore) -> None:
-        """Raises ``IndexMismatchError`` where the index was made by another encoder."""
+        """Raises ``IndexMismatchError`` if the index was made by another encoder."""
         refuse_other_encoder(index.facts.encoder, encoder.facts)
         self._index = index
         self._encoder = encoder
@@ -150,7 +150,7 @@ def _search_one(vectors: VectorFile, codes: Codes, tuning: Tuning, k: int, query
 
 
 def read_facts(folder: Path) -> DenseFacts:
-    """The header of an index folder. Raises ``IndexMismatchError`` where there is none."""
+    """The header of an index folder. Raises ``IndexMismatchError`` if there is none."""
     path = folder / FACTS_NAME
     if not path.exists():
         raise IndexMismatchError(f"{path}: expected a finished dense index, there is none")

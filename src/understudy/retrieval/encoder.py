@@ -52,7 +52,7 @@ class TransformerEncoderConfig(PartConfig):
     max_tokens: Annotated[int, Field(ge=8)] = 256
     """Longer texts are cut."""
     device: Annotated[str, SpeedOnly] = "auto"
-    """``auto`` takes the GPU where there is one."""
+    """``auto`` takes the GPU if there is one."""
     batch_size: Annotated[int, Field(ge=1)] = 64
 
 
@@ -70,12 +70,12 @@ class EncoderFacts(Record):
     model: str
     """Name or folder; not compared where the weights are known by content."""
     weights: str
-    """Hash of the weights and of the tokenizer; empty where they are not files."""
+    """Hash of the weights and of the tokenizer; empty if they are not files."""
     query_prefix: str
     passage_prefix: str
     pooling: str
     max_tokens: int
-    """0 where no text is cut."""
+    """0 if no text is cut."""
     dim: int
 
     @property
@@ -172,7 +172,7 @@ class SharedEncoder:
 
 
 def open_encoder(config: EncoderConfig) -> Encoder:
-    """Load an encoder. Raises ``OSError`` where its files are missing, ``MissingExtraError`` where packages are."""
+    """Load an encoder. Raises ``OSError`` if its files are missing, ``MissingExtraError`` where packages are."""
     require_packages(config)
     return ENCODERS.open(config)
 
@@ -184,7 +184,7 @@ def require_packages(config: EncoderConfig) -> None:
 
 
 def config_of(facts: EncoderFacts) -> EncoderConfig:
-    """The config that opens the encoder of these facts again. Raises ``ValueError`` where none can."""
+    """The config that opens the encoder of these facts again. Raises ``ValueError`` if none can."""
     if facts.kind == "static":
         return StaticEncoderConfig(model=Path(facts.model))
     if facts.kind == "transformer":

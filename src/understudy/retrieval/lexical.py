@@ -93,7 +93,7 @@ class LexicalIndex:
 
     @classmethod
     def open(cls, passages: PassageStore, folder: Path) -> Self:
-        """Open what ``build`` made. Raises ``IndexMismatchError`` where it is of another corpus or damaged."""
+        """Open what ``build`` made. Raises ``IndexMismatchError`` if it is of another corpus or damaged."""
         facts_path = folder / FACTS_NAME
         if not facts_path.exists():
             raise IndexMismatchError(f"{facts_path}: expected a finished lexical index, there is none")

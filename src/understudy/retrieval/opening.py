@@ -34,7 +34,7 @@ _WITH_ENCODER = (DenseConfig, HybridConfig, QdrantConfig, ShardsConfig)
 def open_retriever(config: RetrievalConfig, encoder: Encoder | None = None) -> Retriever:
     """Open the engine of a config. ``encoder`` stands for one that no config can name.
 
-    Raises ``IndexMismatchError`` or ``BadCorpusError`` where files do not fit together, ``OSError`` where they are
+    Raises ``IndexMismatchError`` or ``BadCorpusError`` where files do not fit together, ``OSError`` if they are
     missing, ``MissingExtraError`` where a package is.
     """
     engine = WatchedRetriever(open_engine(config, encoder))

@@ -106,7 +106,7 @@ class JsonlPassages:
         """Open the passages of an index folder; ``corpus`` says where the file is now, if it was moved.
 
         A corpus that was moved together with its index is found inside or beside the folder by its name.
-        Raises ``BadCorpusError`` where the file is not the one that was indexed.
+        Raises ``BadCorpusError`` if the file is not the one that was indexed.
         """
         self.facts = read_corpus_facts(folder)
         self.content_hash = self.facts.sha256
@@ -147,7 +147,7 @@ class JsonlPassages:
 def index_passages(corpus: Path, folder: Path, advance: Advance = no_advance) -> CorpusFacts:
     """Look through a corpus once: check every row, note where it starts, name the whole by its content.
 
-    Does nothing where ``folder`` holds the facts of this very corpus already. Raises ``BadCorpusError``.
+    Does nothing if ``folder`` holds the facts of this very corpus already. Raises ``BadCorpusError``.
     """
     if not corpus.is_file():
         raise BadCorpusError(f"{corpus}: expected a corpus file, there is none")
@@ -214,7 +214,7 @@ def _look_through(path: Path, shown_path: Path, advance: Advance) -> tuple[Offse
 
 
 def read_corpus_facts(folder: Path) -> CorpusFacts:
-    """What an index folder knows of its corpus. Raises ``IndexMismatchError`` where it is no index folder."""
+    """What an index folder knows of its corpus. Raises ``IndexMismatchError`` if it is no index folder."""
     if not (folder / FACTS_NAME).exists():
         raise IndexMismatchError(f"{folder}: expected an index folder with {FACTS_NAME}, there is none")
     return read_record(folder / FACTS_NAME, CorpusFacts)

@@ -35,7 +35,7 @@ class QdrantRetriever:
     """See ``Retriever``. Scores are the cosines that the server computed."""
 
     def __init__(self, config: QdrantConfig, encoder: Encoder, client: QdrantClient | None = None) -> None:
-        """Raises ``IndexMismatchError`` where there is no such collection or another encoder filled it."""
+        """Raises ``IndexMismatchError`` if there is no such collection or another encoder filled it."""
         self._config = config
         self._encoder = encoder
         self._client = client or connect(config)

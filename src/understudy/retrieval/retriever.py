@@ -27,7 +27,7 @@ class Hit:
 
     passage: Passage
     score: float | None
-    """Cosine similarity for dense engines, BM25 for lexical ones, reciprocal-rank sum for hybrid ones. None where a
+    """Cosine similarity for dense engines, BM25 for lexical ones, reciprocal-rank sum for hybrid ones. None if a
     server gave no score: its order then is all that is known."""
 
 

@@ -57,7 +57,7 @@ class ServiceConfig(Record):
         return self
 
     def token(self) -> str | None:
-        """The token itself. Raises ``ValueError`` where one is named and not set."""
+        """The token itself. Raises ``ValueError`` if one is named and not set."""
         if self.token_env is None:
             return None
         token = os.environ.get(self.token_env, "")

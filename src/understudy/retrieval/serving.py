@@ -58,7 +58,7 @@ def own(engine: Retriever, config: ServiceConfig) -> BatchingRetriever:
 def running_server(retriever: BatchingRetriever, config: ServiceConfig) -> Iterator[str]:
     """Serve a retriever from a thread of this process; yields the URL. The retriever stays open.
 
-    Raises ``RetrievalError`` where the server does not start, such as on a port that is taken.
+    Raises ``RetrievalError`` if the server does not start, such as on a port that is taken.
     """
     require("serve", "the retrieval service")
     import uvicorn

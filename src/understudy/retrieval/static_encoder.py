@@ -17,7 +17,7 @@ class StaticEncoder:
     """See ``Encoder``. A text's vector depends on that text alone, to the last bit."""
 
     def __init__(self, config: StaticEncoderConfig) -> None:
-        """Raises ``ValueError`` where the folder does not hold exactly one matrix."""
+        """Raises ``ValueError`` if the folder does not hold exactly one matrix."""
         from safetensors.numpy import load_file
         from tokenizers import Tokenizer
 

@@ -28,7 +28,7 @@ class TransformerEncoder:
     """See ``Encoder``."""
 
     def __init__(self, config: TransformerEncoderConfig) -> None:
-        """Raises ``OSError`` where the model is not found."""
+        """Raises ``OSError`` if the model is not found."""
         self._config = config
         self._device = _device(config.device)
         dtype = torch.float16 if self._device.type == "cuda" else torch.float32

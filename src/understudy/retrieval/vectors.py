@@ -57,7 +57,7 @@ class VectorFile:
 
     @classmethod
     def open(cls, folder: Path) -> tuple[Self, VectorFacts]:
-        """Open the vectors of an index folder. Raises ``IndexMismatchError`` where they are not what was made."""
+        """Open the vectors of an index folder. Raises ``IndexMismatchError`` if they are not what was made."""
         facts_path, path = folder / FACTS_NAME, folder / VECTORS_NAME
         if not facts_path.exists() or not path.exists():
             raise IndexMismatchError(f"{folder}: expected {VECTORS_NAME} and {FACTS_NAME}; encoding has not finished")

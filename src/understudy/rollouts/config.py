@@ -59,7 +59,7 @@ class RolloutSummary(Record):
     n_before: int = 0
     """Finished by an earlier run and kept."""
     n_retried: int = 0
-    """Failures of the program in an earlier run that were tried again."""
+    """Infrastructure errors of an earlier run that were retried."""
     outcomes: dict[Outcome, int] = Field(default_factory=dict)
     """Of all records that count, before any grading."""
     n_without_first_thought: int = 0
@@ -73,5 +73,5 @@ class RolloutSummary(Record):
 
     @property
     def n_failed(self) -> int:
-        """Failures of the program: a resumed rollout tries them again."""
+        """Infrastructure errors: a resumed rollout retries them."""
         return self.outcomes.get(Outcome.PROVIDER, 0) + self.outcomes.get(Outcome.SANDBOX, 0)

@@ -1,6 +1,6 @@
 """How attempts end: the taxonomy of failures, each with its rules.
 
-In: a trajectory, and its score where there is one. Out: one ``Outcome``; ``RULES`` says of each whether a resumed
+In: a trajectory, and its score if there is one. Out: one ``Outcome``; ``RULES`` says of each whether a resumed
 rollout tries it again and whether it may be trained on. Not here: which of the trainable trajectories are chosen
 (``understudy.curation``).
 """
@@ -29,17 +29,17 @@ class Outcome(StrEnum):
     TOKEN_BUDGET = "token_budget"
     CONTEXT_FULL = "context_full"
     PROVIDER = "provider"
-    """The model's server failed: the program's failure."""
+    """The model's server failed."""
     SANDBOX = "sandbox"
-    """The sandbox failed: the program's failure."""
+    """The sandbox failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What becomes of attempts with an outcome."""
+    """How attempts with an outcome are treated."""
 
     is_retried: bool
-    """A resumed rollout tries again, and the new record supersedes the old one."""
+    """A resumed rollout retries it, and the new record replaces the old one."""
     may_be_trained_on: bool
     is_graded: bool
     """False: neither right nor wrong, and never compared with a reference."""
@@ -68,7 +68,7 @@ def outcome_of(trajectory: Trajectory, score: Score | None = None) -> Outcome:
     stop = trajectory.stop_reason
     if stop is StopReason.ANSWERED:
         return Outcome.WRONG_ANSWER if score is not None and score.correct is False else Outcome.ANSWERED
-    if stop.is_program_failure:
+    if stop.is_infrastructure_error:
         return Outcome(stop)
     last_problem = trajectory.steps[-1].parse_problem if trajectory.steps else None
     if last_problem is ParseProblem.CUT_BY_LENGTH:

@@ -142,7 +142,7 @@ class RayWorkers:
         return [reference for reference in ended if reference not in checks]
 
     def _seconds_left(self) -> float:
-        """Until a rollout without a worker is given up. Raises ``WorkersLostError`` where that is now."""
+        """Until a rollout without a worker is given up. Raises ``WorkersLostError`` if that is now."""
         left_s = self._had_worker_at + self._wait_s - time.monotonic()
         if all(slot.is_given_up for slot in self._slots):
             raise WorkersLostError(f"no worker could be started; the last error: {self._last_error}")
@@ -169,7 +169,7 @@ class RayWorkers:
     def _reply(
         self, reference: Any, slot: Slot, worker: Any, assignment: Assignment, tries: Counter[str]
     ) -> Trajectory | None:
-        """What came of an attempt; None where it must be made again."""
+        """What came of an attempt; None if it must be made again."""
         try:
             trajectory = Trajectory.model_validate_json(ray.get(reference))
         except RayTaskError as error:

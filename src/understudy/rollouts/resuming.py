@@ -1,7 +1,7 @@
 """What an earlier run left: which attempts are done, and whether they were made with the same settings.
 
 In: a trajectories file, perhaps half written, and its settings file beside it. Out: the attempts that need not be run
-again. Keys are (task id, attempt). An infrastructure failure is not done: it is tried again, its new record is
+again. Keys are (task id, attempt). An infrastructure error is not done: it is tried again, its new record is
 appended, and readers take the last record of a key.
 """
 
@@ -38,7 +38,7 @@ class Earlier:
     done: frozenset[str]
     """Ids of trajectories that stay."""
     failed: frozenset[str]
-    """Ids of infrastructure failures, which are tried again."""
+    """Ids of infrastructure errors, which are tried again."""
 
 
 class _Key(BaseModel):
@@ -92,7 +92,7 @@ def check_settings(path: Path, settings: RolloutSettings) -> None:
 def read_earlier(path: Path, tasks: Sequence[Task], attempts: int) -> Earlier:
     """What of tasks times attempts the file holds. More tasks or attempts than before are fine.
 
-    Raises ``ResumeError`` where the file holds attempts that are not wanted, or a task that reads otherwise now.
+    Raises ``ResumeError`` if the file holds attempts that are not wanted, or a task that reads otherwise now.
     """
     wanted = {task.id: task for task in tasks}
     stops: dict[str, StopReason] = {}
@@ -102,7 +102,7 @@ def read_earlier(path: Path, tasks: Sequence[Task], attempts: int) -> Earlier:
         if key.task != wanted[key.task.id]:
             raise ResumeError(f"{path} holds another task under the id {key.task.id!r} than the one asked for now")
         stops[key.id] = key.stop_reason
-    failed = frozenset(each for each, stop in stops.items() if stop.is_program_failure)
+    failed = frozenset(each for each, stop in stops.items() if stop.is_infrastructure_error)
     return Earlier(frozenset(stops) - failed, failed)
 
 

@@ -44,7 +44,7 @@ def rollout(
     """Let an agent make every attempt that ``path`` does not hold yet. ``progress``: label of the bar, None for none.
 
     Ctrl-C starts nothing new, keeps what ends within a second and is raised again; the next call makes the others.
-    Raises ``ResumeError`` where the file was made with other settings, ``RolloutStoppedError`` where the first 20
+    Raises ``ResumeError`` where the file was made with other settings, ``RolloutStoppedError`` if the first 20
     attempts all fail for no fault of the model, ``ValueError`` for two tasks with one id or an engine that needs an
     ``AgentSpec`` and got an agent.
     """
@@ -148,7 +148,7 @@ class _Tally:
         """Count an attempt and return the facts for the bar. Raises ``RolloutStoppedError``."""
         with self._lock:
             self._n += 1
-            self._n_failed += trajectory.stop_reason.is_program_failure
+            self._n_failed += trajectory.stop_reason.is_infrastructure_error
             if trajectory.usage.cost_usd is not None:
                 self._cost_usd = (self._cost_usd or 0.0) + trajectory.usage.cost_usd
             if self._n == self._n_failed == MAX_FAILED_FROM_START:

@@ -54,7 +54,7 @@ class Slot:
         self.replaced: Any = None
         """The last worker that was killed here because it stayed away."""
         self.check: Any = None
-        """Reference to the answer whether the worker is ready; None where it was not asked."""
+        """Reference to the answer whether the worker is ready; None if it was not asked."""
         self.is_ready = False
         self.wakes_at = 0.0
         """When the worker is asked next, or started: infinity where nothing is to be done."""
@@ -103,7 +103,7 @@ class Slot:
             self.wakes_at = math.inf
 
     def end(self) -> None:
-        """Kill the worker, where there is one."""
+        """Kill the worker, if there is one."""
         if self.worker is not None:
             self._cluster.end(self.worker)
         self.worker = self._away_since = None

@@ -28,7 +28,7 @@ class ImportBroker:
         self._lock = threading.Lock()
 
     def answer(self, name: object) -> Frame:
-        """A ``source`` frame; its source is None where there is nothing to give."""
+        """A ``source`` frame; its source is None if there is nothing to give."""
         if not isinstance(name, str) or len(name) > _MAX_NAME:
             return _REFUSED
         parts = name.split(".")

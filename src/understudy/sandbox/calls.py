@@ -56,7 +56,7 @@ class Calls:
         return tuple(sorted(named & {*self._functions, "final_answer"}))
 
     def parse(self, frame: Frame) -> Call:
-        """Raises ``FrameError`` where the frame names no function of this episode or carries no values."""
+        """Raises ``FrameError`` if the frame names no function of this episode or carries no values."""
         name, args, kwargs = frame.get("name"), frame.get("args"), frame.get("kwargs")
         if not isinstance(name, str) or name not in self._functions:
             raise FrameError(f"no function of this episode is called {name!r:.60}")

@@ -46,7 +46,7 @@ def command(image: str, environment: Mapping[str, str], line: Path) -> list[str]
 
 
 def start(image: str, environment: Mapping[str, str]) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """The zygote's socket and the process to wait for. Raises ``IsolationError`` where there is no engine or no
+    """The zygote's socket and the process to wait for. Raises ``IsolationError`` if there is no engine or no
     image.
     """
     if not image:

@@ -66,7 +66,7 @@ class Execution:
     printed: str = ""
     """Standard output and standard error in order, cut at ``Limits.output_chars``."""
     value: str | None = None
-    """Text of the last expression's value; None where the code ends in no expression or its value is None."""
+    """Text of the last expression's value; None if the code ends in no expression or its value is None."""
     is_final: bool = False
     """``final_answer`` was called."""
     final_answer: str | None = None

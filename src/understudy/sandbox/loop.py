@@ -21,7 +21,7 @@ _MAX_SLEEP_S = 5.0
 
 
 class Loop:
-    """One event loop. ``parent`` is the process that forks the branches; None where nothing is forked."""
+    """One event loop. ``parent`` is the process that forks the branches; None if nothing is forked."""
 
     def __init__(
         self, actions: Sequence[Action], answering: Answering, guard: ForkGuard | None, parent: Process | None = None

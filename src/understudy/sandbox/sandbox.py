@@ -141,7 +141,7 @@ class Sandbox:
 
 
 def why_no_function_name(name: str) -> str:
-    """Why no function for sandboxed code can have this name; empty where one can."""
+    """Why no function for sandboxed code can have this name; empty if one can."""
     if not name.isidentifier() or name.startswith("__"):
         return "it is no name that Python code can call"
     if name in _RESERVED:

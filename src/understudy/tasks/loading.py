@@ -40,7 +40,7 @@ def load_tasks(config: PartConfig | Mapping[str, object] | str = MappingProxyTyp
     """Load a task set. ``load_tasks("math500", limit=50)`` and ``load_tasks(path="mine.jsonl")`` name the keys.
 
     Raises ``pydantic.ValidationError`` for wrong keys, ``UnknownTaskSetError``, ``BadTaskError`` (file, line, field,
-    what came, what was expected; or that there is no task, and why), ``DownloadError``, ``OSError``.
+    what it got, what was expected; or that there is no task, and why), ``DownloadError``, ``OSError``.
     """
     config = _read_config(config, keys)
     source = TASK_SOURCES.open(config)

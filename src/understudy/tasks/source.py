@@ -27,7 +27,7 @@ class SkipReason(StrEnum):
 
 
 class BadTaskError(ValueError):
-    """A row is not what it should be; the message names file, line, field, what came and what was expected."""
+    """A row is not what it should be; the message names file, line, field, what was expected and what it got."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class ToolError(Exception):
 
 
 class ToolUnavailableError(ToolError, SandboxError):
-    """What a tool needs does not work, such as its server: the attempt ends as an infrastructure failure and is tried
+    """What a tool needs does not work, such as its server: the attempt ends as an infrastructure error and is tried
     again on resume. The agent's code gets no error, because it did nothing wrong.
     """
 

@@ -132,7 +132,7 @@ def _document(function: Callable[..., object], name: str) -> str:
 
 
 def _signature(function: Callable[..., object], name: str) -> inspect.Signature:
-    """With type hints looked up. Raises ``ToolConfigError`` where one is missing."""
+    """With type hints looked up. Raises ``ToolConfigError`` if one is missing."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError) as error:

@@ -120,7 +120,7 @@ class _Connection:
         self._said.close()
 
     def tools(self) -> list[ServerTool]:
-        """All that the server offers. Raises ``ToolConfigError`` where it cannot be reached."""
+        """All that the server offers. Raises ``ToolConfigError`` if it cannot be reached."""
         try:
             client = self._connected()
             return self._portal.call(_all_tools, client)

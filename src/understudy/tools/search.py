@@ -26,7 +26,7 @@ class SearchShape(StrEnum):
     FULL = "full"
     """Number, title and score on one line, the passage below it."""
     BRIEF = "brief"
-    """The passages alone, one a line: for models of a million parameters."""
+    """The passages alone, one per line: for models of a million parameters."""
 
 
 class SearchConfig(Record):

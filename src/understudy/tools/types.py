@@ -163,7 +163,7 @@ def _key(value: Any, depth: int) -> Any:
 
 
 def adapter_of(hint: Any) -> TypeAdapter[Any] | None:
-    """What makes the argument that a function wants of the plain data that comes; None where plain data is wanted."""
+    """What makes the argument that a function wants of the plain data that comes; None if plain data is wanted."""
     return TypeAdapter(hint) if _holds_record(hint) else None
 
 

@@ -47,14 +47,14 @@ def save_weights(model: Any, tokenizer: Any, card: StudentCard, folder: Path) ->
 
 
 def read_card(folder: Path) -> StudentCard:
-    """The card of a checkpoint. Raises ``FileNotFoundError`` where the folder is not a checkpoint of this package."""
+    """The card of a checkpoint. Raises ``FileNotFoundError`` if the folder is not a checkpoint of this package."""
     return StudentCard.model_validate_json((folder / CARD).read_bytes())
 
 
 def merge(checkpoint: Path, folder: Path) -> StudentCard:
     """Write base and adapter of a checkpoint as one set of weights.
 
-    Raises ``ValueError`` where there is no adapter, ``NotFiniteError`` where the number format of the base cannot hold
+    Raises ``ValueError`` where there is no adapter, ``NotFiniteError`` if the number format of the base cannot hold
     the sum.
     """
     import torch

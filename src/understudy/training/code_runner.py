@@ -1,7 +1,7 @@
 """Does the code of a reply run? An eval callback asks this while a student trains, so nothing here may end a training.
 
 In: the recipe's sandbox, tools and search engine as one record, and the code of sampled replies. Out: the share that
-runs without error, or None where tools or sandbox failed; the reason is logged once. Not here: whether the answer is
+runs without error, or None if tools or sandbox failed; the reason is logged once. Not here: whether the answer is
 right.
 """
 
@@ -38,7 +38,7 @@ class CodeRunner:
         self._sandbox: Sandbox | None = None
         self._functions: dict[str, HostFunction] = {}
         self._cannot_open = False
-        self._has_complained = False
+        self._has_logged = False
 
     def __enter__(self) -> Self:
         return self
@@ -51,12 +51,12 @@ class CodeRunner:
     def code_runs_rate(self, codes: Sequence[str | None]) -> float | None:
         """Share of replies whose code runs without error; None in ``codes`` is a reply without code. Never raises.
 
-        None where sandbox or tools failed, which says nothing about the student.
+        None if sandbox or tools failed, which says nothing about the student.
         """
         try:
             n_ran = sum(self._runs(code) for code in codes if code is not None)
         except Exception as error:  # an eval callback must not end its training
-            self._complain(error)
+            self._log_once(error)
             return None
         return None if self._cannot_open else n_ran / len(codes)
 
@@ -65,7 +65,7 @@ class CodeRunner:
         try:
             self._runtime.close()
         except Exception as error:  # as above
-            self._complain(error)
+            self._log_once(error)
 
     def _runs(self, code: str) -> bool:
         if self._cannot_open:
@@ -84,10 +84,10 @@ class CodeRunner:
         self._functions = {tool.name: HostFunction(_with_failures_apart(tool), pure=tool.pure) for tool in tools}
         return self._runtime.sandbox
 
-    def _complain(self, error: Exception) -> None:
-        if not self._has_complained:
+    def _log_once(self, error: Exception) -> None:
+        if not self._has_logged:
             _LOG.warning("the eval callback cannot say which replies' code runs: %s: %s", type(error).__name__, error)
-        self._has_complained = True
+        self._has_logged = True
 
 
 def _with_failures_apart(tool: Tool) -> Callable[..., object]:

@@ -90,7 +90,7 @@ def encode(
 ) -> tuple[list[TrainSequence], TokenCounts]:
     """Render all examples.
 
-    Raises ``NothingToTrainError`` where nothing is left, ``VocabularyError`` for ids that the model does not have.
+    Raises ``NothingToTrainError`` if nothing is left, ``VocabularyError`` for ids that the model does not have.
     """
     sequences: list[TrainSequence] = []
     n_examples = n_over_long = n_over_window = n_cut = 0
@@ -126,7 +126,7 @@ def encode(
 
 
 def _cut(rendered: Rendered, max_length: int) -> Rendered | None:
-    """The steps that fit whole; None where not even the first one does."""
+    """The steps that fit whole; None if not even the first one does."""
     fitting = [turn for turn in rendered.turns if turn.end <= max_length]
     if not fitting:
         return None

@@ -63,6 +63,6 @@ def write_failure(folder: Path, error: BaseException) -> None:
 
 
 def read_failure(folder: Path) -> TrainingFailure | None:
-    """Why the last process of a training failed; None where it did not, or was killed."""
+    """Why the last process of a training failed; None if it did not, or was killed."""
     path = folder / FAILURE
     return read_record(path, TrainingFailure) if path.exists() else None

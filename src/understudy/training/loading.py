@@ -25,7 +25,7 @@ _STATEFUL = {"linear_attention", "conv", "hybrid", "hybrid_sliding"}
 
 
 def limits_of(base: str) -> ModelLimits:
-    """What the model can read, from its config alone. Raises ``OSError`` where there is no model."""
+    """What the model can read, from its config alone. Raises ``OSError`` if there is no model."""
     from transformers import AutoConfig
 
     settings = AutoConfig.from_pretrained(locate(base)).get_text_config()
@@ -78,7 +78,7 @@ def computes_in_bfloat16(config: TrainerConfig) -> bool:
 
 
 def adapter_settings(config: TrainerConfig) -> Any:
-    """PEFT's settings, or None where all weights are trained."""
+    """PEFT's settings, or None if all weights are trained."""
     return None if config.method is Method.FULL else lora_settings(config.lora)
 
 

@@ -38,7 +38,7 @@ class TrainingProgress(Record):
 
 
 def read_progress(folder: Path) -> TrainingProgress | None:
-    """Where the training in a folder stands; None where nothing was written yet."""
+    """Where the training in a folder stands; None if nothing was written yet."""
     try:
         return TrainingProgress.model_validate_json((folder / PROGRESS).read_bytes())
     except (FileNotFoundError, ValidationError):

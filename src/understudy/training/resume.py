@@ -31,7 +31,7 @@ class _Started(Record):
 def start_or_resume(folder: Path, settings: Mapping[str, JsonValue]) -> str:
     """Make the folder this training's; return the digest of its settings.
 
-    Raises ``OtherTrainingError`` where the folder is another training's, naming what has changed.
+    Raises ``OtherTrainingError`` if the folder is another training's, naming what has changed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path, new = folder / STARTED, _Started(digest=digest(dict(settings)), settings=dict(settings))

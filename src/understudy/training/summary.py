@@ -38,7 +38,7 @@ class EvalLine(Record):
     stop_rate: float
     """Share that ended by the end-of-turn token."""
     code_runs_rate: float | None = None
-    """Share whose code ran without error with the recipe's tools. None where no code was run, or tools or sandbox
+    """Share whose code ran without error with the recipe's tools. None if no code was run, or tools or sandbox
     failed.
     """
     mean_tokens: float

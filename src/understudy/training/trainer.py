@@ -233,7 +233,7 @@ def loss_by_logits(model: Any, one: RowPass) -> torch.Tensor:
 
 
 def _fused_logprobs(model: Any, one: RowPass) -> torch.Tensor:
-    """Log-probabilities of the targets, (R, W); 0 where the weight is 0."""
+    """Log-probabilities of the targets, (R, W); 0 if the weight is 0."""
     labels = one.targets.masked_fill(one.weights == 0, -100).to(model.device)
     output = model(**_inputs(model, one), labels=labels, shift_labels=labels, fused_lm_head=True)
     logprobs: torch.Tensor = output.log_probs

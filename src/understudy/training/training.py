@@ -57,7 +57,7 @@ def train(
     ``acting``: with what the code of sampled replies is run; None: it is not run. Called again on a folder with the
     same training, it resumes, or returns the summary of what is finished.
 
-    Raises ``OtherTrainingError`` for a folder of another training, ``NothingToTrainError`` where no token would be
+    Raises ``OtherTrainingError`` for a folder of another training, ``NothingToTrainError`` if no token would be
     trained, ``VocabularyError`` where the model does not have the tokenizer's ids, ``NotFiniteError`` at the first
     weight, loss or gradient that is NaN or infinite, ``ValueError`` for an eval callback that is to run code without
     ``acting``.

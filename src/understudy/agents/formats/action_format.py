@@ -115,7 +115,7 @@ def open_format(config: ActionFormatConfig) -> ActionFormat:
 def recorded_format(record: str) -> ActionFormat:
     """The format that a trajectory or an example names; an empty text names ``code_fence``.
 
-    Raises ``TargetError`` or ``ValidationError`` where a user's format is no longer there.
+    Raises ``TargetError`` or ``ValidationError`` if a user's format is no longer there.
     """
     named = json.loads(record) if record.startswith("{") else record
     return open_format(ACTION_FORMATS.validate(named) if named else CODE_FENCE)

@@ -137,7 +137,7 @@ def _opening(line: _Line) -> _Opening | None:
 
 
 def _read(lines: list[_Line], number: int, opening: _Opening) -> _Found | None:
-    """The block that an opening fence begins; None where it begins none."""
+    """The block that an opening fence begins; None if it begins none."""
     closings = list(islice(_closings(lines, number, opening), MAX_TRIES))
     if not opening.is_python:
         return closings[0] if closings else None

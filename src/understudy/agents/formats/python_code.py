@@ -20,7 +20,7 @@ def readable(code: str) -> str:
 
 
 def syntax_error(code: str) -> str:
-    """What is wrong with the syntax, for a model to read; empty where nothing is."""
+    """What is wrong with the syntax, for a model to read; empty if nothing is."""
     if len(code) > MAX_CODE_CHARS:
         return f"the code has {len(code)} characters; at most {MAX_CODE_CHARS} are read"
     try:

@@ -115,7 +115,7 @@ def _without_notes(text: str) -> str:
 
 
 def _code_called(message: ForeignMessage) -> str | None:
-    """The code in a tool-call message, which is Python's way of writing a list of calls; None where it is cut."""
+    """The code in a tool-call message, which is Python's way of writing a list of calls; None if it is cut."""
     if message.role is not ForeignRole.TOOL_CALL:
         return None
     try:

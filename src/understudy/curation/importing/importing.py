@@ -59,7 +59,7 @@ class Imported:
     """What was imported. Every row is in exactly one of the two."""
 
     attempts: tuple[tuple[Trajectory, Score | None], ...]
-    """None where the row has no score."""
+    """None if the row has no score."""
     refused: tuple[RefusedRow, ...]
 
     @property
@@ -72,7 +72,7 @@ def import_trajectories(config: ImportConfig) -> Imported:
     """Read all trajectories. An odd row is refused with its place and reason, and the others are read.
 
     Replies of a code agent are brought into our action format, see ``normalised.in_our_form``. A row without replies is
-    a trajectory that an infrastructure error ended. Raises ``NothingImportedError`` where no row can be imported,
+    a trajectory that an infrastructure error ended. Raises ``NothingImportedError`` if no row can be imported,
     ``FileNotFoundError``, ``DataFileError``.
     """
     attempts: list[tuple[Trajectory, Score | None]] = []

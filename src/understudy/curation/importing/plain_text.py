@@ -43,7 +43,7 @@ def not_plain_text(what: str, expected: str = "plain text") -> PydanticCustomErr
 
 
 def message_text(message: Mapping[str, object]) -> str:
-    """The text of a message. Raises the error of ``not_plain_text`` where it holds more than text."""
+    """The text of a message. Raises the error of ``not_plain_text`` if it holds more than text."""
     role = message.get("role")
     if role is None and isinstance(message.get("type"), str):
         raise not_plain_text(f"an item of type {message['type']!r}")

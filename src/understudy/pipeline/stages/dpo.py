@@ -43,7 +43,7 @@ class Dpo(TrainingStage[DpoStageConfig]):
         return self.config.launcher
 
     def job(self) -> DpoJob:
-        """Write the pairs. Raises ``StageFailedError`` where there are none."""
+        """Write the pairs. Raises ``StageFailedError`` if there are none."""
         counts = self._write_pairs()
         if not counts["pairs"]:
             dropped = ", ".join(f"{name.removeprefix('dropped_')} {n:g}" for name, n in counts.items() if n)

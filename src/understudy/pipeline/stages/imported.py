@@ -37,7 +37,7 @@ class Imported(Stage[ImportConfig]):
             "attempts": len(pairs),
             "correct": sum(score.correct is True for score in scores),
             "not_graded": sum(score.correct is None for score in scores),
-            "failed": sum(trajectory.stop_reason.is_program_failure for trajectory, _ in pairs),
+            "failed": sum(trajectory.stop_reason.is_infrastructure_error for trajectory, _ in pairs),
             **{f"refused_{reason}": float(count) for reason, count in imported.counts.items()},
         }
 

@@ -53,7 +53,7 @@ class RepairedAttempt(Record):
     @property
     def has_failed(self) -> bool:
         """An infrastructure error ended one of them: it is tried again when the stage resumes."""
-        return any(one.trajectory.stop_reason.is_program_failure for one in self.tries)
+        return any(one.trajectory.stop_reason.is_infrastructure_error for one in self.tries)
 
 
 class Repair(Stage[RepairStageConfig]):

@@ -90,7 +90,7 @@ def _sympy(value: Any, depth: int) -> str:
 
 
 def _solutions(condition: Any) -> Any:
-    """The set of an inequality's solutions, where it has one unknown."""
+    """The set of an inequality's solutions, if it has one unknown."""
     try:
         return condition.as_set()
     except Exception:  # several unknowns, or not solvable: left as it is written

@@ -56,7 +56,7 @@ class Broker(importlib.abc.MetaPathFinder):
         path: Sequence[str] | None = None,  # noqa: ARG002
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> importlib.machinery.ModuleSpec | None:
-        """A spec with the source in its loader, None where the host has none or will not give it."""
+        """A spec with the source in its loader, None if the host has none or will not give it."""
         answer = self._ask({"t": "import", "name": fullname})
         source = answer.get("source")
         if not isinstance(source, str):

@@ -39,7 +39,7 @@ _python = ctypes.PyDLL(None)
 
 
 def fork() -> int:
-    """The C library's fork, without what Python does after its own: 0 in the child, under 0 where there is none.
+    """The C library's fork, without what Python does after its own: 0 in the child, under 0 if there is none.
 
     Python reseeds ``random`` and repairs the locks of other threads by running code, and in a child whose every write
     copies a page that costs more than half of all a trivial branch costs. There are no other threads here, and
@@ -71,7 +71,7 @@ def give_up_privileges() -> list[str]:
 def restrict_files_and_network() -> int:
     """Landlock without a single rule: no file, no TCP, no abstract socket, no signal to the outside.
 
-    Returns the ABI that took hold, 0 where the kernel has no Landlock.
+    Returns the ABI that took hold, 0 if the kernel has no Landlock.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     create = ARCHITECTURES[os.uname().machine].landlock
@@ -105,7 +105,7 @@ def first_to_go_when_memory_is_short() -> None:
 
 
 def address_space_bytes() -> int:
-    """Virtual memory of this process, 0 where there is no /proc."""
+    """Virtual memory of this process, 0 if there is no /proc."""
     try:
         fd = os.open("/proc/self/statm", os.O_RDONLY)
         pages = int(os.read(fd, 100).split()[0])

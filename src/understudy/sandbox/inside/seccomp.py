@@ -58,7 +58,7 @@ ARCHITECTURES = {
     "aarch64": Architecture(audit=0xC00000B7, column=1, seccomp=277),
 }
 
-# name: (x86_64, aarch64); None where the architecture has no such call.
+# name: (x86_64, aarch64); None if the architecture has no such call.
 NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "read": (0, 63),
     "write": (1, 64),
@@ -193,7 +193,7 @@ class _Program(ctypes.Structure):
 def install(program: bytes, listener: bool = False) -> int:
     """Put the calling process under ``program`` for good. Returns the listener's descriptor, or 0 without one.
 
-    Raises ``OSError``: EBUSY where a filter of a container already has a listener, EINVAL or ENOSYS where the kernel
+    Raises ``OSError``: EBUSY where a filter of a container already has a listener, EINVAL or ENOSYS if the kernel
     has no seccomp filters.
     """
     libc = ctypes.CDLL(None, use_errno=True)

@@ -67,7 +67,7 @@ def make_problem(rng: Random) -> Problem:
 
 
 def parse_problem(question: str) -> Problem | None:
-    """The problem that a text states, None where it states none."""
+    """The problem that a text states, None if it states none."""
     for pattern, operators in _PATTERNS:
         if found := pattern.fullmatch(question):
             return Problem(question, tuple(int(term) for term in found.groups()), operators)

@@ -65,7 +65,7 @@ def toy_tasks(split: Split, limit: int, seed: int, draw: int = 0) -> list[Task]:
 
 
 def parse_fact(question: str) -> FactQuestion | None:
-    """The fact question that a text states, None where it states none."""
+    """The fact question that a text states, None if it states none."""
     for last in WORDS:
         if (subject := _subject(question, WORDS[last].question)) is None:
             continue

@@ -101,7 +101,7 @@ class _Turn:
     prefill: str
     """The prefilled beginning of the reply."""
     slip: Random | None
-    """Where this turn's slip is drawn from, None where it makes none."""
+    """Where this turn's slip is drawn from, None if it makes none."""
 
     def reply(self) -> str:
         if problem := parse_problem(self.question):

@@ -37,7 +37,7 @@ class PairPass:
     """One pass through the model: P pairs."""
 
     rows: RowPass  # 2 P rows
-    pair_weights: torch.Tensor  # (P,) float32; 0 where a device only takes part in what all must do
+    pair_weights: torch.Tensor  # (P,) float32; 0 if a device only takes part in what all must do
     reference: torch.Tensor  # (P, 2) float32, the reference's log-probabilities of the chosen and rejected replies
 
 
@@ -46,7 +46,7 @@ def encode_pairs(
 ) -> tuple[list[EncodedPair], TokenCounts]:
     """Render all pairs; a pair of which a sequence is too long is dropped and counted.
 
-    Raises ``NothingToTrainError`` where none is left, ``VocabularyError``, ``RenderingError`` for an empty reply.
+    Raises ``NothingToTrainError`` if none is left, ``VocabularyError``, ``RenderingError`` for an empty reply.
     """
     encoded: list[EncodedPair] = []
     n_pairs = n_over_window = 0

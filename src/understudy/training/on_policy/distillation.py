@@ -73,7 +73,7 @@ def distil_on_policy(
     log-probabilities; its ``tokenizer`` must be named. A student or teacher that is an adapter of ours is merged first.
     Called again on a folder with the same distillation, it resumes where that stopped.
 
-    Raises ``TokenizersDifferError``, ``NothingToTrainError`` where no prefix is short enough, ``OtherTrainingError``
+    Raises ``TokenizersDifferError``, ``NothingToTrainError`` if no prefix is short enough, ``OtherTrainingError``
     for a folder of another training, ``NotFiniteError`` at the first weight, loss or gradient that is NaN or infinite,
     ``ProviderError`` where the server fails for good.
     """

@@ -42,7 +42,7 @@ def stored_prefixes(
     """What acting sends before each trained turn, rendered by both tokenizers, which must agree on every id.
 
     Prefixes that are too long for ``max_prefix_tokens``, or that leave no place in the model's window for an action,
-    are left out. Raises ``TokenizersDifferError``, ``VocabularyError``, and ``NothingToTrainError`` where none is left.
+    are left out. Raises ``TokenizersDifferError``, ``VocabularyError``, and ``NothingToTrainError`` if none is left.
     """
     _check_tokenizers(student, teacher)
     longest = min(config.max_prefix_tokens, limits.longest(2**31) - config.max_new_tokens)
