@@ -190,7 +190,8 @@ def _open_linked(place: Path) -> tantivy.Index:
     """
     import tantivy
 
-    with tempfile.TemporaryDirectory(prefix="understudy-index-") as links:
+    # A reader's thread may still write its lock while the folder is removed, which spoils nothing that was opened.
+    with tempfile.TemporaryDirectory(prefix="understudy-index-", ignore_cleanup_errors=True) as links:
         for file in place.resolve().iterdir():
             if file.suffix != ".lock":
                 (Path(links) / file.name).symlink_to(file)
