@@ -65,7 +65,8 @@ def main(out: Path, n_train: int, n_test: int, max_steps: int, n_candidates: int
         trained = [message.content[span.start : span.end] for span in example.spans if span.message_index == number]
         print(f"  {message.role:9}  {'trained: ' + repr(trained[0]) if trained else repr(message.content)}")
 
-    # 5. Training. METHOD decides which weights.
+    # 5. Training. All weights of this base are trained. For a base of a real size leave out all settings: the defaults
+    # are the paper's LoRA.
     student = train(
         curated,
         BASE,
