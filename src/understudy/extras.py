@@ -47,6 +47,15 @@ def missing(extra: str, purpose: str, *modules: str) -> str:
     return f"{purpose} needs {', '.join(absent)}, which {verb} not installed: pip install 'understudy[{extra}]'"
 
 
+def how_to_install(module: str) -> str:
+    """The line that installs a module which this package, or one of its extras, brings."""
+    top = module.partition(".")[0]
+    extra = next((name for name, modules in EXTRAS.items() if top in modules), None)
+    return (
+        f"pip install 'understudy[{extra}]'" if extra else f"pip install --force-reinstall understudy, or {top} alone"
+    )
+
+
 def extras_of(config: object) -> Iterator[str]:
     """The extras that a config and the configs in it need."""
     yield from getattr(config, "extras", ())

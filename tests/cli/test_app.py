@@ -104,3 +104,43 @@ def test_an_index_is_built_and_asked(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
     found = understudy("index", "search", str(tmp_path / "index"), "who wrote the first program")
     assert "Ada Lovelace" in found.stdout
+
+
+@pytest.mark.parametrize("verb", ["report", "show"])
+def test_a_folder_that_is_no_run_is_refused_and_left_as_it_is(verb: str, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "manifest.json").write_text("{}")
+    done = understudy(verb, str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        f"{tmp_path}: expected a run directory; there is no manifest.json in it; did you mean {tmp_path / 'mine'}?"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert understudy(verb, str(tmp_path / "none")).stderr.strip().endswith("expected a run directory, there is none")
+
+
+def test_errors_of_files_and_packages_are_sentences(tmp_path: Path) -> None:
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(RECIPE)
+    (tmp_path / "file").write_text("")
+    there = understudy("run", str(recipe), "--run-dir", str(tmp_path / "file"))
+    assert (there.returncode, there.stderr.strip()) == (1, f"{tmp_path / 'file'}: File exists")
+    missing = understudy("run", str(tmp_path / "none.yaml"))
+    assert "cannot be read: No such file or directory" in missing.stderr
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['tantivy'] = None\n")
+    blocked = understudy("run", str(recipe), "--run-dir", str(tmp_path / "run"), PYTHONPATH=str(tmp_path))
+    assert (blocked.returncode, "Traceback" in blocked.stderr) == (1, False)
+    assert "tantivy is not installed: pip install" in blocked.stderr
+
+
+def test_a_run_without_a_training_has_no_student_to_verify(tmp_path: Path) -> None:
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(
+        "name: small\ntasks: {few: {name: toy, split: test, limit: 1}}\n"
+        "models: {teacher: {kind: scripted, program: 'understudy.tasks.toy:toy_teacher'}}\n"
+        "agents: {cot: {kind: chain_of_thought, prompts: minimal}}\n"
+        "rollout: {teacher: {tasks: [few], model: teacher, agent: cot}}\n"
+    )
+    done = understudy("verify-student", str(recipe))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "expected a run whose recipe trains a student" in done.stderr

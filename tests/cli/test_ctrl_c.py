@@ -52,3 +52,21 @@ def test_one_sentence_says_how_to_resume(kind: str, tmp_path: Path) -> None:
     last = errors.strip().splitlines()[-1]
     assert last.startswith("Stopped. All finished work is kept")
     assert last.endswith(f"rollout {recipe} --run-dir {run_dir}")
+
+
+def test_ctrl_c_while_the_program_is_loaded_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "understudy", "run", "x.yaml"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nStopped. Nothing had begun.\n")

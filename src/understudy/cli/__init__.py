@@ -1,5 +1,18 @@
 """The command line. Not here: any work; each command passes typed values to a package."""
 
-from understudy.cli.app import main
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line. Importing it takes a second or more, and Ctrl-C during that is no error either."""
+    try:
+        from understudy.cli.app import main as run
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. Nothing had begun.\n")
+        sys.exit(130)
+    run()
+
 
 __all__ = ["main"]

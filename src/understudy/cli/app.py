@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from understudy.cli.index import index_app
-from understudy.cli.running import out, recipe_and_run, run_and_show, say
+from understudy.cli.running import existing_run, out, recipe_and_run, run_and_show, say
 from understudy.cli.serving import serve_model
 from understudy.cli.starting import demo, init, kinds
 from understudy.pipeline.stage_table import STAGE_TABLE
@@ -131,7 +131,7 @@ def report(run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run di
     """Write report.html of a run, and print its table."""
     from understudy.report import terminal_table, write_report
 
-    path = write_report(run_dir)
+    path = write_report(existing_run(run_dir))
     out.print(terminal_table(run_dir))
     out.print(f"\nReport: {path}", markup=False)
 
@@ -146,7 +146,7 @@ def show(
     """Show a run, one of its stages, or a trajectory."""
     from understudy.report import show_run
 
-    out.print(show_run(run_dir, what, which, mask=mask))
+    out.print(show_run(existing_run(run_dir), what, which, mask=mask))
 
 
 @app.command()
@@ -225,7 +225,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("UNDERSTUDY_TRACEBACK") or not _is_expected(error):
             raise
-        errors.print(str(error) or type(error).__name__, markup=False, style="red")
+        errors.print(_in_words(error), markup=False, style="red")
         sys.exit(2 if type(error).__name__ == "RecipeError" else 1)
 
 
@@ -240,5 +240,17 @@ def _stopped(errors: Console) -> None:
 
 
 def _is_expected(error: Exception) -> bool:
-    """Whether the message is meant for the user: this package's errors, file errors, and refused values."""
-    return type(error).__module__.startswith("understudy.") or isinstance(error, OSError | ValueError)
+    """Whether the message is meant for the user: this package\'s errors, files, packages, and refused values."""
+    return type(error).__module__.startswith("understudy.") or isinstance(
+        error, OSError | ValueError | ModuleNotFoundError
+    )
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        from understudy.extras import how_to_install
+
+        return f"{error.name} is not installed: {how_to_install(error.name)}"
+    if isinstance(error, OSError) and error.strerror and type(error).__module__ == "builtins":
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__

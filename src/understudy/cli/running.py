@@ -28,6 +28,19 @@ def recipe_and_run(
     return recipe, run_dir or Path("runs") / recipe.name
 
 
+def existing_run(folder: Path) -> Path:
+    """The folder, if it is a run's. Raises ``ValueError``, which names the runs that lie in it instead."""
+    from understudy.run_layout import MANIFEST
+
+    if (folder / MANIFEST).is_file():
+        return folder
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: expected a run directory, there is none")
+    runs = sorted(str(path.parent) for path in folder.glob(f"*/{MANIFEST}"))
+    hint = f"; did you mean {' or '.join(runs[:3])}?" if runs else ""
+    raise ValueError(f"{folder}: expected a run directory; there is no {MANIFEST} in it{hint}")
+
+
 def run_and_show(recipe: Recipe, run_dir: Path, only: Sequence[StageRef] | None, *, restart: bool) -> None:
     """Run a recipe, or some of its stages, then print its table."""
     from understudy.pipeline import run_recipe

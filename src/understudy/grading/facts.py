@@ -18,7 +18,7 @@ from understudy.grading.grader import Judgement, is_no_answer
 from understudy.grading.signs import plain_signs
 from understudy.records import Task
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_ARTICLES = re.compile(r"\b(?<!\^)(?<!\^-)(a|an|the)\b")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _DECIMALS = re.compile(r"(?<![\d.,:/^-])(\d+)\.(\d+)(?![.,:/^-]?\d)")
 _RAISED = re.compile(r"\^\{([^{}]*)\}")
@@ -26,6 +26,8 @@ _LEADING_POINT = re.compile(r"(?<![^\s($€£¥\"'-])\.(?=\d)")
 _FRACTION = re.compile(r"\\frac\{(\d+)\}\{(\d+)\}")
 _KEPT = re.compile(r"(?<=\d)[.,:/-](?=\d)|(?<![^\s($€£¥\"'])-(?=[$€£¥]?\d)|\^(?=-?\w)|(?<=\^)-(?=\w)")
 """What belongs to a number: a sign before it, a point or another sign between its digits, an exponent."""
+_BEFORE_SIGN = re.compile(r"[($\"']+(?=-[$€£¥]?\.?\d)")
+"""It is deleted as punctuation; a blank in its place keeps ``f(-5)`` from becoming ``f-5``, whose sign is a hyphen."""
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}…]")
 _APART = {sign: chr(0xE010 + index) for index, sign in enumerate(".,:/-^")}
 """Private characters that keep a number's signs out of the way while punctuation is deleted."""
@@ -35,7 +37,7 @@ _TOGETHER = str.maketrans({kept: sign for sign, kept in _APART.items()})
 def normalise_answer(text: str) -> str:
     """Lower case, no punctuation, no articles, single blanks; numbers in one spelling."""
     text = _RAISED.sub(r"^\1", _FRACTION.sub(r" \1/\2 ", plain_signs(text))).casefold()
-    text = _KEPT.sub(lambda match: _APART[match[0]], _LEADING_POINT.sub("0.", text))
+    text = _KEPT.sub(lambda match: _APART[match[0]], _LEADING_POINT.sub("0.", _BEFORE_SIGN.sub(" ", text)))
     text = " ".join(_PUNCTUATION.sub("", text).translate(_TOGETHER).split())
     text = _DECIMALS.sub(_without_trailing_zeros, _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text))
     return " ".join(_ARTICLES.sub(" ", text).split()) or text

@@ -14,7 +14,7 @@ from typing import Protocol
 from understudy.grading.grounding import is_grounded
 from understudy.records import Score, Task, Trajectory
 
-NO_ANSWER = frozenset({"", "none", "null", "nan", "undefined"})
+NO_ANSWER = frozenset({"", "none", "null", "nan"})
 """What a missing value looks like once it has become text; never right, not even for a reference of the same text."""
 
 

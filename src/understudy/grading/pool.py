@@ -131,9 +131,11 @@ class _Worker:
 
     def wait_until_ready(self) -> None:
         if _receive(self._replies, START_TIMEOUT_S) is None:
+            ended = self._process.poll()
             self.kill()
+            how = f"within {START_TIMEOUT_S:.0f} s" if ended is None else f"and ended with code {ended}"
             raise WorkerStartError(
-                f"the process for symbolic comparison did not start (exit code {self._process.returncode}); "
+                f"the process for symbolic comparison did not start {how}; "
                 f"try: {sys.executable} -c 'import understudy.grading.symbolic'"
             )
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from understudy.grading.unit_table import KNOWN
+from understudy.grading.words import is_word
 
 _TEXT = r"\\(?:text|mbox|textrm|textbf|textit|textnormal|hbox)\s*\{[^{}]*\}"
 _POWER = r"\s*\^\s*\{?\s*-?\d\s*\}?"
@@ -43,6 +44,13 @@ class Unit:
 
 
 _ABBREVIATED = {"mph": "mi/h", "kph": "km/h", "kmh": "km/h", "sqft": "ft^2", "cc": "cm^3", "mps": "m/s"}
+_ABBREVIATIONS = frozenset(
+    (
+        "bps ct cts db dpi fps gw gwh kva kwh mw mwh nos pcs pgs pkts ppl ppm psi pt pts qtr qtrs rpm rps wh "
+        "st nd rd th"
+    ).split()
+)
+"""Of units that are not known, and that are no words."""
 _FILLERS = frozenset(
     {"of", "the", "a", "an", "long", "tall", "old", "wide", "high", "deep", "away", "ago", "each", "total"}
 )
@@ -59,7 +67,14 @@ def split_unit(text: str) -> tuple[str, tuple[Unit, ...]]:
     number = text[: match.start()].strip()
     if len(match["unit"]) == 1 and re.search(r"(?<![\\A-Za-z])[A-Za-z](?![A-Za-z])", number):
         return text, ()  # "c^2 m" is a product of variables.
-    return number, read_unit(match["unit"])
+    units = read_unit(match["unit"])
+    return (number, units) if units or _is_in_words(match["unit"]) else (text, ())
+
+
+def _is_in_words(unit: str) -> bool:
+    """Whether an unknown unit is written in words, such as ``apples``; ``2xy`` and ``5 ab^2`` are formulas."""
+    runs = re.findall(r"[A-Za-zμΩ]+", re.sub(_TEXT, "", unit))
+    return all(is_word(run) or run in KNOWN or run.lower() in _ABBREVIATIONS | _FILLERS for run in runs)
 
 
 def _sum_of_parts(text: str) -> tuple[str, tuple[Unit, ...]] | None:

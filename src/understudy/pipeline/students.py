@@ -40,6 +40,8 @@ def verify_students(recipe: Recipe, run_dir: Path, stage: str | None = None, url
     chosen = [ref for ref in trainings if stage in (None, ref.name, str(ref))]
     if stage is not None and not chosen:
         raise ValueError(f"stage: expected one of {', '.join(map(str, trainings)) or '(none)'}; got {stage!r}")
+    if not chosen:
+        raise ValueError(f"{run_dir}: expected a run whose recipe trains a student; it has no stage that does")
     with RunContext(recipe, RunDirectory(run_dir), quiet=True) as context:
         for ref in chosen:
             report = _check(context, ref, url)

@@ -45,7 +45,8 @@ def read_recipe_text(path: Path, above: tuple[Path, ...] = ()) -> RecipeText:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(path, [f"cannot be read: {error}"]) from None
+        why = error.strerror if isinstance(error, OSError) else None
+        raise RecipeError(path, [f"cannot be read: {why or error}"]) from None
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is not None and (line := _cyclic_alias(root, ())) is not None:
@@ -127,7 +128,9 @@ def _note_lines(node: yaml.Node, key: Key, origins: dict[Key, str]) -> list[str]
 def _apply(path: Path, data: object, override: str, origins: dict[Key, str]) -> None:
     name, equals, text = override.partition("=")
     if not equals or not name:
-        raise RecipeError(path, [f"override {override!r}: expected key=value, such as seed=1 or train.agent.lr=1e-4"])
+        raise RecipeError(
+            path, [f"override {override!r}: expected key=value, such as seed=1 or train.agent.learning_rate=1e-4"]
+        )
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
