@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Annotated, Protocol, Self
 
-from understudy.records import Completion, Message, PrefixDelivery
+from understudy.records import Completion, Message, PrefixDelivery, ToolSchema
 from understudy.registry import Builtin, Group, PartConfig, TargetError
 
 
@@ -37,6 +37,12 @@ class Request:
     """A JSON schema, as text, that the reply is to follow. Servers that can hold a model to it do; others do not look
     at it, so the prompt must say it as well and the reply must still be parsed with care.
     """
+    tools: tuple[ToolSchema, ...] = ()
+    """What the reply may call. Empty: nothing, and the reply is text."""
+    tool_choice: str = "auto"
+    """``auto``, ``none``, ``required``, or the name of the one tool that must be called."""
+    parallel_tool_calls: bool = True
+    """Whether one reply may hold several calls."""
 
 
 class ProviderError(Exception):

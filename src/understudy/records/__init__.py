@@ -13,8 +13,8 @@ Measured times differ between runs. All of them are in ``Timing`` records, and t
 on ``Trajectory.without_timing()``.
 """
 
-from understudy.records.conversation import Completion, FinishReason, Message, Role, Usage
-from understudy.records.example import Dropped, DropReason, Example, TrainSpan
+from understudy.records.conversation import Completion, FinishReason, FunctionCall, Message, Role, ToolSchema, Usage
+from understudy.records.example import Dropped, DropReason, Example, SpanPart, TrainSpan
 from understudy.records.preference import PreferencePair
 from understudy.records.record import Record
 from understudy.records.results import (
@@ -60,6 +60,7 @@ __all__ = [
     "Failure",
     "FinishReason",
     "FirstThought",
+    "FunctionCall",
     "GroupAccuracy",
     "Interval",
     "Manifest",
@@ -72,6 +73,7 @@ __all__ = [
     "Record",
     "Role",
     "Score",
+    "SpanPart",
     "StageRecord",
     "StageRef",
     "StageState",
@@ -83,6 +85,7 @@ __all__ = [
     "TaskSetMetrics",
     "Timing",
     "ToolCall",
+    "ToolSchema",
     "TrainSpan",
     "Trajectory",
     "Usage",

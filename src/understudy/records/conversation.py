@@ -3,34 +3,74 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, JsonValue, model_validator
 
-from understudy.records.record import Record
+from understudy.records.record import Record, is_empty
 
 
 class Role(StrEnum):
-    """Who speaks. Observations are user messages, as chat templates of all model families allow."""
+    """Who speaks. Observations of code are user messages, as chat templates of all model families allow."""
 
     SYSTEM = "system"
     USER = "user"
     ASSISTANT = "assistant"
+    TOOL = "tool"
+    """The result of one tool call."""
 
 
-def _is_empty(text: str) -> bool:
-    return not text
+class ToolSchema(Record):
+    """A tool as models are told of it: the ``function`` of OpenAI's ``tools``."""
+
+    name: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    parameters: dict[str, JsonValue] = {"type": "object", "properties": {}}
+    """JSON Schema of the arguments."""
+
+    def __hash__(self) -> int:
+        """A schema cannot be hashed; names tell the tools of one agent apart."""
+        return hash(self.name)
+
+
+class FunctionCall(Record):
+    """One tool call of an assistant message."""
+
+    id: str
+    """What the message with its result names. Unique within a conversation."""
+    name: str
+    arguments: dict[str, JsonValue] = {}
+    """Always a mapping; it is written as JSON text only where a server or a template wants a text."""
+    broken_arguments: Annotated[str, Field(exclude_if=is_empty)] = ""
+    """What a server returned as the arguments, where that is no JSON object; ``arguments`` is empty then."""
+
+    def __hash__(self) -> int:
+        """Arguments cannot be hashed; equality does compare them."""
+        return hash((self.id, self.name))
 
 
 class Message(Record):
-    """One message of a conversation, exactly as the model saw or said it."""
+    """One message of a conversation, exactly as the model saw or said it.
+
+    Fields that are empty are not written, so that digests of older prompts stay the same.
+    """
 
     role: Role
     content: str
-    reasoning: Annotated[str, Field(exclude_if=_is_empty)] = ""
-    """What a reasoning model thought before it said this, where its server returns it. It is kept, never sent back.
-    A message without any is written as before there was this field, so that digests of prompts stay the same.
-    """
+    reasoning: Annotated[str, Field(exclude_if=is_empty)] = ""
+    """What a reasoning model thought before it said this, where its server returns it. It is kept, never sent back."""
+    tool_calls: Annotated[tuple[FunctionCall, ...], Field(exclude_if=is_empty)] = ()
+    """Of an assistant message, in order."""
+    tool_call_id: Annotated[str, Field(exclude_if=is_empty)] = ""
+    """Of a tool message: the call whose result it is."""
+
+    @model_validator(mode="after")
+    def _fields_fit_the_role(self) -> Self:
+        if self.tool_calls and self.role is not Role.ASSISTANT:
+            raise ValueError(f"expected tool_calls in assistant messages only, got them in a {self.role} message")
+        if bool(self.tool_call_id) != (self.role is Role.TOOL):
+            raise ValueError(f"expected tool_call_id in tool messages and nowhere else; this is a {self.role} message")
+        return self
 
 
 class Usage(Record):
@@ -77,6 +117,10 @@ class Completion(Record):
     """The stop string at which the client cut the text, if the model had written beyond it; else empty."""
     reasoning: str = ""
     """What a reasoning model thought before, where its server returns that beside the text."""
+    tool_calls: tuple[FunctionCall, ...] = ()
+    """Calls that were read from the reply; ``text`` is the reply without them."""
+    call_problem: str = ""
+    """Why calls that the reply seems to make could not be read, for the model to read; ``text`` then holds them."""
     usage: Usage = Usage()
     """The prompt is counted once per request: on the first of its n completions."""
     token_ids: tuple[int, ...] | None = None

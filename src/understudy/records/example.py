@@ -7,17 +7,29 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from understudy.records.conversation import Message
-from understudy.records.record import Record
+from understudy.records.conversation import Message, ToolSchema
+from understudy.records.record import Record, is_empty
+
+
+class SpanPart(StrEnum):
+    """What of an assistant message a span covers."""
+
+    CONTENT = "content"
+    """A range of characters of the content."""
+    CALLS = "calls"
+    """All that the chat template writes for the message's tool calls, and the end-of-turn token. It has no range."""
 
 
 class TrainSpan(Record):
-    """A range of characters of one message that is trained."""
+    """A part of one message that is trained."""
 
     message_index: int
-    start: int
-    end: int
-    """One past the last character. A span that ends where the content ends also trains the end-of-turn token."""
+    start: int = 0
+    end: int = 0
+    """One past the last character. A span that ends where the content ends also trains the end-of-turn token, if the
+    message has no tool calls.
+    """
+    part: Annotated[SpanPart, Field(exclude_if=lambda part: part is SpanPart.CONTENT)] = SpanPart.CONTENT
     weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
 
 
@@ -35,6 +47,8 @@ class Example(Record):
     """In order, not overlapping. Text outside all spans is read, not trained."""
     action_format: str = ""
     """As in ``Trajectory``."""
+    tools: Annotated[tuple[ToolSchema, ...], Field(exclude_if=is_empty)] = ()
+    """The tool schemas that the chat template is given."""
 
 
 class DropReason(StrEnum):

@@ -9,3 +9,8 @@ class Record(BaseModel):
     """Base of all records: frozen, unknown keys refused, nothing coerced silently."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False, ser_json_inf_nan="constants")
+
+
+def is_empty(value: object) -> bool:
+    """Whether a field says nothing: for fields that are then not written (``exclude_if``)."""
+    return not value

@@ -7,8 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import AliasChoices, Field, model_validator
 
-from understudy.records.conversation import Message, Role, Usage
-from understudy.records.record import Record
+from understudy.records.conversation import Message, Role, ToolSchema, Usage
+from understudy.records.record import Record, is_empty
 from understudy.records.task import Task
 
 
@@ -22,6 +22,8 @@ class ParseProblem(StrEnum):
     SYNTAX_ERROR = "syntax_error"
     EMPTY = "empty"
     """Neither thought nor code."""
+    BROKEN_CALL = "broken_call"
+    """Text that begins a tool call and is none, or arguments that are no JSON object."""
 
 
 class ExecutionStatus(StrEnum):
@@ -44,7 +46,7 @@ def sounds_like_search(name: object) -> bool:
 
 
 class ToolCall(Record):
-    """One call that the code of a step made."""
+    """One call that a step made, by its code or as a JSON tool call."""
 
     name: str
     arguments: str
@@ -103,7 +105,7 @@ class Step(Record):
     error_name: str = ""
     """Class of the exception that the code raised, such as ``ZeroDivisionError``."""
     is_final: bool = False
-    """The code called ``final_answer``."""
+    """The step gave the final answer: by ``final_answer``, or as a reply without tool calls."""
     prefilled_chars: Annotated[int, Field(validation_alias=AliasChoices("prefilled_chars", "given_chars"))] = 0
     """Leading characters of the message that were prefilled (first-thought prefix)."""
     cut_at: str = ""
@@ -200,6 +202,8 @@ class Trajectory(Record):
     """Content hash of the prompts in use."""
     action_format: str = ""
     """How the replies state their actions: a kind of action format, with its options as JSON; empty: ``code_fence``."""
+    tools: Annotated[tuple[ToolSchema, ...], Field(exclude_if=is_empty)] = ()
+    """The tool schemas that the model was given; empty for agents whose tools stand in the prompt."""
     messages: tuple[Message, ...]
     steps: tuple[Step, ...]
     stop_reason: StopReason
