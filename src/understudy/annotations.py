@@ -76,24 +76,27 @@ def existing_path(path: Path, info: ValidationInfo) -> Path:
 def _local_or_hub(name: str, info: ValidationInfo) -> str:
     """A folder becomes absolute, so that it means the same from every working directory; a Hub id stays."""
     if name.startswith(_IN_PACKAGE):
-        return _in_package(name)
+        return in_package(name)
     folders = info.context if isinstance(info.context, Folders) else Folders((Path.cwd(),))
     found = folders.find(name)
     if found is not None:
         return str(found)
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or name.endswith(".gguf"):
-        raise ValueError(f"expected a folder that exists or a Hub id; there is no {name!r} in {folders}")
+        raise ValueError(f"expected a folder or GGUF file that exists, or a Hub id; there is no {name!r} in {folders}")
     return name
 
 
-def _in_package(name: str) -> str:
+def in_package(name: str) -> str:
+    """The path that ``package:NAME/PATH`` stands for; any other name as it is. Raises ``ValueError``."""
+    if not name.startswith(_IN_PACKAGE):
+        return name
     package, _, path = name.removeprefix(_IN_PACKAGE).partition("/")
     spec = find_spec(package) if package.isidentifier() else None
     places = (Path(place) / path for place in (spec.submodule_search_locations or () if spec else ()))
     found = next((place for place in places if place.exists()), None)
     if found is None:
         why = f"the package {package!r} has no {path!r}" if spec else f"there is no package {package!r}"
-        raise ValueError(f"expected a folder of an installed package, as in package:understudy/demo/base; {why}")
+        raise ValueError(f"expected what lies in an installed package, as in package:understudy/demo/base; {why}")
     return str(found)
 
 
@@ -104,7 +107,7 @@ CodeTarget = Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$"), Code()]
 OutputPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute()), SpeedOnly]
 """A file or folder that is written, such as a cache; relative to the working directory."""
 ModelPath = Annotated[str, Field(min_length=1), AfterValidator(_local_or_hub), Content()]
-"""A folder with weights, a Hub id, or ``package:`` with an installed package and a path in it."""
+"""A folder with weights, a GGUF file, a Hub id, or ``package:`` with an installed package and a path in it."""
 
 
 @dataclass(frozen=True, slots=True)

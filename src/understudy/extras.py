@@ -15,6 +15,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "local": ("torch", "transformers", "tokenizers", "safetensors"),
     "train": ("torch", "transformers", "accelerate", "datasets", "peft", "trl"),
     "qlora": ("bitsandbytes",),
+    "gguf": ("gguf", "accelerate", "torch", "transformers"),
     "dense": ("faiss", "torch", "transformers"),
     "serve": ("starlette", "uvicorn"),
     "hub": ("datasets", "huggingface_hub"),

@@ -1,8 +1,9 @@
-"""Where a checkpoint lies: a folder of this machine, or a repository of the Hub.
+"""Where a checkpoint lies: a folder of this machine, a GGUF file, or a repository of the Hub.
 
-In: what a recipe or a command names. Out: the absolute path of a folder that exists, or a Hub id. A name such as
-``demo/base`` can be either; a folder comes first, and every error says which folder was looked at, so that nobody
-gets another's weights because a command was run from elsewhere. Not here: loading.
+In: what a recipe or a command names. Out: the absolute path of a folder that exists, or a Hub id. A GGUF file stands
+for the folder that it is converted to. A name such as ``demo/base`` can be either; a folder comes first, and every
+error says which folder was looked at, so that nobody gets another's weights because a command was run from elsewhere.
+Not here: loading.
 """
 
 from __future__ import annotations
@@ -13,18 +14,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from understudy.annotations import in_package
+from understudy.models.gguf_file import dequantised, is_gguf
+
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
-_ADAPTER = "adapter_config.json"
-_MARKS = ("config.json", _ADAPTER, "tokenizer.json", "tokenizer_config.json")
+ADAPTER = "adapter_config.json"
+_MARKS = ("config.json", ADAPTER, "tokenizer.json", "tokenizer_config.json")
 """A folder of a checkpoint, an adapter or a tokenizer holds one of them."""
 
 
 def locate(path: str) -> str:
     """An existing folder as an absolute path; else a Hub id as it is.
 
-    Raises ``FileNotFoundError`` for a path that cannot be a Hub id and is no folder, or is one without a checkpoint.
+    Raises ``FileNotFoundError`` for a path that cannot be a Hub id and is no folder, or is one without a checkpoint,
+    ``GgufError`` for a file that cannot be read.
     """
-    folder = Path(path).expanduser()
+    folder = Path(in_package(path)).expanduser()
+    if is_gguf(path):
+        if not folder.is_file():
+            raise FileNotFoundError(f"{path}: there is no file {folder.absolute()}")
+        return str(dequantised(folder.absolute()))
+    if folder.is_file():
+        raise FileNotFoundError(f"{folder.absolute()} is a file: expected a folder with a checkpoint, or a .gguf file")
     if folder.is_dir():
         _require_checkpoint(folder.absolute())
         return str(folder.absolute())
@@ -39,7 +50,7 @@ def base_and_adapter(path: str, adapter: str | None) -> tuple[str, str | None]:
     Raises ``ValueError`` for an adapter on an adapter, ``FileNotFoundError`` for a base that is not there.
     """
     folder = Path(path).expanduser()
-    if not (folder / _ADAPTER).is_file() or (folder / "config.json").exists():
+    if not (folder / ADAPTER).is_file() or (folder / "config.json").exists():
         return path, adapter
     if adapter is not None:
         raise ValueError(f"{path} is an adapter itself: expected the base of {adapter}")
@@ -70,12 +81,12 @@ def _require_checkpoint(folder: Path) -> None:
 
 def _base_of(adapter: Path) -> str:
     """A relative base belongs to the working directory, or to a folder above the adapter."""
-    settings = json.loads((adapter / _ADAPTER).read_text())
+    settings = json.loads((adapter / ADAPTER).read_text())
     base = str(settings.get("base_model_name_or_path") or "")
     if not base:
-        raise FileNotFoundError(f"{adapter / _ADAPTER} names no base: expected base_model_name_or_path")
+        raise FileNotFoundError(f"{adapter / ADAPTER} names no base: expected base_model_name_or_path")
     places = [Path.cwd(), *adapter.parents]
-    found = next((place / base for place in places if (place / base).is_dir()), None)
+    found = next((place / base for place in places if (place / base).exists()), None)
     if found is not None:
         return str(found)
     if Path(base).is_absolute() or base.startswith((".", "~")):

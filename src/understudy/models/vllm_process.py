@@ -15,6 +15,8 @@ from typing import Annotated
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from understudy.models.gguf_file import is_gguf
+from understudy.models.locating import locate
 from understudy.models.process import ServerProcess
 from understudy.records import Record
 
@@ -64,7 +66,8 @@ def vllm_served(config: VllmConfig) -> Iterator[str]:
 
 
 def _arguments(config: VllmConfig, port: int) -> list[str]:
-    arguments = ["serve", config.model, f"--host={config.host}", f"--port={port}"]
+    weights = locate(config.model) if is_gguf(config.model) else config.model
+    arguments = ["serve", weights, f"--host={config.host}", f"--port={port}"]
     # Else vLLM adds top_k and penalties from the checkpoint's generation_config.json to what requests ask for.
     arguments.append("--generation-config=vllm")
     if config.adapter is None:

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from understudy.agents import behaviour_hash
 from understudy.evaluation import Graded, compare_all
 from understudy.grading.judge_prompt import JUDGE_SYSTEM
+from understudy.models.gguf_file import file_sha256
 from understudy.pipeline.attempts import read_graded
 from understudy.pipeline.context import RunContext
 from understudy.pipeline.machine import commit_of, describe_machine, installed_versions
@@ -246,7 +247,13 @@ def _write_manifest(recipe: Recipe, directory: RunDirectory) -> None:
             prompts_hash=digest([*hashes, JUDGE_SYSTEM]),
             created=created,
             commit=commit_of(Path(__file__).parent),
+            weights=_files_of_weights(recipe),
             versions=installed_versions(),
             machine=describe_machine(),
         )
     )
+
+
+def _files_of_weights(recipe: Recipe) -> dict[str, str]:
+    found = {name: file_sha256(str(getattr(config, "path", ""))) for name, config in recipe.models.items()}
+    return {name: sha256 for name, sha256 in found.items() if sha256}

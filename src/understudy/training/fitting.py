@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from understudy.models.gguf_file import file_sha256
 from understudy.progress import Progress
 from understudy.run_layout import CHECKPOINT, TRAINING_LOG
 from understudy.runs import read_jsonl, write_atomic
@@ -126,6 +127,7 @@ def fit(
     trainer.require_finite_student()
     card = StudentCard(
         base=fitting.base,
+        base_sha256=file_sha256(fitting.base),
         method=fitting.config.method,
         is_adapter=fitting.config.method is not Method.FULL,
         digest=fitting.identity,

@@ -50,7 +50,7 @@ def start_or_resume(folder: Path, settings: Mapping[str, JsonValue]) -> str:
 
 def weights_digest(weights: str) -> str:
     """Names weights by their content, wherever their folder lies; a Hub id names itself."""
-    return content_digest(Path(weights)) if Path(weights).is_dir() else weights
+    return content_digest(Path(weights)) if Path(weights).exists() else weights
 
 
 def _changes(path: str, old: JsonValue, new: JsonValue) -> Iterator[str]:

@@ -48,6 +48,8 @@ class StudentCard(Record):
     """``student.json`` in a checkpoint: what it is and where it comes from."""
 
     base: str
+    base_sha256: str | None = None
+    """Of a base that is one file (GGUF)."""
     method: Method
     is_adapter: bool
     digest: str
