@@ -82,7 +82,7 @@ def _local_or_hub(name: str, info: ValidationInfo) -> str:
     if found is not None:
         return str(found)
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or name.endswith(".gguf"):
-        raise ValueError(f"expected a folder or GGUF file that exists, or a Hub id; there is no {name!r} in {folders}")
+        raise ValueError(f"expected a folder that exists or a Hub id or GGUF file; there is no {name!r} in {folders}")
     return name
 
 

@@ -137,7 +137,7 @@ def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"there is no file .*absent\.gguf"):
         locate(str(tmp_path / "absent.gguf"))
-    with pytest.raises(ValidationError, match="GGUF file that exists"):
+    with pytest.raises(ValidationError, match="or GGUF file; there is no"):
         TypeAdapter(ModelPath).validate_python(str(tmp_path / "absent.gguf"))
     (tmp_path / "weights.bin").write_bytes(b"GGUF")
     with pytest.raises(FileNotFoundError, match=r"is a file: expected a folder with a checkpoint, or a \.gguf file"):
@@ -152,7 +152,7 @@ def test_an_installed_package_carries_one(tmp_path: Path, monkeypatch: pytest.Mo
     assert TypeAdapter(ModelPath).validate_python("package:carrier/tiny.gguf") == str(file)
     assert locate("package:carrier/tiny.gguf") == locate(str(file))
     assert file_sha256("package:carrier/tiny.gguf") == file_sha256(str(file))
-    with pytest.raises(ValidationError, match=r"the package has no 'other\.gguf'"):
+    with pytest.raises(ValidationError, match=r"the package 'carrier' has no 'other\.gguf'"):
         TypeAdapter(ModelPath).validate_python("package:carrier/other.gguf")
 
 
