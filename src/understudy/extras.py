@@ -22,6 +22,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "qdrant": ("qdrant_client",),
     "mcp": ("mcp",),
     "ray": ("ray",),
+    "reasoning_gym": ("reasoning_gym",),
 }
 """The modules that each extra brings."""
 

@@ -39,7 +39,7 @@ METRICS = "metrics.json"
 COMPARISONS = "comparisons.json"
 REPORT = "report.html"
 CORPUS = "corpus.jsonl"
-"""The toy world's encyclopedia, where a recipe searches it."""
+"""The encyclopedia of a generated world, where a recipe searches it."""
 ARCHIVE = "archived"
 """Stages whose settings were changed since: nothing that was computed is deleted."""
 

@@ -28,8 +28,7 @@ from understudy.run_layout import CORPUS
 from understudy.runs import explain
 from understudy.sandbox import Sandbox, SandboxConfig
 from understudy.tasks import TaskSet, load_tasks
-from understudy.tasks.config import TOY
-from understudy.tasks.toy import write_toy_corpus
+from understudy.tasks.encyclopedias import is_world, write_world
 from understudy.tools import FunctionToolConfig, McpConfig, SearchConfig, Tool, ToolsConfig, open_tools
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
@@ -184,7 +183,7 @@ def _opened_retriever(retriever: Searched) -> Iterator[Retriever]:
         return
     config = read_part("retriever", RETRIEVERS, retriever)
     with TemporaryDirectory() as folder:
-        if isinstance(config, MemoryConfig) and config.corpus == Path(TOY):
-            config = config.model_copy(update={"corpus": write_toy_corpus(Path(folder) / CORPUS)})
+        if isinstance(config, MemoryConfig) and is_world(config.corpus):
+            config = config.model_copy(update={"corpus": write_world(config.corpus, Path(folder) / CORPUS)})
         with closing(open_retriever(config)) as opened:
             yield opened

@@ -152,11 +152,23 @@ def show(
 @app.command()
 def compare(
     run_dirs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs of one recipe under several seeds.")],
+    table: Annotated[
+        bool,
+        typer.Option("--table", help="The paper's table: a row a run, a column a way, beside the paper's ordering."),
+    ] = False,
     page: Annotated[
         Path | None, typer.Option(help="Also write a page, such as compare.html: two attempts at a task side by side.")
     ] = None,
 ) -> None:
     """Put the accuracies of several runs side by side, with their medians over seeds."""
+    if table:
+        from understudy.report import draw_in_terminal, method_table, write_method_table
+
+        found = method_table(run_dirs)
+        out.print(draw_in_terminal(found))
+        if page is not None:
+            out.print(f"\nPage: {write_method_table(found, page)}", markup=False)
+        return
     from understudy.pipeline import compare_runs
 
     out.print(compare_runs(run_dirs))

@@ -51,6 +51,17 @@ class ExactMatchConfig(PartConfig):
     kind: Literal["exact_match"] = "exact_match"
 
 
+class ReasoningGymConfig(MathOptions, PartConfig):
+    """Judges questions of reasoning-gym by their generators' own scoring, and all others as ``auto`` does."""
+
+    kind: Literal["reasoning_gym"] = "reasoning_gym"
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("reasoning_gym",)
+
+
 class JudgeConfig(MathOptions, PartConfig):
     """Lets a language model judge factual tasks, and all that have no reference; ``math`` judges the others."""
 
@@ -69,6 +80,9 @@ GRADERS: Group[Grader] = Group(
         "auto": Builtin("understudy.grading.kinds:auto", "understudy.grading.config:AutoConfig"),
         "math": Builtin("understudy.grading.kinds:math", "understudy.grading.config:MathConfig"),
         "exact_match": Builtin("understudy.grading.kinds:exact_match", "understudy.grading.config:ExactMatchConfig"),
+        "reasoning_gym": Builtin(
+            "understudy.grading.procedural:ReasoningGymGrader", "understudy.grading.config:ReasoningGymConfig"
+        ),
         "judge": Builtin("understudy.grading.kinds:judge", "understudy.grading.config:JudgeConfig"),
     },
     adapt=FunctionGrader,

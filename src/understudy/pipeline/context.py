@@ -21,8 +21,12 @@ from understudy.retrieval import MemoryConfig, RetrievalConfig
 from understudy.rollouts import AgentSpec, Engine
 from understudy.run_layout import CHECKPOINT, CORPUS
 from understudy.tasks import combine_task_sets, load_tasks
-from understudy.tasks.config import TOY
-from understudy.tasks.toy import write_toy_corpus
+        if not isinstance(config, MemoryConfig) or not is_world(config.corpus):
+            return config
+        corpus = self.directory.path / CORPUS
+        if not corpus.exists():
+            write_world(config.corpus, corpus)
+from understudy.tasks.encyclopedias import is_world, write_world
 from understudy.tools import ToolsConfig
 from understudy.training import read_card
 
@@ -152,13 +156,13 @@ class RunContext:
         return self.recipe.tools
 
     def _retrieval_config(self) -> RetrievalConfig | None:
-        """The recipe's search engine; the toy world's encyclopedia becomes a corpus file like any other first."""
+        """The recipe's search engine; the encyclopedia of a generated world becomes a corpus file first."""
         config = self.recipe.retrieval
-        if not isinstance(config, MemoryConfig) or config.corpus != Path(TOY):
+        if not isinstance(config, MemoryConfig) or not is_world(config.corpus):
             return config
         corpus = self.directory.path / CORPUS
         if not corpus.exists():
-            write_toy_corpus(corpus)
+            write_world(config.corpus, corpus)
         return config.model_copy(update={"corpus": corpus})
 
     def grader(self) -> Grader:

@@ -66,7 +66,8 @@ def _labels(recipe: Recipe) -> Iterator[str]:
     labels = [recipe.config(ref).label for ref in recipe.stages_of(EVALUATE)]
     report = recipe.report
     named = [("baseline", report.baseline), ("student", report.student), ("teacher", report.teacher)]
-    for key, label in [*named, *(("paper_cells", label) for label in report.paper_cells)]:
+    named += [(mark, label) for mark in ("paper_cells", "methods") for label in getattr(report, mark)]
+    for key, label in named:
         if label and label not in labels:
             yield f"report.{key}: expected one of {', '.join(labels) or '(none is defined)'}; got {label!r}"
 

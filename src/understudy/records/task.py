@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from understudy.records.record import Record
 
@@ -46,6 +46,8 @@ class Task(Record):
     """Difficulty as the source names it, empty where it names none."""
     type: str = ""
     """Subject or question type as the source names it, empty where it names none."""
+    metadata: dict[str, JsonValue] = {}
+    """What the source knows of the question beside, for graders. Never shown to a model."""
 
     @property
     def references(self) -> tuple[str, ...]:

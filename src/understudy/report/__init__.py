@@ -7,6 +7,8 @@ Not promised: that figures are right that the stages measured wrong. Nothing is 
 
 from understudy.report.collect import collect
 from understudy.report.config import PaperCell, ReportConfig
+from understudy.report.method_table import NoMethodsError, method_table
+from understudy.report.method_table_drawing import draw_in_terminal, write_method_table
 from understudy.report.page import write_report
 from understudy.report.paper import PaperMethod
 from understudy.report.side_by_side import write_comparison
@@ -14,16 +16,20 @@ from understudy.report.terminal import NotInRunError, show_mask, show_run, show_
 from understudy.report.view import serve_view
 
 __all__ = [
+    "NoMethodsError",
     "NotInRunError",
     "PaperCell",
     "PaperMethod",
     "ReportConfig",
     "collect",
+    "draw_in_terminal",
+    "method_table",
     "serve_view",
     "show_mask",
     "show_run",
     "show_trajectory",
     "terminal_table",
     "write_comparison",
+    "write_method_table",
     "write_report",
 ]

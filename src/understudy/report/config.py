@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import model_validator
 
 from understudy.records import Record
-from understudy.report.paper import PaperMethod, paper_figure
+from understudy.report.paper import TEACHER_SIZE, PaperMethod, paper_figure
 
 
 class PaperCell(Record):
@@ -47,3 +47,11 @@ class ReportConfig(Record):
     """Task sets like those that were trained on; empty draws no line between in and out of domain."""
     paper_cells: dict[str, PaperCell] = {}
     """System label → the cell of the paper's table that it repeats."""
+    methods: dict[str, PaperMethod] = {}
+    """System label → the column of the paper's table that it stands in, where its size is none of the paper's."""
+
+    @property
+    def columns(self) -> dict[str, PaperMethod]:
+        """System label → its column of the paper's table, without the paper's own teacher."""
+        cells = {label: cell.method for label, cell in self.paper_cells.items() if cell.size != TEACHER_SIZE}
+        return {**cells, **self.methods}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+TEACHER_SIZE = "32B"
 N_BENCHMARKS = 8
 """How many accuracies each figure is the mean of."""
 
@@ -25,8 +26,20 @@ class PaperMethod(StrEnum):
     AGENT_DISTIL_SAG = "agent_distil_sag"
     AGENT_DISTIL_FTP_SAG = "agent_distil_ftp_sag"
 
+    @property
+    def heading(self) -> str:
+        """As the table's head names it."""
+        return _HEADINGS[self]
+
 
 _METHODS = tuple(PaperMethod)
+_HEADINGS = dict(
+    zip(
+        _METHODS,
+        ("CoT prompt", "CoT distil", "+ RAG", "agent prompt", "agent distil", "+ FTP", "+ SAG", "+ both"),
+        strict=True,
+    )
+)
 _PERCENT: dict[str, tuple[float | None, ...]] = {
     "32B": (39.54, None, None, 46.00, None, None, None, None),
     "7B": (33.19, 33.54, 32.16, 36.54, 39.85, 42.26, 41.86, 42.68),
@@ -35,6 +48,12 @@ _PERCENT: dict[str, tuple[float | None, ...]] = {
     "0.5B": (11.06, 13.64, 15.90, 1.80, 19.24, 19.99, 20.01, 21.90),
 }
 """Size of the model → one figure a method, in the order of ``PaperMethod``."""
+
+
+def paper_differences(one: PaperMethod, other: PaperMethod) -> tuple[float, ...]:
+    """How much higher the first method's average is than the second's, at each size of student, in [-1, 1]."""
+    sizes = [size for size in _PERCENT if size != TEACHER_SIZE]
+    return tuple(paper_figure(size, one) - paper_figure(size, other) for size in sizes)
 
 
 def paper_figure(size: str, method: PaperMethod) -> float:

@@ -18,16 +18,16 @@ from understudy.retrieval.functions import FunctionRetriever
 from understudy.retrieval.retriever import Retriever
 
 
-def _toy_or_existing(path: Path, info: ValidationInfo) -> Path:
-    return path if path == Path("toy") else existing_path(path, info)
+def _world_or_existing(path: Path, info: ValidationInfo) -> Path:
+    return path if path in (Path("toy"), Path("suite")) else existing_path(path, info)
 
 
 class MemoryConfig(PartConfig):
     """BM25 over a small corpus file, indexed in memory when it is opened."""
 
     kind: Literal["memory"] = "memory"
-    corpus: Annotated[Path, AfterValidator(_toy_or_existing), Content()]
-    """JSONL, plain or gzipped; ``toy``: the toy world's encyclopedia, which the pipeline writes."""
+    corpus: Annotated[Path, AfterValidator(_world_or_existing), Content()]
+    """JSONL, plain or gzipped; ``toy``, ``suite``: the encyclopedia of that world, which the pipeline writes."""
 
 
 class LexicalConfig(PartConfig):

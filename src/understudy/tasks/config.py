@@ -8,9 +8,9 @@ Not here: reading anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
 from understudy.annotations import InputPath, OutputPath, SpeedOnly
 from understudy.records import Record, TaskKind
@@ -21,6 +21,13 @@ from understudy.tasks.source import TaskSourceConfig
 
 TOY = "toy"
 """Name of the synthetic world that ships with the package."""
+FactSet = Literal["bridge", "deep", "comparison", "paraphrase"]
+MathSet = Literal["word_problems", "chain_sum", "count_primes", "equations"]
+SuiteSet = FactSet | MathSet
+FACT_SETS: tuple[FactSet, ...] = get_args(FactSet)
+MATH_SETS: tuple[MathSet, ...] = get_args(MathSet)
+IN_DOMAIN: tuple[SuiteSet, ...] = ("bridge", "word_problems")
+"""Sets of the suite that are trained on, with other questions than those of their test split."""
 
 
 class FieldMap(Record):
@@ -113,6 +120,49 @@ class ToyConfig(TaskSourceConfig):
     """Another seed asks other questions about the same world."""
 
 
+class ReasoningGymConfig(TaskSourceConfig):
+    """Questions of one of reasoning-gym's generators, made on the spot."""
+
+    kind: Literal["reasoning_gym"] = "reasoning_gym"
+    generator: Annotated[str, Field(min_length=1)]
+    """Its name in reasoning-gym, such as ``gsm_symbolic``."""
+    options: dict[str, JsonValue] = {}
+    """Settings of the generator, such as its difficulty."""
+    name: str = ""
+    """Label of the questions, which becomes ``Task.source``; empty: the generator."""
+    task_kind: TaskKind = TaskKind.MATH
+    """What kind of answer the questions want. The grader ``reasoning_gym`` scores all of them itself."""
+    size: Annotated[int, Field(ge=1)] = 500
+    """How many questions are made where there is no limit."""
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("reasoning_gym",)
+
+
+class SuiteConfig(TaskSourceConfig):
+    """Questions of the suite: eight test sets and two training sets about a generated world and of reasoning-gym."""
+
+    kind: Literal["suite"] = "suite"
+    name: SuiteSet
+    split: Literal["train", "test"]
+    """Only ``bridge`` and ``word_problems`` have a training split."""
+
+    @model_validator(mode="after")
+    def _has_split(self) -> Self:
+        if self.split == "train" and self.name not in IN_DOMAIN:
+            raise ValueError(
+                f"split: {self.name} is out of domain: it has test questions only; {IN_DOMAIN} are trained on"
+            )
+        return self
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("reasoning_gym",) if self.name in MATH_SETS else ()
+
+
 def _kind_of(keys: Mapping[str, object]) -> str | None:
     """The kind that the keys imply."""
     if "path" in keys:
@@ -132,15 +182,22 @@ def _kind_of_answer_is_no_kind(keys: object) -> object:
     return keys
 
 
-def _builtin(name: str) -> Builtin:
+def _builtin(name: str, module: str = "sources") -> Builtin:
     here = "understudy.tasks"
-    return Builtin(config=f"{here}.config:{name}Config", part=f"{here}.sources:{name}Source")
+    return Builtin(config=f"{here}.config:{name}Config", part=f"{here}.{module}:{name}Source")
 
 
 TASK_SOURCES = TaskSourceGroup(
     "task_sources",
     "yields the tasks of a set",
-    {"file": _builtin("File"), "hub": _builtin("Hub"), "benchmark": _builtin("Benchmark"), "toy": _builtin("Toy")},
+    {
+        "file": _builtin("File"),
+        "hub": _builtin("Hub"),
+        "benchmark": _builtin("Benchmark"),
+        "toy": _builtin("Toy"),
+        "suite": _builtin("Suite"),
+        "reasoning_gym": _builtin("ReasoningGym", "procedural"),
+    },
     adapt=function_source,
     kind_of=_kind_of,
 )

@@ -17,6 +17,7 @@ from understudy.tasks.config import (
     FileConfig,
     HubConfig,
     OwnQuestionsConfig,
+    SuiteConfig,
     ToyConfig,
 )
 from understudy.tasks.download import DownloadError, default_cache_dir, fetch_once, file_sha256
@@ -77,6 +78,20 @@ class ToySource:
 
         config = self._config
         for task in toy_tasks(config.split, config.limit, RECIPES_WORLD, draw=config.seed):
+            yield Found(task.id, task)
+
+
+class SuiteSource:
+    """Questions of the suite; which of a set's pool is drawn by limit and seed."""
+
+    def __init__(self, config: SuiteConfig) -> None:
+        self._config = config
+        self.facts = SourceFacts(config.name, config.split, licence="Apache-2.0")
+
+    def find(self) -> Iterator[Found]:
+        from understudy.tasks.suite import suite_tasks
+
+        for task in suite_tasks(self._config.name, self._config.split):
             yield Found(task.id, task)
 
 

@@ -1,0 +1,168 @@
+"""The paper's table of several runs, drawn: in the terminal and as a page.
+
+In: a ``MethodTable``. Out: rich renderables, an HTML file without any script. Not here: the figures (``method_table``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from itertools import combinations
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from understudy.report.method_table import Agreement, Cell, MethodTable, Pair, Scope, TableRow
+from understudy.report.paper import PaperMethod, paper_differences
+from understudy.report.visible import plain, visible
+from understudy.runs import write_atomic
+
+MARKS = {
+    Agreement.AGREES: "✓",
+    Agreement.DISAGREES: "✗",
+    Agreement.CANNOT_TELL: "?",
+    Agreement.PAPER_DIFFERS: "·",
+}
+CAPTION = (
+    "Average accuracy in % over task sets, each of which counts the same, with 95 % intervals over questions (not over "
+    "training seeds)."
+)
+KEY = (
+    "Each pair is compared on the same questions: our difference in points, its 95 % interval, the p-value (not "
+    "corrected for the number of pairs), then a mark each for all sets, in domain and out of domain. "
+    "✓ our order is the paper's, ✗ it is the opposite, ? our interval holds zero, · the paper's sizes differ among "
+    "themselves. The paper's column: its smallest and largest difference over four sizes."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """A table as texts."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def draw_in_terminal(table: MethodTable) -> RenderableType:
+    """Both tables and what the marks mean."""
+    parts: list[RenderableType] = [Text(CAPTION, style="dim"), _rich(averages(table)), Text()]
+    parts += [_rich(pairs(table)), Text(), Text(KEY, style="dim"), *(plain(line) for line in counts(table))]
+    return Group(*parts)
+
+
+def write_method_table(table: MethodTable, path: Path) -> Path:
+    """Write the page and return its path."""
+    title = "The paper's table"
+    style = files("understudy.report").joinpath("assets", "base.css").read_text(encoding="utf-8")
+    body = "".join(
+        (
+            f"<h1>{title}</h1><p>{CAPTION}</p>",
+            _html(averages(table)),
+            "<h2>Pairs of ways, beside the paper's ordering</h2>",
+            _html(pairs(table)),
+            f"<p>{escape(KEY)}</p>",
+            *(f"<p>{escape(line)}</p>" for line in counts(table)),
+        )
+    )
+    page = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f'<meta name="viewport" content="width=device-width"><title>{title}</title>'
+        f"<style>{style}{_STYLE}</style></head>"
+        f"<body>{body}</body></html>"
+    )
+    write_atomic(path, page)
+    return path
+
+
+_STYLE = (
+    "body{padding:1rem 2rem}table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .7rem;text-align:right}"
+)
+
+
+def averages(table: MethodTable) -> _Grid:
+    """A row a run and scope, a column a way."""
+    rows = []
+    for row in table.rows:
+        for scope in Scope:
+            cells = [_percent(row.cells.get((method, scope))) for method in PaperMethod]
+            teacher = _percent(row.teacher) if scope is Scope.ALL else ""
+            name = row.name if scope is Scope.ALL else ""
+            rows.append(
+                (
+                    name,
+                    _scope(row, scope),
+                    *cells,
+                    f"{teacher} (program)" if teacher and row.teacher_is_program else teacher,
+                )
+            )
+    return _Grid(("run", "sets", *(method.heading for method in PaperMethod), "teacher"), tuple(rows))
+
+
+def pairs(table: MethodTable) -> _Grid:
+    """A row a pair of ways, a column a run."""
+    rows = []
+    for earlier, later in combinations(PaperMethod, 2):
+        paper = sorted(100 * one for one in paper_differences(later, earlier))
+        ours = [_compared(row, later, earlier) for row in table.rows]
+        rows.append((f"{later.heading} over {earlier.heading}", f"{_signed(paper[0])} to {_signed(paper[-1])}", *ours))
+    return _Grid(("pair", "paper", *(row.name for row in table.rows)), tuple(rows))
+
+
+def counts(table: MethodTable) -> Iterator[str]:
+    """How often each run agrees with the paper."""
+    for row in table.rows:
+        for scope in Scope:
+            found = Counter(pair.agreement for (*_, here), pair in row.pairs.items() if here is scope)
+            if found:
+                said = ", ".join(f"{one} {found[one]}" for one in Agreement)
+                yield f"{row.name}, {_scope(row, scope)}: of {found.total()} pairs {said}"
+
+
+def _scope(row: TableRow, scope: Scope) -> str:
+    n_sets = {cell.n_sets for (_, here), cell in row.cells.items() if here is scope}
+    return f"{scope} ({max(n_sets, default=0)})"
+
+
+def _percent(cell: Cell | None) -> str:
+    if cell is None:
+        return "–"
+    return f"{100 * cell.accuracy:.1f} [{100 * cell.interval.low:.0f}–{100 * cell.interval.high:.0f}]"
+
+
+def _compared(row: TableRow, one: PaperMethod, other: PaperMethod) -> str:
+    found = [row.pairs.get((one, other, scope)) for scope in Scope]
+    whole = found[0]
+    if whole is None:
+        return "–"
+    low, high = (_signed(100 * bound) for bound in (whole.comparison.interval.low, whole.comparison.interval.high))
+    difference = _signed(100 * whole.comparison.difference)
+    return f"{difference} [{low}, {high}] p {whole.comparison.p_value:.2g}  {_marks(found)}"
+
+
+def _marks(found: Sequence[Pair | None]) -> str:
+    return " ".join("–" if pair is None else MARKS[pair.agreement] for pair in found)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def _rich(grid: _Grid) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, name in enumerate(grid.head):
+        table.add_column(visible(name), justify="left" if number < 2 else "right", overflow="fold")
+    for row in grid.rows:
+        table.add_row(*(plain(cell) for cell in row))
+    return table
+
+
+def _html(grid: _Grid) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in grid.head)
+    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in grid.rows)
+    return f"<table><tr>{head}</tr>{rows}</table>"

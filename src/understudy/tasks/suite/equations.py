@@ -1,0 +1,93 @@
+"""The equations of a worked solution, and code that computes them.
+
+In: a chain of thought in words, such as "240 mushrooms / 4 mushrooms/minute = 60 minutes". Out: its equations in plain
+numbers, each of which holds, and lines of Python in which later results are computed from earlier ones.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+_NUMBER = r"\d+(?:\.\d+)?"
+_SUM = re.compile(rf"(?:[(\s]*{_NUMBER}[)\s]*[-+*/]\s*)+[(\s]*{_NUMBER}[)\s]*$")
+_RESULT = re.compile(rf"\s*[$€£¥]?\s*(-?{_NUMBER})")
+_WORD = re.compile(r"[A-Za-z$€£¥']+(?:/[A-Za-z]+)?")
+_OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
+LAST = "result"
+"""The variable of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """A sum in Python's notation and what it comes to."""
+
+    sum: str
+    result: str
+
+    @property
+    def operations(self) -> str:
+        """Its operators in order, such as ``*-``."""
+        return re.sub(r"[^-+*/]", "", self.sum)
+
+
+def equations_in(text: str) -> tuple[Equation, ...]:
+    """The equations that a text states and that hold."""
+    found = []
+    for line in text.splitlines():
+        parts = _plain(line).split("=")
+        for left, right in pairwise(parts):
+            without_words = re.sub(r"[^\d.+\-*/() ]", " ; ", _WORD.sub(" ", left))
+            stated, result = _SUM.search(without_words.strip()), _RESULT.match(right)
+            if stated and result and _holds(said := _balanced(stated.group()), float(result.group(1))):
+                found.append(Equation(said, result.group(1)))
+    return tuple(found)
+
+
+def code_of(equations: Sequence[Equation]) -> str:
+    """Python that computes the equations one after the other and prints the last result."""
+    names: dict[str, str] = {}
+    lines = []
+    for number, equation in enumerate(equations):
+        name = LAST if number == len(equations) - 1 else "abcdefghijklm"[number]
+        said = re.sub(_NUMBER, lambda found: names.get(found.group(), found.group()), equation.sum)
+        lines.append(f"{name} = {said}")
+        names[equation.result] = name
+    return "\n".join([*lines, f"print({LAST})"])
+
+
+def _plain(line: str) -> str:
+    """Signs of multiplication and division in Python's spelling, and no commas."""
+    line = line.replace("×", "*").replace("÷", "/").replace(",", "")
+    return re.sub(r"(\d)%", r"\1 % ", re.sub(r"(?<=\d)\s*x\s*(?=[\d(])", " * ", line))
+
+
+def _balanced(text: str) -> str:
+    """The sum without brackets whose partner stood before or after it."""
+    said = " ".join(text.split())
+    if said.count("(") == said.count(")"):
+        return said
+    return said.replace("(", "").replace(")", "")
+
+
+def _holds(said: str, result: float) -> bool:
+    try:
+        return abs(_value(ast.parse(said, mode="eval").body) - result) < 1e-6
+    except (SyntaxError, ZeroDivisionError):
+        return False
+
+
+def _value(node: ast.expr) -> float:
+    """The value of a sum. Raises ``SyntaxError`` for anything else."""
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand)
+        case ast.BinOp(left=left, op=op, right=right):
+            return float(_OPERATORS[type(op)](_value(left), _value(right)))
+    raise SyntaxError(f"expected a sum, came {ast.dump(node)}")
