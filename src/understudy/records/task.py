@@ -49,6 +49,10 @@ class Task(Record):
     metadata: dict[str, JsonValue] = {}
     """What the source knows of the question beside, for graders. Never shown to a model."""
 
+    def __hash__(self) -> int:
+        """Metadata cannot be hashed, and never tell two tasks apart."""
+        return hash((self.id, self.question, self.answer))
+
     @property
     def references(self) -> tuple[str, ...]:
         """The reference answer and its aliases; empty where there is no reference."""
