@@ -21,11 +21,6 @@ from understudy.retrieval import MemoryConfig, RetrievalConfig
 from understudy.rollouts import AgentSpec, Engine
 from understudy.run_layout import CHECKPOINT, CORPUS
 from understudy.tasks import combine_task_sets, load_tasks
-        if not isinstance(config, MemoryConfig) or not is_world(config.corpus):
-            return config
-        corpus = self.directory.path / CORPUS
-        if not corpus.exists():
-            write_world(config.corpus, corpus)
 from understudy.tasks.encyclopedias import is_world, write_world
 from understudy.tools import ToolsConfig
 from understudy.training import read_card
