@@ -120,14 +120,17 @@ def test_it_errs_in_every_way_and_about_as_often_as_stated(retriever: Retriever)
 
 def test_a_whole_plan_keeps_it_from_answering_too_early(retriever: Retriever) -> None:
     tasks = [task for task in suite_tasks("bridge", "train") if task.level == "2 pages"][:150]
-    n_steps: dict[bool, int] = {True: 0, False: 0}
+    n_early = {"": 0, "prefix": 0, "plan": 0}
     for task in tasks:
         plan = chain_of_thought(task).split("\n\n")[0]
-        for is_planned in n_steps:
-            _, messages = solve(task, retriever, rate=0.5, prefix=f"Thought: {plan}" if is_planned else "")
+        prompted = task.model_copy(update={"question": f"{task.question}\n{plan}"})
+        for way in n_early:
+            asked = prompted if way == "plan" else task
+            _, messages = solve(asked, retriever, rate=0.5, prefix=f"Thought: {plan}" if way == "prefix" else "")
             n_searches = sum("web_search" in one.content for one in messages if one.role is Role.ASSISTANT)
-            n_steps[is_planned] += n_searches < 2
-    assert n_steps[True] < n_steps[False]
+            n_early[way] += n_searches < 2
+    assert n_early["prefix"] < n_early[""]
+    assert n_early["plan"] < n_early[""]
 
 
 @pytest.mark.parametrize("name", ["bridge", pytest.param("word_problems", marks=pytest.mark.slow)])

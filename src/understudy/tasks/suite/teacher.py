@@ -6,7 +6,7 @@ model would into its memory.
 
 It errs at a stated rate, so that grading, curation, first thoughts and the vote have something to do: ``Slip`` lists
 how. An error of the first three kinds is seen in the observation and mended in the next step. It never answers too
-early where the first thought holds the whole plan.
+early where the first thought or the prompt holds the whole plan.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ class _Turn:
 
     @property
     def _is_planned(self) -> bool:
-        said = [self.prefill, *(one.content for one in self.messages if one.role is Role.ASSISTANT)]
+        said = [one.content for one in self.messages if one.role is not Role.SYSTEM]  # a begun reply included
         return any(plan in one for plan in self._plans for one in said)
 
     @cached_property

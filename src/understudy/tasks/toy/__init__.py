@@ -5,7 +5,7 @@ No promise about the real world: it is a stage for the demo and for tests. Train
 questions are about disjoint sets of names, for every seed.
 """
 
-from understudy.tasks.toy.encyclopedia import RECIPES_WORLD, ToyPassage, toy_passages, write_toy_corpus
+from understudy.tasks.toy.encyclopedia import RECIPES_WORLD, ToyPassage, toy_passages
 from understudy.tasks.toy.questions import toy_tasks
 from understudy.tasks.toy.teacher import ToyRequest, ToyTeacher, toy_teacher
 
@@ -17,5 +17,4 @@ __all__ = [
     "toy_passages",
     "toy_tasks",
     "toy_teacher",
-    "write_toy_corpus",
 ]

@@ -5,12 +5,9 @@ In: the seed of a world. Out: passages as plain records, or as a corpus file tha
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
-from understudy.runs import write_atomic
 from understudy.tasks.toy.names import Partition
 from understudy.tasks.toy.world import WORDS, Entity, World
 
@@ -38,13 +35,6 @@ def toy_passages(seed: int) -> list[ToyPassage]:
     partitions = (Partition.TRAIN, Partition.DEV, Partition.TEST)
     entities = [entity for part in partitions for entity in world(seed, part).entities.values()]
     return [ToyPassage(f"toy-{number:04d}", entity.name, page(entity)) for number, entity in enumerate(entities)]
-
-
-def write_toy_corpus(path: Path, seed: int = RECIPES_WORLD) -> Path:
-    """Write all pages as a corpus file, and return its path."""
-    pages = [{"id": page.id, "title": page.title, "text": page.text} for page in toy_passages(seed)]
-    write_atomic(path, "".join(json.dumps(page) + "\n" for page in pages))
-    return path
 
 
 def page(entity: Entity) -> str:
