@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue, model_validator
 
-from understudy.records.record import Record
+from understudy.records.record import Record, is_empty
 
 
 class TaskKind(StrEnum):
@@ -46,7 +46,7 @@ class Task(Record):
     """Difficulty as the source names it, empty where it names none."""
     type: str = ""
     """Subject or question type as the source names it, empty where it names none."""
-    metadata: dict[str, JsonValue] = {}
+    metadata: Annotated[dict[str, JsonValue], Field(exclude_if=is_empty)] = {}
     """What the source knows of the question beside, for graders. Never shown to a model."""
 
     def __hash__(self) -> int:
