@@ -38,8 +38,9 @@ demo-seeds: setup ## Run the demo with three seeds, and print their table
 	for seed in 0 1 2; do $(BIN)/understudy run recipes/demo.yaml seed=$$seed --run-dir runs/demo-seed$$seed || exit 1; done
 	$(BIN)/understudy compare runs/demo-seed0 runs/demo-seed1 runs/demo-seed2
 
+# One process a core, and one thread a process: threads of several trainings on the same cores stand in each other's way.
 test: setup .browser ## Run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 test-all: setup .browser ## Run the slow tests too
 	$(BIN)/python -m pytest -m 'not gpu and not network'
