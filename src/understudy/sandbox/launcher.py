@@ -32,6 +32,7 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # a thread would not survive the fork
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # mimalloc reserves address space, which the memory limit counts
 }
 
 
