@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from understudy.records.conversation import Message, ToolSchema
 from understudy.records.record import Record, is_empty
@@ -17,20 +18,29 @@ class SpanPart(StrEnum):
     CONTENT = "content"
     """A range of characters of the content."""
     CALLS = "calls"
-    """All that the chat template writes for the message's tool calls, and the end-of-turn token. It has no range."""
+    """All that the chat template writes for the message's tool calls, and the end-of-turn token. ``start`` and ``end``
+    are 0 and need not be passed.
+    """
 
 
 class TrainSpan(Record):
     """A part of one message that is trained."""
 
     message_index: int
-    start: int = 0
-    end: int = 0
+    start: int
+    end: int
     """One past the last character. A span that ends where the content ends also trains the end-of-turn token, if the
     message has no tool calls.
     """
     part: Annotated[SpanPart, Field(exclude_if=lambda part: part is SpanPart.CONTENT)] = SpanPart.CONTENT
     weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _calls_have_no_range(cls, value: object) -> object:
+        if isinstance(value, Mapping) and value.get("part") == SpanPart.CALLS:
+            return {"start": 0, "end": 0, **value}
+        return value
 
 
 class Example(Record):
