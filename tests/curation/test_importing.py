@@ -109,6 +109,29 @@ def test_plain_chat_messages_and_json_lists_are_read(tmp_path: Path) -> None:
     assert [message.role for message in one.messages] == [Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.USER]
 
 
+TEXT_PARTS: list[tuple[object, str]] = [
+    ([{"type": "output_text", "text": "4", "annotations": []}], "4"),
+    ([{"type": "input_text", "text": "4"}], "4"),
+    ([{"type": "output_text", "text": "2 + 2"}, {"type": "output_text", "text": "4", "logprobs": None}], "2 + 2\n4"),
+    ([{"type": "text", "text": "4", "cache_control": {"type": "ephemeral"}}], "4"),
+    ([{"type": "text", "text": {"value": "4", "annotations": []}}], "4"),
+    ([{"text": "4"}], "4"),
+    (["2 + 2", "4"], "2 + 2\n4"),
+]
+
+
+@pytest.mark.parametrize(("content", "text"), TEXT_PARTS)
+@pytest.mark.parametrize("is_item", [False, True])
+def test_parts_of_text_are_text_whatever_an_api_calls_them(
+    tmp_path: Path, content: object, text: str, is_item: bool
+) -> None:
+    """Messages of chat completions, of the Responses API (as items with an id) and of the Assistants API."""
+    item = {"type": "message", "id": "msg_1", "status": "completed"} if is_item else {}
+    reply, question = ({**item, "role": role, "content": content} for role in ("assistant", "user"))
+    ((one, _),) = imported(write(tmp_path / "r.jsonl", chat(reply, question, reply)), agent="chain_of_thought")
+    assert [message.content for message in one.messages[1:]] == [text, text, text]
+
+
 CALL = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 2, "b": 2}'}}
 NOT_TEXT: list[tuple[dict[str, Any], str]] = [
     ({"role": "assistant", "content": "", "tool_calls": [CALL]}, "tool_calls"),
@@ -123,8 +146,11 @@ NOT_TEXT: list[tuple[dict[str, Any], str]] = [
         "content|tool_use",
     ),
     ({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "4"}]}, "tool_result"),
-    ({"role": "assistant", "content": [{"type": "output_text", "text": "4", "annotations": []}]}, "output_text"),
-    ({"role": "user", "content": [{"type": "input_text", "text": "more?"}]}, "input_text"),
+    ({"role": "assistant", "content": [{"type": "output_text", "text": None}]}, "output_text"),
+    ({"role": "assistant", "content": [{"type": "output_text", "text": ["4"]}]}, "output_text"),
+    ({"role": "user", "content": [{"type": "input_text", "input_text": "more?"}]}, "input_text"),
+    ({"role": "user", "content": [{"type": "input_image", "image_url": "data:…"}]}, "input_image"),
+    ({"role": "assistant", "content": [{"type": "output_text", "text": "4"}, {"type": "refusal"}]}, "refusal"),
     ({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:…"}}]}, "image_url"),
     ({"role": "user", "content": [{"type": "image", "image": None}]}, "image"),
     ({"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": ""}}]}, "input_audio"),

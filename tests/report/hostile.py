@@ -40,7 +40,7 @@ def hostile_trajectory() -> Trajectory:
     call = ToolCall(name=f"web_search{SCRIPT}", arguments=ALL, error=ALL)
     steps = (
         Step(message_index=2, execution_status=ExecutionStatus.ERROR, error_name=SCRIPT, tool_calls=(call,)),
-        Step(message_index=4, execution_status=ExecutionStatus.OK, is_final=True, prefilled_chars=5),
+        Step(message_index=4, execution_status=ExecutionStatus.OK, is_final=True, prefilled_chars=5, cut_at=SCRIPT),
     )
     return Trajectory(
         task=task,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -10,7 +12,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.report.conftest import OpenPage
-from tests.report.hostile import hostile_trajectory
+from tests.report.hostile import SCRIPT, hostile_trajectory
+from understudy.report import write_report
 
 pytestmark = pytest.mark.browser
 UNNAMED = (
@@ -127,6 +130,24 @@ def test_reading_view_marks_prefix_votes_and_grader(open_page: OpenPage, made_re
     assert sum(sizes) == 8
 
 
+def test_attempts_with_cut_replies_are_counted_found_and_marked(
+    open_page: OpenPage, made_run: Path, made_report: Path, tmp_path: Path
+) -> None:
+    run_dir = shutil.copytree(made_run, tmp_path / "run")
+    path = run_dir / "evaluate" / "agent" / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["task_sets"][0] |= {"n_not_scored": 2, "n_cut_replies": 7}
+    path.write_text(json.dumps(metrics))
+    page = open_page(write_report(run_dir).as_uri())
+    note = said(page.locator("#distilled ~ .note"))
+    assert "Not judged, which counts as wrong: 2 of Agent distilled." in note
+    assert "beyond which the model wrote on: 7 of Agent distilled." in note
+    page = open_page(address(made_report, view="trajectories", c="evaluate/agent", error="cut"))
+    assert "cut at a stop string (1)" in said(page.locator("select[data-key=error]"))
+    (row,) = page.locator(".rows li").all_text_contents()
+    assert "1 cut reply" in row
+
+
 def test_hostile_trajectory_stays_text(open_page: OpenPage, made_report: Path) -> None:
     hostile = hostile_trajectory()
     page = open_page(address(made_report, view="trajectories", c="evaluate/agent", open=hostile.id))
@@ -140,6 +161,7 @@ def test_hostile_trajectory_stays_text(open_page: OpenPage, made_report: Path) -
     assert "U+202E" in question
     assert "\u202e" not in page.locator("body").inner_text()
     assert "ESC[31mred" in question
+    assert SCRIPT in said(page.locator(".badge.cut"))
     page.get_by_role("link", name="As messages").click()
     page.wait_for_selector(".message.system")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

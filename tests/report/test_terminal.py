@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from tests.report.hostile import ANSI, BIDI, MARKUP, hostile_trajectory
-from understudy.records import Example
+from understudy.records import Example, Trajectory
 from understudy.report import NotInRunError, show_mask, show_run, show_trajectory, terminal_table
 from understudy.report.masks import character_mask
 from understudy.report.visible import visible
@@ -74,6 +74,29 @@ def test_an_evaluation_shows_accuracy_by_level_unless_one_attempt_is_asked_for(m
     (heading,) = [line for line in text.splitlines() if "math500 by level" in line]
     assert heading.split()[3:6] == ["Tasks", "Right", "Accuracy"]
     assert "by level" not in printed(show_run(made_run, "evaluate/agent-both", "hotpotqa-test-00003"))
+
+
+def test_replies_that_were_cut_and_attempts_that_were_not_judged_are_counted(made_run: Path, tmp_path: Path) -> None:
+    run_dir = shutil.copytree(made_run, tmp_path / "run")
+    path = run_dir / "evaluate" / "agent" / "metrics.json"
+    assert "Not judged" not in printed(terminal_table(run_dir), width=160)
+    metrics = json.loads(path.read_text())
+    for part, not_scored, cut in zip(metrics["task_sets"], (2, 3, 0, 0), (0, 0, 7, 0), strict=True):
+        part |= {"n_not_scored": not_scored, "n_cut_replies": cut}
+    path.write_text(json.dumps(metrics))
+    text = printed(terminal_table(run_dir), width=160)
+    assert "Not judged, which counts as wrong: 5 of Agent distilled\n" in text
+    assert "beyond which the model wrote on: 7 of Agent distilled\n" in text
+
+
+def test_a_reply_that_was_cut_says_where(made_run: Path) -> None:
+    (whole, *_) = read_jsonl(made_run / "evaluate" / "agent" / "trajectories.jsonl", Trajectory)
+    assert "cut at" not in printed(show_trajectory(whole))
+    first, *others = whole.steps
+    cut = whole.model_copy(update={"steps": (first.model_copy(update={"cut_at": "Observation:\n"}), *others)})
+    text = " ".join(printed(show_trajectory(cut), width=160).split())
+    assert f"1 of {len(cut.steps)} replies cut at a stop string" in text
+    assert r"cut at 'Observation:\n'" in text
 
 
 def test_what_is_not_there_is_said_with_what_is(made_run: Path) -> None:

@@ -115,6 +115,7 @@ def _measure_task_set(name: str, trajectories: Sequence[Trajectory], scores: Map
         grounded_rate=_mean_or_none([float(s.grounded) for s in here if s.grounded is not None]),
         stop_reasons=dict(Counter(t.stop_reason for t in trajectories)),
         step_failures=_count_failures(trajectories),
+        n_cut_replies=sum(t.n_cut_replies for t in trajectories),
         mean_steps=fmean(len(t.steps) for t in trajectories),
         usage=sum((t.usage for t in trajectories), Usage()),
         timing=sum((t.timing for t in trajectories), Timing()),

@@ -38,8 +38,9 @@ def combined(verdicts: Iterable[bool | None]) -> bool | None:
 class Comparison:
     """One comparison, with one time limit for all that it asks of the workers."""
 
-    def __init__(self, config: MathOptions, pool: WorkerPool) -> None:
+    def __init__(self, config: MathOptions, pool: WorkerPool, *, lists_are_points: bool = False) -> None:
         self._scalars = ScalarComparison(config, pool)
+        self._lists_are_points = lists_are_points
         self._how = ""
 
     def equal(self, reference: str, answer: str) -> tuple[bool | None, str]:
@@ -102,8 +103,9 @@ class Comparison:
                 came.is_unordered or came.brackets in ("[]", "⟦⟧") or (wanted.brackets == "" and came.brackets == "()")
             )
             return self._same_members(wanted.nodes, came.nodes) if is_listed else False
-        # An array, ⟦1, 2⟧, is a sequence and never an interval.
-        is_loose = (len(wanted.nodes) != 2 and came.brackets != "⦃⦄") or "⟦⟧" in (wanted.brackets, came.brackets)
+        # An array, ⟦1, 2⟧, is a sequence and never an interval; (1, 2] is nothing else.
+        is_array = "⟦⟧" in (wanted.brackets, came.brackets) and not {"(]", "[)"} & {wanted.brackets, came.brackets}
+        is_loose = (len(wanted.nodes) != 2 and came.brackets != "⦃⦄") or is_array
         is_bare_tuple = wanted.brackets == "()" and came.brackets == ""
         if not (wanted.brackets == came.brackets or is_loose or is_bare_tuple):
             self._how = f"brackets {wanted.brackets} expected, {came.brackets or 'none'} found"
@@ -112,9 +114,9 @@ class Comparison:
         return self._same_in_order(wanted, came)
 
     def _same_point(self, wanted: Items, came: Items) -> bool | None:
-        """A program's list [3, 4] may be the point (3, 4) or a closed interval; [4, 3] is no interval."""
+        """A list [3, 4] may be the point (3, 4) or a closed interval; [4, 3] is no interval."""
         verdict = self._same_in_order(wanted, came)
-        return verdict and (True if is_descending(wanted.nodes) else None)
+        return verdict and (True if self._lists_are_points or is_descending(wanted.nodes) else None)
 
     def _same_in_order(self, wanted: Items, came: Items) -> bool | None:
         return combined(self._same(a, b) for a, b in zip(wanted.nodes, came.nodes, strict=True))

@@ -12,21 +12,22 @@ from understudy.grading.facts import ExactMatchGrader
 from understudy.grading.grader import AnswerGrader, grade_with
 from understudy.grading.judge import JudgeGrader
 from understudy.grading.math_grader import MathGrader
+from understudy.grading.points import is_point
 from understudy.grading.pool import WorkerPool
 from understudy.models.model import Model
-from understudy.records import Score, Task, TaskKind, Trajectory
+from understudy.records import Score, TaskKind, Trajectory
 
 
 class TaskGrader:
     """Hands each trajectory to the grader for its task."""
 
-    def __init__(self, choose: Callable[[Task], AnswerGrader], pool: WorkerPool | None = None) -> None:
+    def __init__(self, choose: Callable[[Trajectory], AnswerGrader], pool: WorkerPool | None = None) -> None:
         self._choose = choose
         self._pool = pool
 
     def grade(self, trajectory: Trajectory) -> Score:
         """Judge one attempt."""
-        return grade_with(self._choose(trajectory.task), trajectory)
+        return grade_with(self._choose(trajectory), trajectory)
 
     def close(self) -> None:
         """End the processes of symbolic comparison."""
@@ -37,15 +38,14 @@ class TaskGrader:
 def auto(config: AutoConfig) -> TaskGrader:
     """Mathematical tasks by equality, factual ones by exact match."""
     pool, exact = _pool(config), ExactMatchGrader()
-    equality = MathGrader(config, pool)
-    return TaskGrader(lambda task: equality if task.kind is TaskKind.MATH else exact, pool)
+    equality = _equality(config, pool)
+    return TaskGrader(lambda one: equality(one) if one.task.kind is TaskKind.MATH else exact, pool)
 
 
 def math(config: MathConfig) -> TaskGrader:
     """All tasks by mathematical equality."""
     pool = _pool(config)
-    equality = MathGrader(config, pool)
-    return TaskGrader(lambda _: equality, pool)
+    return TaskGrader(_equality(config, pool), pool)
 
 
 def exact_match(_config: ExactMatchConfig) -> TaskGrader:
@@ -57,8 +57,16 @@ def exact_match(_config: ExactMatchConfig) -> TaskGrader:
 def judge(config: JudgeConfig, model: Model) -> TaskGrader:
     """Mathematical tasks with a reference by equality, all others by a model."""
     pool = _pool(config)
-    equality, judging = MathGrader(config, pool), JudgeGrader(model, config)
-    return TaskGrader(lambda task: equality if task.kind is TaskKind.MATH and task.references else judging, pool)
+    equality, judging = _equality(config, pool), JudgeGrader(model, config)
+    return TaskGrader(
+        lambda one: equality(one) if one.task.kind is TaskKind.MATH and one.task.references else judging, pool
+    )
+
+
+def _equality(options: MathOptions, pool: WorkerPool) -> Callable[[Trajectory], MathGrader]:
+    """The grader of a mathematical answer: whether ``[3, 4]`` may be an interval depends on the attempt."""
+    strict, lenient = MathGrader(options, pool), MathGrader(options, pool, lists_are_points=True)
+    return lambda trajectory: lenient if is_point(trajectory) else strict
 
 
 def _pool(options: MathOptions) -> WorkerPool:

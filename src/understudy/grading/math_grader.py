@@ -28,15 +28,17 @@ class MathGrader:
     name = "math"
     needs_reference = True
 
-    def __init__(self, config: MathOptions, pool: WorkerPool) -> None:
+    def __init__(self, config: MathOptions, pool: WorkerPool, *, lists_are_points: bool = False) -> None:
+        """``lists_are_points``: an answer ``[3, 4]`` is no interval, see ``points``."""
         self._config = config
         self._pool = pool
+        self._lists_are_points = lists_are_points
         self._remembered: dict[tuple[str, str], tuple[bool | None, str]] = {}
         self._lock = threading.Lock()
         options = [f"rel_tol={config.rel_tol:g}"]
         options += ["exact_integers"] if config.exact_integers else []
         options += ["percent_leniency"] if config.percent_leniency else []
-        self.version = f"2 {' '.join(options)}"
+        self.version = f"3 {' '.join(options)}"
 
     def judge(self, task: Task, answer: str) -> Judgement:
         """Judge one answer."""
@@ -63,7 +65,8 @@ class MathGrader:
         with self._lock:
             found = self._remembered.get(key)
         if found is None:
-            found = Comparison(self._config, self._pool).equal(reference, answer)
+            comparison = Comparison(self._config, self._pool, lists_are_points=self._lists_are_points)
+            found = comparison.equal(reference, answer)
             with self._lock:
                 if len(self._remembered) < MAX_REMEMBERED:
                     self._remembered[key] = found

@@ -63,14 +63,26 @@ def make_attempts(
             first_thoughts=thoughts,
             progress=None if context.quiet else str(ref),
         )
-    scores = grade_stage(context, ref)
+    verdicts = verdict_counts(context, ref, grade_stage(context, ref))
     if summary.n_failed > context.recipe.failures_allowed * summary.n_wanted:
         raise StageFailedError(_failures(context, ref, summary))
     return {
         "attempts": summary.n_wanted,
-        "correct": sum(score.correct is True for score in scores),
-        "failed": summary.n_failed,
+        **verdicts,
         "completion_tokens": summary.usage.completion_tokens,
+    }
+
+
+def verdict_counts(context: RunContext, ref: StageRef, scores: Sequence[Score]) -> Counts:
+    """How many attempts of a stage are right, could not be judged, and failed; replies that were cut, if any were."""
+    trajectories = {one.id: one for one in read_trajectories(trajectories_path(context, ref))}
+    n_failed = sum(one.stop_reason.is_infrastructure_error for one in trajectories.values())
+    n_cut = sum(one.n_cut_replies for one in trajectories.values())
+    return {
+        "correct": sum(score.correct is True for score in scores),
+        "not_graded": sum(score.correct is None for score in scores) - n_failed,
+        "failed": n_failed,
+        **({"replies_cut_at_a_stop_string": n_cut} if n_cut else {}),
     }
 
 

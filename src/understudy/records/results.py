@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AliasChoices, Field
 
 from understudy.records.conversation import Usage
-from understudy.records.record import Record
+from understudy.records.record import Record, is_empty
 from understudy.records.trajectory import StopReason, Timing
 
 
@@ -42,6 +42,8 @@ class TaskSetMetrics(Record):
     stop_reasons: dict[StopReason, int] = {}
     step_failures: dict[str, int] = {}
     """Steps by ``ParseProblem`` or ``ExecutionStatus``, only those that failed."""
+    n_cut_replies: Annotated[int, Field(exclude_if=is_empty)] = 0
+    """Replies that were cut at a stop string because the model had written beyond it."""
     mean_steps: float = 0.0
     usage: Usage = Usage()
     """Sum over all trajectories."""

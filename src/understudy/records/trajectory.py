@@ -222,6 +222,11 @@ class Trajectory(Record):
         """Key of the attempt within its file: what scores and examples join on."""
         return trajectory_id(self.task.id, self.attempt)
 
+    @property
+    def n_cut_replies(self) -> int:
+        """Replies that were cut at a stop string because the model had written beyond it."""
+        return sum(bool(step.cut_at) for step in self.steps)
+
     def without_timing(self) -> Self:
         """The same record with all measured seconds at zero, for comparison between runs."""
         steps = tuple(step.model_copy(update={"timing": Timing()}) for step in self.steps)

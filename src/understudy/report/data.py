@@ -55,6 +55,8 @@ class Row(Record):
     """Kinds of the steps that failed, each named once."""
     stop: StopReason | None = None
     n_searches: int = 0
+    n_cut: int = 0
+    """Replies that were cut at a stop string because the model had written beyond it."""
     tokens: int = 0
     """Prompt and completion tokens of all model calls."""
     fate: str = ""

@@ -66,6 +66,7 @@ def row_of_trajectory(line: int, trajectory: Trajectory, scores: tuple[Score, ..
         errors=tuple(dict.fromkeys(kind for step in trajectory.steps if (kind := step_error(step)))),
         stop=trajectory.stop_reason,
         n_searches=sum(call.is_search for call in calls),
+        n_cut=trajectory.n_cut_replies,
         tokens=trajectory.usage.total_tokens,
     )
 

@@ -162,7 +162,20 @@ def _table_of(document: Document) -> RenderableType:
             cells.append(Text("" if cost is None else f"{cost:.2g}"))
         table.add_row(*cells)
     sentence = Text.assemble(plain(document.sentence.text), " ", plain(document.sentence.doubt, "dim"))
-    return Group(sentence, Text(), table)
+    return Group(sentence, Text(), table, *_notes(document))
+
+
+def _notes(document: Document) -> Iterator[Text]:
+    """What an accuracy alone does not say: attempts that were not judged, and replies that were cut."""
+    notes = (
+        ("Not judged, which counts as wrong", "n_not_scored"),
+        ("Replies cut at a stop string, beyond which the model wrote on", "n_cut_replies"),
+    )
+    for said, name in notes:
+        counts = {named(one): sum(getattr(part, name) for part in one.metrics.task_sets) for one in document.systems}
+        shown = ", ".join(f"{count:,} of {system}" for system, count in counts.items() if count)
+        if shown:
+            yield plain(f"{said}: {shown}", "yellow")
 
 
 def _bar(average: float, interval: Interval) -> Text:

@@ -93,6 +93,11 @@ def _head(trajectory: Trajectory, scores: tuple[Score, ...]) -> Iterator[Rendera
         f"{trajectory.timing.model_s + trajectory.timing.code_s:.1f} s",
         "dim",
     )
+    if n_cut := trajectory.n_cut_replies:
+        yield plain(
+            f"{n_cut} of {len(trajectory.steps)} replies cut at a stop string, beyond which the model wrote on",
+            "yellow",
+        )
     if trajectory.failure is not None:
         yield plain(f"infrastructure error: {trajectory.failure.message}", "magenta")
 
@@ -123,6 +128,7 @@ def _action(text: str, code: str | None) -> Iterator[RenderableType]:
 
 def _facts_of(step: Step) -> Text:
     facts = [f"{step.usage.prompt_tokens:,} + {step.usage.completion_tokens:,} tokens"]
+    facts += [f"cut at {step.cut_at!r}"] if step.cut_at else []
     facts += [f"model {step.timing.model_s:.1f} s, code {step.timing.code_s:.1f} s"]
     facts += [f"{call.name}({call.arguments}){' → ' + call.error if call.error else ''}" for call in step.tool_calls]
     error = step_error(step)

@@ -31,6 +31,8 @@ _METADATA = frozenset(
     }
 )
 """Keys of a message that may hold anything: they are about the text, not part of what was said."""
+_TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
+"""Types of parts that hold text: of chat completions, and of what goes into and comes out of the Responses API."""
 _PART_OF_WHAT_WAS_SAID = re.compile(
     r"attachment|audio|(?:^|_)calls?(?:_|$)|function|image|reasoning|refusal|think|thought|tool|video", re.IGNORECASE
 )
@@ -77,8 +79,10 @@ def _part_text(part: object) -> str:
         return part
     kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
     text = part.get("text") if isinstance(part, Mapping) else None
-    if kind != "text" or not isinstance(text, str | dict):
+    if kind not in _TEXT_PARTS or not isinstance(text, str | dict):
         raise not_plain_text(f"a part of type {kind!r}: {_short(part)}")
+    if isinstance(text, dict) and isinstance(text.get("value"), str) and not text.keys() - {"value", "annotations"}:
+        return str(text["value"])  # a message of OpenAI's Assistants API
     # A dict is a structured output of smolagents; the model wrote it as JSON.
     return text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from understudy.curation import ImportConfig, import_trajectories
 from understudy.curation import Imported as Rows
-from understudy.pipeline.attempts import grade_stage, trajectories_path
+from understudy.pipeline.attempts import grade_stage, trajectories_path, verdict_counts
 from understudy.pipeline.stage import Counts, Stage
 from understudy.records import Target
 from understudy.run_layout import REFUSED
@@ -35,9 +35,7 @@ class Imported(Stage[ImportConfig]):
         scores = grade_stage(self.context, self.ref, known)
         return {
             "attempts": len(pairs),
-            "correct": sum(score.correct is True for score in scores),
-            "not_graded": sum(score.correct is None for score in scores),
-            "failed": sum(trajectory.stop_reason.is_infrastructure_error for trajectory, _ in pairs),
+            **verdict_counts(self.context, self.ref, scores),
             **{f"refused_{reason}": float(count) for reason, count in imported.counts.items()},
         }
 

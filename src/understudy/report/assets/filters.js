@@ -32,6 +32,7 @@ function listed(collection, state, other, found) {
 }
 
 function fails(row, kind) {
+  if (kind === "cut") return (row.n_cut || 0) > 0;
   if (kind === "any") return (row.errors || []).length > 0;
   return (row.errors || []).includes(kind) || row.stop === kind;
 }
@@ -83,12 +84,14 @@ function filterBar(doc, collection, state, change) {
   };
   const numbered = (pairs, name = (value) => value) => pairs.map(([value, n]) => [value, `${name(value)} (${count(n)})`]);
   const errors = [...tally((row) => row.errors || []), ...tally((row) => (row.stop === "answered" ? [] : [row.stop]))];
+  const nCut = collection.rows.filter((row) => row.n_cut).length;
+  const cut = nCut ? [["cut", `cut at a stop string (${count(nCut)})`]] : [];
   const others = doc.collections.filter((one) => one !== collection && one.kind !== "curate");
   const isExamples = collection.kind === "curate";
   return [
     picker("Task set", "set", state, change, numbered(tally((row) => row.task_set), plainly)),
     isExamples ? null : picker("Verdict", "verdict", state, change, numbered(tally((row) => row.verdict), (value) => VERDICTS[value].name)),
-    isExamples ? null : picker("Error or ending", "error", state, change, [["any", "any failed step"], ...numbered(errors, words)]),
+    isExamples ? null : picker("Error or ending", "error", state, change, [["any", "any failed step"], ...numbered(errors, words), ...cut]),
     picker("Steps", "steps", state, change, STEP_CHOICES),
     isExamples ? null : picker("Searches", "search", state, change, [["yes", "searched"], ["no", "never searched"]]),
     picker("In training", "fate", state, change, numbered(tally((row) => row.fate), words)),

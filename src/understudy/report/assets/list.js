@@ -86,6 +86,7 @@ function rowFacts(row) {
     row.n_searches ? `${row.n_searches} ${row.n_searches === 1 ? "search" : "searches"}` : null,
     row.tokens ? `${short(row.tokens)} tokens` : null,
     ...(row.errors || []).map(words),
+    row.n_cut ? `${row.n_cut} cut ${row.n_cut === 1 ? "reply" : "replies"}` : null,
     row.stop && row.stop !== "answered" ? words(row.stop) : null,
     row.fate ? words(row.fate) : null,
   ].filter(Boolean);

@@ -100,11 +100,20 @@ function distillationTable(doc) {
     has.baseline ? ", the dashed line is the baseline" : "",
     has.paper ? `. The paper's figures are means over its eight benchmarks, single runs${nSets === 8 ? "" : `; ours are over ${nSets}`}` : "",
     ". Every row opens the attempts behind it.",
+    countNote(doc, "n_not_scored", "Not judged, which counts as wrong"),
+    countNote(doc, "n_cut_replies", "Replies cut at a stop string, beyond which the model wrote on"),
   ];
   return section("distilled", "What was distilled", notes.join(""), h("div", { class: "scroll" }, h("table", { class: "cards" }, [
     h("thead", {}, [groups, h("tr", {}, heads.map(([head, className]) => h("th", { scope: "col", class: className }, head)))]),
     h("tbody", {}, body),
   ])));
+}
+
+// What an accuracy alone does not say; nothing where no system has any.
+function countNote(doc, name, said) {
+  const sum = (system) => system.metrics.task_sets.reduce((all, one) => all + (one[name] || 0), 0);
+  const found = doc.systems.filter((system) => sum(system) > 0).map((system) => `${count(sum(system))} of ${chartName(system)}`);
+  return found.length ? ` ${said}: ${found.join(", ")}.` : "";
 }
 
 function accuracyCell(system, baseline, series) {

@@ -53,6 +53,7 @@ function stepView(step, number, nSteps, reply, answers) {
       h("h3", {}, nSteps === 1 ? "Reply" : `Step ${number}`),
       error ? h("span", { class: "badge bad" }, [words(error), step.error_name ? [": ", plainly(step.error_name)] : null]) : null,
       step.is_final ? h("span", { class: "badge final" }, "final answer") : null,
+      cutBadge(step),
       step.prefilled_chars ? h("span", { class: "badge given" }, "begins with a first-thought prefix") : null,
       h("span", { class: "spent" }, spent(step)),
     ]),
@@ -61,6 +62,11 @@ function stepView(step, number, nSteps, reply, answers) {
     votesView(step.candidates || []),
     answers.map((message) => observationView(message)),
   ]);
+}
+
+// The model had gone on to write beyond a stop string: what followed it was neither read nor stored.
+function cutBadge({ cut_at: cutAt }) {
+  return cutAt ? h("span", { class: "badge cut", title: "The model wrote on beyond this stop string" }, ["cut at ", h("code", {}, says(JSON.stringify(cutAt)))]) : null;
 }
 
 function spent({ usage = {}, timing = {}, mean_logprob: logprob }) {
@@ -118,7 +124,7 @@ function voteGroup(key, members, n) {
     ]),
     textBlock(outcome, { className: "output", lines: 10 }),
     members.map((one) => h("div", { class: one.chosen ? "candidate chosen" : "candidate" }, [
-      h("p", { class: "muted" }, [one.chosen ? "chosen · " : null, `${count(one.completion_tokens || 0)} tokens`, one.mean_logprob === undefined || one.mean_logprob === null ? null : ` · mean log-prob ${one.mean_logprob.toFixed(2)}`]),
+      h("p", { class: "muted" }, [one.chosen ? "chosen · " : null, `${count(one.completion_tokens || 0)} tokens`, one.mean_logprob === undefined || one.mean_logprob === null ? null : ` · mean log-prob ${one.mean_logprob.toFixed(2)}`, one.cut_at ? [" · ", cutBadge(one)] : null]),
       replyView(one.reply),
     ])),
   ]);

@@ -68,9 +68,16 @@ def _numpy(value: Any, depth: int) -> str:
     if getattr(value, "shape", None) == ():
         plain = value.item() if value.dtype.kind in "cOSU" else str(value)  # 32 bits of 0.1 are written 0.1
         return str(plain) if depth == 0 or value.dtype.kind not in "cOSU" else _written(plain, depth)
+    if depth == 0 and type(value).__name__ == "ndarray" and _is_pair(value):
+        return f"array({_container(list(value), depth)})"
     if hasattr(value, "tolist") and value.size <= _MAX_ITEMS:
         return f"[{_joined(list(getattr(value, 'A', value)), depth)}]"
     return str(value)
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether an array holds two numbers: ``[1, 2]`` alone might be read as an interval."""
+    return value.shape == (2,) and value.dtype.kind in "iuf"
 
 
 def _sympy(value: Any, depth: int) -> str:
@@ -116,7 +123,10 @@ _SYMPY: Mapping[str, Callable[[Any, int], str]] = {
 def _pandas(value: Any, depth: int) -> str:
     if hasattr(value, "to_dict") and hasattr(value, "columns"):
         return _container(value.to_dict("records"), depth)
-    return _container(value.tolist(), depth) if hasattr(value, "tolist") else str(value)
+    if not hasattr(value, "tolist"):
+        return str(value)
+    listed = _container(value.tolist(), depth)
+    return f"array({listed})" if depth == 0 and _is_pair(value) else listed
 
 
 def _listed(value: Any, depth: int) -> str:
