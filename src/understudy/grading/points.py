@@ -14,7 +14,8 @@ from understudy.records import ExecutionStatus, Trajectory
 
 _INTERVAL = re.compile(
     r"\binterval|\binequalit|\bdomain\b|\brange\b|\bvalues of\b|\bpossible values?\b"
-    r"|\ball (?:the )?(?:real|numbers|values)\b|\bset of\b|\bdefined\b|\bbetween which\b|\bbounds?\b|\bincreasing on\b|\bdecreasing on\b"
+    r"|\ball (?:the )?(?:real|numbers|values)\b|\bset of\b|\bdefined\b|\bbetween which\b|\bbounds?\b"
+    r"|\b(?:in|de)creasing on\b"
     r"|[<>≤≥]|\\(?:leq?|geq?|leqslant|geqslant|lt|gt)\b",
     re.IGNORECASE,
 )
