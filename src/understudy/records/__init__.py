@@ -31,6 +31,7 @@ from understudy.records.score import Score
 from understudy.records.task import Task, TaskKind
 from understudy.records.trajectory import (
     Candidate,
+    EnvironmentRecord,
     ExecutionStatus,
     Failure,
     FirstThought,
@@ -55,6 +56,7 @@ __all__ = [
     "Completion",
     "DropReason",
     "Dropped",
+    "EnvironmentRecord",
     "Example",
     "ExecutionStatus",
     "Failure",

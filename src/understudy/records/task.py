@@ -46,8 +46,10 @@ class Task(Record):
     """Difficulty as the source names it, empty where it names none."""
     type: str = ""
     """Subject or question type as the source names it, empty where it names none."""
+    turns: Annotated[tuple[str, ...], Field(exclude_if=is_empty)] = ()
+    """What the user says after the question, one text for each further turn of the dialogue."""
     metadata: Annotated[dict[str, JsonValue], Field(exclude_if=is_empty)] = {}
-    """What the source knows of the question beside, for graders. Never shown to a model."""
+    """What the source knows of the question beside, for graders and environments. Never shown to a model."""
 
     def __hash__(self) -> int:
         """Metadata cannot be hashed, and never tell two tasks apart."""

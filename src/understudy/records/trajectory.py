@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AliasChoices, Field, JsonValue, model_validator
 
 from understudy.records.conversation import Message, Role, ToolSchema, Usage
 from understudy.records.record import Record, is_empty
@@ -99,13 +99,17 @@ class Step(Record):
 
     message_index: int
     """Index in ``Trajectory.messages`` of the assistant message of this step."""
+    turn: Annotated[int, Field(ge=0, exclude_if=is_empty)] = 0
+    """The turn of the dialogue that the step belongs to, counted from 0."""
     parse_problem: ParseProblem | None = None
     execution_status: ExecutionStatus | None = None
     """None if no code was run."""
     error_name: str = ""
     """Class of the exception that the code raised, such as ``ZeroDivisionError``."""
     is_final: bool = False
-    """The step gave the final answer: by ``final_answer``, or as a reply without tool calls."""
+    """The step gave the final answer: by ``final_answer``, or as a reply without tool calls. In a dialogue, that of its
+    turn.
+    """
     prefilled_chars: Annotated[int, Field(validation_alias=AliasChoices("prefilled_chars", "given_chars"))] = 0
     """Leading characters of the message that were prefilled (first-thought prefix)."""
     cut_at: str = ""
@@ -187,6 +191,17 @@ class Failure(Record):
     message: str
 
 
+class EnvironmentRecord(Record):
+    """The environment of an attempt: a world of its own, which the attempt's calls changed."""
+
+    kind: str
+    """As in the recipe."""
+    before: dict[str, JsonValue] = {}
+    """Its state before the first step."""
+    after: dict[str, JsonValue] = {}
+    """Its state after the last step."""
+
+
 class Trajectory(Record):
     """The record of one attempt at one task."""
 
@@ -208,9 +223,11 @@ class Trajectory(Record):
     steps: tuple[Step, ...]
     stop_reason: StopReason
     answer: str | None = None
-    """The answer of the attempt; None without one."""
+    """The answer of the attempt; None without one. Of a dialogue: the answer that ended its last turn."""
     answer_was_asked: bool = False
     """The answer was requested once, after the step limit."""
+    environment: Annotated[EnvironmentRecord | None, Field(exclude_if=is_empty)] = None
+    """None for an attempt without an environment, or whose environment failed."""
     prefix_mode: PrefixMode = PrefixMode.NONE
     prefix_delivery: PrefixDelivery | None = None
     failure: Failure | None = None

@@ -10,7 +10,7 @@ SECURITY.md).
 
 from understudy.sandbox.config import PAPER_IMPORTS, STANDARD_IMPORTS, Level, Rollback, SandboxConfig
 from understudy.sandbox.episode import Episode
-from understudy.sandbox.execution import Execution, HostFunction, IsolationError, Limits, SandboxError, Usage
+from understudy.sandbox.execution import Execution, HostFunction, HostState, IsolationError, Limits, SandboxError, Usage
 from understudy.sandbox.report import IsolationReport, Protection
 from understudy.sandbox.sandbox import Sandbox, open_sandbox, sandbox_report, why_no_function_name
 
@@ -20,6 +20,7 @@ __all__ = [
     "Episode",
     "Execution",
     "HostFunction",
+    "HostState",
     "IsolationError",
     "IsolationReport",
     "Level",

@@ -75,7 +75,8 @@ class Action:
         self.answers: list[tuple[str, Answer]] = []
         self.execution: Execution | None = None
         self.may_have_effects = branch is None
-        self._settings, self._calls = settings, calls
+        self.calls = calls
+        self._settings = settings
         self._printed = Printed(settings.limits.output_chars)
         self._records: list[ToolCall] = []
         self._n_imports = 0
@@ -132,7 +133,7 @@ class Action:
             if frame.get("number") == self.number:
                 self._finish(frame)
         elif kind == "call" and self.phase is Phase.RUNNING:
-            self._called(self._calls.parse(frame))
+            self._called(self.calls.parse(frame))
         elif kind == "import" and self.phase is Phase.RUNNING and self._n_imports < _MAX_IMPORTS:
             self._n_imports += 1
             self.channel.send(self._settings.broker.answer(frame.get("name")))
@@ -147,7 +148,7 @@ class Action:
             return
         self.call = call
         self._paused_since = time.monotonic()
-        if self.may_have_effects or self._calls.is_pure(call):
+        if self.may_have_effects or self.calls.may_branch(call):
             self.phase = Phase.CALLING
         else:
             self.phase = Phase.WAITING
@@ -226,7 +227,7 @@ class Action:
             name="Timeout" if status == "timeout" else _text(frame, "name") or "",
             error=error,
             state_kept=status != "memory",
-            restored=self._calls.known(frame.get("restored")),
+            restored=self.calls.known(frame.get("restored")),
         )
         if status == "memory" and self.process is not None:
             self.process.kill()  # what filled the memory may still be in a variable

@@ -14,7 +14,7 @@ from concurrent.futures import Executor
 from typing import Protocol
 
 from understudy.sandbox.action import Action
-from understudy.sandbox.calls import Answer, Call, Calls
+from understudy.sandbox.calls import Answer, Call
 
 
 class Answering(Protocol):
@@ -29,11 +29,8 @@ class Answering(Protocol):
 class InThisThread:
     """For one action: the function runs in the thread that drives it."""
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-
     def ask(self, action: Action, call: Call) -> None:
-        self._calls.answer(call, action.answered)
+        action.calls.answer(call, action.answered)
 
     def deliver(self) -> None:
         """Every answer is delivered at once."""
@@ -48,8 +45,8 @@ class InThisThread:
 class InThreads:
     """For branches: functions are asked side by side."""
 
-    def __init__(self, calls: Calls, executor: Executor) -> None:
-        self._calls, self._executor = calls, executor
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
         self._arrived: deque[tuple[Action, Answer | BaseException]] = deque()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._lock = threading.Lock()
@@ -60,7 +57,7 @@ class InThreads:
 
     def _work(self, action: Action, call: Call) -> None:
         try:
-            self._calls.answer(call, lambda answer: self._arrive(action, answer))
+            action.calls.answer(call, lambda answer: self._arrive(action, answer))
         except BaseException as error:
             self._arrive(action, error)
 

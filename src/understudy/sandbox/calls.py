@@ -15,10 +15,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from understudy.records import ToolCall
-from understudy.sandbox.execution import HostFunction, SandboxError
+from understudy.sandbox.execution import HostFunction, HostState, SandboxError
 from understudy.sandbox.inside.frames import Frame, FrameError, decode_value, encode_value
 
-_ARGUMENT_CHARS = 2_000
 _MAX_ANSWER_BYTES = 16 << 20
 
 
@@ -44,11 +43,20 @@ class Answer:
 class Calls:
     """The functions of one episode and their answers so far."""
 
-    def __init__(self, functions: Mapping[str, HostFunction]) -> None:
-        self._functions = dict(functions)
-        self._signatures: dict[str, inspect.Signature] = {}
-        self._known: dict[str, Future[Frame]] = {}
-        self._lock = threading.Lock()
+    def __init__(
+        self, functions: Mapping[str, HostFunction], state: HostState | None = None, trunk: Calls | None = None
+    ) -> None:
+        """``state``: what its functions act on. ``trunk``: the calls of the state that this is a branch of."""
+        self.state = state
+        self._functions = {**functions, **(state.functions if state else {})}
+        self.is_branch = trunk is not None
+        self._signatures: dict[str, inspect.Signature] = trunk._signatures if trunk else {}
+        self._known: dict[str, Future[Frame]] = trunk._known if trunk else {}
+        self._lock: threading.Lock = trunk._lock if trunk else threading.Lock()
+
+    def of_branch(self) -> Calls:
+        """The calls of one branch, on a fork of the host's state. Raises ``SandboxError``."""
+        return self if self.state is None else Calls(self._functions, self.state.fork(), self)
 
     def known(self, names: object) -> tuple[str, ...]:
         """Those of ``names`` that name a function, ``final_answer`` too."""
@@ -71,8 +79,12 @@ class Calls:
         return Call(name, tuple(decode_value(a) for a in args), named, key)
 
     def is_pure(self, call: Call) -> bool:
-        """Whether this function may be asked on behalf of an uncommitted branch."""
+        """Whether the answer depends on the arguments alone, and the call changes nothing."""
         return self._functions[call.name].pure
+
+    def may_branch(self, call: Call) -> bool:
+        """Whether this function may be asked on behalf of an uncommitted branch."""
+        return self.is_pure(call) or (self.is_branch and self.state is not None and call.name in self.state.functions)
 
     def answer(self, call: Call, then: Callable[[Answer], None]) -> None:
         """Find the answer and pass it to ``then``, in this thread or in the one that already looks for it.
@@ -146,7 +158,9 @@ class Calls:
             named: object = _by_name(self._signature(call.name).bind(*call.args, **call.kwargs))
         except (TypeError, ValueError):
             named = {"args": call.args, "kwargs": call.kwargs}
-        return clean(json.dumps(_with_text_keys(named), ensure_ascii=False, default=str))[:_ARGUMENT_CHARS]
+        return clean(json.dumps(_with_text_keys(named), ensure_ascii=False, default=str))[
+            : self._functions[call.name].argument_chars
+        ]
 
 
 def _by_name(bound: inspect.BoundArguments) -> dict[str, object]:

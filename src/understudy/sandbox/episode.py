@@ -61,7 +61,7 @@ class Episode:
             return replace(self.commit(self._branch([code], has_effects=True)[0]), branch=None)
         action = Action(code, self._settings, self._calls, group.process.channel)
         action.begin(group.process)
-        self._drive([action], InThisThread(self._calls), group)
+        self._drive([action], InThisThread(), group)
         return self._settle(action, group)
 
     def _settle(self, action: Action, group: ProcessGroup) -> Execution:
@@ -92,7 +92,8 @@ class Episode:
         group = self._live_group()
         if group.guard is None and self._settings.is_guarded:
             return self._branch_by_replay(codes)
-        actions, theirs = self._sockets(codes)
+        # An action that is sure to be kept acts on the host's state itself.
+        actions, theirs = self._sockets(codes, [self._calls if has_effects else self._calls.of_branch() for _ in codes])
         for action in actions:
             action.may_have_effects = has_effects
         if group.guard is not None:
@@ -102,7 +103,7 @@ class Episode:
         for sock in theirs:
             sock.close()
         self._branches.update({self._n_branches() + index: (action, group) for index, action in enumerate(actions)})
-        answering = InThisThread(self._calls) if has_effects else InThreads(self._calls, self._settings.executor)
+        answering = InThisThread() if has_effects else InThreads(self._settings.executor)
         try:
             self._drive(actions, answering, group, is_parent=True)
         finally:
@@ -114,11 +115,11 @@ class Episode:
         """Numbers are consecutive and unique until a commit."""
         return len(self._branches)
 
-    def _sockets(self, codes: Sequence[str]) -> tuple[list[Action], list[socket.socket]]:
+    def _sockets(self, codes: Sequence[str], calls: Sequence[Calls]) -> tuple[list[Action], list[socket.socket]]:
         actions, theirs = [], []
-        for index, code in enumerate(codes, self._n_branches()):
+        for index, (code, own) in enumerate(zip(codes, calls, strict=True), self._n_branches()):
             ours, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-            actions.append(Action(code, self._settings, self._calls, Channel(ours), branch=index))
+            actions.append(Action(code, self._settings, own, Channel(ours), branch=index))
             theirs.append(far)
         return actions, theirs
 
@@ -127,11 +128,12 @@ class Episode:
         actions = []
         for index, code in enumerate(codes, self._n_branches()):
             group = restore_group(self._zygote, self._request, self._log, self._settings, self._calls)
-            action = Action(code, self._settings, self._calls, group.process.channel, branch=index)
+            calls = self._calls.of_branch()
+            action = Action(code, self._settings, calls, group.process.channel, branch=index)
             self._branches[index] = (action, group)
             actions.append(action)
             action.begin(group.process)
-        self._drive(actions, InThreads(self._calls, self._settings.executor), None)
+        self._drive(actions, InThreads(self._settings.executor), None)
         return [_outcome(action) for action in actions]
 
     def commit(self, execution: Execution) -> Execution:
@@ -147,10 +149,13 @@ class Episode:
         if action.phase is Phase.WAITING:
             action.resume()
             self._branches = {execution.branch: (action, group)}
-            self._drive([action], InThisThread(self._calls), group)
+            self._drive([action], InThisThread(), group)
             self._branches = {}
             execution = _outcome(action)
         self._make_current(action, group, execution)
+        own, kept = self._calls.state, action.calls.state
+        if own is not None and kept is not None and kept is not own:
+            own.adopt(kept)
         return execution
 
     def _make_current(self, action: Action, group: ProcessGroup, execution: Execution) -> None:
@@ -175,6 +180,8 @@ class Episode:
                 self._kill(action, group)
             else:
                 group.end()
+            if action.calls is not self._calls and action.calls.state is not None:
+                action.calls.state.close()
 
     def _kill(self, action: Action, group: ProcessGroup) -> None:
         if action.process is not None:
@@ -226,4 +233,5 @@ class Episode:
 def _outcome(action: Action) -> Execution:
     if action.execution is None:
         raise SandboxError("an action ended without an outcome")
-    return action.execution
+    state = action.calls.state if action.calls.is_branch else None
+    return action.execution if state is None else replace(action.execution, effects=state.digest())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol, Self
 
 from pydantic import Field
 
@@ -47,6 +47,35 @@ class HostFunction:
     """Names of the parameters, by which calls are recorded; None: those of ``call``."""
     is_search: bool = False
     """It looks something up; recorded with each call."""
+    argument_chars: int = 2_000
+    """Arguments are recorded up to this length."""
+
+
+class HostState(Protocol):
+    """State of the host that functions act on, such as a world. Each branch acts on a copy of its own, so that calls
+    with effects need not wait for the commit.
+    """
+
+    @property
+    def functions(self) -> Mapping[str, HostFunction]:
+        """What code may call; none of them is pure."""
+        ...
+
+    def fork(self) -> Self:
+        """The same state again, which changes by itself from now on. Raises ``SandboxError``."""
+        ...
+
+    def adopt(self, fork: Self) -> None:
+        """Continue with the state of a fork, which is used up."""
+        ...
+
+    def digest(self) -> str:
+        """Equal for forks of one state that have changed to the same; empty for one that has not changed."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds. Closing twice is fine."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +117,9 @@ class Execution:
     waits_for: str | None = None
     """The branch waits before a call of this function, which has effects: ``Episode.commit`` makes the call and
     continues.
+    """
+    effects: str = ""
+    """Digest of what a branch has made of the host's state; empty where it changed nothing, or there is no such state.
     """
     state_kept: bool = True
     """The variables are as the code left them; if False, as they were before it."""

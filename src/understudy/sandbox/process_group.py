@@ -139,7 +139,7 @@ def restore_group(
         for number, done in enumerate(log, 1):
             action = Action(done.code, settings, calls, group.process.channel)
             action.begin(group.process)
-            Loop([action], Replay(calls, done), group.guard).run()
+            Loop([action], Replay(done), group.guard).run()
             if action.execution is None or not action.execution.state_kept:
                 raise SandboxError(
                     f"the episode's state is lost: action {number} did not run again as it had run before"
@@ -153,16 +153,15 @@ def restore_group(
 class Replay(InThisThread):
     """Gives the answers of the first run. A call that the first run did not make is made now if it is pure."""
 
-    def __init__(self, calls: Calls, done: PastAction) -> None:
-        super().__init__(calls)
+    def __init__(self, done: PastAction) -> None:
         self._answers = list(done.answers)
 
     def ask(self, action: Action, call: Call) -> None:
         """Answer from the log."""
         if self._answers and self._answers[0][0] == call.key:
             action.answered(self._answers.pop(0)[1])
-        elif self._calls.is_pure(call):
-            self._calls.answer(call, action.answered)
+        elif action.calls.is_pure(call):
+            action.calls.answer(call, action.answered)
         else:
             raise SandboxError(
                 f"the episode's state is lost: on replay the code calls {call.name} again, which has effects"

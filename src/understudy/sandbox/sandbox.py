@@ -20,7 +20,7 @@ from understudy.sandbox.broker import ImportBroker
 from understudy.sandbox.calls import Calls
 from understudy.sandbox.config import Level, Rollback, SandboxConfig
 from understudy.sandbox.episode import Episode
-from understudy.sandbox.execution import HostFunction, IsolationError, Limits, SandboxError
+from understudy.sandbox.execution import HostFunction, HostState, IsolationError, Limits, SandboxError
 from understudy.sandbox.launcher import EpisodeRequest, Zygote
 from understudy.sandbox.report import IsolationReport, probe
 
@@ -79,14 +79,23 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def episode(self, functions: Mapping[str, HostFunction] | None = None, seed: int = 0) -> Episode:
-        """A new state. ``functions`` are callable by name; ``final_answer`` is there without being asked for."""
+    def episode(
+        self,
+        functions: Mapping[str, HostFunction] | None = None,
+        seed: int = 0,
+        host_state: HostState | None = None,
+    ) -> Episode:
+        """A new state. ``functions`` are callable by name; ``final_answer`` is there without being asked for.
+
+        ``host_state``: what further functions act on. The caller closes it after the episode.
+        """
         functions = functions or {}
-        for name in functions:
+        names = [*functions, *(host_state.functions if host_state else ())]
+        for name in names:
             if why := why_no_function_name(name):
                 raise ValueError(f"a function for sandboxed code cannot be named {name!r}: {why}")
-        request = EpisodeRequest(tuple(functions), seed, self.config.limits.memory_bytes)
-        return Episode(self._zygote, request, self._settings, Calls(functions), forks=self._forks)
+        request = EpisodeRequest(tuple(dict.fromkeys(names)), seed, self.config.limits.memory_bytes)
+        return Episode(self._zygote, request, self._settings, Calls(functions, host_state), forks=self._forks)
 
     def report(self) -> IsolationReport:
         """Which protections are active, found by trying when the sandbox was opened."""

@@ -14,7 +14,7 @@ from understudy.tools.base import (
     ToolUnavailableError,
     describe_tools,
 )
-from understudy.tools.functions import pure, tool, tools_of
+from understudy.tools.functions import method_tool, pure, tool, tools_of
 from understudy.tools.loading import FunctionToolConfig, ToolsConfig, function_tool, open_tools
 from understudy.tools.mcp import McpConfig
 from understudy.tools.search import SearchConfig, SearchShape, SearchTool, write_hits
@@ -34,6 +34,7 @@ __all__ = [
     "ToolsConfig",
     "describe_tools",
     "function_tool",
+    "method_tool",
     "open_tools",
     "pure",
     "tool",

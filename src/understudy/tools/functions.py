@@ -12,6 +12,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Any, TypeVar, overload
 
 from pydantic import TypeAdapter, ValidationError
@@ -80,22 +81,39 @@ def tool(
     """
 
     def make(function: Callable[..., object]) -> Tool:
-        own = _own_name(function)
-        signature = _signature(function, own)
-        adapters = {key: made for key, one in signature.parameters.items() if (made := _adapter(own, one)) is not None}
-        called = name or own
-        return Tool(
-            name=called,
-            signature=_written(signature),
-            description=_document(function, own),
-            function=_called(function, signature, adapters, timeout_s),
-            pure=bool(getattr(function, _PURE_MARK, False)) if pure is None else pure,
-            is_search=sounds_like_search(called) if is_search is None else is_search,
-            timeout_s=timeout_s,
+        made = _tool(function, name, timeout_s)
+        return replace(
+            made,
+            pure=made.pure if pure is None else pure,
+            is_search=made.is_search if is_search is None else is_search,
             max_chars=max_chars,
         )
 
     return make if function is None else make(function)
+
+
+def method_tool(method: Callable[..., object], *, timeout_s: float = 60.0) -> Tool:
+    """A method of a class as a tool. ``Tool.function`` wants the object first, which the prompt does not show.
+
+    Raises ``ToolConfigError``.
+    """
+    return _tool(method, None, timeout_s, is_method=True)
+
+
+def _tool(function: Callable[..., object], name: str | None, timeout_s: float, *, is_method: bool = False) -> Tool:
+    own = _own_name(function)
+    signature = _signature(function, own, n_hidden=int(is_method))
+    adapters = {key: made for key, one in signature.parameters.items() if (made := _adapter(own, one)) is not None}
+    called = name or own
+    return Tool(
+        name=called,
+        signature=_written(signature),
+        description=_document(function, own),
+        function=_called(function, signature, adapters, timeout_s, n_hidden=int(is_method)),
+        pure=bool(getattr(function, _PURE_MARK, False)),
+        is_search=sounds_like_search(called),
+        timeout_s=timeout_s,
+    )
 
 
 def tools_of(functions: Iterable[Tool | Callable[..., object]]) -> tuple[Tool, ...]:
@@ -131,10 +149,13 @@ def _document(function: Callable[..., object], name: str) -> str:
     return document
 
 
-def _signature(function: Callable[..., object], name: str) -> inspect.Signature:
-    """With type hints looked up. Raises ``ToolConfigError`` if one is missing."""
+def _signature(function: Callable[..., object], name: str, n_hidden: int = 0) -> inspect.Signature:
+    """With type hints looked up, without the first ``n_hidden`` parameters. Raises ``ToolConfigError`` if a hint is
+    missing.
+    """
     try:
         signature = inspect.signature(function)
+        signature = signature.replace(parameters=list(signature.parameters.values())[n_hidden:])
     except (TypeError, ValueError) as error:
         raise ToolConfigError(f"{name}: its parameters cannot be read; wrap it in a function of your own") from error
     untyped = [each.name for each in signature.parameters.values() if each.annotation is inspect.Parameter.empty]
@@ -164,13 +185,18 @@ def _adapter(name: str, parameter: inspect.Parameter) -> TypeAdapter[Any] | None
 
 
 def _called(
-    function: Callable[..., object], signature: inspect.Signature, adapters: Adapters, timeout_s: float
+    function: Callable[..., object],
+    signature: inspect.Signature,
+    adapters: Adapters,
+    timeout_s: float,
+    n_hidden: int = 0,
 ) -> Callable[..., object]:
     @functools.wraps(function, updated=())
     def call(*args: object, **kwargs: object) -> object:
+        hidden, args = args[:n_hidden], args[n_hidden:]
         if adapters:
             args, kwargs = _converted(signature.bind(*args, **kwargs), adapters)
-        answer = function(*args, **kwargs)
+        answer = function(*hidden, *args, **kwargs)
         if inspect.isawaitable(answer):
             answer = asyncio.run(_awaited(answer, timeout_s))
         return plain(answer)

@@ -1,0 +1,50 @@
+"""Which environment a recipe's agents act in: the kinds and their keys.
+
+In: keys of a recipe. Out: a typed config of one kind. Not here: making environments (``worlds.py``).
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated, Any, cast
+
+from pydantic import create_model
+
+from understudy.environments.environment import Environment
+from understudy.registry import Group, PartConfig, TargetError
+
+
+class EnvironmentConfig(PartConfig):
+    """What all environments have in common, a user's own included."""
+
+    isolated: bool = False
+    """Each attempt's environment lives in a process of its own: for classes that keep state outside of their objects,
+    or that may be used from one thread only.
+    """
+
+
+class EnvironmentGroup(Group[Environment]):
+    """The kinds of environments. Users' own kinds have the keys that all have, beside their options."""
+
+    def config_class(self, kind: str) -> type[PartConfig]:
+        """The config of a kind. Raises ``TargetError`` for a kind that is not there, or is no environment."""
+        config = super().config_class(kind)
+        if not issubclass(config, EnvironmentConfig):
+            target = self.part(kind)
+            if not (inspect.isclass(target) and issubclass(target, Environment)):
+                raise TargetError(
+                    f"{kind}: expected a subclass of understudy.environments.Environment; it is {target!r}"
+                )
+            bases: Any = (config, EnvironmentConfig)
+            made = create_model(config.__name__, __base__=bases, __doc__=config.__doc__)
+            config = self._configs[kind] = cast(type[PartConfig], made)
+        return config
+
+
+ENVIRONMENTS = EnvironmentGroup(
+    "environments",
+    "is a world with state that an agent acts in",
+    {},
+)
+AnyEnvironment = Annotated[PartConfig, ENVIRONMENTS]
+"""The config of any kind of environment."""

@@ -1,0 +1,201 @@
+"""The world of one attempt, as agents and sandboxes use it.
+
+In: an environment, in this process or in another. Out: a ``World``: tools bound to it, copies for the candidates of a
+vote, its state. A fork is made only when its candidate first does something that may change the world. Not here: the
+environment itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType, TracebackType
+from typing import Protocol, Self
+
+from pydantic import JsonValue
+
+from understudy.environments.environment import Action, EnvironmentFailedError
+from understudy.records import EnvironmentRecord
+from understudy.runs import digest
+from understudy.sandbox import HostFunction
+from understudy.tools import Tool, ToolError
+
+_ARGUMENT_CHARS = 100_000
+_PATIENCE_S = 1.0
+
+
+class Backend(Protocol):
+    """Where an environment lives. Used by one thread at a time; raises ``EnvironmentFailedError``."""
+
+    actions: tuple[Action, ...]
+
+    def call(self, name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+        """Do an action. Raises what it raises."""
+        ...
+
+    def begin_turn(self, turn: int) -> frozenset[str]:
+        """Returns the actions that are held back in this turn."""
+        ...
+
+    def user_says(self, turn: int, answer: str) -> str | None: ...
+    def state(self) -> Mapping[str, JsonValue]: ...
+    def fork(self) -> Backend: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorldFunction:
+    """One action of one world, as a function."""
+
+    world: World
+    action: Action
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.action.tool.function)
+
+    def __call__(self, /, *args: object, **kwargs: object) -> object:
+        return self.world.call(self.action.name, args, kwargs)
+
+
+class World:
+    """A context manager that closes the environment. Safe to call from many threads, which wait for one another.
+
+    It is also the state that a sandbox's branches fork (``understudy.sandbox.HostState``).
+    """
+
+    def __init__(self, kind: str, actions: tuple[Action, ...], backend: Backend | None) -> None:
+        """``backend``: None for a fork, which shares that of its parent."""
+        self.kind = kind
+        self.actions: Mapping[str, Action] = MappingProxyType({one.name: one for one in actions})
+        self.held_back: frozenset[str] = frozenset()
+        """Actions that are not on offer in the present turn."""
+        self._backend = backend
+        self._parent: World | None = None
+        """Whose environment it shares until it changes something."""
+        self._lock = threading.RLock()
+        self._functions: dict[str, HostFunction] = {}
+        self._digest: str | None = None
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """All actions as tools of this world, those that are held back too."""
+        return tuple(self._tool(one) for one in self.actions.values())
+
+    @property
+    def offered(self) -> tuple[Tool, ...]:
+        """The tools that are on offer in the present turn."""
+        return tuple(tool for tool in self.tools if tool.name not in self.held_back)
+
+    @property
+    def functions(self) -> Mapping[str, HostFunction]:
+        """The actions as sandboxed code calls them."""
+        if not self._functions:
+            self._functions = {name: self._host_function(one) for name, one in self.actions.items()}
+        return self._functions
+
+    def call(self, name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+        """Do an action. Raises what it raises, and ``ToolError`` for one that is not on offer."""
+        if name in self.held_back or name not in self.actions:
+            raise ToolError(f"there is no tool {name}")
+        with self._lock:
+            if not self.actions[name].read_only:
+                self._digest = None
+                return self._own().call(name, args, kwargs)
+            return self._reading(name, args, kwargs)
+
+    def _reading(self, name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+        with self._lock:
+            if self._backend is None and self._parent is not None:
+                return self._parent._reading(name, args, kwargs)
+            return self._own().call(name, args, kwargs)
+
+    def begin_turn(self, turn: int) -> None:
+        """The user speaks for the ``turn``-th time, counted from 0."""
+        with self._lock:
+            self._digest = None
+            self.held_back = self._own().begin_turn(turn)
+
+    def user_says(self, turn: int, answer: str) -> str | None:
+        """What the user of the environment says in this turn; None if the dialogue is over."""
+        with self._lock:
+            return self._own().user_says(turn, answer)
+
+    def state(self) -> Mapping[str, JsonValue]:
+        """What graders and reports read."""
+        with self._lock:
+            if self._backend is None and self._parent is not None:
+                return self._parent.state()
+            return self._own().state()
+
+    def record(self, before: Mapping[str, JsonValue]) -> EnvironmentRecord:
+        """The world as a trajectory keeps it."""
+        return EnvironmentRecord(kind=self.kind, before=dict(before), after=dict(self.state()))
+
+    def fork(self) -> World:
+        """The same world again, which changes by itself from now on; this one must not change before it is closed."""
+        made = World(self.kind, tuple(self.actions.values()), None)
+        made._parent = self
+        made.held_back = self.held_back
+        return made
+
+    def adopt(self, fork: World) -> None:
+        """Continue with the environment of a fork, which is used up; without one, nothing has changed."""
+        with fork._lock, self._lock:
+            backend, fork._backend, fork._parent = fork._backend, None, None
+            if backend is not None:
+                self.close()
+                self._backend, self._digest = backend, None
+
+    def digest(self) -> str:
+        """Names what a fork has changed its world to; empty if it is as it was."""
+        with self._lock:
+            if self._backend is None or self._parent is None:
+                return ""
+            now = self._state_digest()
+            return "" if now == self._parent._state_digest() else now
+
+    def _state_digest(self) -> str:
+        with self._lock:
+            if self._digest is None:
+                self._digest = digest(dict(self.state()))
+            return self._digest
+
+    def _own(self) -> Backend:
+        """The environment of this world alone."""
+        if self._backend is None and self._parent is not None:
+            with self._parent._lock:
+                self._backend = self._parent._own().fork()
+        if self._backend is None:
+            raise EnvironmentFailedError(f"{self.kind}: the environment is closed")
+        return self._backend
+
+    def _tool(self, one: Action) -> Tool:
+        # A time-out is a failure of the environment, whose state is then not known.
+        return replace(one.tool, function=WorldFunction(self, one), pure=False, is_service=True)
+
+    def _host_function(self, one: Action) -> HostFunction:
+        tool = self._tool(one)
+        signature = inspect.signature(one.tool.function)
+        return HostFunction(tool, False, signature, tool.is_search, _ARGUMENT_CHARS)
+
+    def close(self) -> None:
+        """Close the environment. Closing twice is fine."""
+        is_free = self._lock.acquire(timeout=_PATIENCE_S)  # an action that never returns keeps the lock
+        try:
+            backend, self._backend = self._backend, None
+            if backend is not None:
+                backend.close()
+        finally:
+            if is_free:
+                self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,60 @@
+"""The public way in: a config becomes the worlds of many attempts.
+
+In: the config of an environment, a task for each attempt. Out: ``World`` objects. Not here: what an attempt does there.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from understudy.environments.config import ENVIRONMENTS, EnvironmentConfig
+from understudy.environments.environment import Action, Environment, actions_of
+from understudy.environments.isolated import Zygote
+from understudy.environments.local import LocalBackend, make_environment
+from understudy.environments.world import World
+from understudy.records import Task
+from understudy.registry import PartConfig
+
+
+class Worlds:
+    """Makes the worlds of one config. A context manager. Safe to call from many threads."""
+
+    def __init__(self, config: PartConfig | str) -> None:
+        """Raises ``pydantic.ValidationError`` for a kind or a key that is not there. Nothing is started."""
+        self.config = ENVIRONMENTS.validate(config)
+        is_isolated = isinstance(self.config, EnvironmentConfig) and self.config.isolated
+        self._zygote = Zygote(self.config) if is_isolated else None
+
+    def make(self, task: Task) -> World:
+        """The world of one attempt, before its first turn; the caller closes it. Raises ``EnvironmentFailedError``."""
+        if self._zygote is None:
+            backend = LocalBackend(self.config.kind, make_environment(self.config, task))
+            world = World(self.config.kind, backend.actions, backend)
+        else:
+            actions = self._actions(task)
+            world = World(self.config.kind, actions, self._zygote.make(task, actions))
+        world.begin_turn(0)
+        return world
+
+    def _actions(self, task: Task) -> tuple[Action, ...]:
+        """Known without an object where a class marks them; else an object in this process is asked."""
+        kind = ENVIRONMENTS.part(self.config.kind)
+        if kind.actions is Environment.actions:
+            return actions_of(kind)
+        made = LocalBackend(self.config.kind, make_environment(self.config, task))
+        made.close()
+        return made.actions
+
+    def close(self) -> None:
+        """End the processes. Closing twice is fine."""
+        if self._zygote is not None:
+            self._zygote.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
