@@ -22,7 +22,7 @@ from understudy.agents import (
     prompts_hash,
 )
 from understudy.agents.initial_messages import initial_code_messages, initial_cot_messages
-from understudy.agents.prompts import cot_messages, fill, observation_texts
+from understudy.agents.prompts import AnswerBy, call_observation_texts, cot_messages, fill, observation_texts
 from understudy.annotations import Folders
 from understudy.models.stopping import cut_text
 from understudy.records import ParseProblem, Role, Task, TaskKind
@@ -180,7 +180,11 @@ def test_a_relative_path_belongs_to_the_recipes_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", PromptSetName)
 def test_every_problem_has_words(name: PromptSetName) -> None:
-    assert set(prompt_set(name).observation.problems) == set(ParseProblem)
+    of_calls = {ParseProblem.BROKEN_CALL}
+    of_code = {ParseProblem.SEVERAL_BLOCKS, ParseProblem.SYNTAX_ERROR}
+    assert set(prompt_set(name).observation.problems) == set(ParseProblem) - of_calls
+    for answer in AnswerBy:
+        assert set(call_observation_texts(name, answer).problems) == set(ParseProblem) - of_code
 
 
 def test_a_reply_cut_by_length_is_not_called_a_format_error() -> None:

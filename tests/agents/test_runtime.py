@@ -157,7 +157,7 @@ class _Failing(ScriptedModel):
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ({"kind": "code_agnet"}, "expected one of code_agent, chain_of_thought"),
+        ({"kind": "code_agnet"}, "expected one of code_agent, tool_calling, chain_of_thought"),
         ({"kind": f"{OWN}:Gone"}, "has no 'Gone'"),
         ({"kind": f"{OWN}:Direct", "shuot": True}, "shuot"),
         ({"kind": "code_agent", "max_stops": 3}, "max_stops"),
@@ -172,5 +172,6 @@ def test_wrong_agents_are_refused(value: object, words: str) -> None:
 def test_the_kinds_are_listed() -> None:
     assert [(kind.name, kind.origin) for kind in AGENTS.kinds()] == [
         ("code_agent", "understudy"),
+        ("tool_calling", "understudy"),
         ("chain_of_thought", "understudy"),
     ]

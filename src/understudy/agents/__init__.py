@@ -8,14 +8,17 @@ tools that do harm when used as intended.
 
 from understudy.agents.agent import AGENTS, Agent, AgentConfig, AgentFacts
 from understudy.agents.config import (
+    ActingConfig,
     ChainOfThoughtConfig,
     CodeAgentConfig,
     PassagesConfig,
     SelfConsistencyConfig,
+    ToolCallingConfig,
 )
 from understudy.agents.first_thought import FirstThoughtConfig, FirstThoughts, NoFirstThought, make_first_thoughts
 from understudy.agents.formats import ACTION_FORMATS, ActionFormat, ParsedReply, open_format, recorded_format
 from understudy.agents.prompts import (
+    AnswerBy,
     PromptRole,
     PromptSetName,
     prompt_set,
@@ -26,11 +29,13 @@ from understudy.agents.runtime import AgentRuntime, RuntimeConfig, behaviour_has
 __all__ = [
     "ACTION_FORMATS",
     "AGENTS",
+    "ActingConfig",
     "ActionFormat",
     "Agent",
     "AgentConfig",
     "AgentFacts",
     "AgentRuntime",
+    "AnswerBy",
     "ChainOfThoughtConfig",
     "CodeAgentConfig",
     "FirstThoughtConfig",
@@ -42,6 +47,7 @@ __all__ = [
     "PromptSetName",
     "RuntimeConfig",
     "SelfConsistencyConfig",
+    "ToolCallingConfig",
     "behaviour_hash",
     "make_first_thoughts",
     "open_agent",

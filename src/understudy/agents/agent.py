@@ -37,6 +37,7 @@ AGENTS: Group[Agent] = Group(
     "turns a task into a trajectory",
     {
         "code_agent": Builtin(config=f"{_HERE}.config:CodeAgentConfig", part=f"{_HERE}.code_agent:CodeAgent"),
+        "tool_calling": Builtin(config=f"{_HERE}.config:ToolCallingConfig", part=f"{_HERE}.tool_calling:ToolCalling"),
         "chain_of_thought": Builtin(
             config=f"{_HERE}.config:ChainOfThoughtConfig", part=f"{_HERE}.chain_of_thought:ChainOfThought"
         ),

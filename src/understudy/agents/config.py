@@ -7,11 +7,19 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from understudy.agents.formats import ActionFormatConfig, CodeFenceConfig
-from understudy.agents.prompts import PromptRole, PromptSetName, read_own
+from understudy.agents.formats import CODE_FENCE, TOOL_CALLS, ActionFormatConfig, CodeFenceConfig, to_record
+from understudy.agents.prompts import (
+    AnswerBy,
+    PromptRole,
+    PromptSetName,
+    call_prompts_hash,
+    prompts_hash,
+    read_own,
+)
 from understudy.annotations import InputPath
 from understudy.records import PrefixMode, Record
 from understudy.registry import PartConfig
+from understudy.runs import digest
 from understudy.tools import SearchShape
 
 
@@ -42,19 +50,12 @@ class SelfConsistencyConfig(Record):
     """Ask in portions, and stop as soon as the candidates that are missing cannot change the vote."""
 
 
-class CodeAgentConfig(PartConfig):
-    """An agent that acts by writing Python."""
+class ActingConfig(PartConfig):
+    """What all agents that act in steps have in common."""
 
-    kind: Literal["code_agent"] = "code_agent"
     prompts: PromptSetName = PromptSetName.PAPER
     role: PromptRole = PromptRole.STUDENT
-    """Which system message: long for models that have to be taught the format, short for models trained on it."""
-    system_prompt: Annotated[InputPath | None, AfterValidator(_has_tools_slot)] = None
-    """A text file that replaces the system message. ``{tools}`` in it is filled in, and so are ``{imports}``, what the
-    code may import, and ``{form}``, a reply in the action format.
-    """
-    action_format: ActionFormatConfig = CodeFenceConfig()
-    """How replies state their actions."""
+    """Which system message: long for models that have to be taught the form, short for models trained on it."""
     max_steps: Count = 5
     temperature: Temperature = 0.0
     """Without self-consistent actions, which have their own."""
@@ -68,6 +69,55 @@ class CodeAgentConfig(PartConfig):
     self_consistency: SelfConsistencyConfig | None = None
     prefix_mode: PrefixMode = PrefixMode.NONE
     """What of a chain of thought the first step begins with (paper section 4.1)."""
+
+
+class CodeAgentConfig(ActingConfig):
+    """An agent that acts by writing Python."""
+
+    kind: Literal["code_agent"] = "code_agent"
+    system_prompt: Annotated[InputPath | None, AfterValidator(_has_tools_slot)] = None
+    """A text file that replaces the system message. ``{tools}`` in it is filled in, and so are ``{imports}``, what the
+    code may import, and ``{form}``, a reply in the action format.
+    """
+    action_format: ActionFormatConfig = CodeFenceConfig()
+    """How replies state their actions."""
+
+    @property
+    def written_format(self) -> str:
+        """How records name the form of the replies."""
+        return to_record(self.action_format)
+
+    @property
+    def behaviour_hash(self) -> str:
+        """Changes with the prompts and with the action format."""
+        words = prompts_hash(self.prompts, self.system_prompt)
+        if self.action_format == CODE_FENCE:
+            return words
+        return digest([words, to_record(self.action_format), self.action_format.part_version])
+
+
+class ToolCallingConfig(ActingConfig):
+    """An agent that acts by calling tools with JSON, in the form of its model's chat template."""
+
+    kind: Literal["tool_calling"] = "tool_calling"
+    system_prompt: Annotated[InputPath | None, AfterValidator(_can_be_read)] = None
+    """A text file that replaces the system message. The tools are given beside the messages."""
+    answer: AnswerBy = AnswerBy.TEXT
+    """How the answer is given."""
+    parallel: bool = True
+    """One reply may call several tools. Off: only the first call of a reply is made."""
+    python: bool = False
+    """Beside the tools, ``python`` runs code in a sandbox; its variables last for the attempt."""
+
+    @property
+    def written_format(self) -> str:
+        """How records name the form of the replies."""
+        return TOOL_CALLS
+
+    @property
+    def behaviour_hash(self) -> str:
+        """Changes with the prompts."""
+        return call_prompts_hash(self.prompts, self.system_prompt)
 
 
 class PassagesConfig(Record):
@@ -91,3 +141,8 @@ class ChainOfThoughtConfig(PartConfig):
     """Passages found with the question as the query; None for the question alone."""
     self_consistency: SelfConsistencyConfig | None = None
     """Vote over the answers of several samples."""
+
+    @property
+    def behaviour_hash(self) -> str:
+        """Changes with the prompts."""
+        return prompts_hash(self.prompts, self.system_prompt)

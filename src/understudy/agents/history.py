@@ -19,6 +19,7 @@ from understudy.records import (
     StopReason,
     Task,
     Timing,
+    ToolSchema,
     Trajectory,
     Usage,
 )
@@ -35,6 +36,7 @@ class AttemptFacts:
     seed: int
     prompt_hash: str
     action_format: str = ""
+    tools: tuple[ToolSchema, ...] = ()
     prefix_mode: PrefixMode = PrefixMode.NONE
     prefix_delivery: PrefixDelivery | None = None
 
@@ -50,10 +52,14 @@ class History:
     timing: Timing = field(default_factory=Timing)
 
     def say(self, role: Role, text: str, reasoning: str = "") -> int:
+        """Append a text as a message; return its index."""
+        return self.add(Message(role=role, content=text, reasoning=reasoning))
+
+    def add(self, message: Message) -> int:
         """Append a message; return its index. Two user messages in a row become one: templates want turns."""
-        if role is Role.USER and self.messages[-1].role is Role.USER:
-            text = f"{self.messages.pop().content}\n\n{text}"
-        self.messages.append(Message(role=role, content=text, reasoning=reasoning))
+        if message.role is Role.USER and self.messages[-1].role is Role.USER:
+            message = Message(role=Role.USER, content=f"{self.messages.pop().content}\n\n{message.content}")
+        self.messages.append(message)
         return len(self.messages) - 1
 
     def add_to_question(self, text: str) -> None:
@@ -87,6 +93,7 @@ class History:
             seed=facts.seed,
             prompt_hash=facts.prompt_hash,
             action_format=facts.action_format,
+            tools=facts.tools,
             messages=tuple(self.messages),
             steps=tuple(self.steps),
             stop_reason=stop_reason,

@@ -6,15 +6,16 @@ a first thought is delivered. Not here: the words (``prompts.py``).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from understudy.agents.config import ChainOfThoughtConfig, CodeAgentConfig
+from understudy.agents.config import ChainOfThoughtConfig, CodeAgentConfig, ToolCallingConfig
 from understudy.agents.formats import open_format
-from understudy.agents.prompts import code_messages, cot_messages, fill, prompt_set
+from understudy.agents.prompts import PromptSet, call_messages, code_messages, cot_messages, fill
 from understudy.models import Model
 from understudy.records import FirstThought, Message, PrefixDelivery, PrefixMode, Task
 from understudy.retrieval import Retriever
-from understudy.tools import Tool, write_hits
+from understudy.tools import JsonTool, Tool, write_hits
 
 NO_RETRIEVER = "agent.passages needs a retriever; name one under retrieval, or set passages to null"
 
@@ -25,6 +26,11 @@ def initial_code_messages(
     """How a code agent is prompted. ``imports``: what its code may import."""
     action_format = open_format(config.action_format)
     return code_messages(config.prompts, config.role, task, tools, imports, action_format, config.system_prompt)
+
+
+def initial_call_messages(config: ToolCallingConfig, task: Task, tools: Collection[JsonTool]) -> tuple[Message, ...]:
+    """How an agent that calls tools is prompted; the tools themselves are given beside the messages."""
+    return call_messages(config.prompts, config.role, task, tools, config.answer, config.system_prompt)
 
 
 def initial_cot_messages(config: ChainOfThoughtConfig, task: Task, retriever: Retriever | None) -> tuple[Message, ...]:
@@ -50,20 +56,25 @@ class Prefill:
     """The beginning of the reply, which the model continues."""
 
 
-def prefill_of(config: CodeAgentConfig, model: Model, first_thought: FirstThought | None) -> Prefill:
+def prefill_of(
+    mode: PrefixMode,
+    prompts: PromptSet,
+    model: Model,
+    first_thought: FirstThought | None,
+    begin: Callable[[str], str],
+) -> Prefill:
     """How the first step begins. A task without a first thought begins without one.
 
-    Raises ``ProviderError`` if the model has to be asked what it can do and cannot be reached.
+    ``begin``: the beginning of a reply that starts with a thought. Raises ``ProviderError`` if the model has to be
+    asked what it can do and cannot be reached.
     """
-    mode = config.prefix_mode
-    prompts = prompt_set(config.prompts)
     if mode is PrefixMode.QUESTION:
         return Prefill(mode, addition=prompts.question)
     if mode is PrefixMode.NONE or first_thought is None:
         return Prefill(PrefixMode.NONE)
     if mode is PrefixMode.PLAN:
         return Prefill(mode, addition=fill(prompts.plan, first_thought=first_thought.text))
-    text = open_format(config.action_format).prefill(first_thought.text)
+    text = begin(first_thought.text)
     delivery = model.prefix_delivery
     if delivery is PrefixDelivery.INSTRUCTED:
         return Prefill(mode, delivery, addition=fill(prompts.instructed, first_thought=text))

@@ -7,9 +7,8 @@ code had taken for something else are named.
 
 from __future__ import annotations
 
-from understudy.agents.formats import ParsedReply
 from understudy.agents.prompts import ObservationTexts, fill
-from understudy.records import ExecutionStatus
+from understudy.records import ExecutionStatus, ParseProblem
 from understudy.sandbox import Execution
 
 
@@ -22,7 +21,7 @@ def observe_execution(execution: Execution, texts: ObservationTexts) -> str:
         parts.append(fill(texts.not_shown, count=f"{execution.dropped_chars:,}"))
     if execution.status is not ExecutionStatus.OK:
         error = execution.error or f"The code ended with: {execution.status}."
-        parts.append(_with_nudge(texts.error_header + error, texts))
+        parts.append(observe_error(error, texts))
     elif execution.value is not None:
         parts.append(texts.value_header + execution.value)
     if execution.restored:
@@ -30,11 +29,15 @@ def observe_execution(execution: Execution, texts: ObservationTexts) -> str:
     return texts.header + ("\n".join(parts) or texts.nothing)
 
 
-def observe_problem(reply: ParsedReply, texts: ObservationTexts) -> str:
-    """The observation that follows a reply of which nothing could be run."""
-    if reply.problem is None:
-        raise ValueError("the reply holds code: its observation is what the code gives")
-    text = fill(texts.problems[reply.problem], detail=reply.detail)
+def observe_problem(problem: ParseProblem | None, detail: str, texts: ObservationTexts) -> str:
+    """The observation that follows a reply of which nothing could be done. ``detail``: for the model to read."""
+    if problem is None:
+        raise ValueError("the reply holds an action: its observation is what the action gives")
+    return observe_error(fill(texts.problems[problem], detail=detail), texts)
+
+
+def observe_error(text: str, texts: ObservationTexts) -> str:
+    """An error, with a nudge to try again."""
     return _with_nudge(texts.error_header + text, texts)
 
 

@@ -14,14 +14,10 @@ from types import TracebackType
 from typing import Self
 
 from understudy.agents.agent import AGENTS, Agent, AgentConfig, AgentFacts
-from understudy.agents.config import ChainOfThoughtConfig, CodeAgentConfig
-from understudy.agents.formats import CODE_FENCE, to_record
 from understudy.agents.own_agent import open_own_agent
-from understudy.agents.prompts import prompts_hash
 from understudy.models import Model
-from understudy.records import Message, Record, Task
+from understudy.records import Message, Record, Task, ToolSchema
 from understudy.retrieval import HttpConfig, MemoryConfig, RetrievalConfig, Retriever, open_retriever
-from understudy.runs import digest
 from understudy.sandbox import Sandbox, SandboxConfig, open_sandbox
 from understudy.tools import Tool, ToolsConfig, open_tools, tools_of
 
@@ -115,6 +111,14 @@ class AgentRuntime:
         initial_messages = getattr(AGENTS.part(config.kind), "initial_messages", None)
         return None if initial_messages is None else tuple(initial_messages(config, task, self))
 
+    def tool_schemas(self, config: AgentConfig) -> tuple[ToolSchema, ...]:
+        """What an agent's model is given as tools, beside the messages; nothing where the tools stand in the prompt.
+
+        Raises ``ToolConfigError``.
+        """
+        schemas = getattr(AGENTS.part(config.kind), "tool_schemas", None)
+        return () if schemas is None else tuple(schemas(config, self))
+
     def close(self) -> None:
         """Close what was opened here. Closing twice is fine."""
         self._stack.close()
@@ -133,17 +137,14 @@ def behaviour_hash(config: AgentConfig) -> str:
 
     It is part of each record of the agent, and of a stage's fingerprint.
     """
-    if not isinstance(config, CodeAgentConfig | ChainOfThoughtConfig):
-        return config.part_version or ""
-    words = prompts_hash(config.prompts, config.system_prompt)
-    if not isinstance(config, CodeAgentConfig) or config.action_format == CODE_FENCE:
-        return words
-    return digest([words, to_record(config.action_format), config.action_format.part_version])
+    own = getattr(config, "behaviour_hash", None)
+    return own if isinstance(own, str) else config.part_version or ""
 
 
 def written_format(config: AgentConfig) -> str | None:
-    """How records name the action format of an agent's replies; None where its replies hold no actions of a format."""
-    return to_record(config.action_format) if isinstance(config, CodeAgentConfig) else None
+    """How records name the form of an agent's replies; None where its replies hold no actions of a known form."""
+    written = getattr(config, "written_format", None)
+    return written if isinstance(written, str) else None
 
 
 def open_agent(

@@ -10,6 +10,7 @@ from understudy.grading.config import GRADERS, AutoConfig, ExactMatchConfig, Gra
 from understudy.grading.facts import exact_match, normalise_answer, token_f1
 from understudy.grading.grader import Grader, Judgement
 from understudy.grading.grounding import answer_in_text
+from understudy.grading.normal_form import normal_form
 from understudy.grading.opening import open_grader
 from understudy.grading.own import GraderError
 
@@ -29,6 +30,7 @@ __all__ = [
     "exact_match",
     "grade_all",
     "last_boxed",
+    "normal_form",
     "normalise_answer",
     "open_grader",
     "regrade",

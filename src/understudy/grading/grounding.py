@@ -59,9 +59,9 @@ def is_grounded(trajectory: Trajectory) -> bool | None:
 
 
 def _observations(trajectory: Trajectory) -> list[str]:
-    """Texts of the user messages after the first step that called a tool."""
+    """What the model read after the first step that called a tool."""
     calls = (s for s in trajectory.steps if any(call.name != FINAL_TOOL for call in s.tool_calls))
     first = next(calls, None)
     if first is None:
         return []
-    return [m.content for m in trajectory.messages[first.message_index + 1 :] if m.role is Role.USER]
+    return [m.content for m in trajectory.messages[first.message_index + 1 :] if m.role in (Role.USER, Role.TOOL)]

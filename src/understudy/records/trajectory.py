@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AliasChoices, Field, JsonValue, model_validator
 
-from understudy.records.conversation import Message, Role, ToolSchema, Usage
+from understudy.records.conversation import FunctionCall, Message, Role, ToolSchema, Usage
 from understudy.records.record import Record, is_empty
 from understudy.records.task import Task
 
@@ -70,6 +70,8 @@ class Candidate(Record):
     """One of the N replies that were sampled at a step with self-consistent actions."""
 
     reply: str
+    tool_calls: Annotated[tuple[FunctionCall, ...], Field(exclude_if=is_empty)] = ()
+    """As in ``Message``."""
     parse_problem: ParseProblem | None = None
     execution_status: ExecutionStatus | None = None
     """None if the reply did not parse, so nothing was run."""

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from understudy.agents import Agent, AgentFacts, CodeAgentConfig
+from understudy.agents import ActingConfig, Agent, AgentFacts
 from understudy.extras import require
 from understudy.progress import Progress
 from understudy.records import FirstThought, PrefixMode, Task, Trajectory, Usage
@@ -113,7 +113,7 @@ def _assignments(tasks: Sequence[Task], config: RolloutConfig, thoughts: dict[st
 
 
 def _wants_thoughts(facts: AgentFacts) -> bool:
-    return isinstance(facts.agent, CodeAgentConfig) and facts.agent.prefix_mode in (PrefixMode.PREFIX, PrefixMode.PLAN)
+    return isinstance(facts.agent, ActingConfig) and facts.agent.prefix_mode in (PrefixMode.PREFIX, PrefixMode.PLAN)
 
 
 def _summary(path: Path, n_wanted: int, earlier: Earlier, n_without: int, wall_s: float) -> RolloutSummary:

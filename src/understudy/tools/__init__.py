@@ -1,12 +1,13 @@
 """What the agent's code may call.
 
 In: a retriever, Python functions and MCP servers named in the recipe. Out: ``Tool`` objects, whose declarations go
-into the prompt and whose functions the sandbox calls. Not promised: that a function which never returns is stopped; its
-episode goes on without it.
+into the prompt and whose functions the sandbox calls, and ``JsonTool`` objects for agents whose calls are JSON. Not
+promised: that a function which never returns is stopped; its episode goes on without it.
 """
 
 from understudy.tools.base import (
     FINAL_ANSWER,
+    BadArgumentsError,
     Tool,
     ToolConfigError,
     ToolDownError,
@@ -15,13 +16,16 @@ from understudy.tools.base import (
     describe_tools,
 )
 from understudy.tools.functions import method_tool, pure, tool, tools_of
+from understudy.tools.json_tools import JsonTool, json_tool, result_text
 from understudy.tools.loading import FunctionToolConfig, ToolsConfig, function_tool, open_tools
 from understudy.tools.mcp import McpConfig
 from understudy.tools.search import SearchConfig, SearchShape, SearchTool, write_hits
 
 __all__ = [
     "FINAL_ANSWER",
+    "BadArgumentsError",
     "FunctionToolConfig",
+    "JsonTool",
     "McpConfig",
     "SearchConfig",
     "SearchShape",
@@ -34,9 +38,11 @@ __all__ = [
     "ToolsConfig",
     "describe_tools",
     "function_tool",
+    "json_tool",
     "method_tool",
     "open_tools",
     "pure",
+    "result_text",
     "tool",
     "tools_of",
     "write_hits",

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from understudy.records import ExecutionStatus, ToolSchema
 from understudy.sandbox import HostFunction, SandboxError
 
 MAX_ANSWER_CHARS = 20_000
@@ -21,6 +22,13 @@ MAX_ANSWER_CHARS = 20_000
 
 class ToolError(Exception):
     """What the agent's code gets when a tool cannot answer. The message is written for a model to read."""
+
+    status: ExecutionStatus = ExecutionStatus.ERROR
+    """How a step ends whose call failed with it."""
+
+
+class BadArgumentsError(ToolError):
+    """The arguments of a call do not fit the tool."""
 
 
 class ToolUnavailableError(ToolError, SandboxError):
@@ -56,6 +64,8 @@ class Tool:
     """It looks something up. Recorded with each call: reports count searches, curation may demand one."""
     is_service: bool = False
     """A time-out is the fault of the server behind it, not of the agent's code: it ends the attempt."""
+    schema: ToolSchema | None = None
+    """What JSON calls are told of it, where its owner says it and checks the arguments; None: made of the function."""
 
     def host_function(self) -> HostFunction:
         """The tool as the sandbox calls it, and records its calls."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, Self
 
 from pydantic import Field, JsonValue, PositiveFloat, PositiveInt, model_validator
 
-from understudy.records import Record, sounds_like_search
+from understudy.records import Record, ToolSchema, sounds_like_search
 from understudy.tools.base import MAX_ANSWER_CHARS, Tool, ToolConfigError, ToolError
 from understudy.tools.schemas import Parameter, bound, identifier, parameters_of, returned
 
@@ -199,15 +199,18 @@ def _tool(offered: ServerTool, config: McpConfig, connection: _CallsTools) -> To
     call.__signature__ = _signature(parameters)  # type: ignore[attr-defined]  # by which calls are recorded
     notes = [f"{one.name}: {one.about}" for one in parameters.values() if one.about]
     name = offered.name
+    called = config.rename.get(name) or identifier(name)
+    about = offered.description or offered.title or name
     return Tool(
-        name=config.rename.get(name) or identifier(name),
+        name=called,
         signature=f"({', '.join(one.written for one in parameters.values())}) -> {returned(offered.output_schema)}",
-        description="\n".join([offered.description or offered.title or name, *notes]),
+        description="\n".join([about, *notes]),
         function=call,
         pure=name in config.pure,
         is_search=sounds_like_search(name) if config.search is None else name in config.search,
         timeout_s=config.timeout_s,
         max_chars=config.max_chars,
+        schema=ToolSchema(name=called, description=about, parameters=offered.input_schema),
     )
 
 

@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Literal, get_args, get_origin
 
+import typing_extensions
 from pydantic import BaseModel, TypeAdapter
 
 _TEXTS = (dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID, pathlib.PurePath)
@@ -165,6 +166,31 @@ def _key(value: Any, depth: int) -> Any:
 def adapter_of(hint: Any) -> TypeAdapter[Any] | None:
     """What makes the argument that a function wants of the plain data that comes; None if plain data is wanted."""
     return TypeAdapter(hint) if _holds_record(hint) else None
+
+
+def with_readable_mappings(hint: Any) -> Any:
+    """The same type with each ``typing.TypedDict`` as pydantic can read it, which it cannot before Python 3.12."""
+    if typing.is_typeddict(hint) and type(hint).__module__ == "typing" and sys.version_info < (3, 12):
+        required = hint.__required_keys__
+        fields = {
+            name: (typing.Required if name in required else typing.NotRequired)[with_readable_mappings(bare)]
+            for name, bare in typing.get_type_hints(hint).items()
+        }
+        make: Any = typing_extensions.TypedDict
+        made = make(hint.__name__, fields)
+        made.__doc__, made.__module__ = hint.__doc__, hint.__module__
+        return made
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is None or origin is Literal or not any(_holds_mapping(each) for each in arguments):
+        return hint
+    if origin is typing.Annotated:
+        return typing.Annotated[(with_readable_mappings(arguments[0]), *hint.__metadata__)]
+    readable = tuple(with_readable_mappings(each) for each in arguments)
+    return typing.Union[readable] if origin is types.UnionType else origin[readable]  # noqa: UP007  made at run time
+
+
+def _holds_mapping(hint: Any) -> bool:
+    return typing.is_typeddict(hint) or any(_holds_mapping(each) for each in get_args(hint))
 
 
 def _holds_record(hint: Any) -> bool:

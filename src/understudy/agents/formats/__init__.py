@@ -16,14 +16,15 @@ from understudy.agents.formats.action_format import (
     PartName,
     ReplyPart,
     open_format,
-    recorded_format,
-    to_record,
 )
+from understudy.agents.formats.recorded import recorded_format, reply_parts, to_record
+from understudy.agents.formats.tool_calls import TOOL_CALLS, TextBesideCalls
 
 __all__ = [
     "ACTION_FORMATS",
     "CODE_FENCE",
     "THOUGHT_LABEL",
+    "TOOL_CALLS",
     "ActionFormat",
     "ActionFormatConfig",
     "CodeFenceConfig",
@@ -31,7 +32,9 @@ __all__ = [
     "ParsedReply",
     "PartName",
     "ReplyPart",
+    "TextBesideCalls",
     "open_format",
     "recorded_format",
+    "reply_parts",
     "to_record",
 ]

@@ -7,7 +7,6 @@ translates it in ``parse``. Not here: running anything.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal, Protocol
@@ -110,20 +109,3 @@ CODE_FENCE = CodeFenceConfig()
 def open_format(config: ActionFormatConfig) -> ActionFormat:
     """The format that a config describes. Raises ``TargetError`` and whatever a user's class raises."""
     return ACTION_FORMATS.open(config)
-
-
-def recorded_format(record: str) -> ActionFormat:
-    """The format that a trajectory or an example names; an empty text names ``code_fence``.
-
-    Raises ``TargetError`` or ``ValidationError`` if a user's format is no longer there.
-    """
-    named = json.loads(record) if record.startswith("{") else record
-    return open_format(ACTION_FORMATS.validate(named) if named else CODE_FENCE)
-
-
-def to_record(config: ActionFormatConfig) -> str:
-    """What a record says of its format: the kind, with options where the kind has some."""
-    if config == CODE_FENCE:
-        return ""
-    whole = {"kind": config.kind, **config.model_dump(mode="json")}
-    return json.dumps(whole, ensure_ascii=False) if len(whole) > 1 else config.kind

@@ -1,6 +1,12 @@
 """What agents say to models: sets of texts as data, and the initial messages made of them."""
 
-from understudy.agents.prompts.prompt_set import ObservationTexts, PromptRole, PromptSet, PromptSetName
+from understudy.agents.prompts.call_rendering import (
+    call_messages,
+    call_observation_texts,
+    call_prompt_set,
+    call_prompts_hash,
+)
+from understudy.agents.prompts.prompt_set import AnswerBy, ObservationTexts, PromptRole, PromptSet, PromptSetName
 from understudy.agents.prompts.rendering import (
     code_messages,
     cot_messages,
@@ -12,10 +18,15 @@ from understudy.agents.prompts.rendering import (
 )
 
 __all__ = [
+    "AnswerBy",
     "ObservationTexts",
     "PromptRole",
     "PromptSet",
     "PromptSetName",
+    "call_messages",
+    "call_observation_texts",
+    "call_prompt_set",
+    "call_prompts_hash",
     "code_messages",
     "cot_messages",
     "fill",

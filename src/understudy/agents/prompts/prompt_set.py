@@ -32,6 +32,15 @@ class PromptRole(StrEnum):
     """The form and the tools only; in training and in use alike."""
 
 
+class AnswerBy(StrEnum):
+    """How an agent that calls tools gives its answer."""
+
+    TEXT = "text"
+    """By a reply without calls: all of its text."""
+    TOOL = "tool"
+    """By calling ``final_answer``."""
+
+
 class ObservationTexts(Record):
     """The fixed parts of what comes back from the code."""
 
@@ -58,6 +67,7 @@ class DemonstrationStep(Record):
 
     thought: str
     code: str
+    """Of an agent that calls tools, the call in words; of its last step, the answer."""
     printed: str = ""
     """What the code printed; empty for the last step, which answers."""
 

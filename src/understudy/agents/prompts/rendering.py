@@ -7,7 +7,7 @@ and a hash of all words that an agent's model may read. Not here: the texts.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from understudy.agents.prompts.prompt_set import (
 )
 from understudy.records import Message, Role, Task
 from understudy.runs import digest
-from understudy.tools import Tool, describe_tools
+from understudy.tools import JsonTool, Tool, describe_tools
 
 _SETS = {PromptSetName.PAPER: PAPER, PromptSetName.BRIEF: BRIEF, PromptSetName.MINIMAL: MINIMAL}
 _FORM_THOUGHT = "what you know, what you still need, and what the code will find out."
@@ -63,7 +63,7 @@ def code_messages(
     if system_prompt is not None:
         system = read_own(system_prompt)
     elif role is PromptRole.TEACHER:
-        system = prompts.system + _demonstrated(prompts, tools, action_format) + _ruled(prompts.rules, tools)
+        system = prompts.system + _demonstrated(prompts, tools, action_format) + ruled(prompts.rules, tools)
     else:
         system = prompts.system
     system = fill(system, tools=describe_tools(tools), imports=", ".join(imports), **words)
@@ -134,7 +134,8 @@ def _as_text(demonstration: Demonstration, texts: ObservationTexts, action_forma
     return "\n".join(lines)
 
 
-def _ruled(rules: Sequence[Rule], tools: Sequence[Tool]) -> str:
+def ruled(rules: Sequence[Rule], tools: Collection[Tool | JsonTool]) -> str:
+    """The rules that fit the tools, numbered."""
     names = {tool.name for tool in tools}
     searches = any(tool.is_search for tool in tools)
     kept = [rule for rule in rules if searches or not rule.needs_search]

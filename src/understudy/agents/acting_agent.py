@@ -1,0 +1,140 @@
+"""The loop of agents that act: think, act, observe, until an answer or a limit (paper sections 2 and 4).
+
+In: a task, and a first thought where the recipe asks for one. Out: a trajectory. What the model does wrong is told to
+it as an observation and recorded; only a failing server or sandbox makes a failed attempt. The history is linear:
+with self-consistent actions only the kept candidate enters it, the others are facts of the step. Not here: prompts'
+words, how a reply acts (``acting.py``), the vote.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from understudy.agents.acting import Actions
+from understudy.agents.agent import AgentFacts
+from understudy.agents.config import ActingConfig
+from understudy.agents.history import AttemptFacts, History
+from understudy.agents.initial_messages import Prefill
+from understudy.agents.runtime import AgentRuntime, behaviour_hash, written_format
+from understudy.agents.sampling import Sampler, complete
+from understudy.models import ContextFullError, Model, ProviderError, Request
+from understudy.records import FirstThought, Message, Role, StopReason, Task, Timing, ToolSchema, Trajectory
+from understudy.runs import derive_seed
+from understudy.sandbox import SandboxError
+from understudy.tools import ToolDownError
+
+ConfigT = TypeVar("ConfigT", bound=ActingConfig)
+
+
+class ActingAgent(ABC, Generic[ConfigT]):
+    """Solves tasks in steps. Safe to call from many threads at once."""
+
+    schemas: tuple[ToolSchema, ...] = ()
+    """The tools that the model is given beside the messages."""
+
+    def __init__(self, config: ConfigT, model: Model, runtime: AgentRuntime, declarations: tuple[str, ...]) -> None:
+        """``declarations``: of the tools, as facts of the agent."""
+        self._config = config
+        self._model = model
+        self._runtime = runtime
+        self._sampler = Sampler(config, model)
+        self.facts = AgentFacts(
+            agent=config,
+            model=model.name,
+            is_program=model.is_program,
+            prompt_hash=behaviour_hash(config),
+            tools=declarations,
+        )
+
+    @abstractmethod
+    def _actions(self, task: Task, seed: int) -> AbstractContextManager[Actions]:
+        """The way to act of one attempt."""
+
+    @abstractmethod
+    def _prefill(self, first_thought: FirstThought | None) -> Prefill:
+        """How the first step begins. Raises ``ProviderError``."""
+
+    @staticmethod
+    @abstractmethod
+    def initial_messages(config: ConfigT, task: Task, runtime: AgentRuntime) -> tuple[Message, ...]:
+        """How the model is prompted for a task."""
+
+    def solve(
+        self, task: Task, attempt: int = 0, seed: int = 0, first_thought: FirstThought | None = None
+    ) -> Trajectory:
+        """One attempt at a task. ``seed``: the attempt's own, see ``understudy.rollouts``."""
+        config = self._config
+        facts = AttemptFacts(
+            task=task,
+            attempt=attempt,
+            agent=config.kind,
+            model=self._model.name,
+            seed=seed,
+            prompt_hash=self.facts.prompt_hash,
+            action_format=written_format(config) or "",
+            tools=self.schemas,
+        )
+        history = History(facts, list(self.initial_messages(config, task, self._runtime)))
+        try:
+            prefill = self._begin(history, first_thought)
+            with self._actions(task, seed) as actions:
+                return self._run(history, actions, prefill)
+        except ContextFullError:
+            return history.trajectory(StopReason.CONTEXT_FULL)
+        except ProviderError as error:
+            return history.trajectory(StopReason.PROVIDER, error=error)
+        except ToolDownError:
+            raise  # no attempt after this one would fare better
+        except SandboxError as error:
+            return history.trajectory(StopReason.SANDBOX, error=error)
+
+    def _begin(self, history: History, first_thought: FirstThought | None) -> str:
+        """Give the first step what the recipe says, record it, and return the beginning of the reply."""
+        prefill = self._prefill(first_thought)
+        history.set_prefix(prefill.mode, prefill.delivery)
+        if prefill.addition:
+            history.add_to_question(prefill.addition)
+        return prefill.text
+
+    def _run(self, history: History, actions: Actions, prefill: str) -> Trajectory:
+        for number in range(self._config.max_steps):
+            answer = self._step(history, actions, number, prefill if number == 0 else "")
+            if answer is not None:
+                return history.trajectory(StopReason.ANSWERED, answer)
+            budget = self._config.token_budget
+            if budget is not None and history.usage.total_tokens >= budget:
+                return history.trajectory(StopReason.TOKEN_BUDGET)
+        if self._config.ask_once_after_limit:
+            return history.trajectory(StopReason.STEP_LIMIT, self._ask_answer(history, actions), was_asked=True)
+        return history.trajectory(StopReason.STEP_LIMIT)
+
+    def _step(self, history: History, actions: Actions, number: int, prefill: str) -> str | None:
+        """Think, act, observe. Returns the answer where the reply gave one."""
+        seed = derive_seed(history.facts.seed, "step", number)
+        sampled = self._sampler.sample(tuple(history.messages), actions, seed, prefill)
+        history.spend(sampled.usage, sampled.timing)
+        index = history.add(sampled.turn.message)
+        history.steps.append(sampled.record(index, len(prefill)))
+        if sampled.turn.is_final:
+            return sampled.turn.answer
+        for observation in sampled.turn.observations:
+            history.add(observation)
+        return None
+
+    def _ask_answer(self, history: History, actions: Actions) -> str | None:
+        history.say(Role.USER, actions.texts.ask_answer)
+        request = Request(
+            messages=tuple(history.messages),
+            top_p=self._config.top_p,
+            max_tokens=self._config.max_tokens,
+            seed=derive_seed(history.facts.seed, "answer"),
+        )
+        started = time.perf_counter()
+        (completion,) = complete(self._model, replace(actions.prepared(request), tool_choice="none"))
+        history.spend(completion.usage, Timing(model_s=time.perf_counter() - started))
+        history.say(Role.ASSISTANT, completion.text, completion.reasoning)
+        return completion.text.strip() or None

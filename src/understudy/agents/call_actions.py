@@ -1,0 +1,215 @@
+"""Acting by JSON tool calls: the calls of a reply are made, and their results are messages of role ``tool``.
+
+In: completions. Out: turns. Pure calls are made for each candidate, and candidates agree by what they returned. A call
+with effects waits until its candidate is kept: candidates agree by the canonical call, its name and sorted arguments,
+and the kept one is made once. So does all that follows it in the reply, since it may depend on the effect. Final
+texts agree by the grader's normal form. Not here: the form in which a template writes calls, the tools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+from understudy.agents.acting import Turn
+from understudy.agents.call_results import CallMaker, CallResult, canonical
+from understudy.agents.config import ToolCallingConfig
+from understudy.agents.formats.reasoning import without_reasoning
+from understudy.agents.observations import observe_error, observe_problem
+from understudy.agents.prompts import AnswerBy, ObservationTexts
+from understudy.models import Request
+from understudy.records import (
+    Completion,
+    ExecutionStatus,
+    FinishReason,
+    FunctionCall,
+    Message,
+    ParseProblem,
+    Role,
+    ToolSchema,
+)
+from understudy.tools import FINAL_ANSWER, result_text
+
+_NOT_MADE = "Not called, since another call of the same reply cannot be read."
+_ONE_AT_A_TIME = "Not called: only the first call of a reply is made. Call again if you still need it."
+NormalForm = Callable[[str], Hashable]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What a completion says."""
+
+    message: Message
+    problem: ParseProblem | None = None
+    detail: str = ""
+    calls: tuple[FunctionCall, ...] = ()
+    """Calls to be made, in order: up to ``final_answer``."""
+    final: FunctionCall | None = None
+    """The call of ``final_answer``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """A reply, and the results of its first calls."""
+
+    reply: _Reply
+    results: tuple[CallResult, ...] = ()
+
+    @property
+    def waiting(self) -> tuple[FunctionCall, ...]:
+        """Calls that have not been made."""
+        return self.reply.calls[len(self.results) :]
+
+
+class CallActions:
+    """Makes the calls of replies, for one attempt."""
+
+    def __init__(
+        self,
+        config: ToolCallingConfig,
+        schemas: tuple[ToolSchema, ...],
+        maker: CallMaker,
+        texts: ObservationTexts,
+        normal_form: NormalForm,
+    ) -> None:
+        """``normal_form``: equal for final answers that say the same."""
+        self.texts = texts
+        self._config = config
+        self._schemas = schemas
+        self._maker = maker
+        self._normal_form = normal_form
+        self._ids: set[str] = set()
+        self._tries: list[_Try] = []
+
+    def prepared(self, request: Request) -> Request:
+        """The tools."""
+        return replace(request, tools=self._schemas, parallel_tool_calls=self._config.parallel)
+
+    def act(self, completion: Completion, prefill: str) -> Turn:
+        """Raises what a sandbox or a tool that is not available raises, as the other methods do."""
+        return self._carry_out(_Try(self._read(completion, prefill)))
+
+    def branch(self, completions: Sequence[Completion], prefill: str, *, keep_earlier: bool) -> list[Turn]:
+        """Pure calls are made, all at the same time and each once; a call with effects, and what follows it, waits."""
+        replies = [self._read(completion, prefill) for completion in completions]
+        first = [tuple(takewhile(self._maker.is_pure, reply.calls)) for reply in replies]
+        results = iter(self._maker.ask_at_once([call for calls in first for call in calls]))
+        tries = [_Try(reply, tuple(next(results) for _ in calls)) for reply, calls in zip(replies, first, strict=True)]
+        self._tries = [*(self._tries if keep_earlier else []), *tries]
+        return [self._turn(each) for each in tries]
+
+    def commit(self, index: int) -> Turn:
+        """What waits is done now."""
+        return self._carry_out(self._tries[index])
+
+    def _carry_out(self, tried: _Try) -> Turn:
+        self._ids |= {call.id for call in tried.reply.message.tool_calls}
+        done = replace(tried, results=(*tried.results, *self._maker.make(tried.waiting)))
+        return replace(self._turn(done), tool_calls=self._maker.records(done.reply.calls, done.results))
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def _read(self, completion: Completion, prefill: str) -> _Reply:
+        calls = self._with_own_ids(completion.tool_calls)
+        message = Message(
+            role=Role.ASSISTANT,
+            content=prefill + completion.text,
+            reasoning=completion.reasoning,
+            tool_calls=calls,
+        )
+        problem = self._problem(completion, message)
+        if problem is not None:
+            return _Reply(message, problem, completion.call_problem)
+        is_answer = [call.name == FINAL_ANSWER.name and self._config.answer is AnswerBy.TOOL for call in calls]
+        if True not in is_answer:
+            return _Reply(message, calls=calls[: None if self._config.parallel else 1])
+        at = is_answer.index(True)
+        if not self._config.parallel and at:
+            return _Reply(message, calls=calls[:1])
+        return _Reply(message, calls=calls[:at], final=calls[at])
+
+    def _problem(self, completion: Completion, message: Message) -> ParseProblem | None:
+        was_cut = completion.finish_reason is FinishReason.LENGTH
+        if completion.call_problem or any(call.broken_arguments for call in message.tool_calls):
+            return ParseProblem.CUT_BY_LENGTH if was_cut else ParseProblem.BROKEN_CALL
+        if message.tool_calls:
+            return None
+        if was_cut:
+            return ParseProblem.CUT_BY_LENGTH
+        if not without_reasoning(message.content).strip():
+            return ParseProblem.EMPTY
+        return ParseProblem.NO_CODE if self._config.answer is AnswerBy.TOOL else None
+
+    def _with_own_ids(self, calls: Sequence[FunctionCall]) -> tuple[FunctionCall, ...]:
+        """Each call with an id that no other call of the conversation has; the server's own where it is so."""
+        taken = set(self._ids)
+        named: list[FunctionCall] = []
+        for call in calls:
+            own, number = call.id, len(taken) + 1
+            while not own or own in taken:
+                own, number = f"call_{number}", number + 1
+            taken.add(own)
+            named.append(call if own == call.id else call.model_copy(update={"id": own}))
+        return tuple(named)
+
+    # --- turns --------------------------------------------------------------------------------
+
+    def _turn(self, tried: _Try) -> Turn:
+        reply = tried.reply
+        if reply.problem is not None:
+            return Turn(reply.message, self._told(reply), problem=reply.problem)
+        if not reply.message.tool_calls:
+            said = without_reasoning(reply.message.content).strip()
+            agrees_by = ("answer", self._normal_form(said))
+            return Turn(reply.message, is_final=True, answer=said, yielded=said, agrees_by=agrees_by)
+        failed = next((each for each in tried.results if each.failed), None)
+        answer = None if reply.final is None else _answer_of(reply.final)
+        return Turn(
+            message=reply.message,
+            observations=() if reply.final is not None else self._observations(tried),
+            status=ExecutionStatus.OK if failed is None else failed.status,
+            error_name="" if failed is None else failed.error_name,
+            tool_calls=tuple(each.record for each in tried.results),
+            is_final=reply.final is not None,
+            answer=answer,
+            yielded="\n".join(filter(None, [*(each.text for each in tried.results), answer])),
+            agrees_by=None if failed is not None else self._agrees_by(tried, answer),
+        )
+
+    def _agrees_by(self, tried: _Try, answer: str | None) -> Hashable:
+        returned = tuple(" ".join(each.text.split()) for each in tried.results)
+        waiting = tuple(canonical(call) for call in tried.waiting)
+        return ("calls", returned, waiting, None if answer is None else self._normal_form(answer))
+
+    def _observations(self, tried: _Try) -> tuple[Message, ...]:
+        made = [
+            observe_error(each.text, self.texts) if each.failed else each.text or self.texts.nothing
+            for each in tried.results
+        ]
+        left_out = [observe_error(_ONE_AT_A_TIME, self.texts)] * (
+            len(tried.reply.message.tool_calls) - len(tried.reply.calls)
+        )
+        return _results(tried.reply.message.tool_calls, [*made, *left_out])
+
+    def _told(self, reply: _Reply) -> tuple[Message, ...]:
+        """Why nothing was called: as the result of each call that has an id, else as a user message."""
+        text = observe_problem(reply.problem, reply.detail, self.texts)
+        calls = reply.message.tool_calls
+        if not calls:
+            return (Message(role=Role.USER, content=text),)
+        are_whole = [not call.broken_arguments for call in calls]
+        other = observe_error(_NOT_MADE, self.texts) if not all(are_whole) else text
+        return _results(calls, [other if is_whole else text for is_whole in are_whole])
+
+
+def _results(calls: Sequence[FunctionCall], texts: Sequence[str]) -> tuple[Message, ...]:
+    return tuple(
+        Message(role=Role.TOOL, content=text, tool_call_id=call.id) for call, text in zip(calls, texts, strict=False)
+    )
+
+
+def _answer_of(call: FunctionCall) -> str:
+    """The answer that a call of ``final_answer`` gives, whatever the model calls the argument."""
+    answer = call.arguments.get("answer", next(iter(call.arguments.values()), ""))
+    return answer if isinstance(answer, str) else result_text(answer)

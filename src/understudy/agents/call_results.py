@@ -1,0 +1,126 @@
+"""Making tool calls: results, errors as results, and what is known already.
+
+In: calls of a reply, the tools. Out: a ``CallResult`` for each, with its record. A pure tool is asked once for the same
+arguments within an attempt; several pure calls are made at the same time. Tools with effects are called in order, each
+time. Not here: which calls are made (``call_actions.py``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from understudy.records import ExecutionStatus, FunctionCall, ToolCall
+from understudy.sandbox import SandboxError
+from understudy.tools import JsonTool, ToolError, result_text
+
+_ARGUMENT_CHARS = 2_000
+_AT_ONCE = 16
+"""Pure calls that are made at the same time."""
+
+
+class UnknownToolError(ToolError):
+    """A call names no tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What one call gave."""
+
+    text: str
+    """For the model to read."""
+    record: ToolCall
+    status: ExecutionStatus = ExecutionStatus.OK
+    error_name: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status is not ExecutionStatus.OK
+
+
+@dataclass(slots=True)
+class CallMaker:
+    """Makes the calls of one attempt."""
+
+    tools: Mapping[str, JsonTool]
+    _known: dict[str, CallResult] = field(default_factory=dict)
+    """Results of pure calls, by canonical call."""
+    _recorded: set[str] = field(default_factory=set)
+    """Those of them that stand in the history: candidates that lost do not count."""
+
+    def is_pure(self, call: FunctionCall) -> bool:
+        """Whether it may be made for a candidate that may lose. A call that cannot be made has no effect either."""
+        tool = self.tools.get(call.name)
+        if tool is None or tool.pure:
+            return True
+        try:
+            tool.bind(call.arguments)
+        except ToolError:
+            return True
+        return False
+
+    def make(self, calls: Sequence[FunctionCall]) -> list[CallResult]:
+        """Results in the order of the calls. Raises ``SandboxError``, also where what a tool needs is not available."""
+        results: list[CallResult] = []
+        for group in _groups(calls, [self.is_pure(call) for call in calls]):
+            results += self.ask_at_once(group) if self.is_pure(group[0]) else [self._ask(group[0])]
+        return results
+
+    def ask_at_once(self, calls: Sequence[FunctionCall]) -> list[CallResult]:
+        """Results of pure calls, each of which is asked once. Raises as ``make`` does."""
+        new = {key: call for call in calls if (key := canonical(call)) not in self._known}
+        if len(new) > 1:
+            with ThreadPoolExecutor(min(len(new), _AT_ONCE)) as executor:
+                asked = dict(zip(new, executor.map(self._ask, new.values()), strict=True))
+        else:
+            asked = {key: self._ask(call) for key, call in new.items()}
+        # The next call may succeed where this one failed.
+        self._known.update({key: result for key, result in asked.items() if not result.failed})
+        return [self._known.get(key) or asked[key] for key in map(canonical, calls)]
+
+    def records(self, calls: Sequence[FunctionCall], results: Sequence[CallResult]) -> tuple[ToolCall, ...]:
+        """The records of calls that enter the history; those that the history had before are marked as cached."""
+        records = []
+        for call, result in zip(calls, results, strict=True):
+            key = canonical(call)
+            records.append(result.record.model_copy(update={"cached": key in self._recorded}))
+            if key in self._known:
+                self._recorded.add(key)
+        return tuple(records)
+
+    def _ask(self, call: FunctionCall) -> CallResult:
+        tool = self.tools.get(call.name)
+        record = ToolCall(
+            name=call.name,
+            arguments=json.dumps(call.arguments, ensure_ascii=False)[:_ARGUMENT_CHARS],
+            is_search=tool is not None and tool.is_search,
+        )
+        try:
+            if tool is None:
+                raise UnknownToolError(f"there is no tool {call.name!r}; there are {', '.join(self.tools) or 'none'}")
+            return CallResult(result_text(tool.call(call.arguments)), record)
+        except ToolError as error:
+            if isinstance(error, SandboxError):
+                raise
+            said = record.model_copy(update={"error": str(error)})
+            return CallResult(str(error), said, error.status, type(error).__name__)
+
+
+def canonical(call: FunctionCall) -> str:
+    """The same text for calls of the same tool with the same arguments."""
+    return f"{call.name} {json.dumps(call.arguments, sort_keys=True, ensure_ascii=False)}"
+
+
+def _groups(calls: Sequence[FunctionCall], are_pure: Sequence[bool]) -> list[list[FunctionCall]]:
+    """Neighbours that are pure together, any other call by itself."""
+    groups: list[list[FunctionCall]] = []
+    after_pure = False
+    for call, is_pure in zip(calls, are_pure, strict=True):
+        if is_pure and after_pure:
+            groups[-1].append(call)
+        else:
+            groups.append([call])
+        after_pure = is_pure
+    return groups

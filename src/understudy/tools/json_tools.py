@@ -1,0 +1,87 @@
+"""Tools as JSON calls name them: a schema for the model, and a call by a JSON object.
+
+In: a ``Tool``. Out: a ``JsonTool``. A Python function's schema is made of its type hints and its docstring; the schema
+of an MCP server's tool is the server's own, unchanged. Not here: the loop that makes the calls.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pydantic import JsonValue
+from pydantic_core import to_jsonable_python
+
+from understudy.records import ToolSchema
+from understudy.tools.arguments import Arguments
+from understudy.tools.base import Tool
+from understudy.tools.docstrings import read_docstring
+from understudy.tools.types import hints_of, plain
+
+JsonArguments = Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonTool:
+    """A tool that a model calls by name, with a JSON object."""
+
+    schema: ToolSchema
+    bind: Callable[[JsonArguments], Callable[[], object]]
+    """Checks the arguments and returns the call itself, not made yet. Raises ``ToolError``, and so does the call."""
+    pure: bool = False
+    """As in ``Tool``."""
+    is_search: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.schema.name
+
+    def call(self, arguments: JsonArguments) -> object:
+        """Raises ``ToolError``."""
+        return self.bind(arguments)()
+
+
+def json_tool(tool: Tool) -> JsonTool:
+    """A tool for JSON calls. Raises ``ToolConfigError`` for a function whose arguments JSON cannot hold."""
+    if tool.schema is not None:
+        return JsonTool(tool.schema, lambda arguments: partial(tool, **arguments), tool.pure, tool.is_search)
+    signature = _signature(tool.function)
+    text = read_docstring(tool.description, tuple(signature.parameters))
+    arguments = Arguments(tool.name, signature, text.arguments)
+
+    def bind(given: JsonArguments) -> Callable[[], object]:
+        bound = arguments.bind(given)
+        return lambda: tool(*bound.args, **bound.kwargs)
+
+    schema = ToolSchema(name=tool.name, description=text.description, parameters=arguments.schema)
+    return JsonTool(schema, bind, tool.pure, tool.is_search)
+
+
+def result_text(value: object) -> str:
+    """What a tool answered, for a model to read: a text as it is, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(to_jsonable_python(plain(value), fallback=_fallback), ensure_ascii=False)
+
+
+def _signature(function: Callable[..., object]) -> inspect.Signature:
+    """With type hints looked up; without any for functions that cannot be read."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        anything = inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)
+        return inspect.Signature([anything])
+    written = function if hasattr(function, "__name__") else type(function).__call__
+    hints = {} if hasattr(function, "__signature__") else hints_of(written)
+    return signature.replace(
+        parameters=[one.replace(annotation=hints.get(key, one.annotation)) for key, one in signature.parameters.items()]
+    )
+
+
+def _fallback(value: Any) -> object:
+    """Arrays as lists, all else as text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
