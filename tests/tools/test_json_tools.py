@@ -52,6 +52,9 @@ class Point(NamedTuple):
     y: int
 
 
+ORIGIN = Point(1, 2)
+
+
 class Options(TypedDict, total=False):
     deep: bool
 
@@ -65,10 +68,10 @@ def order(
     *notes: str,
     when: dt.date | None = None,
     price: decimal.Decimal = decimal.Decimal("1.5"),
-    at: Point = Point(1, 2),
+    at: Point = ORIGIN,
     options: Options | None = None,
     tags: Annotated[set[str], Field(description="Any words.", max_length=3)] = frozenset(),  # type: ignore[assignment]
-    title: str = None,  # type: ignore[assignment]
+    title: str = None,  # type: ignore[assignment]  # noqa: RUF013  as users write it
     **limits: float,
 ) -> dict[str, Any]:
     """Order things.
