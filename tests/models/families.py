@@ -38,10 +38,26 @@ FAMILIES = (
     "gemma",
     "gemma3",
 )
+CALLING = {
+    "qwen2_5": "hermes",
+    "qwen3": "hermes",
+    "qwen3_5_think": "qwen_xml",
+    "qwen3_5_nothink": "qwen_xml",
+    "llama3_1": "llama_json",
+    "llama3_2": "llama_json",
+    "phi4_mini": "phi4_mini",
+    "smollm2": "plain",
+    "llama3": "plain",
+    "gemma": "plain",
+}
+"""Families with the call form of each."""
 END_OF_TURN = {
     "qwen2_5": "<|im_end|>",
     "qwen3": "<|im_end|>",
+    "qwen3_5_think": "<|im_end|>",
+    "qwen3_5_nothink": "<|im_end|>",
     "llama3": "<|eot_id|>",
+    "llama3_1": "<|eot_id|>",
     "llama3_2": "<|eot_id|>",
     "phi3": "<|end|>",
     "phi4": "<|im_end|>",
@@ -66,7 +82,7 @@ def template(family: str) -> str:
 @functools.cache
 def family_tokenizer(family: str) -> PreTrainedTokenizerFast:
     text = template(family)
-    if family in ("qwen2_5", "qwen3", "smollm2"):
+    if family.startswith("qwen") or family == "smollm2":
         return tiny_tokenizer(CHATML_TOKENS, text)
     if family == "phi4":
         return tiny_tokenizer((*CHATML_TOKENS, "<|im_sep|>"), text)

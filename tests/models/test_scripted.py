@@ -87,7 +87,7 @@ async def is_async(request: Request) -> str:
     ("program", "options", "says"),
     [
         ("raises", {}, r"raised IndexError: tuple index out of range \(.*test_scripted.py, line \d+\)"),
-        ("returns", {}, "expected text, the reply; it returned NoneType: None"),
+        ("returns", {}, "expected a Completion or text, the reply; it returned NoneType: None"),
         ("returns", {"what": 42}, "it returned int: 42"),
         ("returns", {"what": ["a"]}, r"it returned list: \['a'\]"),
         ("returns", {"what": {"content": "a"}}, "it returned dict"),

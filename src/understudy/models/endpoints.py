@@ -81,9 +81,9 @@ class Endpoint:
                 return reply
         raise BadReplyError(f"{self.url} refuses one parameter after the other: {'; '.join(dialect.notes.values())}")
 
-    def tokenize(self, model: str, messages: list[JsonValue]) -> tuple[int, ...]:
+    def tokenize(self, conversation: dict[str, JsonValue]) -> tuple[int, ...]:
         """One attempt at having a conversation rendered, as the model would read it before it speaks."""
-        body: dict[str, JsonValue] = {"model": model, "messages": messages, "add_generation_prompt": True}
+        body: dict[str, JsonValue] = {**conversation, "add_generation_prompt": True}
         root = self.url.partition("?")[0].rstrip("/").removesuffix("/v1")
         return parse_tokens(self._post(f"{root}/tokenize", body))
 

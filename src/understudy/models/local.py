@@ -29,6 +29,7 @@ from understudy.models.model import ContextFullError, ProviderError, Request
 from understudy.models.rendering import Renderer
 from understudy.models.scoring import top_logprobs
 from understudy.models.token_ids import require_known_ids
+from understudy.models.tool_replies import prompt_before_reply, with_calls_read
 from understudy.progress import GENERATED_TOKENS
 from understudy.records import Completion, FinishReason, PrefixDelivery, Usage
 from understudy.runs import derive_seed
@@ -76,8 +77,12 @@ class LocalModel:
         self._thread.start()
 
     def complete(self, request: Request) -> tuple[Completion, ...]:
-        """Raises ``ContextFullError`` if the prompt leaves no room for a token, ``ProviderError`` when closed."""
-        return self.complete_ids(self.renderer.prompt_ids(request.messages, request.continue_final), request)
+        """Raises ``ContextFullError`` if the prompt leaves no room for a token, ``ProviderError`` when closed.
+
+        ``RenderingError`` for messages that the chat template refuses.
+        """
+        said = self.complete_ids(prompt_before_reply(self.renderer, request), request)
+        return tuple(with_calls_read(completion, self.renderer, request) for completion in said)
 
     def complete_ids(self, prompt_ids: Sequence[int], request: Request) -> tuple[Completion, ...]:
         """The same after a prompt of token ids; the request's messages are not looked at.

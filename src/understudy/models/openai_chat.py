@@ -6,7 +6,9 @@ broken JSON and replies without a choice are tried again, on another endpoint if
 A server that gives fewer completions than asked for is asked again for the rest; one that refuses a parameter is
 asked without it (see ``dialect``).
 
-Not here: streaming, the protocol's tool calls (our agents write code instead).
+Tool calls that the server reads are taken as they come; where it leaves them in the text, they are read here.
+
+Not here: streaming.
 """
 
 from __future__ import annotations
@@ -28,9 +30,11 @@ from understudy.models.endpoints import Endpoint, Endpoints
 from understudy.models.model import ContextFullError, ProviderError, Request
 from understudy.models.refusals import RefusalError
 from understudy.models.stopping import cut_text
+from understudy.models.tool_replies import prompt_before_reply, with_calls_read, with_server_calls
+from understudy.models.tool_requests import sent_choice, sent_message, sent_tools
 from understudy.models.wire import WireChoice, WireReply
 from understudy.progress import GENERATED_TOKENS
-from understudy.records import Completion, FinishReason, Message, PrefixDelivery, Usage
+from understudy.records import Completion, FinishReason, Message, PrefixDelivery, ToolSchema, Usage
 
 if TYPE_CHECKING:
     from understudy.models.rendering import Renderer
@@ -105,11 +109,13 @@ class OpenAIChatModel:
             )
         return [{token: one.logprob for token, one in (place or {}).items()} for place in places[start:]]
 
-    def rendered_ids(self, messages: Sequence[Message]) -> tuple[int, ...] | None:
+    def rendered_ids(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> tuple[int, ...] | None:
         """What the model reads before it speaks, as the server renders it; None if it offers no ``/tokenize``."""
-        said: list[JsonValue] = [{"role": one.role.value, "content": one.content} for one in messages]
+        body: dict[str, JsonValue] = {"model": self.name, "messages": [sent_message(one) for one in messages]}
+        if tools:
+            body["tools"] = sent_tools(tools)
         try:
-            return self._endpoints.ask(lambda endpoint: endpoint.tokenize(self.name, said))
+            return self._endpoints.ask(lambda endpoint: endpoint.tokenize(body))
         except RefusalError as error:
             if error.status in (404, 405) and not _is_about_model(error):
                 return None
@@ -158,7 +164,8 @@ class OpenAIChatModel:
 
     def _chat_body(self, request: Request) -> dict[str, JsonValue]:
         body = self._sampling(request)
-        body["messages"] = [{"role": message.role.value, "content": message.content} for message in request.messages]
+        body["messages"] = [sent_message(message) for message in request.messages]
+        body |= sent_choice(request)
         if request.logprobs:
             body["logprobs"] = True
         if request.continue_final:
@@ -169,7 +176,7 @@ class OpenAIChatModel:
     def _raw_body(self, request: Request, renderer: Renderer) -> dict[str, JsonValue]:
         """The prompt goes as token ids: no server can render it in another way."""
         body = self._sampling(request)
-        body["prompt"] = list[JsonValue](renderer.prompt_ids(request.messages, request.continue_final))
+        body["prompt"] = list[JsonValue](prompt_before_reply(renderer, request))
         if request.logprobs:
             body["logprobs"] = 1
         return body | self._config.extra_body
@@ -201,7 +208,11 @@ class OpenAIChatModel:
             self._usage(reply.usage.prompt_tokens if number == 0 else 0, share, requests=int(number == 0))
             for number, share in enumerate(shares)
         ]
-        return [_completion(choice, request, usage) for choice, usage in zip(reply.choices, usages, strict=True)]
+        said = [_completion(choice, request, usage) for choice, usage in zip(reply.choices, usages, strict=True)]
+        if self._renderer is not None:
+            return [with_calls_read(completion, self._renderer, request) for completion in said]
+        pairs = zip(said, reply.choices, strict=True)
+        return [with_server_calls(completion, choice.calls, request, self.name) for completion, choice in pairs]
 
     def _usage(self, n_prompt: int, n_completion: int, requests: int) -> Usage:
         read, written = self._config.prompt_price_usd, self._config.completion_price_usd

@@ -14,7 +14,10 @@ Then the prompt of a later step is no extension of what came before, and ``train
 one sequence for each run of turns that does extend. The prompt of a step is always rendered and cut
 into tokens as a whole, as servers do it.
 
-Not here: truncation, packing, padding. Templates' own tools and pictures are not used.
+Tool calls are part of what the model says: the text of the template's call form after the content.
+Their results and the schemas of the tools are read, never trained.
+
+Not here: what templates want (``template``), truncation, packing, padding, pictures.
 """
 
 from __future__ import annotations
@@ -24,19 +27,31 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from jinja2.exceptions import TemplateError
-
-from understudy.records import Message, Role, TrainSpan
+from understudy.models.calls.form import UnwritableCallError
+from understudy.models.template import ChatTemplate, RenderingError
+from understudy.models.template_calls import CallManner, content_before_calls
+from understudy.records import Message, Role, SpanPart, ToolSchema, TrainSpan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+__all__ = [
+    "IGNORED_LABEL",
+    "ParallelCallsError",
+    "Rendered",
+    "Renderer",
+    "RenderingError",
+    "RewrittenHistoryError",
+    "TrainedTurn",
+    "open_renderer",
+]
 
 IGNORED_LABEL = -100
 """Label of a target that has no loss, as torch and transformers have it."""
 
 
-class RenderingError(ValueError):
-    """The messages, the spans or the chat template do not go together; the message says how."""
+class ParallelCallsError(RenderingError):
+    """Several calls are trained in one message, and the template takes one."""
 
 
 class RewrittenHistoryError(RenderingError):
@@ -89,38 +104,50 @@ class Renderer:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Raises ``RenderingError`` if there is no chat template, one that shows no words, or no offsets."""
-        if not getattr(tokenizer, "chat_template", None):
-            raise RenderingError(f"{tokenizer.name_or_path or 'the tokenizer'} has no chat template")
+        self._template = ChatTemplate(tokenizer)
         if not tokenizer.is_fast:
-            raise RenderingError(f"{tokenizer.name_or_path}: expected a fast tokenizer, which knows character offsets")
+            raise RenderingError(f"{self._template.name}: expected a fast tokenizer, which knows character offsets")
         self.tokenizer = tokenizer
-        self.content_in_parts = self._wants_parts()
-        """The template reads content as a list of parts and shows no word of a plain text."""
-        self.folds_system = not self._takes_system()
-        """The template has no system role: its text goes before the first user message."""
+        self.content_in_parts = self._template.content_in_parts
+        self.folds_system = self._template.folds_system
         self.end_of_turn_ids: tuple[int, ...] = self._find_end_of_turn()
         """What the model says to end its turn."""
 
-    def prompt_text(self, messages: Sequence[Message], continue_final: bool = False) -> str:
+    @property
+    def calls(self) -> CallManner:
+        """How the template is told of tools, and the form in which its model calls them."""
+        return self._template.calls
+
+    def prompt_text(
+        self, messages: Sequence[Message], continue_final: bool = False, tools: Sequence[ToolSchema] = ()
+    ) -> str:
         """What the model reads before it speaks.
 
         With ``continue_final`` the last message must be an assistant message: its content stands,
         unchanged, where the model's reply begins.
         """
         if not continue_final:
-            return self._apply(messages, add_generation_prompt=True)
-        if not messages or messages[-1].role is not Role.ASSISTANT:
-            came = messages[-1].role if messages else "no message"
+            return self._template.text(messages, tools, add_generation_prompt=True)
+        if not messages or messages[-1].role is not Role.ASSISTANT or messages[-1].tool_calls:
+            came = "no message" if not messages else messages[-1].role + " with calls" * bool(messages[-1].tool_calls)
             raise RenderingError(f"continue_final: expected an assistant message at the end, got {came}")
-        return self._apply(messages[:-1], add_generation_prompt=True) + messages[-1].content
+        return self._template.text(messages[:-1], tools, add_generation_prompt=True) + messages[-1].content
 
-    def prompt_ids(self, messages: Sequence[Message], continue_final: bool = False) -> list[int]:
+    def prompt_ids(
+        self, messages: Sequence[Message], continue_final: bool = False, tools: Sequence[ToolSchema] = ()
+    ) -> list[int]:
         """Token ids of ``prompt_text``: what acting sends."""
-        return self._encode(self.prompt_text(messages, continue_final))
+        return self._encode(self.prompt_text(messages, continue_final, tools))
 
-    def training_ids(self, messages: Sequence[Message], spans: Sequence[TrainSpan]) -> Rendered:
+    def text_ids(self, text: str) -> list[int]:
+        """Token ids of a text that is rendered already."""
+        return self._encode(text)
+
+    def training_ids(
+        self, messages: Sequence[Message], spans: Sequence[TrainSpan], tools: Sequence[ToolSchema] = ()
+    ) -> Rendered:
         """All trained turns in one sequence. Raises ``RewrittenHistoryError`` if that cannot be."""
-        sequences = self.training_sequences(messages, spans)
+        sequences = self.training_sequences(messages, spans, tools)
         if len(sequences) != 1:
             turns = [[turn.message_index for turn in sequence.turns] for sequence in sequences]
             raise RewrittenHistoryError(
@@ -129,17 +156,21 @@ class Renderer:
             )
         return sequences[0]
 
-    def training_sequences(self, messages: Sequence[Message], spans: Sequence[TrainSpan]) -> list[Rendered]:
+    def training_sequences(
+        self, messages: Sequence[Message], spans: Sequence[TrainSpan], tools: Sequence[ToolSchema] = ()
+    ) -> list[Rendered]:
         """Sequences that together train each span exactly once, one wherever the template allows it.
 
         A token that any character of a span belongs to has the span's weight. The end-of-turn token
-        has it too where the span reaches the end of its message. Raises ``RenderingError`` for spans
-        that are empty, overlap, are out of order, or do not lie in an assistant message.
+        has it too where the span reaches the end of its message: of the content, or of the calls where
+        there are any. Raises ``RenderingError`` for spans that are empty, overlap, are out of order, or
+        do not lie in an assistant message, and for calls that the template's form cannot write;
+        ``ParallelCallsError`` for two calls where the template takes one.
         """
         _check_spans(messages, spans)
         sequences: list[Rendered] = []
         for index, group in groupby(spans, key=lambda span: span.message_index):
-            turn = self._turn(messages, index, list(group))
+            turn = self._turn(messages, index, list(group), tools)
             if sequences and tuple(turn.prompt_ids[: len(sequences[-1].ids)]) == sequences[-1].ids:
                 sequences.append(_extended(sequences.pop(), turn))
             else:
@@ -148,21 +179,41 @@ class Renderer:
             raise RenderingError("no span is trained: expected at least one")
         return sequences
 
-    def _turn(self, messages: Sequence[Message], index: int, spans: list[TrainSpan]) -> _Turn:
-        before, content = self.prompt_text(messages[:index]), messages[index].content
+    def _turn(
+        self, messages: Sequence[Message], index: int, spans: list[TrainSpan], tools: Sequence[ToolSchema]
+    ) -> _Turn:
+        before = self.prompt_text(messages[:index], tools=tools)
+        said, spans = self._said(messages[index], spans)
         prompt_ids = self._encode(before)
-        ids, offsets = self._encode_with_offsets(before + content)
+        ids, offsets = self._encode_with_offsets(before + said)
         shift = len(before)
         if ids[: len(prompt_ids)] == prompt_ids:
             ids, offsets = ids[len(prompt_ids) :], offsets[len(prompt_ids) :]
         else:  # the first characters would merge with the prompt's last token, which acting has sent already
             shift = 0
-            ids, offsets = self._encode_with_offsets(content)
+            ids, offsets = self._encode_with_offsets(said)
         weights = [_weight_of(start - shift, end - shift, spans) for start, end in offsets]
         last = spans[-1]
-        end_weight = last.weight if last.end == len(content) else 0.0
+        end_weight = last.weight if last.end == len(said) else 0.0
         end_ids = self.end_of_turn_ids
         return _Turn(index, prompt_ids, [*ids, *end_ids], [*weights, *[end_weight] * len(end_ids)])
+
+    def _said(self, message: Message, spans: list[TrainSpan]) -> tuple[str, list[TrainSpan]]:
+        """What the model says, and the spans as ranges of it: calls begin where the content ends."""
+        if not message.tool_calls:
+            return message.content, spans
+        if len(message.tool_calls) > 1 and not self.calls.takes_parallel:
+            raise ParallelCallsError(
+                f"the chat template of {self._template.name} takes one call in a message, got "
+                f"{len(message.tool_calls)}: {', '.join(call.name for call in message.tool_calls)}"
+            )
+        try:
+            calls = self.calls.form.render(message.tool_calls)
+        except UnwritableCallError as error:
+            raise RenderingError(f"the call form {self.calls.form.name} cannot write this call: {error}") from error
+        said = content_before_calls(message, self.calls) + calls
+        whole = {"start": len(message.content), "end": len(said)}
+        return said, [span if span.part is SpanPart.CONTENT else span.model_copy(update=whole) for span in spans]
 
     def _encode(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -170,55 +221,6 @@ class Renderer:
     def _encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         return list(encoded["input_ids"]), list(encoded["offset_mapping"])
-
-    def _apply(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
-        if self.folds_system and messages and messages[0].role is Role.SYSTEM:
-            messages = _fold_system(messages)
-        return self._apply_template(messages, add_generation_prompt)
-
-    def _apply_template(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
-        plain = [{"role": message.role.value, "content": self._content(message)} for message in messages]
-        try:
-            text = self.tokenizer.apply_chat_template(
-                plain, tokenize=False, add_generation_prompt=add_generation_prompt
-            )
-        except TemplateError as error:
-            roles = ", ".join(message.role for message in messages)
-            raise RenderingError(
-                f"the chat template of {self.tokenizer.name_or_path or 'the tokenizer'} refuses "
-                f"messages with the roles {roles}: {error}"
-            ) from error
-        return str(text)
-
-    def _content(self, message: Message) -> object:
-        return [{"type": "text", "text": message.content}] if self.content_in_parts else message.content
-
-    def _wants_parts(self) -> bool:
-        """Raises ``RenderingError`` if two different user texts render alike, whichever form they have."""
-        for in_parts in (False, True):
-            self.content_in_parts = in_parts
-            if self._shows_words():
-                return in_parts
-        raise RenderingError(
-            f"the chat template of {self.tokenizer.name_or_path or 'the tokenizer'} does not show what a user says: "
-            "two different texts render alike, as plain text and as a list of parts"
-        )
-
-    def _shows_words(self) -> bool:
-        try:
-            texts = {self._apply_template([Message(role=Role.USER, content=text)], True) for text in ("a", "b")}
-        except (RenderingError, TypeError):  # a template that joins a list to a text
-            return False
-        return len(texts) == 2
-
-    def _takes_system(self) -> bool:
-        """Whether a system message shows: two different ones must render differently."""
-        user = Message(role=Role.USER, content="u")
-        try:
-            texts = {self._apply_template([Message(role=Role.SYSTEM, content=c), user], True) for c in "ab"}
-        except RenderingError:
-            return False
-        return len(texts) == 2
 
     def _find_end_of_turn(self) -> tuple[int, ...]:
         """What follows an assistant message, up to its first special token.
@@ -228,7 +230,8 @@ class Renderer:
         """
         user = Message(role=Role.USER, content="u")
         one, two = (
-            self._apply_template([user, Message(role=Role.ASSISTANT, content=content)], False) for content in "ab"
+            self._template.text([user, Message(role=Role.ASSISTANT, content=content)], add_generation_prompt=False)
+            for content in "ab"
         )
         length = 0
         while length < min(len(one), len(two)) and one[-1 - length] == two[-1 - length]:
@@ -265,22 +268,21 @@ def _weight_of(start: int, end: int, spans: Sequence[TrainSpan]) -> float:
     return max((span.weight for span in spans if start < span.end and max(end, start + 1) > span.start), default=0.0)
 
 
-def _fold_system(messages: Sequence[Message]) -> list[Message]:
-    if len(messages) < 2 or messages[1].role is not Role.USER:
-        came = messages[1].role if len(messages) > 1 else "nothing"
-        raise RenderingError(f"the template has no system role: expected a user message after the system's, got {came}")
-    content = f"{messages[0].content}\n\n{messages[1].content}"
-    return [Message(role=Role.USER, content=content), *messages[2:]]
-
-
 def _check_spans(messages: Sequence[Message], spans: Sequence[TrainSpan]) -> None:
     before = (-1, 0)
     for span in spans:
         if not 0 <= span.message_index < len(messages) or messages[span.message_index].role is not Role.ASSISTANT:
             raise RenderingError(f"{span!r}: expected the index of an assistant message among {len(messages)} messages")
-        length = len(messages[span.message_index].content)
-        if not 0 <= span.start < span.end <= length or span.weight < 0:
-            raise RenderingError(f"{span!r}: expected 0 <= start < end <= {length} and a weight of at least 0")
-        if (span.message_index, span.start) < before:
+        message = messages[span.message_index]
+        length = len(message.content)
+        if span.part is SpanPart.CALLS:
+            if not message.tool_calls or span.start or span.end:
+                raise RenderingError(f"{span!r}: expected a message with tool calls, and no range")
+            start, end = length, length + 1
+        else:
+            start, end = span.start, span.end
+            if not 0 <= start < end <= length:
+                raise RenderingError(f"{span!r}: expected 0 <= start < end <= {length}")
+        if (span.message_index, start) < before:
             raise RenderingError(f"{span!r}: expected spans in order that do not overlap")
-        before = (span.message_index, span.end)
+        before = (span.message_index, end)

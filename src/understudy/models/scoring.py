@@ -103,7 +103,7 @@ class Scorer:
     def mean_nll(self, example: Example) -> float:
         """Negative log-likelihood of a trained token, in nats, each token weighted as it is in training."""
         total = weight = 0.0
-        for rendered in self.renderer.training_sequences(example.messages, example.spans):
+        for rendered in self.renderer.training_sequences(example.messages, example.spans, example.tools):
             start = rendered.turns[0].start
             scored = self.score(rendered.ids, start)
             for logprob, token_weight in zip(scored.logprobs, rendered.weights[start:], strict=True):

@@ -10,21 +10,28 @@ import functools
 import inspect
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from understudy.models.calls.forms import PLAIN
+from understudy.models.calls.json_calls import dump
 from understudy.models.config import ScriptedConfig
 from understudy.models.model import ContextFullError, ProgramError, ProviderError, Request
 from understudy.models.stopping import cut_completion
+from understudy.models.tool_replies import offers_tools, with_parsed, with_unique_ids
 from understudy.progress import GENERATED_TOKENS
-from understudy.records import Completion, FinishReason, PrefixDelivery, Usage
+from understudy.records import Completion, FinishReason, FunctionCall, PrefixDelivery, Usage
 from understudy.registry import TargetError, import_target
 from understudy.runs import derive_seed
 
-Program = Callable[[Request], str]
-"""Called once for each completion. ``request.n`` is 1 and ``request.seed`` is the completion's own."""
+Program = Callable[[Request], str | Completion]
+"""Called once for each completion. ``request.n`` is 1 and ``request.seed`` is the completion's own.
+
+It returns a text, whose tool calls are read in the form ``plain`` where the request offers tools; or a ``Completion``,
+of which text, reasoning, tool calls and call problem count.
+"""
 
 
 class ScriptedModel:
@@ -47,17 +54,26 @@ class ScriptedModel:
 
     def _complete_one(self, request: Request, number: int) -> Completion:
         own = replace(request, n=1, seed=derive_seed("scripted", request.seed or 0, number))
-        text, reason = _shortened(self._reply(own), request.max_tokens)
-        completion = cut_completion(Completion(text=text, finish_reason=reason), request.stop)
+        reply = self._reply(own)
+        said = reply if isinstance(reply, str) else _said(reply.text, reply.tool_calls)
+        text, reason = _shortened(said, request.max_tokens)
+        if isinstance(reply, str) or reason is FinishReason.LENGTH:
+            completion = cut_completion(Completion(text=text, finish_reason=reason), request.stop)
+            if offers_tools(request):
+                parsed = PLAIN.parse(completion.text, request.tools)
+                completion = with_parsed(completion, parsed, request.messages, request.parallel_tool_calls)
+        else:
+            kept = {"tool_calls": with_unique_ids(reply.tool_calls, request.messages)}
+            completion = cut_completion(reply.model_copy(update=kept), request.stop)
         usage = Usage(
-            prompt_tokens=sum(len(m.content.split()) for m in request.messages) if number == 0 else 0,
-            completion_tokens=len(completion.text.split()),
+            prompt_tokens=sum(_n_words(m.content, m.tool_calls) for m in request.messages) if number == 0 else 0,
+            completion_tokens=len(text.split()) if completion.tool_calls else len(completion.text.split()),
             requests=1 if number == 0 else 0,
         )
         GENERATED_TOKENS.add(usage.completion_tokens)
         return completion.model_copy(update={"usage": usage})
 
-    def _reply(self, request: Request) -> str:
+    def _reply(self, request: Request) -> str | Completion:
         try:
             reply: object = self._program(request)
         except (ProviderError, ContextFullError):
@@ -66,12 +82,13 @@ class ScriptedModel:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{frame.filename}, line {frame.lineno}"
             raise ProgramError(f"the program {self.name} raised {type(error).__name__}: {error} ({where})") from error
-        if isinstance(reply, str):
+        if isinstance(reply, str | Completion):
             return reply
         if inspect.iscoroutine(reply):
             reply.close()
         raise ProgramError(
-            f"the program {self.name}: expected text, the reply; it returned {type(reply).__name__}: {reply!r:.200}"
+            f"the program {self.name}: expected a Completion or text, the reply; "
+            f"it returned {type(reply).__name__}: {reply!r:.200}"
         )
 
     def close(self) -> None:
@@ -93,6 +110,18 @@ def open_scripted(config: ScriptedConfig) -> ScriptedModel:
         raise TargetError(f"{config.program}: expected a function of a Request; it is {type(program).__name__}")
     bound = functools.partial(program, **config.options) if config.options else program
     return ScriptedModel(bound, config.name or config.program)
+
+
+def _said(text: str, calls: Sequence[FunctionCall]) -> str:
+    """The text with its calls, as many words as a model would write for it."""
+    if not calls:
+        return text
+    written = "\n".join(f"<tool_call> {call.name} {dump(call.arguments)}" for call in calls)
+    return f"{text}\n{written}" if text else written
+
+
+def _n_words(text: str, calls: Sequence[FunctionCall]) -> int:
+    return len(_said(text, calls).split())
 
 
 def _shortened(text: str, max_tokens: int) -> tuple[str, FinishReason]:

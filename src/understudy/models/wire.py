@@ -54,9 +54,33 @@ Text = Annotated[str, BeforeValidator(_text)]
 Count = Annotated[int, BeforeValidator(_count)]
 
 
+class WireCall(_FromServer):
+    """A tool call as it came; all of it may be missing."""
+
+    id: str = ""
+    name: str = ""
+    arguments: Any = None
+    """A text in most replies, a mapping in some."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, value: Any) -> Any:
+        """The function may lie in a field of its own or not; other kinds of tools have other words for it."""
+        if not isinstance(value, dict):
+            return {"arguments": value}
+        inner = next((value[key] for key in ("function", "custom") if isinstance(value.get(key), dict)), value)
+        arguments = next((inner[key] for key in ("arguments", "parameters", "input") if key in inner), None)
+        return {
+            "id": str(value.get("id") or value.get("tool_call_id") or ""),
+            "name": str(inner.get("name") or ""),
+            "arguments": arguments,
+        }
+
+
 class _SaidMessage(_FromServer):
     content: Text = ""
     reasoning: Text = ""
+    calls: tuple[WireCall, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -75,7 +99,14 @@ class _SaidMessage(_FromServer):
         return {
             "content": content or value.get("refusal"),
             "reasoning": thought or [value[name] for name in names if value.get(name)][:1],
+            "calls": _calls(value),
         }
+
+
+def _calls(message: dict[str, Any]) -> list[Any]:
+    """Calls have a list of their own; long ago there was one ``function_call``, and some send one without a list."""
+    calls = message.get("tool_calls") or message.get("function_call") or []
+    return calls if isinstance(calls, list) else [calls]
 
 
 class _Logprobs(_FromServer):
@@ -133,6 +164,10 @@ class WireChoice(_FromServer):
         return self.message.content if self.message else self.text
 
     @property
+    def calls(self) -> tuple[WireCall, ...]:
+        return self.message.calls if self.message else ()
+
+    @property
     def token_logprobs(self) -> tuple[float, ...] | None:
         """None unless there is one for each token."""
         known = tuple(value for value in self.logprobs.values if value is not None)
@@ -156,9 +191,10 @@ def _plain(reason: str) -> str:
 
 
 _ENDS = "stop eos eostoken endturn endofturn stopsequence stopstring end complete completed"
+_CALLS = "toolcalls toolcall functioncall tooluse"
 _LIMITS = "length maxtokens maxoutputtokens maxlength modellength modelcontextwindowexceeded"
 _REASONS = {
-    **dict.fromkeys(_ENDS.split(), FinishReason.STOP),
+    **dict.fromkeys(f"{_ENDS} {_CALLS}".split(), FinishReason.STOP),
     **dict.fromkeys(_LIMITS.split(), FinishReason.LENGTH),
 }
 _FAILED = (

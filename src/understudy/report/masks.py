@@ -46,7 +46,7 @@ class MaskMaker:
         from understudy.models.rendering import RenderingError
 
         try:
-            sequences = self.renderer.training_sequences(example.messages, example.spans)
+            sequences = self.renderer.training_sequences(example.messages, example.spans, example.tools)
         except RenderingError:
             return (character_mask(example),)
         return tuple(_token_mask(self.renderer, one.ids, one.weights) for one in sequences)

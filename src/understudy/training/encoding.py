@@ -97,7 +97,7 @@ def encode(
     longest = limits.longest(max_length)
     for example in examples:
         n_examples += 1
-        for rendered in renderer.training_sequences(example.messages, example.spans):
+        for rendered in renderer.training_sequences(example.messages, example.spans, example.tools):
             limits.check_ids(rendered.ids, renderer, example.id)
             kept = rendered if len(rendered.ids) <= longest else None
             if kept is None:

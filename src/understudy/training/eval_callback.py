@@ -14,7 +14,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from understudy.agents.formats import ActionFormat, recorded_format
+from understudy.agents.formats import recorded_format
 from understudy.models.rendering import Renderer
 from understudy.models.stopping import cut_text
 from understudy.records import Example, FinishReason, Role
@@ -49,10 +49,10 @@ class EvalCallback(TrainerCallback):  # type: ignore[misc]  # transformers' clas
         self._path = path
         self._runner = runner
         longest = limits.longest(2**31) - config.max_new_tokens
-        prompts = ((_first_prompt(renderer, example), recorded_format(example.action_format)) for example in examples)
+        prompts = ((_first_prompt(renderer, example), example) for example in examples)
         fitting = list(islice((one for one in prompts if len(one[0]) <= longest), config.n_prompts))
         self._prompts = [prompt for prompt, _ in fitting]
-        self._formats = [action_format for _, action_format in fitting]
+        self._examples = [example for _, example in fitting]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
         """Forget what a killed process wrote after its last checkpoint: it will be trained again."""
@@ -75,26 +75,32 @@ class EvalCallback(TrainerCallback):  # type: ignore[misc]  # transformers' clas
         n_stopped = sum(stopped for _, stopped in replies)
         reasons = [FinishReason.STOP if stopped else FinishReason.LENGTH for _, stopped in replies]
         texts = [self._renderer.tokenizer.decode(ids) for ids, _ in replies]
-        codes = [_code(how, text, why) for how, text, why in zip(self._formats, texts, reasons, strict=True)]
+        triples = list(zip(self._examples, texts, reasons, strict=True))
+        codes = [None if one.tools else _code(one.action_format, text, why) for one, text, why in triples]
+        called = [bool(one.tools) and self._makes_calls(one, text) for one, text, _ in triples]
         return EvalLine(
             step=step,
             n_replies=len(replies),
-            parse_rate=sum(code is not None for code in codes) / len(replies),
+            parse_rate=(sum(code is not None for code in codes) + sum(called)) / len(replies),
             stop_rate=n_stopped / len(replies),
             code_runs_rate=self._runner.code_runs_rate(codes) if self._runner is not None else None,
             mean_tokens=sum(len(ids) for ids, _ in replies) / len(replies),
         )
 
+    def _makes_calls(self, example: Example, text: str) -> bool:
+        return bool(self._renderer.calls.form.parse(text, example.tools).calls)
 
-def _code(action_format: ActionFormat, text: str, reason: FinishReason) -> str | None:
+
+def _code(format_name: str, text: str, reason: FinishReason) -> str | None:
     """The code of a reply, cut where an agent would cut it."""
+    action_format = recorded_format(format_name)
     cut, stop_string = cut_text(text, action_format.stop)
     return action_format.parse(cut, FinishReason.STOP if stop_string else reason).code
 
 
 def _first_prompt(renderer: Renderer, example: Example) -> list[int]:
     first = next(index for index, message in enumerate(example.messages) if message.role is Role.ASSISTANT)
-    return renderer.prompt_ids(example.messages[:first])
+    return renderer.prompt_ids(example.messages[:first], tools=example.tools)
 
 
 def _reply(model: Any, prompt: list[int], renderer: Renderer, max_new_tokens: int) -> tuple[list[int], bool]:

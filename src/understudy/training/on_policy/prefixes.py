@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from understudy.records import Example, Message, Role
+from understudy.records import Example, Message, Role, ToolSchema
 from understudy.training.encoding import UNLIMITED, ModelLimits, NothingToTrainError
 from understudy.training.on_policy.config import OnPolicyConfig
 
@@ -30,6 +30,7 @@ class Prefix:
     messages: tuple[Message, ...]
     weight: float
     example_id: str
+    tools: tuple[ToolSchema, ...] = ()
 
 
 def stored_prefixes(
@@ -50,13 +51,13 @@ def stored_prefixes(
     for example in examples:
         for index in sorted({span.message_index for span in example.spans}):
             before = example.messages[:index]
-            ids = student.prompt_ids(before)
-            if ids != teacher.prompt_ids(before):
+            ids = student.prompt_ids(before, tools=example.tools)
+            if ids != teacher.prompt_ids(before, tools=example.tools):
                 raise TokenizersDifferError(f"example {example.id}: message {index} has other ids for the teacher")
             limits.check_ids(ids, student, example.id)
             if len(ids) <= longest:
                 n_acted = sum(message.role is Role.ASSISTANT for message in before)
-                found.append(Prefix(tuple(ids), before, config.step_decay**n_acted, example.id))
+                found.append(Prefix(tuple(ids), before, config.step_decay**n_acted, example.id, example.tools))
     if not found:
         raise NothingToTrainError(f"expected a prefix of at most {longest} tokens, found none")
     return found

@@ -77,7 +77,7 @@ class ServerTeacher:
         """
         every = max(1, len(prefixes) // N_PROVEN_PREFIXES)
         for prefix in prefixes[::every][:N_PROVEN_PREFIXES]:
-            ids = self.model.rendered_ids(prefix.messages)
+            ids = self.model.rendered_ids(prefix.messages, prefix.tools)
             if ids is not None and ids != prefix.ids:
                 raise TokenizersDifferError(
                     f"{self.model.name} renders a stored prefix in {len(ids)} ids, the student in {len(prefix.ids)}; "

@@ -1,0 +1,126 @@
+"""A tokenizer's chat template: messages and tool schemas to the text that a model reads.
+
+In: messages, the schemas of the tools, whether the model speaks next. Out: text. What a template wants is found out by
+asking it: content as text or as parts, a system role or none, tools by its own means or not at all (then the system
+message states them, see ``calls/plain.py``). Not here: token ids, masks (``rendering``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from jinja2.exceptions import TemplateError
+
+from understudy.models.calls.form import UnwritableCallError
+from understudy.models.template_calls import CallManner, as_rows, find_manner
+from understudy.records import Message, Role, ToolSchema
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class RenderingError(ValueError):
+    """The messages, the spans or the chat template do not go together; the message says how."""
+
+
+class ChatTemplate:
+    """The chat template of one tokenizer. Safe to use from many threads."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Raises ``RenderingError`` if there is no chat template, or one that shows no words."""
+        self._tokenizer = tokenizer
+        self.name = tokenizer.name_or_path or "the tokenizer"
+        if not getattr(tokenizer, "chat_template", None):
+            raise RenderingError(f"{self.name} has no chat template")
+        self.content_in_parts = self._wants_parts()
+        """The template reads content as a list of parts and shows no word of a plain text."""
+        self.folds_system = not self._takes_system()
+        """The template has no system role: its text goes before the first user message."""
+
+    @cached_property
+    def calls(self) -> CallManner:
+        """How this template is told of tools, and how it writes calls."""
+        return find_manner(self._try_rows)
+
+    def text(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, add_generation_prompt: bool
+    ) -> str:
+        """Raises ``RenderingError`` if the template refuses the messages; it says which roles came."""
+        if not tools and not any(message.tool_calls or message.role is Role.TOOL for message in messages):
+            rows, schemas = [_plain_row(message) for message in messages], None
+        else:
+            rows, schemas = self._rows_with_calls(messages, tools)
+        if self.folds_system and rows and rows[0]["role"] == "system":
+            rows = _fold_system(rows)
+        return self._apply(rows, schemas, add_generation_prompt)
+
+    def _rows_with_calls(
+        self, messages: Sequence[Message], tools: Sequence[ToolSchema]
+    ) -> tuple[list[dict[str, Any]], list[Any] | None]:
+        try:
+            return as_rows(messages, tools, self.calls)
+        except UnwritableCallError as error:
+            raise RenderingError(f"the call form {self.calls.form.name} cannot write this call: {error}") from error
+
+    def _apply(self, rows: Sequence[dict[str, Any]], schemas: list[Any] | None, add_generation_prompt: bool) -> str:
+        if self.content_in_parts:
+            rows = [{**row, "content": [{"type": "text", "text": row["content"]}]} for row in rows]
+        try:
+            text = self._tokenizer.apply_chat_template(
+                list(rows), tools=schemas, tokenize=False, add_generation_prompt=add_generation_prompt
+            )
+        except TemplateError as error:
+            roles = ", ".join(row["role"] for row in rows)
+            raise RenderingError(
+                f"the chat template of {self.name} refuses messages with the roles {roles}: {error}"
+            ) from error
+        return str(text)
+
+    def _try_rows(self, rows: Sequence[dict[str, Any]], schemas: list[Any] | None) -> str | None:
+        """None where the template cannot do it, however it says so."""
+        if self.folds_system and rows[0]["role"] == "system":
+            return None
+        try:
+            return self._apply(rows, schemas, False)
+        except (RenderingError, TypeError, ValueError, KeyError):
+            return None
+
+    def _wants_parts(self) -> bool:
+        """Raises ``RenderingError`` if two different user texts render alike, whichever form they have."""
+        for in_parts in (False, True):
+            self.content_in_parts = in_parts
+            if self._shows_words():
+                return in_parts
+        raise RenderingError(
+            f"the chat template of {self.name} does not show what a user says: "
+            "two different texts render alike, as plain text and as a list of parts"
+        )
+
+    def _shows_words(self) -> bool:
+        try:
+            texts = {self._apply([{"role": "user", "content": content}], None, True) for content in "ab"}
+        except (RenderingError, TypeError):  # a template that joins a list to a text
+            return False
+        return len(texts) == 2
+
+    def _takes_system(self) -> bool:
+        """Whether a system message shows: two different ones must render differently."""
+        user = {"role": "user", "content": "u"}
+        try:
+            texts = {self._apply([{"role": "system", "content": content}, user], None, True) for content in "ab"}
+        except RenderingError:
+            return False
+        return len(texts) == 2
+
+
+def _plain_row(message: Message) -> dict[str, Any]:
+    return {"role": message.role.value, "content": message.content}
+
+
+def _fold_system(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    if len(rows) < 2 or rows[1]["role"] != "user":
+        came = rows[1]["role"] if len(rows) > 1 else "nothing"
+        raise RenderingError(f"the template has no system role: expected a user message after the system's, got {came}")
+    return [{**rows[1], "content": f"{rows[0]['content']}\n\n{rows[1]['content']}"}, *rows[2:]]

@@ -1,0 +1,168 @@
+"""How a chat template is told of tools, and which call form it writes.
+
+In: a template that can be tried. Out: its ``CallManner``; conversations as the rows that the template takes.
+
+A template that shows schemas and writes calls in a known form is used as it is (Qwen, Llama). One that shows the
+``tools`` of a system message is Phi-4-mini's. For all others the system message states the tools in words, calls are
+content, and results are user messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from understudy.models.calls.form import CallForm
+from understudy.models.calls.forms import PHI4_MINI, PLAIN, WRITTEN_BY_TEMPLATES
+from understudy.models.calls.json_calls import dump
+from understudy.records import FunctionCall, Message, Role, ToolSchema
+
+Rows = list[dict[str, Any]]
+Try = Callable[[Sequence[dict[str, Any]], list[Any] | None], str | None]
+"""Renders rows with schemas; None where the template cannot."""
+
+_SYSTEM_WITH_TOOLS = "You are a helpful assistant with some tools."
+"""Phi-4-mini's model card says it where there is no other system message; its schemas hang on one."""
+
+
+class SchemaPlace(StrEnum):
+    """Where the schemas of tools are put."""
+
+    TEMPLATE = "template"
+    """The template's own ``tools``; it also writes calls and results."""
+    SYSTEM_KEY = "system_key"
+    """The key ``tools`` of the system message, as JSON text; calls are content, results have the role tool."""
+    STATED = "stated"
+    """The words of the system message; calls are content, results are user messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallManner:
+    """How one template takes tools."""
+
+    form: CallForm
+    place: SchemaPlace
+    separator: str
+    """Between the content of a message and its calls."""
+    arguments_as_text: bool = False
+    """The template wants arguments as JSON text; a mapping would be refused or written in another way."""
+    takes_parallel: bool = True
+    """The template takes several calls in one message."""
+
+
+def find_manner(render: Try) -> CallManner:
+    """Try the template out."""
+    user = {"role": "user", "content": "u"}
+    if _is_shown(render([user], [_schema_row(_PROBE_TOOL)])):
+        for as_text in (False, True):
+            for form in WRITTEN_BY_TEMPLATES:
+                one = _with_calls(render, form, as_text, 1)
+                if one is not None:
+                    parallel = _with_calls(render, form, as_text, 2) is not None
+                    return CallManner(form, SchemaPlace.TEMPLATE, one, as_text, parallel)
+    if _is_shown(render([{"role": "system", "content": "s", "tools": _PROBE_TOOL.name}, user], None)):
+        return CallManner(PHI4_MINI, SchemaPlace.SYSTEM_KEY, PHI4_MINI.separator)
+    return CallManner(PLAIN, SchemaPlace.STATED, PLAIN.separator)
+
+
+def as_rows(
+    messages: Sequence[Message], tools: Sequence[ToolSchema], manner: CallManner
+) -> tuple[Rows, list[Any] | None]:
+    """Messages and schemas as the template takes them."""
+    if manner.place is SchemaPlace.TEMPLATE:
+        rows = [_template_row(message, manner) for message in messages]
+        return rows, [_schema_row(tool) for tool in tools] or None
+    written = [_written(message, manner) for message in messages]
+    if manner.place is SchemaPlace.SYSTEM_KEY:
+        return _with_system_key(written, tools), None
+    return _with_stated_tools(written, tools), None
+
+
+def said_text(message: Message, manner: CallManner) -> str:
+    """What a model says that says this message: its content, then its calls. Raises ``UnwritableCallError``."""
+    if not message.tool_calls:
+        return message.content
+    return content_before_calls(message, manner) + manner.form.render(message.tool_calls)
+
+
+def content_before_calls(message: Message, manner: CallManner) -> str:
+    """The content, and what stands between it and the calls."""
+    return message.content + manner.separator if message.content else ""
+
+
+def _template_row(message: Message, manner: CallManner) -> dict[str, Any]:
+    row: dict[str, Any] = {"role": message.role.value, "content": message.content}
+    if message.tool_calls:
+        row["tool_calls"] = [_call_row(call, manner.arguments_as_text) for call in message.tool_calls]
+    if message.tool_call_id:
+        row["tool_call_id"] = message.tool_call_id
+    return row
+
+
+def _call_row(call: FunctionCall, as_text: bool) -> dict[str, Any]:
+    arguments = dump(call.arguments) if as_text else call.arguments
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+
+
+def _schema_row(tool: ToolSchema) -> dict[str, Any]:
+    return {"type": "function", "function": tool.model_dump(mode="json")}
+
+
+def _written(message: Message, manner: CallManner) -> dict[str, Any]:
+    return {"role": message.role.value, "content": said_text(message, manner)}
+
+
+def _with_system_key(rows: Rows, tools: Sequence[ToolSchema]) -> Rows:
+    if not tools:
+        return rows
+    if not rows or rows[0]["role"] != "system":
+        rows = [{"role": "system", "content": _SYSTEM_WITH_TOOLS}, *rows]
+    schemas = dump([tool.model_dump(mode="json") for tool in tools])
+    return [{**rows[0], "tools": schemas}, *rows[1:]]
+
+
+def _with_stated_tools(rows: Rows, tools: Sequence[ToolSchema]) -> Rows:
+    if tools:
+        has_system = bool(rows) and rows[0]["role"] == "system"
+        before = f"{rows[0]['content']}\n\n" if has_system and rows[0]["content"] else ""
+        rows = [{"role": "system", "content": before + PLAIN.declare(tools)}, *rows[has_system:]]
+    joined: Rows = []
+    results: list[str] = []
+    for row in [*rows, {"role": "", "content": ""}]:
+        if row["role"] == Role.TOOL:
+            results.append(row["content"])
+            continue
+        if results:
+            joined.append({"role": "user", "content": PLAIN.results(results)})
+            results = []
+        joined.append(row)
+    return joined[:-1]
+
+
+_PROBE_TOOL = ToolSchema(name="probe_tool", description="d", parameters={"type": "object", "properties": {}})
+_PROBE_CALLS = tuple(
+    FunctionCall(id=f"call{number:05}", name="probe_tool", arguments={"text": f"é {number}", "list": [1, {"a": "b"}]})
+    for number in range(2)
+)
+
+
+def _is_shown(text: str | None) -> bool:
+    return text is not None and _PROBE_TOOL.name in text
+
+
+def _with_calls(render: Try, form: CallForm, as_text: bool, n_calls: int) -> str | None:
+    """What the template writes between content and calls; None if it does not write the calls in this form."""
+    calls = _PROBE_CALLS[:n_calls]
+    said = {"role": "assistant", "tool_calls": [_call_row(call, as_text) for call in calls]}
+    bare, full = (
+        render([{"role": "user", "content": "u"}, {**said, "content": content}], [_schema_row(_PROBE_TOOL)])
+        for content in ("", "probe_content")
+    )
+    written = form.render(calls)
+    if bare is None or full is None or written not in bare or written not in full:
+        return None
+    before = full[: full.index(written)]
+    _, content, between = before.rpartition("probe_content")
+    return between if content else form.separator

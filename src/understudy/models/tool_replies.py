@@ -1,0 +1,159 @@
+"""From replies to tool calls: those that a server has read, and those that stand in the text.
+
+In: completions, what was asked for. Out: completions with ``tool_calls``, or with a ``call_problem``. Ids are unique
+within the conversation, and the same each time: ``call_0``, ``call_1``, … Not here: the forms of calls (``calls``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from understudy.models.calls.form import ParsedCalls
+from understudy.models.calls.forms import CALL_FORMS
+from understudy.models.calls.json_calls import BrokenCallError, arguments_of, dump, read_json
+from understudy.models.model import Request
+from understudy.models.wire import WireCall
+from understudy.records import Completion, FunctionCall, Message
+
+if TYPE_CHECKING:
+    from understudy.models.rendering import Renderer
+
+_log = logging.getLogger(__name__)
+_AS_TEXT = ("hermes", "qwen_xml", "phi4_mini", "llama_json")
+"""Forms that are looked for in the text of a server's reply."""
+
+
+def offers_tools(request: Request) -> bool:
+    """Whether the reply may hold calls."""
+    return bool(request.tools) and request.tool_choice != "none"
+
+
+def prompt_before_reply(renderer: Renderer, request: Request) -> list[int]:
+    """What the model reads; a reply that must call a tool begins with the opening of a call.
+
+    A request whose choice is ``none`` shows the model no tools.
+    """
+    opening = forced_opening(renderer, request)
+    tools = request.tools if offers_tools(request) else ()
+    if not opening:
+        return renderer.prompt_ids(request.messages, request.continue_final, tools)
+    text = renderer.prompt_text(request.messages, request.continue_final, tools)
+    between = renderer.calls.separator if request.continue_final and request.messages[-1].content else ""
+    return renderer.text_ids(text + between + opening)
+
+
+def forced_opening(renderer: Renderer, request: Request) -> str:
+    """How a reply begins that must call a tool; empty where it need not. Raises ``ValueError`` for an unknown tool."""
+    choice = request.tool_choice
+    if not request.tools or choice in ("auto", "none"):
+        return ""
+    if choice == "required":
+        return renderer.calls.form.opening(request.tools[0].name if len(request.tools) == 1 else "")
+    if choice not in {tool.name for tool in request.tools}:
+        raise ValueError(f"tool_choice: expected auto, none, required or one of the tools, got {choice!r}")
+    return renderer.calls.form.opening(choice)
+
+
+def with_calls_read(completion: Completion, renderer: Renderer, request: Request) -> Completion:
+    """The reply of a model that writes calls as text, read in the form of its template."""
+    if not offers_tools(request):
+        return completion
+    manner = renderer.calls
+    opened = completion.model_copy(update={"text": forced_opening(renderer, request) + completion.text})
+    may_be_several = manner.takes_parallel and request.parallel_tool_calls
+    return with_parsed(opened, manner.form.parse(opened.text, request.tools), request.messages, may_be_several)
+
+
+def with_parsed(
+    completion: Completion, parsed: ParsedCalls, messages: Sequence[Message], may_be_several: bool = True
+) -> Completion:
+    """The completion with the calls that were found in its text."""
+    if len(parsed.calls) > 1 and not may_be_several:
+        problem = f"one call in a message is allowed, got {len(parsed.calls)}: make one, and wait for its result"
+        parsed = ParsedCalls(completion.text, (), problem)
+    return completion.model_copy(
+        update={
+            "text": parsed.text,
+            "tool_calls": renumbered(parsed.calls, messages),
+            "call_problem": parsed.problem,
+        }
+    )
+
+
+def renumbered(calls: Iterable[FunctionCall], messages: Iterable[Message]) -> tuple[FunctionCall, ...]:
+    """The calls with ids of their own, counted on from those of the conversation."""
+    return with_unique_ids((call.model_copy(update={"id": ""}) for call in calls), messages)
+
+
+def with_unique_ids(calls: Iterable[FunctionCall], messages: Iterable[Message]) -> tuple[FunctionCall, ...]:
+    """Ids that are missing, or were given before, are replaced."""
+    taken = {call.id for message in messages for call in message.tool_calls}
+    number = len(taken)
+    found = []
+    for call in calls:
+        own = call.id
+        while not own or own in taken:
+            own = f"call_{number}"
+            number += 1
+        taken.add(own)
+        found.append(call if own == call.id else call.model_copy(update={"id": own}))
+    return tuple(found)
+
+
+def with_server_calls(completion: Completion, calls: Sequence[WireCall], request: Request, server: str) -> Completion:
+    """The calls that a server has read, or left in the text.
+
+    Arguments that are no JSON object stand in ``broken_arguments``, and ``call_problem`` says what is wrong with them.
+    """
+    if not calls:
+        return _read_from_text(completion, request, server) if offers_tools(request) else completion
+    read, problems = [], []
+    for call in calls:
+        one, problem = _function_call(call)
+        read.append(one)
+        problems += [problem] * bool(problem)
+    return completion.model_copy(
+        update={"tool_calls": with_unique_ids(read, request.messages), "call_problem": "; ".join(problems)}
+    )
+
+
+def _function_call(call: WireCall) -> tuple[FunctionCall, str]:
+    given = call.arguments
+    try:
+        if isinstance(given, str) and given.strip():
+            given, end = read_json(call.arguments, len(given) - len(given.lstrip()))
+            if call.arguments[end:].strip():
+                raise BrokenCallError(f"after the JSON stands {call.arguments[end:].strip()[:40]!r}")
+        one = FunctionCall(id=call.id, name=call.name, arguments=arguments_of(given))
+    except BrokenCallError as error:
+        broken = call.arguments if isinstance(call.arguments, str) else dump(call.arguments)
+        broken = broken.encode(errors="replace").decode()
+        problem = f"the arguments of {call.name or 'a call without a name'} cannot be read: {error}"
+        return FunctionCall(id=call.id, name=call.name, broken_arguments=broken), problem
+    return one, "" if call.name else "a call names no tool"
+
+
+def _read_from_text(completion: Completion, request: Request, server: str) -> Completion:
+    for form in (CALL_FORMS[name] for name in _AS_TEXT):
+        parsed = form.parse(completion.text, request.tools)
+        known = {tool.name for tool in request.tools}
+        if parsed.calls and known.issuperset(call.name for call in parsed.calls):
+            _say_once(server, form.name, form.vllm_parser)
+            return with_parsed(completion, parsed, request.messages, request.parallel_tool_calls)
+        if parsed.problem and form.name in ("hermes", "qwen_xml"):
+            return completion.model_copy(update={"call_problem": parsed.problem})
+    return completion
+
+
+@lru_cache(maxsize=64)
+def _say_once(server: str, form: str, vllm_parser: str) -> None:
+    _log.warning(
+        "%s: the server leaves tool calls in the text (form %s); they are read here. vLLM reads them itself when it is "
+        "started with --enable-auto-tool-choice --tool-call-parser %s",
+        server,
+        form,
+        vllm_parser,
+    )
