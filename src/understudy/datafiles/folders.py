@@ -11,6 +11,7 @@ from typing import Any
 
 from understudy.datafiles.files import file_rows
 from understudy.datafiles.rows import DataFileError, Row, Rows
+from understudy.hub import hub_or_cache
 
 _SAVED_TO_DISK = ("dataset_dict.json", "state.json")
 _SPLIT = re.compile(r"(?:^|[-._])(train|training|test|testing|validation|valid|val|dev|eval)(?:[-._]|$)")
@@ -38,10 +39,14 @@ def hub_rows(
     if Path(hub).exists() or hub.count("/") > 1 or hub.startswith((".", "~", "/")):
         raise DataFileError(f"hub: expected the name of a data set on the Hub, {hub!r} is a path; name it by `path`")
     load = _datasets(f"hub: {hub}").load_dataset
-    try:
-        found = load(hub, subset, revision=revision, cache_dir=None if cache_dir is None else str(cache_dir))
-    except Exception as error:  # the library raises many kinds where a data set cannot be loaded
-        raise DataFileError(f"hub: {hub} cannot be loaded: {type(error).__name__}: {error}") from error
+    with hub_or_cache() as unreachable:
+        try:
+            found = load(hub, subset, revision=revision, cache_dir=None if cache_dir is None else str(cache_dir))
+        except Exception as error:  # the library raises many kinds where a data set cannot be loaded
+            reason = (
+                f"{unreachable}, and its cache does not hold it" if unreachable else f"{type(error).__name__}: {error}"
+            )
+            raise DataFileError(f"hub: {hub} cannot be loaded: {reason}") from error
     return _dataset_rows(found, split, hub)
 
 

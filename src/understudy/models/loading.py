@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from understudy.hub import naming_what_is_missing
 from understudy.models.config import Device, DType, LocalConfig
-from understudy.models.locating import base_and_adapter, locate, naming_what_is_missing
+from understudy.models.locating import base_and_adapter, locate
 
 if TYPE_CHECKING:
     import torch
@@ -63,6 +64,15 @@ def load_for_reading(config: LocalConfig) -> PreTrainedModel:
     model = load_base(config.path, dtype).to(device).eval()
     model.requires_grad_(requires_grad=False)
     return model
+
+
+def load_settings(path: str) -> Any:
+    """The config of the language part of a model, as transformers reads it. Raises ``OSError`` if there is none."""
+    from transformers import AutoConfig
+
+    source = locate(path)
+    with naming_what_is_missing(path):
+        return AutoConfig.from_pretrained(source).get_text_config()
 
 
 def load_base(

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from understudy.annotations import in_package
@@ -55,20 +53,6 @@ def base_and_adapter(path: str, adapter: str | None) -> tuple[str, str | None]:
     if adapter is not None:
         raise ValueError(f"{path} is an adapter itself: expected the base of {adapter}")
     return _base_of(folder.absolute()), str(folder.absolute())
-
-
-@contextmanager
-def naming_what_is_missing(path: str) -> Iterator[None]:
-    """Say beside the Hub's own words that no folder was found, and where it was looked for."""
-    try:
-        yield
-    except OSError as error:
-        folder = Path(path).expanduser()
-        if folder.is_dir():
-            raise
-        reason = str(error).partition("\n")[0]
-        looked_at = f"{path}: there is no folder {folder.absolute()}"
-        raise OSError(f"{looked_at}, and as a Hub id it cannot be loaded: {reason}") from error
 
 
 def _require_checkpoint(folder: Path) -> None:

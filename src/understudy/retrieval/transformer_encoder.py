@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from transformers import AutoModel, AutoTokenizer
 
+from understudy.hub import naming_what_is_missing
 from understudy.retrieval.encoder import (
     EncoderFacts,
     Pooling,
@@ -32,8 +33,9 @@ class TransformerEncoder:
         self._config = config
         self._device = _device(config.device)
         dtype = torch.float16 if self._device.type == "cuda" else torch.float32
-        self._tokenizer = AutoTokenizer.from_pretrained(config.model)
-        self._model = AutoModel.from_pretrained(config.model, dtype=dtype).to(self._device).eval()
+        with naming_what_is_missing(config.model):
+            self._tokenizer = AutoTokenizer.from_pretrained(config.model)
+            self._model = AutoModel.from_pretrained(config.model, dtype=dtype).to(self._device).eval()
         folder = Path(config.model)
         self.facts = EncoderFacts(
             kind="transformer",

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.extras import require
 from understudy.models.finite import require_finite_weights
-from understudy.models.loading import load_base
-from understudy.models.locating import locate
+from understudy.models.loading import load_base, load_settings
 from understudy.training.config import Attention, Dtype, LoraSettings, Method, TrainerConfig
 from understudy.training.encoding import ModelLimits
 
@@ -26,9 +25,7 @@ _STATEFUL = {"linear_attention", "conv", "hybrid", "hybrid_sliding"}
 
 def limits_of(base: str) -> ModelLimits:
     """What the model can read, from its config alone. Raises ``OSError`` if there is no model."""
-    from transformers import AutoConfig
-
-    settings = AutoConfig.from_pretrained(locate(base)).get_text_config()
+    settings = load_settings(base)
     return ModelLimits(getattr(settings, "max_position_embeddings", None), getattr(settings, "vocab_size", None))
 
 
@@ -39,7 +36,6 @@ def load_trainable(base: str, config: TrainerConfig, *, packing: bool) -> Any:
     a model in which neighbours in a row would reach each other, ``NotFiniteError`` for NaN or infinite weights.
     """
     import torch
-    from transformers import AutoConfig
 
     in_four_bits = config.method is Method.QLORA
     for extra in config.extras:
@@ -49,7 +45,7 @@ def load_trainable(base: str, config: TrainerConfig, *, packing: bool) -> Any:
             "attention 'flash_attention_2' computes in bfloat16 on a GPU; here it would be float32: use 'sdpa'"
         )
     if packing:
-        _refuse_rows_that_leak(AutoConfig.from_pretrained(locate(base)).get_text_config(), base)
+        _refuse_rows_that_leak(load_settings(base), base)
     # A fully trained model keeps its master weights in float32: bfloat16 would round small updates away.
     in_bfloat16 = computes_in_bfloat16(config) and config.method is not Method.FULL
     dtype = torch.bfloat16 if in_bfloat16 else torch.float32

@@ -1,0 +1,82 @@
+"""The Hugging Face Hub, where it cannot be reached: its local cache alone is used, and the reason is known at once.
+
+In: what is to be loaded. Out: a context in which the Hub's own libraries load. Without it they repeat each request for
+minutes on a machine that has no network. Not here: loading.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import httpx
+
+TIMEOUT_S = 5.0
+"""For the one request that shows whether the Hub is there."""
+
+
+@contextmanager
+def hub_or_cache() -> Iterator[str]:
+    """Let the Hub's libraries use their cache alone where the Hub does not answer. Yields why; empty if it answers.
+
+    The Hub is asked once per process. Nothing is asked where ``HF_HUB_OFFLINE`` is set.
+    """
+    from huggingface_hub import constants
+
+    reason = "" if constants.is_offline_mode() else why_unreachable(constants.ENDPOINT)
+    if not reason:
+        yield ""
+        return
+    settings = [
+        module for name in ("huggingface_hub.constants", "datasets.config") if (module := sys.modules.get(name))
+    ]
+    before = [module.HF_HUB_OFFLINE for module in settings]
+    for module in settings:
+        module.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
+    try:
+        yield reason
+    finally:
+        for module, value in zip(settings, before, strict=True):
+            module.HF_HUB_OFFLINE = value  # type: ignore[attr-defined]
+
+
+@contextmanager
+def naming_what_is_missing(path: str) -> Iterator[None]:
+    """Say beside the Hub's own words that no folder was found, and where it was looked for.
+
+    Where the Hub is out of reach, its local cache alone is searched.
+    """
+    folder = Path(path).expanduser()
+    if folder.is_dir() or folder.is_file():
+        yield
+        return
+    with hub_or_cache() as unreachable:
+        try:
+            yield
+        except OSError as error:
+            reason = f"{unreachable}, and its cache does not hold it" if unreachable else str(error).partition("\n")[0]
+            looked_at = f"{path}: there is no folder {folder.absolute()}"
+            raise OSError(f"{looked_at}, and as a Hub id it cannot be loaded: {reason}") from error
+
+
+@cache
+def why_unreachable(endpoint: str, timeout_s: float = TIMEOUT_S) -> str:
+    """Why a server cannot be reached, as a clause; empty if it answers anything at all."""
+    found = [f"{endpoint} did not answer within {timeout_s:g} s"]
+
+    def ask() -> None:
+        try:
+            httpx.head(endpoint, timeout=timeout_s)
+            found.append("")
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+            found.append(f"{endpoint} cannot be reached ({str(error) or type(error).__name__})")
+
+    # A resolver may take longer than any limit of the request itself.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(timeout_s)
+    return found[-1]
