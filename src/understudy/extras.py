@@ -1,7 +1,7 @@
 """Optional packages: which extra of this package brings what, and whether it is installed.
 
 In: the name of an extra. Out: nothing, or an error with the line that installs it. A config that needs extras names
-them in its property ``extras``, so that a recipe is refused before any work where one is missing.
+them in its property ``extras``, so that a recipe is refused before any work if one is missing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class MissingExtraError(ImportError):
 
 
 def require(extra: str, purpose: str, *modules: str) -> None:
-    """Raise ``MissingExtraError`` where a module of the extra is missing.
+    """Raise ``MissingExtraError`` if a module of the extra is missing.
 
     ``purpose``: what needs it, as the beginning of a sentence. ``modules``: the only ones of the extra that it needs.
     """
@@ -41,7 +41,7 @@ def require(extra: str, purpose: str, *modules: str) -> None:
 
 
 def missing(extra: str, purpose: str, *modules: str) -> str:
-    """What is missing and how to install it; empty where everything is there."""
+    """What is missing and how to install it; empty if everything is there."""
     absent = [name for name in modules or EXTRAS[extra] if not is_installed(name)]
     if not absent:
         return ""

@@ -1,6 +1,6 @@
 """The one progress bar, and the count of generated tokens that it shows.
 
-In: what is done of how much, and a few facts. Out: a bar on standard error; where that is no terminal, a line now and
+In: what is done of how much, and a few facts. Out: a bar on standard error; if that is no terminal, a line now and
 then and one at the end. Not here: results (``print_above_bars`` puts them on a line of their own).
 """
 
@@ -119,7 +119,7 @@ class Progress:
             self._bar.update(self._task, completed=self._done)
 
     def expect(self, total: int) -> None:
-        """Say how much there is, where it was not known at the beginning. The work begins now, if none was done."""
+        """Say how much there is, if it was not known at the beginning. The work begins now, if none was done."""
         with self._lock:
             if self._total is None and self._done == self._done_before:
                 self._rate = SmoothRate(time.monotonic())

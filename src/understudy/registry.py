@@ -84,7 +84,7 @@ class Group(Generic[PartT]):
             about: What a part does, as the rest of a sentence.
             builtin: Kinds of this package, by short name.
             adapt: Makes a part of a user's plain function; None if functions are not accepted.
-            kind_of: The kind that is meant where a mapping names none; None if ``kind`` is required.
+            kind_of: The kind that is meant if a mapping names none; None if ``kind`` is required.
         """
         self.name = name
         self.about = about

@@ -79,7 +79,7 @@ class JsonlWriter:
 
 
 def append_jsonl(path: Path) -> JsonlWriter:
-    """Open ``path`` for appending records; it is made where it does not exist."""
+    """Open ``path`` for appending records; it is made if it does not exist."""
     return JsonlWriter(path)
 
 
@@ -87,7 +87,7 @@ def read_jsonl(path: Path, record_type: type[RecordT]) -> Iterator[RecordT]:
     """Yield the records of a file that this package appends to; a last line that a kill left torn is skipped.
 
     Raises ``BadRecordError`` for any other line that is not a ``record_type``, ``FileNotFoundError``
-    where there is no file.
+    if there is no file.
     """
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -118,7 +118,7 @@ def _record_of(line: bytes, record_type: type[RecordT], path: Path, number: int)
 
 def read_record(path: Path, record_type: type[RecordT]) -> RecordT:
     """Return the one record that a file holds. Raises ``BadRecordError``, which names the file, if it is another,
-    ``FileNotFoundError`` where there is no file.
+    ``FileNotFoundError`` if there is no file.
     """
     try:
         return record_type.model_validate_json(path.read_bytes())

@@ -15,7 +15,7 @@ from understudy.registry import Builtin, Group, PartConfig
 class Agent(Protocol):
     """Solves tasks. Safe to call from many threads at once.
 
-    A user's class is called with its config (where it has a nested ``Config``), the opened model and an
+    A user's class is called with its config (if it has a nested ``Config``), the opened model and an
     ``AgentRuntime``. It needs ``solve`` only: ``facts`` is added if it has none, and what it lets through of its
     model, sandbox or search engine becomes a record that says so. A static method
     ``initial_messages(config, task, runtime)`` says how a student is prompted for a task; without it, a curation keeps

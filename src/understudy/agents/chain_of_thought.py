@@ -1,6 +1,6 @@
 r"""The baseline: chain of thought in one reply, with or without retrieved passages, with or without a vote.
 
-In: a task, a retriever where passages are wanted. Out: a trajectory of one step. With self-consistency N replies are
+In: a task, a retriever if passages are wanted. Out: a trajectory of one step. With self-consistency N replies are
 sampled and the answer that most of them give is kept, so that it may be compared with N candidates a step of an
 agent. The answer is what stands in the last ``\boxed{}``, else after "answer is" or "Answer:", else the last line.
 """
@@ -42,7 +42,7 @@ class ChainOfThought:
     """Answers by thinking aloud. Safe to call from many threads at once."""
 
     def __init__(self, config: ChainOfThoughtConfig, model: Model, runtime: AgentRuntime) -> None:
-        """Raises ``ValueError`` where passages are wanted and there is no retriever."""
+        """Raises ``ValueError`` if passages are wanted and there is no retriever."""
         if config.passages is not None and runtime.retriever is None:
             raise ValueError(NO_RETRIEVER)
         self._config = config

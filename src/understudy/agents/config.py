@@ -65,7 +65,7 @@ class ActingConfig(PartConfig):
     token_budget: Count | None = None
     """No step begins once the attempt has spent so many tokens, prompts included."""
     ask_once_after_limit: bool = False
-    """Ask once for the answer where the last step gave none; the record says so."""
+    """Ask once for the answer if the last step gave none; the record says so."""
     self_consistency: SelfConsistencyConfig | None = None
     prefix_mode: PrefixMode = PrefixMode.NONE
     """What of a chain of thought the first step begins with (paper section 4.1)."""

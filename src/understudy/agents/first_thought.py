@@ -33,7 +33,7 @@ class NoFirstThought(StrEnum):
 
     PROGRAM_FAILURE = "program_failure"
     NOT_CORRECT = "not_correct"
-    """Graded wrong, or not graded, where only correct ones are wanted."""
+    """Graded wrong, or not graded, if only correct ones are wanted."""
     NOTHING_BEFORE_THE_ANSWER = "nothing_before_the_answer"
     TASK_HAS_ONE = "task_has_one"
     """An earlier attempt at the task gave its prefix."""

@@ -39,7 +39,7 @@ def open_own_agent(make: Callable[[], Agent], facts: AgentFacts) -> Agent:
 
 
 class OwnAgent:
-    """Calls a user's agent. Safe to call from many threads at once where the user's agent is."""
+    """Calls a user's agent. Safe to call from many threads at once if the user's agent is."""
 
     def __init__(self, agent: Agent, facts: AgentFacts) -> None:
         self._agent = agent

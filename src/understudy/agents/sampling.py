@@ -117,7 +117,7 @@ class Sampler:
 
 
 def complete(model: Model, request: Request) -> tuple[Completion, ...]:
-    """Ask the model. Each reply ends at the first stop string, also where the server writes on."""
+    """Ask the model. Each reply ends at the first stop string, also if the server writes on."""
     return tuple(cut_completion(each, request.stop) for each in model.complete(request))
 
 

@@ -1,7 +1,7 @@
 """The vote of self-consistent action generation (paper section 4.2), and when it can no longer change.
 
 In: what each candidate yielded, as keys; None for candidates that failed. Out: which candidate is kept. Two candidates
-agree where they printed the same, their last expression has the same value and they gave the same final answer, white
+agree if they printed the same, their last expression has the same value and they gave the same final answer, white
 space aside; nothing else counts. Not here: sampling and running the candidates (``code_agent.py``).
 """
 
@@ -50,7 +50,7 @@ def outcome_of(execution: Execution) -> Hashable | None:
 def elect(ballots: Sequence[Ballot], seed: int) -> Election:
     """Keep the first candidate of the largest group.
 
-    Groups of equal size: the candidate with the highest mean log-probability among their first ones, where all of
+    Groups of equal size: the candidate with the highest mean log-probability among their first ones, if all of
     these have one; else the one sampled first. All failed: one at random, by the seed.
     """
     numbers: dict[Hashable, int] = {}

@@ -64,7 +64,7 @@ def rollout(
 
     Args:
         tasks: Tasks, or what ``load_tasks`` takes.
-        model: Who acts. Not needed where ``agent`` is an opened agent.
+        model: Who acts. Not needed if ``agent`` is an opened agent.
         agent: The config of an agent, or an opened agent.
         tools: What its code may call: functions, ``module:function``, keys of a function or an MCP server.
         retriever: The engine behind ``web_search``; None: the agent has no search.
@@ -72,7 +72,7 @@ def rollout(
         sandbox: Where code runs; opened when an agent needs it.
         grader: Who judges; a function of a trajectory is one.
         judge: The model of the grader ``judge``.
-        first_thoughts: What first steps begin with, where the agent's ``prefix_mode`` asks for it: chains of thought
+        first_thoughts: What first steps begin with, if the agent's ``prefix_mode`` asks for it: chains of thought
             about the same tasks, or what ``first_thoughts`` made of them.
         attempts: Attempts a task.
         seed: Each attempt derives its own from it.
@@ -82,7 +82,7 @@ def rollout(
         quiet: Show no progress.
 
     Raises ``ValueError`` for settings that are wrong or do not fit together, ``ResumeError`` for an ``out`` of another
-    rollout, ``RolloutStoppedError`` where too many attempts failed for no fault of the model; what was made is kept.
+    rollout, ``RolloutStoppedError`` if too many attempts failed for no fault of the model; what was made is kept.
     """
     config = read_settings("rollout", RolloutConfig, {"attempts": attempts, "seed": seed, "in_flight": in_flight})
     thoughts = thoughts_of(first_thoughts) if isinstance(first_thoughts, Attempts) else first_thoughts
@@ -129,7 +129,7 @@ def curate(
         tools: As the student will have them, for these prompts.
         retriever: The same.
         search: The same.
-        student: The local model whose tokens or likelihoods decide, where ``max_tokens`` or ``select`` ask for it.
+        student: The local model whose tokens or likelihoods decide, if ``max_tokens`` or ``select`` ask for it.
         against: Test tasks that no example may come near.
         settings: Those of ``CurateConfig``, such as ``filters=("correct",)``.
 

@@ -21,7 +21,7 @@ from understudy.curation.spans import example_of
 from understudy.records import Dropped, DropReason, Example, Message, Score, Task, Trajectory
 
 Attempt = tuple[Trajectory, Score | None] | tuple[Trajectory, Score | None, str]
-"""A trajectory, its score, and where there are several the stage that it lies in: ids are unique within one."""
+"""A trajectory, its score, and if there are several the stage that it lies in: ids are unique within one."""
 InitialMessages = Callable[[Trajectory], tuple[Message, ...] | None]
 """What the student sees before its first reply, for the task of a trajectory; None: what the teacher saw."""
 
@@ -53,9 +53,9 @@ def curate(
     """Choose trajectories and make examples of them, in the order they come.
 
     ``initial_messages``: how the student is prompted; None keeps the teacher's prompts. ``action_format``: how the
-    student is to write its replies, as a trajectory records it; None keeps the teacher's. ``student`` is needed where
-    ``config.needs_student``. ``contaminated``: question → the test set that contains it.
-    Raises ``ValueError`` if a needed student is missing.
+    student is to write its replies, as a trajectory records it; None keeps the teacher's. ``student`` is needed if
+    ``config.needs_student``. ``contaminated``: question → the test set that contains it. Raises ``ValueError`` if a
+    needed student is missing.
     """
     if config.needs_student and student is None:
         raise ValueError("this curation counts tokens or asks for likelihoods, but there is no student")

@@ -27,7 +27,7 @@ class Filter(StrEnum):
     WITHIN_LENGTH = "within_length"
     """At most ``max_tokens`` tokens of the student's tokenizer, prompt included."""
     GROUNDED = "grounded"
-    """A factual answer occurs in an observation. Says nothing about tasks where the grader says nothing."""
+    """A factual answer occurs in an observation. Says nothing about tasks if the grader says nothing."""
     SEARCHED = "searched"
     """An agent that answers a factual task called a search tool at least once."""
 

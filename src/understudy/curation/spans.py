@@ -1,6 +1,6 @@
 """From a trajectory to an example: what the student reads, and which parts of it are trained.
 
-In: a trajectory, the config, and the messages that the student sees before its first reply, where they differ from the
+In: a trajectory, the config, and the messages that the student sees before its first reply, if they differ from the
 teacher's. Out: an ``Example`` whose spans cover only text of the model. Not here: token ids and masks
 (``understudy.models.rendering``), the choice of trajectories.
 """

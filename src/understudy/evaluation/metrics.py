@@ -59,7 +59,7 @@ def measure(
 ) -> Metrics:
     """Figures of one system, by task set in the order in which they first appear. A task of two sets counts in both.
 
-    Raises ``ValueError`` where there is no trajectory, where two share an id, or if a score belongs to none.
+    Raises ``ValueError`` if there is no trajectory, if two share an id, or if a score belongs to none.
     """
     joined = _join(trajectories, scores)
     parts = _by_task_set(trajectories)

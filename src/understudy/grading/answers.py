@@ -77,7 +77,7 @@ def _bare_member(text: str) -> str:
 
 
 def mathematical_answer(text: str) -> str:
-    """A mathematical answer: the boxed part; else the whole text where it is bare; else its last expression.
+    """A mathematical answer: the boxed part; else the whole text if it is bare; else its last expression.
 
     In prose that is what follows the last "answer is", or a verb such as "is" or "equals", then the last formula, then
     the last number.
@@ -100,7 +100,7 @@ def mathematical_answer(text: str) -> str:
 
 
 def _end_of_sentence(text: str) -> str:
-    """What a sentence says at its end; the text itself where it is no sentence."""
+    """What a sentence says at its end; the text itself if it is no sentence."""
     if _CLOSED_ANSWER.match(text):
         return text
     text = _CONNECTIVE.sub("", text)

@@ -50,7 +50,7 @@ _STARTS_FACTOR = frozenset({"(", "{", "π", "|"})
 
 
 class UnclearLogarithmError(NotClosedError):
-    r"""``\log`` without a base, where the caller did not say which one it is."""
+    r"""``\log`` without a base, if the caller did not say which one it is."""
 
 
 def closed_form(text: str, log_base: str | None = None, *, degrees: bool = False) -> Value:

@@ -210,7 +210,7 @@ def _member_of(text: str) -> str:
 
 
 def _node_of(text: str) -> Node:
-    """The shape of an answer; of what ``A =`` assigns, where that has a shape."""
+    """The shape of an answer; of what ``A =`` assigns, if that has a shape."""
     node = read_node(_member_of(text))
     relation = read_relation(text) if isinstance(node, Scalar) else None
     if relation is not None and relation.assigned is not None:

@@ -20,7 +20,7 @@ class MathOptions(Record):
     """When two mathematical answers are equal."""
 
     rel_tol: Annotated[float, Field(gt=0, lt=0.1)] = 1e-4
-    """Relative tolerance where a plain number or a decimal is compared, as in the paper's protocol."""
+    """Relative tolerance if a plain number or a decimal is compared, as in the paper's protocol."""
     exact_integers: bool = False
     """Two whole numbers are equal only if they are the same. The protocol lets 20174 pass for 20175."""
     percent_leniency: bool = False

@@ -67,7 +67,7 @@ def token_f1(reference: str, answer: str) -> float:
 
 
 class ExactMatchGrader:
-    """Right where the answer equals the reference or an alias; ``Score.value`` is the best F1."""
+    """Right if the answer equals the reference or an alias; ``Score.value`` is the best F1."""
 
     name = "exact_match"
     needs_reference = True

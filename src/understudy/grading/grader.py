@@ -28,7 +28,7 @@ class Judgement:
     answer: str | None = None
     """As extracted from what the attempt gave."""
     value: float | None = None
-    """In [0, 1], where there is more than right and wrong."""
+    """In [0, 1], if there is more than right and wrong."""
 
 
 class Grader(Protocol):
@@ -74,7 +74,7 @@ def score_of(name: str, version: str, trajectory: Trajectory, judgement: Judgeme
 
 
 def _settled(grader: AnswerGrader, trajectory: Trajectory) -> Judgement | None:
-    """The judgement where there is nothing to compare, None if there is."""
+    """The judgement if there is nothing to compare, None if there is."""
     if (failure := infrastructure_error(trajectory)) is not None:
         return failure
     if trajectory.task.answer is None and grader.needs_reference:

@@ -1,6 +1,6 @@
 """A language model as judge of factual answers (the paper's metric for its four question-answering sets).
 
-In: a question, its reference answers, an answer. Out: a judgement; ``None`` for correct where the model gave no
+In: a question, its reference answers, an answer. Out: a judgement; ``None`` for correct if the model gave no
 verdict. Not here: mathematics; opening models and their keys.
 
 Each (question, references, answer) is asked for once, at temperature 0. ``Score.value`` is token F1, and the
@@ -80,7 +80,7 @@ class JudgeGrader:
         self.version = f"1 {model.name} {digest(SYSTEM)[:8]}"
 
     def judge(self, task: Task, answer: str) -> Judgement:
-        """Judge one answer; one request, or none where the same was asked before."""
+        """Judge one answer; one request, or none if the same was asked before."""
         given = boxed_or_text(answer)
         if is_no_answer(given):
             return Judgement(False, "no answer", given, 0.0)

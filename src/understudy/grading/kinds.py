@@ -1,6 +1,6 @@
 """The built-in kinds of graders: which of the graders of answers judges which task.
 
-In: a config, and a model where one judges. Out: a ``Grader`` that owns its worker processes. Not here: judging.
+In: a config, and a model if one judges. Out: a ``Grader`` that owns its worker processes. Not here: judging.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ MAX_REMEMBERED = 50_000
 
 
 class MathGrader:
-    """Right where the answer equals the reference or an alias. Owns nothing: the pool belongs to who made it."""
+    """Right if the answer equals the reference or an alias. Owns nothing: the pool belongs to who made it."""
 
     name = "math"
     needs_reference = True

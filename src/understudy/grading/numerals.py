@@ -67,7 +67,7 @@ def _numeral(digits: str, base: int, *, certain: bool) -> Numeral | None:
 
 
 def same_numeral(wanted: str, came: str) -> bool | None:
-    """Whether two texts are the same numeral, or a number and its numeral. Only where one of them is a numeral."""
+    """Whether two texts are the same numeral, or a number and its numeral. Only if one of them is a numeral."""
     first, second = read_numeral(wanted), read_numeral(came)
     if first is not None and second is not None:
         return first == second

@@ -26,7 +26,7 @@ def open_grader(
 ) -> Iterator[Grader]:
     """Open the grader that the config names; None: ``auto``. ``judge_model`` stays the caller's to close.
 
-    No process is started before the first answer that needs one, and no model is asked for where no judge is wanted.
+    No process is started before the first answer that needs one, and no model is asked for if no judge is wanted.
     Raises ``ValueError`` if a judge is wanted and no model is given, or the other way round, and ``TargetError`` for
     a kind that leads nowhere.
     """

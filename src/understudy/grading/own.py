@@ -1,12 +1,12 @@
 """Graders that users write: a function, or a class with ``grade``, named in a recipe as ``package.module:name``.
 
 In: a trajectory, and what the user's code says of it: a bool, a number in [0, 1], a ``Judgement``, a ``Score``, or None
-where it could not judge. Out: a ``Score``. Not here: finding the code (``understudy.registry``).
+if it could not judge. Out: a ``Score``. Not here: finding the code (``understudy.registry``).
 
     def refund_is_right(trajectory: Trajectory) -> Judgement:
         return Judgement(trajectory.answer == "12.50", "compared with the shop's ledger")
 
-A number is right where it is 1; ``Judgement(correct, explanation, value=0.7)`` decides otherwise. Tasks need no
+A number is right if it is 1; ``Judgement(correct, explanation, value=0.7)`` decides otherwise. Tasks need no
 reference answer, and attempts without an answer are judged too: what they did may be what counts.
 """
 

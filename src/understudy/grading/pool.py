@@ -26,7 +26,7 @@ START_TIMEOUT_S = 120.0
 """A cold import of sympy on a busy machine takes long; it happens once for each process."""
 
 GRACE_S = 60.0
-"""The worker itself ends what is late; only where it does not answer for so long is it killed from here."""
+"""The worker itself ends what is late; only if it does not answer for so long is it killed from here."""
 
 
 class WorkerStartError(Exception):

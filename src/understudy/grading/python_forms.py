@@ -42,7 +42,7 @@ _RELATIONS = {"Eq": "=", "Ne": "≠", "Lt": "<", "Le": "≤", "Gt": ">", "Ge": "
 
 
 def plain_python(text: str) -> str:
-    """The text in plain notation where it is a Python value of a known kind; otherwise unchanged."""
+    """The text in plain notation if it is a Python value of a known kind; otherwise unchanged."""
     text = text.strip()
     if len(text) > MAX_CHARS:
         return text
@@ -52,7 +52,7 @@ def plain_python(text: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # Within quotes LaTeX stands with one backslash or, where a program printed it, with two.
+            # Within quotes LaTeX stands with one backslash or, if a program printed it, with two.
             statements = ast.parse(_LONE_BACKSLASH.sub(r"\\\\", text)).body
         if len(statements) != 1 or not isinstance(statements[0], ast.Expr | ast.Assign):
             return text

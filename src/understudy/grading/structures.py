@@ -147,7 +147,7 @@ def _read_matrix(text: str, depth: int) -> Node | None:
 
 
 def _read_named(text: str, depth: int) -> Node | None:
-    """``x = 3, y = 4`` and ``(x, y) = (3, 4)``: values by their names, where there are several names."""
+    """``x = 3, y = 4`` and ``(x, y) = (3, 4)``: values by their names, if there are several names."""
     left, sign, right = text.partition("=")
     names = [name.strip() for name in _without_brackets(left).split(",")]
     if sign and len(names) > 1 and all(map(_VARIABLE.fullmatch, names)):

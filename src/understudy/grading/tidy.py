@@ -152,7 +152,7 @@ def _repeating(whole: str, before: str, repeated: str) -> str:
 
 
 def _without_thousands(text: str) -> str:
-    """Numbers without what sets their thousands apart; in an enumeration only where its commas have blanks."""
+    """Numbers without what sets their thousands apart; in an enumeration only if its commas have blanks."""
     if (match := _THOUSANDS.match(text)) and (
         match.end() == len(text) or not re.match(r"\s*[,\d]", text[match.end() :])
     ):

@@ -1,7 +1,7 @@
 r"""The unit behind a number: which one it is, and how many of its base unit it holds.
 
 In: a tidy text such as ``15 \text{ cm}^2``, ``5 km/h``, ``3.50 USD``, ``1 hour 30 minutes``. Out: the text before the
-unit, and a ``Unit`` where all of its words are known. Not here: the number's value, temperatures in other scales.
+unit, and a ``Unit`` if all of its words are known. Not here: the number's value, temperatures in other scales.
 
 A unit that one side lacks, or that is not known (``42 apples``), is not compared, as in the paper's protocol, which
 deletes units. Two known units are: 5 km are 5000 m, not 5 m.
@@ -57,7 +57,7 @@ _FILLERS = frozenset(
 
 
 def split_unit(text: str) -> tuple[str, tuple[Unit, ...]]:
-    """The text before its unit, and what the unit may be: nothing where there is none or it is not known."""
+    """The text before its unit, and what the unit may be: nothing if there is none or it is not known."""
     text = _FRACTION_OF_TEXTS.sub(r"\1/\2", text)
     if (summed := _sum_of_parts(text)) is not None:
         return summed
@@ -78,7 +78,7 @@ def _is_in_words(unit: str) -> bool:
 
 
 def _sum_of_parts(text: str) -> tuple[str, tuple[Unit, ...]] | None:
-    """``1 hour 30 minutes`` in the base unit; None where the text is not several quantities of one kind."""
+    """``1 hour 30 minutes`` in the base unit; None if the text is not several quantities of one kind."""
     parts = list(_PART.finditer(text)) if len(text) <= MAX_SUM_CHARS else []
     if len(parts) < 2 or "".join(part[0] for part in parts).strip() != text.strip():
         return None
@@ -97,7 +97,7 @@ def _sum_of_parts(text: str) -> tuple[str, tuple[Unit, ...]] | None:
 
 
 def read_unit(text: str) -> tuple[Unit, ...]:
-    """What a unit's text may mean; empty where one of its words is not known."""
+    """What a unit's text may mean; empty if one of its words is not known."""
     words = re.sub(r"\\[A-Za-z]+\s*\{([^{}]*)\}", r" \1 ", text)
     tokens = [match[0].rstrip(".") if match[1] is None else f"^{match[1]}" for match in _TOKEN.finditer(words)]
     tokens = [part for token in tokens for part in _parts_of(_ABBREVIATED.get(token.lower(), token))]

@@ -120,7 +120,7 @@ def exponential(value: Value) -> Value:
 
 
 def power(base: Value, exponent: Value) -> Value:
-    """``base ^ exponent``, exactly where it has a bounded exact value. Raises ``TooLargeError``."""
+    """``base ^ exponent``, exactly if it has a bounded exact value. Raises ``TooLargeError``."""
     is_decimal = base.is_decimal or exponent.is_decimal
     if base.exact is not None and exponent.exact is not None:
         if exponent.exact.denominator == 1:

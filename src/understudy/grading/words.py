@@ -2,7 +2,7 @@ r"""Answers that are words: ``\text{two lines}``, ``Monday``, ``HT``, yes and no
 
 In: a raw text. Out: its words, or that it is no answer in words. Not here: units, dates.
 
-Letters commute only where they are algebra: ``xy`` is ``yx``, but ``HT`` is not ``TH`` and ``saw`` not ``was``.
+Letters commute only if they are algebra: ``xy`` is ``yx``, but ``HT`` is not ``TH`` and ``saw`` not ``was``.
 """
 
 from __future__ import annotations

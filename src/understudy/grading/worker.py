@@ -1,7 +1,7 @@
 """The process of symbolic comparison: ``python -m understudy.grading.worker MEMORY_BYTES DEADLINE_S``.
 
 In: length-prefixed JSON ``{"way": …, "reference": …, "answer": …}`` on standard input, both LaTeX. Out: ``{"equal":
-…, "how": …}`` on standard output, with null where it could not tell; the first message says that it is ready. Not
+…, "how": …}`` on standard output, with null if it could not tell; the first message says that it is ready. Not
 here: what decides without sympy.
 
 The answer is a model's word, so whatever it makes the parser or sympy do must end. This process loads the libraries

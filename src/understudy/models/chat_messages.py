@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, model_va
 from understudy.records import Message, Role
 
 _EMPTY = frozenset({"name", "refusal", "tool_calls", "function_call", "audio", "annotations", "tool_call_id"})
-"""Accepted where they hold nothing."""
+"""Accepted if they hold nothing."""
 _KEPT_FROM_MODELS = frozenset({"reasoning", "reasoning_content"})
 """Reasoning of former turns; no chat template is given it."""
 

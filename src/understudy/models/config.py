@@ -101,7 +101,7 @@ class LocalConfig(PartConfig):
     adapter: ModelPath | None = None
     """Folder or Hub id of a LoRA adapter; it is merged into the weights in memory."""
     name: str | None = None
-    """As records name the model; the path (and adapter) where None."""
+    """As records name the model; the path (and adapter) if None."""
     dtype: DType = DType.AUTO
     device: Annotated[Device, SpeedOnly] = Device.AUTO
     max_batch_size: Annotated[PositiveInt, SpeedOnly] = 128
@@ -124,4 +124,4 @@ class ScriptedConfig(PartConfig):
     options: dict[str, JsonValue] = Field(default_factory=dict)
     """Keyword arguments for the function."""
     name: str | None = None
-    """As records name the model; the program where None."""
+    """As records name the model; the program if None."""

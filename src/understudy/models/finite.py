@@ -37,7 +37,7 @@ def require_finite_weights(model: nn.Module, name: str, *, trained_only: bool = 
 
 
 def require_finite(numbers: Iterable[float], what: str) -> None:
-    """Raise ``NotFiniteError`` where one of the numbers is NaN or infinite."""
+    """Raise ``NotFiniteError`` if one of the numbers is NaN or infinite."""
     wrong = next((number for number in numbers if not math.isfinite(number)), None)
     if wrong is not None:
         raise NotFiniteError(f"{what}: expected finite numbers, got {wrong}")
@@ -46,5 +46,5 @@ def require_finite(numbers: Iterable[float], what: str) -> None:
 def _n_not_finite(tensor: torch.Tensor) -> int:
     if tensor.is_meta or not tensor.is_floating_point() or tensor.element_size() < 2:
         return 0
-    own = tensor.to_local() if hasattr(tensor, "to_local") else tensor  # this device's part, where weights are divided
+    own = tensor.to_local() if hasattr(tensor, "to_local") else tensor  # this device's part, if weights are divided
     return int(own.numel()) - int(own.detach().isfinite().sum())

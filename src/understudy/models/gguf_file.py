@@ -96,7 +96,7 @@ def _convert(file: Path, folder: Path) -> None:
 
 
 def _set_ends(model: object, tokenizer: object) -> None:
-    """The tokens that begin, end and pad, where the file has them in its tokenizer alone."""
+    """The tokens that begin, end and pad, if the file has them in its tokenizer alone."""
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
         value = getattr(tokenizer, name)
         for settings in (model.config, model.generation_config):  # type: ignore[attr-defined]

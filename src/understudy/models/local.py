@@ -1,6 +1,6 @@
 """A transformers checkpoint in this process, which batches whatever waits.
 
-In: requests from any number of threads. Out: completions with token ids, exact token usage and, where
+In: requests from any number of threads. Out: completions with token ids, exact token usage and, if
 asked for, log-probabilities of the model's own distribution (before temperature and top_p).
 
 One owner thread computes. A request joins the running batch between two tokens; a batch that starts

@@ -29,7 +29,7 @@ class Request:
     stop: tuple[str, ...] = ()
     """Strings that end a completion; they are not part of its text."""
     seed: int | None = None
-    """Same request, same seed, same completions, where the model can promise it."""
+    """Same request, same seed, same completions, if the model can promise it."""
     continue_final: bool = False
     """The last message is an assistant message, which the model continues."""
     logprobs: bool = False

@@ -238,7 +238,7 @@ def _completion(choice: WireChoice, request: Request, usage: Usage) -> Completio
 
 
 def _tokens_up_to(kept: str, choice: WireChoice) -> int:
-    """How many tokens spell the kept beginning of a reply; 0 where its tokens do not spell it."""
+    """How many tokens spell the kept beginning of a reply; 0 if its tokens do not spell it."""
     spelled = ""
     for number, token in enumerate(choice.logprobs.tokens, 1):
         spelled += token

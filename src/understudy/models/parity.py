@@ -77,7 +77,7 @@ def check_student(
     ``untrained``: the weights that full fine-tuning began with, which the reference must differ from. ``acting``: also
     load the student as agents run it, with its adapter merged in memory.
 
-    Raises ``StudentMismatchError``, ``AdapterWithoutEffectError``, ``NotFiniteError`` where weights or
+    Raises ``StudentMismatchError``, ``AdapterWithoutEffectError``, ``NotFiniteError`` if weights or
     log-probabilities are NaN or infinite, ``ValueError`` without prompts, and what the server's model raises.
     """
     if not prompts:

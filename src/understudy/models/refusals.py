@@ -44,7 +44,7 @@ class RefusalError(Exception):
 
     @property
     def room(self) -> int | None:
-        """Tokens left for the reply, where the window and the prompt's share of it are named.
+        """Tokens left for the reply, if the window and the prompt's share of it are named.
 
         The whole window where the server has not looked at the prompt yet.
         """
@@ -55,7 +55,7 @@ class RefusalError(Exception):
 
     @property
     def longest_reply(self) -> int | None:
-        """The server's own limit of ``max_tokens``, where the refusal names one."""
+        """The server's own limit of ``max_tokens``, if the refusal names one."""
         return _first(_REPLY_LIMITS, self.text)
 
 

@@ -24,7 +24,7 @@ _UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
 
 
 def cut_text(text: str, stop: Sequence[str]) -> tuple[str, str]:
-    """The text before the first stop string, and that string; the whole text and "" where none occurs.
+    """The text before the first stop string, and that string; the whole text and "" if none occurs.
 
     A stop string inside closed reasoning does not count. Of two that begin at the same place the longer one counts.
     """

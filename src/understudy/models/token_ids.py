@@ -18,7 +18,7 @@ class UnknownTokenError(ValueError):
 
 
 def require_known_ids(model: PreTrainedModel, ids: Iterable[int]) -> None:
-    """Raise ``UnknownTokenError`` where the model cannot read one of the ids."""
+    """Raise ``UnknownTokenError`` if the model cannot read one of the ids."""
     n_rows = len(model.get_input_embeddings().weight)
     wrong = next((number for number in ids if not 0 <= number < n_rows), None)
     if wrong is not None:

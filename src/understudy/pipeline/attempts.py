@@ -51,7 +51,7 @@ def make_attempts(
 ) -> Counts:
     """Let an agent attempt tasks, then grade the attempts.
 
-    Raises ``StageFailedError`` where too many attempts failed for no fault of the model.
+    Raises ``StageFailedError`` if too many attempts failed for no fault of the model.
     """
     config = config.model_copy(update={"seed": derive_seed(context.recipe.seed, config.seed)})
     with context.build_agent(model, agent, config.engine) as built:

@@ -25,7 +25,7 @@ class NoRunError(ValueError):
 def compare_runs(run_dirs: Sequence[Path]) -> Table:
     """One row a system, one column a run; over seeds of one recipe also their median, lowest and highest.
 
-    A column has the seed of its run, where all are of one recipe and their seeds differ, else the name of its folder.
+    A column has the seed of its run, if all are of one recipe and their seeds differ, else the name of its folder.
     Raises ``NoRunError`` if a folder is no run.
     """
     manifests = {run_dir: _manifest(run_dir) for run_dir in run_dirs}

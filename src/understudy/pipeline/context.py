@@ -75,7 +75,7 @@ class RunContext:
         return self.runtime().open_agent(self.recipe.agents[agent], model)
 
     def initial_messages(self, agent: str, task: Task) -> tuple[Message, ...] | None:
-        """What an agent of the recipe shows its model first; None where a user's agent does not say it."""
+        """What an agent of the recipe shows its model first; None if a user's agent does not say it."""
         return self.runtime().initial_messages(self.recipe.agents[agent], task)
 
     def model_config(self, name: str) -> ModelConfig:

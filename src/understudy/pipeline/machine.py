@@ -47,7 +47,7 @@ def installed_versions() -> dict[str, str]:
 
 
 def commit_of(folder: Path) -> str | None:
-    """Commit of the checkout around ``folder``, with ``+changes`` where files differ; None outside one."""
+    """Commit of the checkout around ``folder``, with ``+changes`` if files differ; None outside one."""
     try:
         head = _git(folder, "rev-parse", "--short=12", "HEAD")
         changes = _git(folder, "status", "--porcelain", "--untracked-files=no")

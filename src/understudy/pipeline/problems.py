@@ -53,7 +53,7 @@ def _dangling(recipe: Recipe, reference: Reference) -> Iterator[str]:
 
 
 def _missing_extras(recipe: Recipe) -> Iterator[str]:
-    """A recipe is refused where a package is missing that one of its configs needs."""
+    """A recipe is refused if a package is missing that one of its configs needs."""
     configs: dict[str, object] = {f"{ref.kind}.{ref.name}": recipe.config(ref) for ref in recipe.all_stages()}
     configs |= {name: getattr(recipe, name) for name in ("tasks", "models", "agents", "retrieval", "tools")}
     for key, config in configs.items():

@@ -21,7 +21,7 @@ from understudy.runs import read_jsonl
 def grade_run(recipe: Recipe, run_dir: Path, *, again: bool = False, quiet: bool = False) -> Iterator[str]:
     """Grade what was not graded, or with ``again`` everything; yield what was found, a line each.
 
-    Examples that were curated from old verdicts stay; where verdicts changed, the lines say which curations to redo.
+    Examples that were curated from old verdicts stay; if verdicts changed, the lines say which curations to redo.
     """
     directory = RunDirectory(run_dir)
     with directory.locked(), RunContext(recipe, directory, quiet=quiet) as context:

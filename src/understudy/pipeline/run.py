@@ -180,7 +180,7 @@ def _begin(context: RunContext, record: StageRecord, *, restart: bool, say: Say)
 def _archive(directory: RunDirectory, old: StageRecord, new: StageRecord, *, restart: bool, say: Say) -> None:
     """Archive a stage that was made with other settings; refuse while it is half done, unless ``restart``.
 
-    A stage that failed has nothing to lose where it made nothing that can be resumed: it is archived like a done one.
+    A stage that failed has nothing to lose if it made nothing that can be resumed: it is archived like a done one.
     """
     changes = changed_settings(old.settings, new.settings)
     changes += [f"{name}: has changed" for name, value in new.inputs.items() if old.inputs.get(name) != value]
@@ -207,7 +207,7 @@ def _require_inputs(directory: RunDirectory, record: StageRecord) -> None:
 
 
 def write_comparisons(context: RunContext) -> None:
-    """Paired tests of every evaluated system against the baseline, and against the student where one is named."""
+    """Paired tests of every evaluated system against the baseline, and against the student if one is named."""
     recipe = context.recipe
     evaluated = {recipe.config(ref).label: ref for ref in recipe.stages_of(EVALUATE) if _is_done(context, ref)}
     graded = {label: Graded(label, *read_graded(context, ref)) for label, ref in evaluated.items()}

@@ -1,6 +1,6 @@
 """A run directory: its manifest, its stages' folders, and the lock that keeps two processes from writing to it.
 
-In: a path. Out: folders and records. What a stage computed is never deleted: where its settings have changed, its
+In: a path. Out: folders and records. What a stage computed is never deleted: if its settings have changed, its
 folder is moved to ``archived/``, and it is restored if the settings come back.
 """
 
@@ -45,7 +45,7 @@ class RunDirectory:
         return stage_folder(self.path, ref)
 
     def read_manifest(self) -> Manifest:
-        """Raises ``FileNotFoundError`` where the folder is no run, ``BadRecordError`` if it is a broken one."""
+        """Raises ``FileNotFoundError`` if the folder is no run, ``BadRecordError`` if it is a broken one."""
         try:
             return Manifest.model_validate_json(self.manifest_path.read_bytes())
         except ValidationError as error:
@@ -92,7 +92,7 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for writing. Raises ``RunLockedError`` where another process holds it."""
+        """Hold the run for writing. Raises ``RunLockedError`` if another process holds it."""
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / LOCK).open("a+") as lock:
             try:

@@ -52,7 +52,7 @@ class Stage(Generic[ConfigT]):
         raise NotImplementedError
 
     def refresh(self) -> None:
-        """Bring what is only displayed up to date, where the stage itself is done and unchanged."""
+        """Bring what is only displayed up to date, if the stage itself is done and unchanged."""
 
     @staticmethod
     def problems(config: ConfigT, key: str, recipe: Recipe) -> Iterator[str]:  # noqa: ARG004

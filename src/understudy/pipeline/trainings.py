@@ -209,7 +209,7 @@ def _dropped(folder: Path) -> Counts:
 
 
 def _last_eval(path: Path) -> Counts:
-    """What the student's replies were like at the end, where they were looked at."""
+    """What the student's replies were like at the end, if they were looked at."""
     if not path.exists():
         return {}
     last = list(read_jsonl(path, EvalLine))[-1]

@@ -40,9 +40,9 @@ class FunctionCall(Record):
     """What the message with its result names. Unique within a conversation."""
     name: str
     arguments: dict[str, JsonValue] = {}
-    """Always a mapping; it is written as JSON text only where a server or a template wants a text."""
+    """Always a mapping; it is written as JSON text only if a server or a template wants a text."""
     broken_arguments: Annotated[str, Field(exclude_if=is_empty)] = ""
-    """What a server returned as the arguments, where that is no JSON object; ``arguments`` is empty then."""
+    """What a server returned as the arguments, if that is no JSON object; ``arguments`` is empty then."""
 
     def __hash__(self) -> int:
         """Arguments cannot be hashed; equality does compare them."""
@@ -58,7 +58,7 @@ class Message(Record):
     role: Role
     content: str
     reasoning: Annotated[str, Field(exclude_if=is_empty)] = ""
-    """What a reasoning model thought before it said this, where its server returns it. It is kept, never sent back."""
+    """What a reasoning model thought before it said this, if its server returns it. It is kept, never sent back."""
     tool_calls: Annotated[tuple[FunctionCall, ...], Field(exclude_if=is_empty)] = ()
     """Of an assistant message, in order."""
     tool_call_id: Annotated[str, Field(exclude_if=is_empty)] = ""
@@ -116,7 +116,7 @@ class Completion(Record):
     cut_at: str = ""
     """The stop string at which the client cut the text, if the model had written beyond it; else empty."""
     reasoning: str = ""
-    """What a reasoning model thought before, where its server returns that beside the text."""
+    """What a reasoning model thought before, if its server returns that beside the text."""
     tool_calls: tuple[FunctionCall, ...] = ()
     """Calls that were read from the reply; ``text`` is the reply without them."""
     call_problem: str = ""

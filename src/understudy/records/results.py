@@ -33,7 +33,7 @@ class TaskSetMetrics(Record):
     """Not-scored trajectories count as wrong."""
     interval: Interval
     mean_value: float | None = None
-    """Mean of ``Score.value`` where the grader gives one."""
+    """Mean of ``Score.value`` if the grader gives one."""
     search_rate: float | None = None
     """Share of trajectories that searched at least once."""
     searches_per_task: float | None = None
@@ -93,7 +93,7 @@ class Metrics(Record):
     average: float
     """Unweighted mean of the accuracies of all task sets."""
     breakdowns: tuple[BreakdownTable, ...] = ()
-    """By level and by type where tasks differ in them; by task set, for pass@k, where tasks have several attempts."""
+    """By level and by type if tasks differ in them; by task set, for pass@k, if tasks have several attempts."""
 
 
 class Comparison(Record):

@@ -113,7 +113,7 @@ class Manifest(Record):
     created: str
     """UTC, ISO 8601."""
     commit: str | None
-    """Of the checkout that ran; ends in ``+changes`` where it had uncommitted ones. None outside a checkout."""
+    """Of the checkout that ran; ends in ``+changes`` if it had uncommitted ones. None outside a checkout."""
     weights: dict[str, str] = {}
     """SHA-256 of models that are one file (GGUF), by their name in the recipe."""
     versions: dict[str, str]

@@ -30,7 +30,7 @@ class Task(Record):
     """One problem. Only the question is required: ``Task(question="2 + 2?", answer="4")``."""
 
     id: Annotated[str, Field(min_length=1)]
-    """Unique within a rollout. Derived from question and answer where none is given."""
+    """Unique within a rollout. Derived from question and answer if none is given."""
     question: Annotated[str, Field(min_length=1)]
     answer: Annotated[str, Field(min_length=1)] | None = None
     """The reference answer. None: there is none, so a grader that compares answers does not judge the attempts."""
@@ -43,7 +43,7 @@ class Task(Record):
     """Names of the recipe's task sets that hold it. Two of them may be splits, draws or files of one source."""
     split: str = ""
     level: str = ""
-    """Difficulty as the source names it, empty where it names none."""
+    """Difficulty as the source names it, empty if it names none."""
     type: str = ""
     """Subject or question type as the source names it, empty where it names none."""
     turns: Annotated[tuple[str, ...], Field(exclude_if=is_empty)] = ()
@@ -57,17 +57,17 @@ class Task(Record):
 
     @property
     def references(self) -> tuple[str, ...]:
-        """The reference answer and its aliases; empty where there is no reference."""
+        """The reference answer and its aliases; empty if there is no reference."""
         return () if self.answer is None else (self.answer, *self.aliases)
 
     @property
     def set_names(self) -> tuple[str, ...]:
-        """The task sets that figures and comparisons go by; the source where no recipe named a set."""
+        """The task sets that figures and comparisons go by; the source if no recipe named a set."""
         return self.task_sets or (self.source or "tasks",)
 
     @property
     def id_in_source(self) -> str:
-        """The id without the name of the set, which it carries where two sets of a rollout have the same id."""
+        """The id without the name of the set, which it carries if two sets of a rollout have the same id."""
         return self.id.removeprefix(f"{self.set_names[0]}:")
 
     @model_validator(mode="before")

@@ -41,7 +41,7 @@ class ExecutionStatus(StrEnum):
 
 
 def sounds_like_search(name: object) -> bool:
-    """Whether a tool of this name searches, where nobody says: ``web_search``, ``search_notes``."""
+    """Whether a tool of this name searches, if nobody says: ``web_search``, ``search_notes``."""
     return "search" in str(name).lower()
 
 

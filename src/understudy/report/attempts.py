@@ -62,7 +62,7 @@ def is_by_program(stage: Stage) -> bool:
 
 
 def read_attempts(run_dir: Path, stage: Stage, label: str, programs: AbstractCollection[str]) -> Attempts:
-    """Read the attempts of a stage; none where it has written none yet.
+    """Read the attempts of a stage; none if it has written none yet.
 
     ``programs``: names of the models that are programs, as far as evaluations said so.
     Where a retry wrote an attempt again, the last record of it stands. Raises ``BadRecordError``.

@@ -62,9 +62,8 @@ class RecipeFacts:
 def collect(run_dir: Path, config: ReportConfig | None = None) -> Document:
     """Read a run directory into a document.
 
-    ``config`` None: the ``report`` section of the recipe in the manifest, or the defaults.
-    Raises ``FileNotFoundError`` where there is no such directory, ``BadRecordError`` if a file holds something else
-    than its records.
+    ``config`` None: the ``report`` section of the recipe in the manifest, or the defaults. Raises ``FileNotFoundError``
+    if there is no such directory, ``BadRecordError`` if a file holds something else than its records.
     """
     if not run_dir.is_dir():
         raise FileNotFoundError(f"{run_dir}: expected a run directory, there is none")
@@ -94,7 +93,7 @@ def collect(run_dir: Path, config: ReportConfig | None = None) -> Document:
 
 
 def read_comparisons(run_dir: Path) -> tuple[Comparison, ...]:
-    """The paired comparisons of a run, none where they were not made yet."""
+    """The paired comparisons of a run, none if they were not made yet."""
     path = run_dir / COMPARISONS
     return _COMPARISONS.validate_json(path.read_bytes()) if path.is_file() else ()
 

@@ -48,7 +48,7 @@ class ReportConfig(Record):
     paper_cells: dict[str, PaperCell] = {}
     """System label → the cell of the paper's table that it repeats."""
     methods: dict[str, PaperMethod] = {}
-    """System label → the column of the paper's table that it stands in, where its size is none of the paper's."""
+    """System label → the column of the paper's table that it stands in, if its size is none of the paper's."""
 
     @property
     def columns(self) -> dict[str, PaperMethod]:

@@ -26,7 +26,7 @@ Fates = Mapping[tuple[str, str], str]
 def read_examples(run_dir: Path, stage: Stage, tasks: Mapping[str, Task]) -> tuple[Collection, Fates]:
     """The examples of one curation as a list, and what became of each trajectory that it looked at.
 
-    ``tasks``: those of the run by id, where they are known.
+    ``tasks``: those of the run by id, if they are known.
     """
     fates: dict[tuple[str, str], str] = {}
     for drop in read_if_there(run_dir / stage.key / DROPPED, Dropped):

@@ -1,6 +1,6 @@
-"""Which parts of an example are trained: in the student's tokens, or in characters where there is no tokenizer.
+"""Which parts of an example are trained: in the student's tokens, or in characters if there is no tokenizer.
 
-In: an ``Example``; the tokenizer of the checkpoint that was trained on it, where it can be read. Out: ``Mask``,
+In: an ``Example``; the tokenizer of the checkpoint that was trained on it, if it can be read. Out: ``Mask``,
 ``TextAmount``. Tokens and weights come from the function that training itself goes by
 (``understudy.models.rendering``), so the colours are the loss. Not here: the drawing.
 """
@@ -40,7 +40,7 @@ class MaskMaker:
         return Unit.TOKENS if self.renderer else Unit.CHARACTERS
 
     def masks(self, example: Example) -> tuple[Mask, ...]:
-        """One mask a training sequence: several where the chat template rewrites former turns."""
+        """One mask a training sequence: several if the chat template rewrites former turns."""
         if self.renderer is None:
             return (character_mask(example),)
         from understudy.models.rendering import RenderingError
@@ -176,7 +176,7 @@ def _parts(example: Example, index: int, message: Message) -> list[tuple[str, in
 
 
 def format_of(record: str) -> ActionFormat:
-    """The format that a record names; code in a fence where a user's format is not installed here."""
+    """The format that a record names; code in a fence if a user's format is not installed here."""
     try:
         return recorded_format(record)
     except ValueError:

@@ -39,15 +39,15 @@ class RunOutline(Record):
     name: str
     state: StageState
     student: str = ""
-    """Key of the collection that is shown where none was chosen, empty if nothing was measured yet."""
+    """Key of the collection that is shown if none was chosen, empty if nothing was measured yet."""
     collections: tuple[CollectionOutline, ...] = ()
 
 
 def outline_of(run_dir: Path, name: str = "") -> RunOutline:
     """Say what attempts a run holds. ``name``: what the run is called; empty for the name of its directory.
 
-    Raises ``FileNotFoundError`` where there is no such directory, ``BadRecordError`` if a stage's file is damaged,
-    ``ValueError`` where the manifest is.
+    Raises ``FileNotFoundError`` if there is no such directory, ``BadRecordError`` if a stage's file is damaged,
+    ``ValueError`` if the manifest is.
     """
     if not run_dir.is_dir():
         raise FileNotFoundError(f"{run_dir}: expected a run directory, there is none")
@@ -81,7 +81,7 @@ def attempts_version(run_dir: Path, key: str) -> str:
 def attempts_of(run_dir: Path, key: str) -> Collection:
     """Read the rows of one collection.
 
-    Raises ``LookupError`` where the run has none of that key, ``BadRecordError`` if a record is damaged.
+    Raises ``LookupError`` if the run has none of that key, ``BadRecordError`` if a record is damaged.
     """
     recipe, stages = read_recipe(run_dir), read_stages(run_dir)
     stage = next((one for one in stages if one.key == key and one.has_attempts), None)

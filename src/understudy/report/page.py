@@ -79,7 +79,7 @@ def page_of(document: Document, data: str) -> str:
 
 
 def file_page(title: str, kind: PageKind, data: str, fallback: str) -> str:
-    """A page that holds its data. ``fallback``: markup that is read where no script runs."""
+    """A page that holds its data. ``fallback``: markup that is read if no script runs."""
     return _page(title=title, kind=kind, data=data, fallback=fallback, connect="'none'", live="")
 
 
@@ -123,7 +123,7 @@ def _data(run_dir: Path, document: Document) -> Iterator[str]:
 
 
 def _fallback(document: Document) -> str:
-    """What is read where no script runs, as in a mail's preview: the sentence and the bare table."""
+    """What is read if no script runs, as in a mail's preview: the sentence and the bare table."""
     rows = "".join(
         f"<tr><th>{escape(named(one))}</th><td>{100 * one.metrics.average:.1f} %</td>"
         f"<td>{100 * one.interval.low:.1f}–{100 * one.interval.high:.1f}</td></tr>"

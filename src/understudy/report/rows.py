@@ -44,7 +44,7 @@ def step_error(step: Step | Candidate) -> str | None:
 
 
 def read_if_there(path: Path, record_type: type[RecordT]) -> Iterator[RecordT]:
-    """Yield a file's records, none where the stage has not written it yet."""
+    """Yield a file's records, none if the stage has not written it yet."""
     if path.is_file():
         yield from read_jsonl(path, record_type)
 

@@ -31,7 +31,7 @@ class SideBySide(Record):
 def write_comparison(run_dirs: Sequence[Path], path: Path) -> Path:
     """Write the page and return its path.
 
-    Raises ``FileNotFoundError`` where there is no such run, ``BadRecordError`` if one of its files is damaged.
+    Raises ``FileNotFoundError`` if there is no such run, ``BadRecordError`` if one of its files is damaged.
     """
     runs = tuple(_evaluated(outline_of(one, name)) for one, name in zip(run_dirs, run_names(run_dirs), strict=True))
     title = " beside ".join(run.name for run in runs) if len(runs) < 3 else f"{len(runs)} runs side by side"
@@ -80,7 +80,7 @@ def _data(run_dirs: Sequence[Path], document: SideBySide) -> Iterator[str]:
 
 
 def _fallback(document: SideBySide) -> str:
-    """What is read where no script runs: which runs the file holds."""
+    """What is read if no script runs: which runs the file holds."""
     items = "".join(
         f"<li>{escape(run.name)}: {escape(', '.join(one.label for one in run.collections) or 'nothing evaluated')}</li>"
         for run in document.runs

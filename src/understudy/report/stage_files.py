@@ -118,7 +118,7 @@ def _stage(folder: Path) -> Stage:
 
 
 def collection_kind(folder: Path) -> CollectionKind | None:
-    """What the list of its records is: by the kind of stage, or by its files where that is a user's own."""
+    """What the list of its records is: by the kind of stage, or by its files if that is a user's own."""
     kind = folder.parent.name
     if kind in set(CollectionKind):
         return CollectionKind(kind)

@@ -48,7 +48,7 @@ def show_run(run_dir: Path, what: str = "", which: str = "", *, mask: bool = Fal
 
     ``what``: a stage, such as ``rollout/teacher`` or ``curate/agent``; empty for the whole run. ``which``: id of a
     trajectory or example; empty for the first. ``mask``: show an example as the student's tokens.
-    Raises ``NotInRunError`` where there is no such stage or id, ``ValueError`` if it has no mask.
+    Raises ``NotInRunError`` if there is no such stage or id, ``ValueError`` if it has no mask.
     """
     if not what:
         document = collect(run_dir)
@@ -80,7 +80,7 @@ def _find_stage(run_dir: Path, what: str) -> Stage:
 
 
 def _show_example(run_dir: Path, stage: Stage, which: str, *, mask: bool) -> RenderableType:
-    """An example of a curation; where it has kept none, what it dropped."""
+    """An example of a curation; if it has kept none, what it dropped."""
     folder = run_dir / stage.key
     for example in read_if_there(folder / EXAMPLES, Example):
         if not which or which in (example.id, example.trajectory_id, example.task_id):

@@ -48,7 +48,7 @@ class BuildConfig(Record):
     corpus: Path
     """JSONL, plain or gzipped: see ``corpus.py``."""
     folder: Path
-    """The index; made where it does not exist."""
+    """The index; made if it does not exist."""
     lexical: bool = True
     encoder: EncoderConfig | None = None
     """None builds no dense index."""
@@ -78,7 +78,7 @@ def build_index(config: BuildConfig, encoder: Encoder | None = None, *, quiet: b
     """Build whatever of the index is not there yet. ``encoder`` stands for one that no config can name.
 
     Raises ``BadCorpusError`` for a file that is no corpus, ``IndexMismatchError`` for vectors of another one,
-    ``MissingExtraError`` before any work where a package is missing.
+    ``MissingExtraError`` before any work if a package is missing.
     """
     if config.encoder is not None:
         require_packages(config.encoder)

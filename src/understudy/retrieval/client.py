@@ -22,7 +22,7 @@ from understudy.retrieval.wire import MAX_QUERIES, RetrieveRequest
 
 _PASSING = (429, 502, 503, 504)
 _REFUSALS = (400, 413, 422)
-"""Of one query, where the server has answered others; of everything that we send, where it has not."""
+"""Of one query, if the server has answered others; of everything that we send, if it has not."""
 _FIRST_PAUSE_S = 0.2
 
 

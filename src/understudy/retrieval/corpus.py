@@ -36,7 +36,7 @@ def is_gzipped(path: Path) -> bool:
 
 @contextmanager
 def open_corpus(path: Path) -> Iterator[BinaryIO]:
-    """Open a corpus for reading its bytes, unpacked where it is gzipped.
+    """Open a corpus for reading its bytes, unpacked if it is gzipped.
 
     Raises ``BadCorpusError`` in the ``with`` block if a gzipped file is cut or damaged.
     """
@@ -61,9 +61,9 @@ def read_passages(path: Path) -> Iterator[Passage]:
 
 
 def parse_row(line: bytes, row: int, path: Path, number: int | None = None) -> Passage:
-    """One line of a corpus as a passage. ``row`` (from 0) names it where it has no id of its own.
+    """One line of a corpus as a passage. ``row`` (from 0) names it if it has no id of its own.
 
-    ``path`` and the line's ``number`` (from 1, where it is known) are for the error alone.
+    ``path`` and the line's ``number`` (from 1, if it is known) are for the error alone.
     """
     try:
         fields = _loads(line)

@@ -1,6 +1,6 @@
 """Dense search: candidates by binary quantisation, or from all rows on a GPU, then their exact scores.
 
-In: an index folder with ``vectors.f16``, ``codes.faiss`` (absent where every row is compared) and the header
+In: an index folder with ``vectors.f16``, ``codes.faiss`` (absent if every row is compared) and the header
 ``dense.json``; an encoder; passages. Out: a ``Retriever`` whose scores are exact cosines. The header names corpus,
 encoder, files and tuning; what does not fit it is refused with ``IndexMismatchError``.
 
@@ -158,7 +158,7 @@ def read_facts(folder: Path) -> DenseFacts:
 
 
 def refuse_other_encoder(expected: EncoderFacts, came: EncoderFacts) -> None:
-    """Raise ``IndexMismatchError`` with the facts that differ, where any do."""
+    """Raise ``IndexMismatchError`` with the facts that differ, if any do."""
     if expected.identity == came.identity:
         return
     fields = [name for name in EncoderFacts.model_fields if getattr(expected, name) != getattr(came, name)]

@@ -18,7 +18,7 @@ from understudy.retrieval.vectors import Scores, VectorFile
 _SLACK = 32
 """Candidates beyond k, so that rounding of the device's products cannot lose a row that belongs to the best k."""
 _BLOCK_ROWS = 131_072
-"""Rows compared at once: 400 MB in float32 where they have 768 numbers."""
+"""Rows compared at once: 400 MB in float32 if they have 768 numbers."""
 _SPARE_BYTES = 1 << 30
 """Left free on the device, for a block in float32 and the scores of a batch."""
 

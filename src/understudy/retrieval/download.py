@@ -111,7 +111,7 @@ def download_corpus(config: DownloadConfig, *, quiet: bool = False) -> IndexInfo
 
 
 def fetch_file(client: httpx.Client, urls: Sequence[str], path: Path, attempts: int, *, quiet: bool = False) -> None:
-    """Fetch pieces in order into one file, resuming where an earlier call was interrupted. Raises ``DownloadError``."""
+    """Fetch pieces in order into one file, resuming if an earlier call was interrupted. Raises ``DownloadError``."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)

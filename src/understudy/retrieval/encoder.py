@@ -68,7 +68,7 @@ class EncoderFacts(Record):
 
     kind: str
     model: str
-    """Name or folder; not compared where the weights are known by content."""
+    """Name or folder; not compared if the weights are known by content."""
     weights: str
     """Hash of the weights and of the tokenizer; empty if they are not files."""
     query_prefix: str
@@ -172,13 +172,13 @@ class SharedEncoder:
 
 
 def open_encoder(config: EncoderConfig) -> Encoder:
-    """Load an encoder. Raises ``OSError`` if its files are missing, ``MissingExtraError`` where packages are."""
+    """Load an encoder. Raises ``OSError`` if its files are missing, ``MissingExtraError`` if packages are."""
     require_packages(config)
     return ENCODERS.open(config)
 
 
 def require_packages(config: EncoderConfig) -> None:
-    """Raise ``MissingExtraError`` where what this encoder runs on is not installed; loads nothing."""
+    """Raise ``MissingExtraError`` if what this encoder runs on is not installed; loads nothing."""
     modules = {"transformer": ("torch", "transformers"), "static": ("tokenizers", "safetensors")}.get(config.kind, ())
     require("dense", f"an encoder of kind {config.kind!r}", *modules)
 

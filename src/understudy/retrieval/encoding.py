@@ -57,7 +57,7 @@ def encode_corpus(
 
 
 def finished_vectors(folder: Path, corpus_sha256: str, encoder: EncoderFacts) -> VectorFacts | None:
-    """The facts of ``vectors.f16`` where it is whole, of this corpus and by this encoder."""
+    """The facts of ``vectors.f16`` if it is whole, of this corpus and by this encoder."""
     facts_path = folder / FACTS_NAME
     if not facts_path.exists() or not (folder / VECTORS_NAME).exists():
         return None

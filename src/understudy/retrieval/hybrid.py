@@ -4,7 +4,7 @@
 passage scores the sum of 1 / (60 + rank) over the rankings that hold it. Off unless a config asks for it: the paper
 uses dense search alone.
 
-``ShardedRetriever``: disjoint parts of one corpus, each with its engine, merged by score. Sound only where scores are
+``ShardedRetriever``: disjoint parts of one corpus, each with its engine, merged by score. Sound only if scores are
 comparable, so for exact (rescored) cosines, not for BM25, whose weights differ from part to part.
 """
 

@@ -204,7 +204,7 @@ def _open_linked(place: Path) -> tantivy.Index:
 
 @contextmanager
 def _lockable(place: Path) -> Iterator[Path]:
-    """``place``, or where its file system has no locks, a temporary folder whose files are moved there at the end."""
+    """``place``, or if its file system has no locks, a temporary folder whose files are moved there at the end."""
     if has_locks(place):
         yield place
         return

@@ -34,8 +34,8 @@ _WITH_ENCODER = (DenseConfig, HybridConfig, QdrantConfig, ShardsConfig)
 def open_retriever(config: RetrievalConfig, encoder: Encoder | None = None) -> Retriever:
     """Open the engine of a config. ``encoder`` stands for one that no config can name.
 
-    Raises ``IndexMismatchError`` or ``BadCorpusError`` where files do not fit together, ``OSError`` if they are
-    missing, ``MissingExtraError`` where a package is.
+    Raises ``IndexMismatchError`` or ``BadCorpusError`` if files do not fit together, ``OSError`` if they are
+    missing, ``MissingExtraError`` if a package is.
     """
     engine = WatchedRetriever(open_engine(config, encoder))
     return BatchingRetriever(engine) if isinstance(config, _WITH_ENCODER) else engine

@@ -44,7 +44,7 @@ class CorpusFacts(Record):
     """What an index knows of its corpus: ``passages.json``."""
 
     path: str
-    """Absolute, or relative to the index folder where the corpus was unpacked into it."""
+    """Absolute, or relative to the index folder if the corpus was unpacked into it."""
     rows: int
     bytes: int
     """Size of the file that is read by offset."""

@@ -30,7 +30,7 @@ class Tuning(Record):
     n_probes: int
     n_candidates: int
     wanted: float
-    """Share of the exact best ten that was asked for. What was reached may be less where no setting reaches it."""
+    """Share of the exact best ten that was asked for. What was reached may be less if no setting reaches it."""
     recall_at_3: float
     recall_at_10: float
     n_queries: int

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from understudy.retrieval.retriever import BadQueryError, Hit, Retriever, SearchDownError, as_retrieval_error
 
 MAX_FAILED = 20
-"""Each of them has already been tried several times, with pauses, where it went over the network."""
+"""Each of them has already been tried several times, with pauses, if it went over the network."""
 
 
 class WatchedRetriever:

@@ -48,7 +48,7 @@ class _Worker:
         self._opening = threading.Lock()
 
     def facts(self) -> str:
-        """Open the agent where that has not been done. What opening raises reaches the rollout as it is."""
+        """Open the agent if that has not been done. What opening raises reaches the rollout as it is."""
         return self._open().facts.model_dump_json()
 
     def solve(self, assignment: str) -> str:

@@ -73,7 +73,7 @@ def settings_path(path: Path) -> Path:
 
 
 def check_settings(path: Path, settings: RolloutSettings) -> None:
-    """Write the settings beside a new file; raise ``ResumeError`` where an existing file was made with others."""
+    """Write the settings beside a new file; raise ``ResumeError`` if an existing file was made with others."""
     beside = settings_path(path)
     has_records = path.exists() and path.stat().st_size > 0
     if has_records and not beside.exists():

@@ -44,7 +44,7 @@ def rollout(
     """Let an agent make every attempt that ``path`` does not hold yet. ``progress``: label of the bar, None for none.
 
     Ctrl-C starts nothing new, keeps what ends within a second and is raised again; the next call makes the others.
-    Raises ``ResumeError`` where the file was made with other settings, ``RolloutStoppedError`` if the first 20
+    Raises ``ResumeError`` if the file was made with other settings, ``RolloutStoppedError`` if the first 20
     attempts all fail for no fault of the model, ``ValueError`` for two tasks with one id or an engine that needs an
     ``AgentSpec`` and got an agent.
     """

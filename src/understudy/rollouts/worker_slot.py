@@ -57,14 +57,14 @@ class Slot:
         """Reference to the answer whether the worker is ready; None if it was not asked."""
         self.is_ready = False
         self.wakes_at = 0.0
-        """When the worker is asked next, or started: infinity where nothing is to be done."""
+        """When the worker is asked next, or started: infinity if nothing is to be done."""
 
     @property
     def is_given_up(self) -> bool:
         return self._n_failed_starts >= self._patience.n_failed_starts
 
     def wake(self, now: float) -> None:
-        """Start a worker, or ask the one that is there, where it has rested for long enough."""
+        """Start a worker, or ask the one that is there, if it has rested for long enough."""
         if now < self.wakes_at:
             return
         self.wakes_at = math.inf

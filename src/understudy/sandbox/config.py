@@ -51,7 +51,7 @@ class Level(StrEnum):
     """How code is confined."""
 
     KERNEL = "kernel"
-    """seccomp allowlist, import broker, Landlock where present, no capabilities, resource limits. Linux, no root, no
+    """seccomp allowlist, import broker, Landlock if present, no capabilities, resource limits. Linux, no root, no
     container.
     """
     DOCKER = "docker"
@@ -106,7 +106,7 @@ class SandboxConfig(Record):
 
 
 def _expanded(name: object, preload: Sequence[object]) -> Iterable[object]:
-    """The modules that a word of ``imports`` stands for. Libraries count where they are loaded."""
+    """The modules that a word of ``imports`` stands for. Libraries count if they are loaded."""
     if name == "paper":
         return [one for one in PAPER_IMPORTS if one in preload or one not in _PRELOADED]
     if name == "standard":

@@ -23,7 +23,7 @@ class Process:
     """A process that has sent its first frame. ``close`` kills it and frees the host's descriptors."""
 
     def __init__(self, channel: Channel, parent: Process | None = None) -> None:
-        """``parent`` is who forked it, where that is not the zygote. Raises ``OSError``, ``SandboxError``."""
+        """``parent`` is who forked it, if that is not the zygote. Raises ``OSError``, ``SandboxError``."""
         self.channel = channel
         self.pid = channel.pid
         self.group: int = parent.group if parent else self.pid
@@ -34,7 +34,7 @@ class Process:
             os.close(self._pidfd)
             raise SandboxError(f"process {self.pid} is not in the group {self.group} of its episode")
         self.inner_pid: int = self.pid if parent and parent.inner_pid == parent.pid else _innermost(self.pid)
-        """Its number where the zygote lives, which is another one inside a container."""
+        """Its number if the zygote lives, which is another one inside a container."""
         self._last_cpu_s = 0.0
 
     def signal(self, number: signal.Signals) -> None:

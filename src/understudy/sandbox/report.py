@@ -47,7 +47,7 @@ class Runs(Protocol):
     def run(self, code: str) -> Execution: ...
 
 
-# Name and expression; the expression raises OSError where the kernel refuses. It must do no harm where it succeeds.
+# Name and expression; the expression raises OSError if the kernel refuses. It must do no harm if it succeeds.
 _PROBES = (
     ("files cannot be read", "os.close(os.open('/proc/version', os.O_RDONLY))"),
     ("files cannot be written", "os.close(os.open('/dev/null', os.O_WRONLY))"),
@@ -97,7 +97,7 @@ _REFUSALS = ("EPERM", "EACCES", "RuntimeError: can't start new thread")
 
 
 def probe(level: Level, ready: Frame, episode: Runs) -> IsolationReport:
-    """Try everything in ``episode``, whose sandbox's zygote said ``ready``. Raises ``SandboxError`` where trying
+    """Try everything in ``episode``, whose sandbox's zygote said ``ready``. Raises ``SandboxError`` if trying
     fails.
     """
     execution = episode.run(f"{_PROBE_CODE}\nfinal_answer(_probe({_PROBES!r}))")

@@ -1,6 +1,6 @@
 """Which questions a stage works on: one config for each kind of task source.
 
-In: keys of a recipe. Out: the config of a built-in kind or of a user's own source. ``kind`` may be left out where the
+In: keys of a recipe. Out: the config of a built-in kind or of a user's own source. ``kind`` may be left out if the
 other keys imply it: ``path`` means a file, ``hub`` a Hub data set, ``name`` a benchmark of the paper or the toy world.
 Not here: reading anything.
 """
@@ -78,7 +78,7 @@ class HubConfig(OwnQuestionsConfig):
     hub: Annotated[str, Field(min_length=1)]
     """``owner/name``. A local folder is named by ``path``."""
     subset: str | None = None
-    """Configuration of the data set, where it has several."""
+    """Configuration of the data set, if it has several."""
     revision: str | None = None
     """Commit or tag: name one, or the questions may change under your run."""
     cache_dir: Annotated[OutputPath | None, SpeedOnly] = None
@@ -133,7 +133,7 @@ class ReasoningGymConfig(TaskSourceConfig):
     task_kind: TaskKind = TaskKind.MATH
     """What kind of answer the questions want. The grader ``reasoning_gym`` scores all of them itself."""
     size: Annotated[int, Field(ge=1)] = 500
-    """How many questions are made where there is no limit."""
+    """How many questions are made if there is no limit."""
 
     @property
     def extras(self) -> tuple[str, ...]:

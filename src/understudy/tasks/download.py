@@ -29,7 +29,7 @@ def default_cache_dir() -> Path:
 
 
 def fetch_once(url: str, sha256: str, place: Path) -> Path:
-    """Return ``place`` holding the file with that SHA-256; fetch it where it is missing or damaged.
+    """Return ``place`` holding the file with that SHA-256; fetch it if it is missing or damaged.
 
     Raises ``DownloadError`` if the server does not give it, or gives other bytes: these are not kept.
     """

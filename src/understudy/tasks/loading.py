@@ -33,7 +33,7 @@ class TaskSet:
     """Tasks whose question and answer came before under another id and that were kept: the paper's sets are
     loaded as the paper used them."""
     licence: str = ""
-    """Of the questions, where it is known."""
+    """Of the questions, if it is known."""
 
 
 def load_tasks(config: PartConfig | Mapping[str, object] | str = MappingProxyType({}), **keys: object) -> TaskSet:

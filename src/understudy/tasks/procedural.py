@@ -51,7 +51,7 @@ class ReasoningGymSource:
 
 
 def task_of(origin: Origin, name: str, kind: TaskKind = TaskKind.MATH) -> Task:
-    """A question as a task. Raises ``BadTaskError`` where the generator fails."""
+    """A question as a task. Raises ``BadTaskError`` if the generator fails."""
     entry = entry_at(origin)
     return Task(
         id=f"{name}-{origin.seed}-{origin.index:05d}",
@@ -75,7 +75,7 @@ def entry_of(task: Task) -> tuple[Any, dict[str, Any]]:
 
 
 def entry_at(origin: Origin) -> dict[str, Any]:
-    """The entry of a question. Raises ``BadTaskError`` where the generator fails."""
+    """The entry of a question. Raises ``BadTaskError`` if the generator fails."""
     dataset = dataset_of(origin)
     try:
         entry: dict[str, Any] = dataset[origin.index]

@@ -47,7 +47,7 @@ class SourceFacts:
     """Label of the data, for messages and ``Task.source``."""
     split: str = ""
     licence: str = ""
-    """Of the questions, where it is known."""
+    """Of the questions, if it is known."""
     keeps_repeated: bool = False
     """A question that came before under another id is kept: the paper's sets are loaded as the paper used them."""
     draws: bool = False

@@ -100,7 +100,7 @@ def benchmark_file(
 ) -> Path:
     """The benchmark's file, from the folder that the user names, else from the cache, else fetched into it.
 
-    Raises ``DownloadError`` where the file is not there or is not the one that the paper used.
+    Raises ``DownloadError`` if the file is not there or is not the one that the paper used.
     """
     if data_dir is None:
         place = (cache_dir or default_cache_dir()) / "benchmarks" / benchmark.file

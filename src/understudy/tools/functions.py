@@ -1,4 +1,4 @@
-"""Plain Python functions as tools: of a module, a notebook or a class, awaited where they are asynchronous.
+"""Plain Python functions as tools: of a module, a notebook or a class, awaited if they are asynchronous.
 
 In: a typed, documented function. Out: a ``Tool``. Its signature and docstring go into the prompt. Arguments and answers
 are plain data on the agent's side, see ``types.py``. A function is taken for impure, called once by the branch that

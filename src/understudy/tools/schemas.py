@@ -109,7 +109,7 @@ def returned(schema: Schema | None) -> str:
 
 
 def _resolved(schema: JsonValue | Schema, root: Schema) -> Schema:
-    """What a ``$ref`` within the same document leads to; {} where it leads nowhere, or round in a circle."""
+    """What a ``$ref`` within the same document leads to; {} if it leads nowhere, or round in a circle."""
     for _ in range(_MAX_DEPTH):
         if not isinstance(schema, Mapping):
             return {}

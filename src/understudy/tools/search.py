@@ -52,7 +52,7 @@ class SearchTool:
         """Queries that reached the retriever."""
 
     def __call__(self, query: str) -> str:
-        """Text of the hits. Raises ``ToolError`` for a query that cannot be answered, ``ToolUnavailableError`` where
+        """Text of the hits. Raises ``ToolError`` for a query that cannot be answered, ``ToolUnavailableError`` if
         the engine fails.
         """
         if not isinstance(query, str) or not query.strip():

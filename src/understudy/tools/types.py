@@ -97,7 +97,7 @@ def _shape(fields: Mapping[str, Any], depth: int) -> str:
 
 
 def fields_of(hint: Any) -> dict[str, Any] | None:
-    """Fields and their types, where ``hint`` is a record."""
+    """Fields and their types, if ``hint`` is a record."""
     if not isinstance(hint, type):
         return None
     if issubclass(hint, BaseModel):
@@ -114,7 +114,7 @@ def fields_of(hint: Any) -> dict[str, Any] | None:
 
 
 def hints_of(owner: Any) -> dict[str, Any]:
-    """Type hints, those that are written as text looked up; as they are written where a name is unknown."""
+    """Type hints, those that are written as text looked up; as they are written if a name is unknown."""
     try:
         return typing.get_type_hints(owner, include_extras=True)
     except Exception:  # whatever evaluating a foreign annotation raises: then one by one

@@ -1,6 +1,6 @@
 """``python -m understudy.training FOLDER``: one training as a process of its own.
 
-In: ``FOLDER/job.json``. Out: what the training writes there; where it fails, also ``failure.json``, and the traceback
+In: ``FOLDER/job.json``. Out: what the training writes there; if it fails, also ``failure.json``, and the traceback
 on standard error. With ``--end-with-input`` the process ends when its standard input does, so that a pipeline that is
 killed leaves no training behind. ``accelerate launch -m understudy.training FOLDER`` trains on several GPUs.
 """

@@ -32,7 +32,7 @@ def save_student(trainer: StudentTrainer, tokenizer: Any, card: StudentCard, fol
         shutil.rmtree(beside, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()
     trainer.model.config.use_cache = True
-    if trainer.is_fsdp_enabled:  # one set of weights, also where checkpoints in between are in parts
+    if trainer.is_fsdp_enabled:  # one set of weights, also if checkpoints in between are in parts
         trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     with bars_of_downloads_only(beside.parent):
         trainer.save_model(str(beside))
@@ -57,7 +57,7 @@ def read_card(folder: Path) -> StudentCard:
 def merge(checkpoint: Path, folder: Path) -> StudentCard:
     """Write base and adapter of a checkpoint as one set of weights.
 
-    Raises ``ValueError`` where there is no adapter, ``NotFiniteError`` if the number format of the base cannot hold
+    Raises ``ValueError`` if there is no adapter, ``NotFiniteError`` if the number format of the base cannot hold
     the sum.
     """
     import torch
@@ -78,7 +78,7 @@ def merge(checkpoint: Path, folder: Path) -> StudentCard:
 
 
 def whole_weights(weights: str, folder: Path) -> str:
-    """``weights``, a folder or Hub id, or where it is an adapter of ours the ``folder`` that it is merged into."""
+    """``weights``, a folder or Hub id, or if it is an adapter of ours the ``folder`` that it is merged into."""
     if not (Path(weights) / CARD).is_file() or not read_card(Path(weights)).is_adapter:
         return weights
     merge(Path(weights), folder)

@@ -21,9 +21,9 @@ from understudy.sandbox import HostFunction, Sandbox, SandboxError
 from understudy.tools import Tool, ToolError
 
 MAX_CODE_S = 5.0
-"""CPU and wall seconds of one reply's code, where the recipe does not allow less."""
+"""CPU and wall seconds of one reply's code, if the recipe does not allow less."""
 MAX_TOOL_S = 10.0
-"""Seconds of one tool call, where the recipe does not allow less."""
+"""Seconds of one tool call, if the recipe does not allow less."""
 _LOG = logging.getLogger(__name__)
 
 

@@ -48,7 +48,7 @@ class Dtype(StrEnum):
     """Numbers that the base is held and computed in."""
 
     AUTO = "auto"
-    """bfloat16 where a GPU has it, float32 elsewhere."""
+    """bfloat16 if a GPU has it, float32 elsewhere."""
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
 
@@ -78,7 +78,7 @@ class EvalCallbackConfig(Record):
     max_new_tokens: Annotated[int, Field(gt=0)] = 256
     run_code: bool | None = None
     """Whether the replies' code is run with the recipe's tools and sandbox, each in a fresh episode and for a few
-    seconds at most. None: where the tools are no more than a search by URL or in memory. True also opens an index in
+    seconds at most. None: if the tools are no more than a search by URL or in memory. True also opens an index in
     the training's process, and calls tools that may have effects.
     """
 

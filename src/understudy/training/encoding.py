@@ -37,7 +37,7 @@ class ModelLimits:
         return min(max_length, self.window or max_length)
 
     def check_ids(self, ids: Iterable[int], renderer: Renderer, example_id: str) -> None:
-        """Raise ``VocabularyError`` where an id has no embedding."""
+        """Raise ``VocabularyError`` if an id has no embedding."""
         highest = max(ids, default=0)
         if self.n_embeddings is not None and highest >= self.n_embeddings:
             token = renderer.tokenizer.convert_ids_to_tokens(highest)
@@ -56,7 +56,7 @@ class TokenCounts(Record):
 
     n_examples: int = 0
     n_sequences: int = 0
-    """More than examples where a chat template rewrites history and an example is split by turn."""
+    """More than examples if a chat template rewrites history and an example is split by turn."""
     n_tokens: int = 0
     n_trained: int = 0
     """Tokens with a weight above 0: words of the assistant, end-of-turn tokens included."""

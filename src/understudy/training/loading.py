@@ -32,7 +32,7 @@ def limits_of(base: str) -> ModelLimits:
 def load_trainable(base: str, config: TrainerConfig, *, packing: bool) -> Any:
     """The base as it is trained.
 
-    Raises ``ValueError`` where QLoRA is asked for without bitsandbytes, flash attention outside bfloat16, or packing of
+    Raises ``ValueError`` if QLoRA is asked for without bitsandbytes, flash attention outside bfloat16, or packing of
     a model in which neighbours in a row would reach each other, ``NotFiniteError`` for NaN or infinite weights.
     """
     import torch

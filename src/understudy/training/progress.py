@@ -78,6 +78,6 @@ class ProgressFile:
         if not self._is_writer:
             return
         beside = self._path.with_name(f".{self._path.name}.part")
-        with contextlib.suppress(OSError):  # a full disk ends a training where it loses something, not here
+        with contextlib.suppress(OSError):  # a full disk ends a training if it loses something, not here
             beside.write_text(self._now.model_dump_json() + "\n")  # not made durable: that can take longer than a step
             beside.replace(self._path)

@@ -202,7 +202,7 @@ class NextToken:
         return float(one.weights.sum())
 
     def loss_sum(self, model: Any, one: RowPass) -> tuple[torch.Tensor, Metrics]:
-        """No logits where nothing is trained."""
+        """No logits if nothing is trained."""
         return loss_by_fused_head(model, one) if on_gpu(model) else loss_by_logits(model, one), {}
 
 

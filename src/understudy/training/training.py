@@ -1,7 +1,7 @@
 """Training on examples: from ``examples.jsonl`` to a student's checkpoint.
 
 In: examples, the config, a base model, a folder. Out in the folder: a checkpoint, a log, a summary (see ``fitting``),
-and ``eval_callback.jsonl`` where replies are sampled on the way. Not here: the choice of examples, evaluation. Paper:
+and ``eval_callback.jsonl`` if replies are sampled on the way. Not here: the choice of examples, evaluation. Paper:
 section 3, appendix B.
 """
 
@@ -58,7 +58,7 @@ def train(
     same training, it resumes, or returns the summary of what is finished.
 
     Raises ``OtherTrainingError`` for a folder of another training, ``NothingToTrainError`` if no token would be
-    trained, ``VocabularyError`` where the model does not have the tokenizer's ids, ``NotFiniteError`` at the first
+    trained, ``VocabularyError`` if the model does not have the tokenizer's ids, ``NotFiniteError`` at the first
     weight, loss or gradient that is NaN or infinite, ``ValueError`` for an eval callback that is to run code without
     ``acting``.
     """

@@ -51,7 +51,7 @@ class ReplyPart:
 
 
 class ActionFormat(Protocol):
-    """How replies are written. A user's class is called with its config where it has a nested ``Config``."""
+    """How replies are written. A user's class is called with its config if it has a nested ``Config``."""
 
     stop: tuple[str, ...]
     """Generation stops at these strings; a reply is cut at the first one."""

@@ -59,7 +59,7 @@ class CodeFence:
     def parse(self, text: str, finish_reason: FinishReason = FinishReason.STOP) -> ParsedReply:
         """Find the one action of a reply.
 
-        A reply that was cut by the token limit counts as whole only where its block was closed and nothing follows it.
+        A reply that was cut by the token limit counts as whole only if its block was closed and nothing follows it.
         """
         reading = _read(text)
         thought = _thought(reading)

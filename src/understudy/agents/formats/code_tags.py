@@ -49,7 +49,7 @@ class CodeTags:
         """The config has no options."""
 
     def parse(self, text: str, finish_reason: FinishReason = FinishReason.STOP) -> ParsedReply:
-        """Find the one action of a reply. A block without its closing tag is whole where generation stopped there."""
+        """Find the one action of a reply. A block without its closing tag is whole if generation stopped there."""
         actions = _actions(text)
         action = actions[0] if len(actions) == 1 else None
         thought = _thought(text, action)

@@ -68,7 +68,7 @@ class _Opening:
     rest: str
     """Code on the line of the fence."""
     is_weak: bool
-    """Prose may look like it: it counts only where it opens code that can be read."""
+    """Prose may look like it: it counts only if it opens code that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def python_blocks(text: str, seen: str) -> Iterator[Block]:
 
 
 def without_cut_tag(code: str) -> str:
-    """The code without a tag, or the beginning of one, after it, where it can only be read so."""
+    """The code without a tag, or the beginning of one, after it, if it can only be read so."""
     return readable(_CUT_TAG.sub("", code) if syntax_error(code) else code)
 
 

@@ -14,7 +14,7 @@ _ACTING = ("final_answer", "print")
 
 
 def readable(code: str) -> str:
-    """The code without an indentation that all its lines share, where it can only be read so."""
+    """The code without an indentation that all its lines share, if it can only be read so."""
     dedented = textwrap.dedent(code)
     return dedented if dedented != code and syntax_error(code) and not syntax_error(dedented) else code
 
@@ -37,7 +37,7 @@ def syntax_error(code: str) -> str:
 
 
 def acts(code: str) -> bool:
-    """Whether readable code prints or answers: then it is an action, even where it might be an output."""
+    """Whether readable code prints or answers: then it is an action, even if it might be an output."""
     return any(_calls(code, name) for name in _ACTING)
 
 

@@ -59,7 +59,7 @@ class ObservationTexts(Record):
     problems: dict[ParseProblem, str]
     """Where nothing was run; ``{detail}`` is filled in."""
     ask_answer: str
-    """After the last step, where the agent is asked once for its answer."""
+    """After the last step, if the agent is asked once for its answer."""
 
 
 class DemonstrationStep(Record):
@@ -85,9 +85,9 @@ class Rule(Record):
 
     text: str
     needs_search: bool = False
-    """Shown only where a tool searches."""
+    """Shown only if a tool searches."""
     tool: str = ""
-    """Shown only where there is this tool."""
+    """Shown only if there is this tool."""
     otherwise: str = ""
     """Shown in its place; empty: nothing."""
 

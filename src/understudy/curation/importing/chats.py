@@ -45,7 +45,7 @@ _OUR_ROLE = {
 
 @dataclass(slots=True)
 class _Turns:
-    """A conversation, and which code each of its replies ran where that is known."""
+    """A conversation, and which code each of its replies ran if that is known."""
 
     dialogue: Dialogue
     ran: dict[int, str]
@@ -151,7 +151,7 @@ def _error(observation: str) -> str | None:
 
 
 def _answer_shown(messages: tuple[Message, ...], steps: tuple[Step, ...]) -> str | None:
-    """What the last code gave back, where that code was the final answer and its observation is there."""
+    """What the last code gave back, if that code was the final answer and its observation is there."""
     if not steps or not steps[-1].is_final or messages[-1].role is not Role.USER:
         return None
     found = _LAST_VALUE.search(messages[-1].content)

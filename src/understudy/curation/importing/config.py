@@ -21,7 +21,7 @@ class ImportConfig(Record):
     hub: str | None = None
     """A data set on the Hugging Face Hub: ``owner/name``. Either this or ``path``."""
     subset: str | None = None
-    """Configuration of the Hub data set, where it has several."""
+    """Configuration of the Hub data set, if it has several."""
     revision: str | None = None
     """Commit or tag of the Hub data set."""
     split: str = ""

@@ -53,7 +53,7 @@ class _Foreign(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_missing(cls, value: object) -> object:
-        """Tables such as Parquet have null where a row has not the field."""
+        """Tables such as Parquet have null if a row has not the field."""
         return {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else value
 
 

@@ -116,7 +116,7 @@ def _system_prompt(memory: Sequence[ForeignStep]) -> str:
 
 
 def _code(step: ForeignStep, number: int) -> str | None:
-    """What was run of a step; None where its reply held no code."""
+    """What was run of a step; None if its reply held no code."""
     if step.code_action is not None:
         return step.code_action
     code = None
@@ -129,7 +129,7 @@ def _code(step: ForeignStep, number: int) -> str | None:
 
 
 def _stop(actions: Sequence[ForeignStep], steps: Sequence[Step]) -> tuple[StopReason, str]:
-    """How the run ended, and what failed in the program where that ended it."""
+    """How the run ended, and what failed in the program if that ended it."""
     last = actions[-1] if actions else None
     if last is not None and last.error is not None and STEP_LIMIT_MARK in last.error.message:
         return StopReason.STEP_LIMIT, ""

@@ -51,7 +51,7 @@ class NormalisedAttempt:
     answer: str | None
     answer_was_asked: bool = False
     failure: str = ""
-    """The infrastructure error that ended it, where the row names one."""
+    """The infrastructure error that ended it, if the row names one."""
     usage: Usage = field(default_factory=Usage)
     timing: Timing = field(default_factory=Timing)
 
@@ -73,7 +73,7 @@ class Dialogue:
 def in_our_form(reply: str, code: str | None = None) -> str:
     """A reply in the form that our agents write and students learn: thought, ``Code:``, one closed block.
 
-    ``code``: what smolagents ran of the reply, where that is known. Replies with ``<code>`` tags, several blocks, bare
+    ``code``: what smolagents ran of the reply, if that is known. Replies with ``<code>`` tags, several blocks, bare
     code or JSON of thought and code are put into the form; a reply that has it stays, and so does one without code.
     """
     ran = code if code is not None else "\n\n".join(block.strip() for block in _TAGGED.findall(reply))

@@ -30,7 +30,7 @@ class CurateStageConfig(CurateConfig):
     agent: AgentRef
     """The agent as the student will run it: examples carry its prompts."""
     student: LocalModelRef | None = None
-    """The model whose tokens are counted or whose likelihoods choose, where ``max_tokens`` or ``select`` ask for it."""
+    """The model whose tokens are counted or whose likelihoods choose, if ``max_tokens`` or ``select`` ask for it."""
     against: tuple[TaskSetRef, ...] = ()
     """Task sets that no example may come near."""
 

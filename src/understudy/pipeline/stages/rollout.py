@@ -1,6 +1,6 @@
 """The stage ``rollout``: an agent attempts all tasks of some sets, and the attempts are graded.
 
-Takes: a model, an agent, task sets, first thoughts where wanted. Writes: ``trajectories.jsonl``, appended to as
+Takes: a model, an agent, task sets, first thoughts if wanted. Writes: ``trajectories.jsonl``, appended to as
 attempts end, so that a killed rollout resumes; ``scores.jsonl``, whole.
 """
 

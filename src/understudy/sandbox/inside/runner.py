@@ -2,7 +2,7 @@
 
 In: ``run`` and ``branch`` frames. Out: ``out``, ``call``, ``import``, ``done`` and ``branched`` frames. The code
 can tamper with everything in this process, so nothing here is a defence: this is for clear errors and for state that is
-kept where possible.
+kept if possible.
 
 An action is stopped, by ``final_answer`` or by the time-out signal, with an exception that ``except Exception`` does
 not catch. In code that catches everything it is raised again at each next line, until the runner catches it.
@@ -88,7 +88,7 @@ class Runner:
                 self._become_branch(pipe, pipes[index + 1 :])
                 self._run(job)
                 return
-            pipe.close()  # where there was no fork, the host sees it close
+            pipe.close()  # if there was no fork, the host sees it close
             n_forked += pid > 0
         self._pipe.send({"t": "branched", "n": n_forked})
 
@@ -120,7 +120,7 @@ class Runner:
         self._limit = limit if isinstance(limit, int) else 0
         self._printed.begin(self._limit)
         self._warned.begin(self._namespace)
-        sys.stdout = sys.stderr = self._printed  # also where an earlier action put something else there
+        sys.stdout = sys.stderr = self._printed  # also if an earlier action put something else there
         self._stop = Stop()
         self._answer = None
         result: Frame
@@ -151,7 +151,7 @@ class Runner:
             return self._failure(error, name)
 
     def _execute(self, source: str, name: str) -> object:
-        """Run the statements, and give the value of the last one where that is an expression."""
+        """Run the statements, and give the value of the last one if that is an expression."""
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         tree = ast.parse(source, name)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None

@@ -193,7 +193,7 @@ class _Program(ctypes.Structure):
 def install(program: bytes, listener: bool = False) -> int:
     """Put the calling process under ``program`` for good. Returns the listener's descriptor, or 0 without one.
 
-    Raises ``OSError``: EBUSY where a filter of a container already has a listener, EINVAL or ENOSYS if the kernel
+    Raises ``OSError``: EBUSY if a filter of a container already has a listener, EINVAL or ENOSYS if the kernel
     has no seccomp filters.
     """
     libc = ctypes.CDLL(None, use_errno=True)

@@ -1,4 +1,4 @@
-"""Stops code, also where it catches every exception.
+"""Stops code, also if it catches every exception.
 
 In: a reason, as an exception that ``except Exception`` does not catch. Out: the same exception raised again at every
 next line, call and turn of a loop of that code, until it has ended. Not covered: code that blocks signals or stays in

@@ -43,8 +43,8 @@ _COMPANIONS = {
         "sympy.tensor.tensor",
     ),
 }
-"""Libraries load these lazily. An episode could not load them where they are C extensions, and each episode would
-compile them again where they are not.
+"""Libraries load these lazily. An episode could not load them if they are C extensions, and each episode would
+compile them again if they are not.
 """
 
 

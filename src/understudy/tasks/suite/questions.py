@@ -155,7 +155,7 @@ def _comparisons(here: World, rng: Random) -> Iterator[Comparison]:
 
 @lru_cache(maxsize=10_000)
 def read_question(text: str) -> Chain | Comparison | None:
-    """What a text asks; None where it is no question of the suite's world."""
+    """What a text asks; None if it is no question of the suite's world."""
     for comparing, wants_later in product(COMPARISONS, (False, True)):
         found = _slots(text, comparing.later if wants_later else comparing.earlier)
         if found and len(found) == 2:
@@ -182,7 +182,7 @@ def _mentioned(text: str) -> tuple[Kind, str]:
 
 
 def _slots(text: str, template: str) -> tuple[str, ...]:
-    """What stands in the places of a template; empty where the text is not made of it."""
+    """What stands in the places of a template; empty if the text is not made of it."""
     pattern = "(.+)".join(re.escape(part) for part in template.split("{}"))
     found = re.fullmatch(pattern, text)
     return found.groups() if found else ()

@@ -79,7 +79,7 @@ def _reasoned(question: Chain | Comparison | Problem, rng: Random) -> tuple[str,
 
 
 def _recalled(kind: Kind, name: str) -> Thing:
-    """A thing of either world. Raises ``KeyError`` where neither has it."""
+    """A thing of either world. Raises ``KeyError`` if neither has it."""
     here = next((split for split in SPLITS if name in world(split).names[kind]), SPLITS[0])
     return world(here).thing(kind, name)
 

@@ -16,7 +16,7 @@ from understudy.tasks.suite.world import Split
 
 
 def suite_tasks(name: SuiteSet, split: Split) -> Iterator[Task]:
-    """All questions of a set. Raises ``MissingExtraError`` for a mathematical one where reasoning-gym is missing."""
+    """All questions of a set. Raises ``MissingExtraError`` for a mathematical one if reasoning-gym is missing."""
     if name in FACT_SETS:
         yield from fact_tasks(name, split)
     else:

@@ -6,7 +6,7 @@ model would into its memory.
 
 It errs at a stated rate, so that grading, curation, first thoughts and the vote have something to do: ``Slip`` lists
 how. An error of the first three kinds is seen in the observation and mended in the next step. It never answers too
-early where the first thought or the prompt holds the whole plan.
+early if the first thought or the prompt holds the whole plan.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Problem:
     question: str
     answer: str
     chain_of_thought: str = ""
-    """The generator's own, where it has one."""
+    """The generator's own, if it has one."""
     equations: tuple[Equation, ...] = ()
     """Of the chain of thought, in its order; the last one gives the answer."""
 
@@ -71,7 +71,7 @@ def math_tasks(name: MathSet, split: Split) -> Iterator[Task]:
 
 
 def read_problem(question: str) -> Problem | None:
-    """The problem that a text states, where it is one of the suite's; else None.
+    """The problem that a text states, if it is one of the suite's; else None.
 
     Out of domain the text says it all. A word problem is looked up among the suite's own.
     """

@@ -66,7 +66,7 @@ class World:
         self._by_name = {(thing.kind, thing.name): thing for thing in things}
 
     def thing(self, kind: Kind, name: str) -> Thing:
-        """The thing of that kind and name. Raises ``KeyError`` where there is none."""
+        """The thing of that kind and name. Raises ``KeyError`` if there is none."""
         return self._by_name[kind, name]
 
     def of_kind(self, kind: Kind) -> list[Thing]:

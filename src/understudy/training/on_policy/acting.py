@@ -20,7 +20,7 @@ from understudy.training.on_policy.config import OnPolicyConfig
 def sample_actions(
     model: Any, tokenizer: Any, prefixes: Sequence[Sequence[int]], end_id: int, config: OnPolicyConfig, seed: int
 ) -> list[list[int]]:
-    """One action after each prefix, end of turn included where the student came to one."""
+    """One action after each prefix, end of turn included if the student came to one."""
     rows = [
         Row(
             prefix,

@@ -75,7 +75,7 @@ def distil_on_policy(
 
     Raises ``TokenizersDifferError``, ``NothingToTrainError`` if no prefix is short enough, ``OtherTrainingError``
     for a folder of another training, ``NotFiniteError`` at the first weight, loss or gradient that is NaN or infinite,
-    ``ProviderError`` where the server fails for good.
+    ``ProviderError`` if the server fails for good.
     """
     if config.method is Method.QLORA:
         raise ValueError("on-policy distillation trains 'full' or 'lora', got 'qlora'")
@@ -268,7 +268,7 @@ def _trainable(model: Any, config: OnPolicyConfig) -> Any:
 
 
 def _autocast(device: torch.device) -> Autocast:
-    """Computing in bfloat16 where a GPU has it; the trained weights stay in float32."""
+    """Computing in bfloat16 if a GPU has it; the trained weights stay in float32."""
     import torch
 
     is_enabled = device.type == "cuda" and torch.cuda.is_bf16_supported()

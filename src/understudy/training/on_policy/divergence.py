@@ -24,7 +24,7 @@ class TeacherLogprobs:
     logprobs: torch.Tensor
     """(A, K), float32."""
     ids: torch.Tensor | None = None
-    """(A, K): which tokens; -1 where there are fewer. None: all tokens of the vocabulary, in their order."""
+    """(A, K): which tokens; -1 if there are fewer. None: all tokens of the vocabulary, in their order."""
 
 
 def divergence(own: torch.Tensor, teacher_logprobs: TeacherLogprobs, kind: Divergence) -> torch.Tensor:

@@ -42,7 +42,7 @@ def save_state(folder: Path, step: int, model: Any, optimizer: torch.optim.Optim
 
 
 def restore_state(folder: Path, model: Any, optimizer: torch.optim.Optimizer) -> tuple[int, Tally]:
-    """Put back what was saved last; return the number of steps done, 0 where nothing was saved."""
+    """Put back what was saved last; return the number of steps done, 0 if nothing was saved."""
     saved = sorted(folder.glob("step-*.pt"), key=lambda path: int(path.stem.removeprefix("step-")))
     if not saved:
         return 0, Tally()

@@ -71,9 +71,9 @@ class ServerTeacher:
         yield from map_ordered(self._logprobs_of, pairs, self.in_flight)
 
     def prove_rendering(self, prefixes: Sequence[Prefix]) -> None:
-        """Have the server render some of the prefixes from their messages, where it offers that.
+        """Have the server render some of the prefixes from their messages, if it offers that.
 
-        Raises ``TokenizersDifferError`` where ids differ from what would be sent.
+        Raises ``TokenizersDifferError`` if ids differ from what would be sent.
         """
         every = max(1, len(prefixes) // N_PROVEN_PREFIXES)
         for prefix in prefixes[::every][:N_PROVEN_PREFIXES]:
