@@ -156,8 +156,8 @@ class Progress:
             after = f"{self._count()} after {_clock(time.monotonic() - self._started)}"
             self._print(f"{after}, {left} left" if left else after)
 
-    def _print(self, said: str) -> None:
-        line = f"{self._label}: {said}  {self._rest()}".rstrip()
+    def _print(self, status: str) -> None:
+        line = f"{self._label}: {status}  {self._rest()}".rstrip()
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _count(self) -> str:

@@ -260,7 +260,7 @@ def _near(found: object, attribute: str) -> str:
 
 
 def _refused(loc: tuple[str, ...], value: object, message: str) -> ValidationError:
-    error = PydanticCustomError("kind", "{said}", {"said": message})
+    error = PydanticCustomError("kind", "{message}", {"message": message})
     return ValidationError.from_exception_data("kind", [InitErrorDetails(type=error, loc=loc, input=value)])
 
 

@@ -176,8 +176,8 @@ def explain(error: ValidationError, what: str) -> str:
     problems = []
     for problem in error.errors(include_url=False):
         where = ".".join(str(part) for part in problem["loc"]) or what
-        came = "" if problem["type"] in ("missing", "extra_forbidden") else f" (got: {_short(problem['input'])})"
-        problems.append(f"{where}: {problem['msg']}{came}")
+        got = "" if problem["type"] in ("missing", "extra_forbidden") else f" (got: {_short(problem['input'])})"
+        problems.append(f"{where}: {problem['msg']}{got}")
     return "; ".join(problems)
 
 

@@ -66,8 +66,8 @@ class OwnAgent:
         if not isinstance(trajectory, Trajectory):
             raise AgentError(f"{self._at(task)}: expected solve to return a Trajectory; got {trajectory!r:.80}")
         if (trajectory.task, trajectory.attempt) != (task, attempt):
-            came = f"{trajectory.task.id!r}, attempt {trajectory.attempt}"
-            raise AgentError(f"{self._at(task)}: expected the record of attempt {attempt} at this task; got {came}")
+            got = f"{trajectory.task.id!r}, attempt {trajectory.attempt}"
+            raise AgentError(f"{self._at(task)}: expected the record of attempt {attempt} at this task; got {got}")
         return trajectory
 
     def _at(self, task: Task) -> str:

@@ -108,9 +108,9 @@ def opened_grader(
     with ExitStack() as stack:
         judging = None if judge is None else stack.enter_context(opened_model("judge", judge))
         if isinstance(grader, Mapping | str):
-            said = {"kind": grader} if isinstance(grader, str) else grader
-            named = {"model": "judge"} if judge is not None and said.get("kind") == "judge" else {}
-            grader = read_part("grader", GRADERS, {**named, **said})
+            keys = {"kind": grader} if isinstance(grader, str) else grader
+            named = {"model": "judge"} if judge is not None and keys.get("kind") == "judge" else {}
+            grader = read_part("grader", GRADERS, {**named, **keys})
         yield stack.enter_context(open_grader(cast(Any, grader), judging))
 
 
@@ -163,8 +163,8 @@ def _tools(
     functions: list[Tool | Function] = []
     for one in tools:
         if isinstance(one, str) or (isinstance(one, Mapping) and "function" in one):
-            said = {"function": one} if isinstance(one, str) else one
-            named.append(read_settings("tools", FunctionToolConfig, said))
+            keys = {"function": one} if isinstance(one, str) else one
+            named.append(read_settings("tools", FunctionToolConfig, keys))
         elif isinstance(one, Mapping):
             servers.append(read_settings("tools", McpConfig, one))
         else:

@@ -46,8 +46,8 @@ Seed = Annotated[int | None, typer.Option(help="Short for seed=N.")]
 StageName = Annotated[str | None, typer.Option("--stage", help="Only the stage with this name.")]
 
 
-def _version(is_asked: bool) -> None:
-    if is_asked:
+def _version(requested: bool) -> None:
+    if requested:
         import understudy
 
         out.print(understudy.__version__)

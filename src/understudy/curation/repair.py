@@ -65,8 +65,8 @@ class RepairingModel:
         self._reopen = reopen
 
     def complete(self, request: Request) -> tuple[Completion, ...]:
-        said = sum(message.role is Role.ASSISTANT for message in request.messages) - request.continue_final
-        if said != self._step - 1:
+        n_replies = sum(message.role is Role.ASSISTANT for message in request.messages) - request.continue_final
+        if n_replies != self._step - 1:
             return self._student.complete(request)
         if self._reopen is not None:
             request = replace(request, messages=self._reopen(request.messages))

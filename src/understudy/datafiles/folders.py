@@ -98,8 +98,8 @@ def _split_of(file: Path, folder: Path) -> str:
     return next((found[1] for part in parts if (found := _SPLIT.search(part))), "")
 
 
-def _unknown_split(where: str, has: list[str], came: str) -> DataFileError:
-    return DataFileError(f"split: {where} has {', '.join(has) or 'no splits'}; got {came or 'nothing'!r}")
+def _unknown_split(where: str, has: list[str], got: str) -> DataFileError:
+    return DataFileError(f"split: {where} has {', '.join(has) or 'no splits'}; got {got or 'nothing'!r}")
 
 
 def _dataset_rows(found: Any, split: str, where: str) -> Rows:

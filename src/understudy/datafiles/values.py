@@ -42,8 +42,8 @@ def _slowly_parsed(text: bytes) -> object:
         half = ascii(error.object[error.start])
         raise ValueError(f"expected text, {half} is half of a surrogate pair, which is no character") from None
     except json.JSONDecodeError as error:
-        came = decoded.strip()[:60]
-        raise ValueError(f"expected JSON, got {came!r} ({error.msg} at column {error.colno})") from None
+        got = decoded.strip()[:60]
+        raise ValueError(f"expected JSON, got {got!r} ({error.msg} at column {error.colno})") from None
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     except ValueError as error:

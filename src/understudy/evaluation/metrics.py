@@ -82,8 +82,8 @@ def _join(trajectories: Sequence[Trajectory], scores: Iterable[Score]) -> Mappin
     if len(ids) < len(trajectories):
         raise ValueError(f"expected one trajectory an attempt, {len(trajectories) - len(ids)} ids come twice")
     joined = {score.trajectory_id: score for score in scores}
-    if strangers := sorted(joined.keys() - ids):
-        raise ValueError(f"score of {strangers[0]!r}: no such trajectory ({len(strangers)} such scores)")
+    if unmatched := sorted(joined.keys() - ids):
+        raise ValueError(f"score of {unmatched[0]!r}: no such trajectory ({len(unmatched)} such scores)")
     return joined
 
 

@@ -90,8 +90,8 @@ def mathematical_answer(text: str) -> str:
         return " ".join(plain_python(text).split())
     text = _CODE.sub(lambda match: match[1] or "", _HEADING.sub("", text)).strip()
     text = _ARROW.sub("", _EMPHASIS.sub(r"\2", text))
-    if said := list(_SAID.finditer(text)):
-        rest = text[said[-1].end() :].split("\n")[0].strip().removeprefix("}").strip()
+    if statements := list(_SAID.finditer(text)):
+        rest = text[statements[-1].end() :].split("\n")[0].strip().removeprefix("}").strip()
         return _end_of_sentence(rest) if rest else text
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and re.search(r"\d|\$|\\", lines[-1]):

@@ -94,9 +94,9 @@ class _Reader:
         self._at += 1
         return token
 
-    def _expect(self, wanted: str) -> None:
-        if (came := self._take()) != wanted:
-            raise NotClosedError(f"expected {wanted!r}, got {came!r}")
+    def _expect(self, expected: str) -> None:
+        if (actual := self._take()) != expected:
+            raise NotClosedError(f"expected {expected!r}, got {actual!r}")
 
     def sum(self) -> Value:
         self._depth += 1

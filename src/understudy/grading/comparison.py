@@ -56,78 +56,81 @@ class Comparison:
         reference, answer = (match[1] if (match := TEXT.fullmatch(text)) else text for text in (reference, answer))
         if words is not None and tidy(reference) not in ("(-∞,∞)", "∅"):
             return same_words(words, answer), "compared as words"
-        wanted, came = tidy(reference), tidy(answer)
-        if squeeze(wanted) == squeeze(came):
+        expected, actual = tidy(reference), tidy(answer)
+        if squeeze(expected) == squeeze(actual):
             return True, "same text after normalisation"
-        if _names_differ(wanted, came):
+        if _names_differ(expected, actual):
             return False, "different variables"
-        if _are_inequalities(wanted, came) and (verdict := self._scalars.same(wanted, came)) is not False:
+        if _are_inequalities(expected, actual) and (verdict := self._scalars.same(expected, actual)) is not False:
             return verdict, self._scalars.how
-        verdict = self._same(_node_of(wanted), _node_of(came))
+        verdict = self._same(_node_of(expected), _node_of(actual))
         return verdict, self._how or self._scalars.how
 
-    def _same(self, wanted: Node, came: Node) -> bool | None:
+    def _same(self, expected: Node, actual: Node) -> bool | None:
         self._how = ""
-        if isinstance(wanted, Named) or isinstance(came, Named):
-            return self._same_named(wanted, came)
-        if isinstance(wanted, Matrix) or isinstance(came, Matrix):
-            return self._same_matrix(wanted, came)
-        if isinstance(wanted, Union) or isinstance(came, Union):
-            return self._same_unions(wanted, came)
-        if isinstance(wanted, Items) and isinstance(came, Items):
-            return self._same_items(wanted, came)
-        only = _only_member(wanted), _only_member(came)
+        if isinstance(expected, Named) or isinstance(actual, Named):
+            return self._same_named(expected, actual)
+        if isinstance(expected, Matrix) or isinstance(actual, Matrix):
+            return self._same_matrix(expected, actual)
+        if isinstance(expected, Union) or isinstance(actual, Union):
+            return self._same_unions(expected, actual)
+        if isinstance(expected, Items) and isinstance(actual, Items):
+            return self._same_items(expected, actual)
+        only = _only_member(expected), _only_member(actual)
         if isinstance(only[0], Scalar) and isinstance(only[1], Scalar):
             return self._scalars.same(only[0].text, only[1].text)
-        if only != (wanted, came):
+        if only != (expected, actual):
             return self._same(*only)
         self._how = "different shapes"
         return False
 
-    def _same_unions(self, wanted: Node, came: Node) -> bool | None:
+    def _same_unions(self, expected: Node, actual: Node) -> bool | None:
         self._how = "compared as sets of real numbers"
-        verdict = same_real_set(wanted, came)
-        return self._same_members(_parts(wanted), _parts(came)) if verdict is None else verdict
+        verdict = same_real_set(expected, actual)
+        return self._same_members(_parts(expected), _parts(actual)) if verdict is None else verdict
 
-    def _same_items(self, wanted: Items, came: Items) -> bool | None:
-        if wanted.brackets == came.brackets == "⦃⦄":
-            return self._same_sets(wanted.nodes, came.nodes)
-        if len(wanted.nodes) != len(came.nodes):
-            only = _only_member(wanted), _only_member(came)
-            if only != (wanted, came):
+    def _same_items(self, expected: Items, actual: Items) -> bool | None:
+        if expected.brackets == actual.brackets == "⦃⦄":
+            return self._same_sets(expected.nodes, actual.nodes)
+        if len(expected.nodes) != len(actual.nodes):
+            only = _only_member(expected), _only_member(actual)
+            if only != (expected, actual):
                 return self._same(*only)
-            self._how = f"{len(wanted.nodes)} parts expected, {len(came.nodes)} found"
+            self._how = f"{len(expected.nodes)} parts expected, {len(actual.nodes)} found"
             return False
-        if wanted.is_unordered:
+        if expected.is_unordered:
             is_listed = (
-                came.is_unordered or came.brackets in ("[]", "⟦⟧") or (wanted.brackets == "" and came.brackets == "()")
+                actual.is_unordered
+                or actual.brackets in ("[]", "⟦⟧")
+                or (expected.brackets == "" and actual.brackets == "()")
             )
-            return self._same_members(wanted.nodes, came.nodes) if is_listed else False
-        # An array, ⟦1, 2⟧, is a sequence and never an interval; (1, 2] is nothing else.
-        is_array = "⟦⟧" in (wanted.brackets, came.brackets) and not {"(]", "[)"} & {wanted.brackets, came.brackets}
-        is_loose = (len(wanted.nodes) != 2 and came.brackets != "⦃⦄") or is_array
-        is_bare_tuple = wanted.brackets == "()" and came.brackets == ""
-        if not (wanted.brackets == came.brackets or is_loose or is_bare_tuple):
-            self._how = f"brackets {wanted.brackets} expected, {came.brackets or 'none'} found"
-            may_be_point = (wanted.brackets, came.brackets) == ("()", "[]")
-            return self._same_point(wanted, came) if may_be_point else False
-        return self._same_in_order(wanted, came)
+            return self._same_members(expected.nodes, actual.nodes) if is_listed else False
+        # An array, ⟦1, 2⟧, is a sequence and never an interval; (1, 2] is always one.
+        brackets = {expected.brackets, actual.brackets}
+        is_array = "⟦⟧" in brackets and not {"(]", "[)"} & brackets
+        is_loose = (len(expected.nodes) != 2 and actual.brackets != "⦃⦄") or is_array
+        is_bare_tuple = expected.brackets == "()" and actual.brackets == ""
+        if not (expected.brackets == actual.brackets or is_loose or is_bare_tuple):
+            self._how = f"brackets {expected.brackets} expected, {actual.brackets or 'none'} found"
+            may_be_point = (expected.brackets, actual.brackets) == ("()", "[]")
+            return self._same_point(expected, actual) if may_be_point else False
+        return self._same_in_order(expected, actual)
 
-    def _same_point(self, wanted: Items, came: Items) -> bool | None:
-        """A list [3, 4] may be the point (3, 4) or a closed interval; [4, 3] is no interval."""
-        verdict = self._same_in_order(wanted, came)
-        return verdict and (True if self._lists_are_points or is_descending(wanted.nodes) else None)
+    def _same_point(self, expected: Items, actual: Items) -> bool | None:
+        """A list [3, 4] may be the point (3, 4) or a closed interval; [4, 3] is not an interval."""
+        verdict = self._same_in_order(expected, actual)
+        return verdict and (True if self._lists_are_points or is_descending(expected.nodes) else None)
 
-    def _same_in_order(self, wanted: Items, came: Items) -> bool | None:
-        return combined(self._same(a, b) for a, b in zip(wanted.nodes, came.nodes, strict=True))
+    def _same_in_order(self, expected: Items, actual: Items) -> bool | None:
+        return combined(self._same(a, b) for a, b in zip(expected.nodes, actual.nodes, strict=True))
 
-    def _same_members(self, wanted: Sequence[Node], came: Sequence[Node]) -> bool | None:
+    def _same_members(self, expected: Sequence[Node], actual: Sequence[Node]) -> bool | None:
         """Whether each member has a partner of its own, in any order."""
-        left = list(came)
-        if len(left) != len(wanted):
+        left = list(actual)
+        if len(left) != len(expected):
             return False
         is_open = False
-        for member in wanted:
+        for member in expected:
             verdicts = [self._same(member, other) for other in left] if is_open else self._until_found(member, left)
             if True in verdicts:
                 del left[verdicts.index(True)]
@@ -146,37 +149,37 @@ class Comparison:
                 break
         return verdicts
 
-    def _same_sets(self, wanted: Sequence[Node], came: Sequence[Node]) -> bool | None:
+    def _same_sets(self, expected: Sequence[Node], actual: Sequence[Node]) -> bool | None:
         """Whether each member of either set is one of the other: ``{1, 1, 2}`` is ``{1, 2}``."""
-        if len(wanted) == len(came):
-            verdict = self._same_members(wanted, came)
+        if len(expected) == len(actual):
+            verdict = self._same_members(expected, actual)
             if verdict is not False:
                 return verdict
-        sides = ((a, came) for a in wanted), ((b, wanted) for b in came)
+        sides = ((a, actual) for a in expected), ((b, expected) for b in actual)
         return combined(_best(self._until_found(member, others)) for side in sides for member, others in side)
 
-    def _same_named(self, wanted: Node, came: Node) -> bool | None:
+    def _same_named(self, expected: Node, actual: Node) -> bool | None:
         self._how = "compared by the variables' names"
-        if isinstance(wanted, Named) and isinstance(came, Named):
-            theirs = dict(came.pairs)
-            if {name for name, _ in wanted.pairs} != {*theirs}:
+        if isinstance(expected, Named) and isinstance(actual, Named):
+            theirs = dict(actual.pairs)
+            if {name for name, _ in expected.pairs} != {*theirs}:
                 return False
-            return combined(self._same(node, theirs[name]) for name, node in wanted.pairs)
-        named, other = (wanted, came) if isinstance(wanted, Named) else (came, wanted)
+            return combined(self._same(node, theirs[name]) for name, node in expected.pairs)
+        named, other = (expected, actual) if isinstance(expected, Named) else (actual, expected)
         other = _only_member(other)
         if not isinstance(named, Named) or not isinstance(other, Items):
             return False
         values = named.in_order()
-        if len(other.nodes) != len(values) or (other.brackets == "⦃⦄" and other is came):
+        if len(other.nodes) != len(values) or (other.brackets == "⦃⦄" and other is actual):
             return False
-        if other is wanted and other.is_unordered:
+        if other is expected and other.is_unordered:
             return self._same_members(other.nodes, values)
         pairs = zip(values, other.nodes, strict=True)
-        return combined(self._same(a, b) if named is wanted else self._same(b, a) for a, b in pairs)
+        return combined(self._same(a, b) if named is expected else self._same(b, a) for a, b in pairs)
 
-    def _same_matrix(self, wanted: Node, came: Node) -> bool | None:
+    def _same_matrix(self, expected: Node, actual: Node) -> bool | None:
         self._how = "compared as matrices"
-        rows, other = _rows(wanted), _rows(came)
+        rows, other = _rows(expected), _rows(actual)
         if rows is None or other is None:
             return False
         if [len(row) for row in rows] != [len(row) for row in other]:
@@ -219,15 +222,15 @@ def _node_of(text: str) -> Node:
     return node
 
 
-def _are_inequalities(wanted: str, came: str) -> bool:
-    relations = read_relation(wanted), read_relation(came)
+def _are_inequalities(expected: str, actual: str) -> bool:
+    relations = read_relation(expected), read_relation(actual)
     return all(relation is not None and relation.sign != "=" for relation in relations)
 
 
-def _names_differ(wanted: str, came: str) -> bool:
+def _names_differ(expected: str, actual: str) -> bool:
     """Whether both assign to, or bound, a variable, and not the same one: ``x = 5`` and ``y = 5``."""
     names = []
-    for text in (wanted, came):
+    for text in (expected, actual):
         relation = read_relation(text)
         if relation is None or relation.assigned is None or not is_closed(relation.assigned[1]):
             return False

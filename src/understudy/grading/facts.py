@@ -50,20 +50,20 @@ def _without_trailing_zeros(match: re.Match[str]) -> str:
 
 def exact_match(reference: str, answer: str) -> bool:
     """Equal after normalisation. What is empty after it equals nothing."""
-    wanted = normalise_answer(reference)
-    return wanted != "" and wanted == normalise_answer(answer)
+    expected = normalise_answer(reference)
+    return expected != "" and expected == normalise_answer(answer)
 
 
 def token_f1(reference: str, answer: str) -> float:
     """Harmonic mean of the shares of tokens that the two have in common; yes, no and noanswer match only whole."""
-    wanted, came = normalise_answer(reference), normalise_answer(answer)
-    if wanted == came:
-        return float(wanted != "")
-    if {wanted, came} & {"yes", "no", "noanswer"}:
+    expected, actual = normalise_answer(reference), normalise_answer(answer)
+    if expected == actual:
+        return float(expected != "")
+    if {expected, actual} & {"yes", "no", "noanswer"}:
         return 0.0
-    wanted_tokens, came_tokens = wanted.split(), came.split()
-    n_common = (Counter(wanted_tokens) & Counter(came_tokens)).total()
-    return 2 * n_common / (len(wanted_tokens) + len(came_tokens)) if n_common else 0.0
+    expected_tokens, actual_tokens = expected.split(), actual.split()
+    n_common = (Counter(expected_tokens) & Counter(actual_tokens)).total()
+    return 2 * n_common / (len(expected_tokens) + len(actual_tokens)) if n_common else 0.0
 
 
 class ExactMatchGrader:

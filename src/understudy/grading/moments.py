@@ -113,22 +113,23 @@ def _date(days: set[tuple[int, int, int]]) -> Date | None:
     return Date(possible) if possible else None
 
 
-def same_moment(wanted: Moment, came: Moment) -> bool | None:
+def same_moment(expected: Moment, actual: Moment) -> bool | None:
     """Whether two moments are the same; None if one of them leaves open what the other says."""
-    if isinstance(wanted, Clock) and isinstance(came, Clock):
-        return True if wanted.written and wanted.written == came.written else _same(wanted.may_be, came.may_be)
-    if isinstance(wanted, Date) and isinstance(came, Date):
-        verdicts = {_same_day(a, b) for a in wanted.may_be for b in came.may_be}
-        if wanted == came:
+    if isinstance(expected, Clock) and isinstance(actual, Clock):
+        is_same_text = bool(expected.written) and expected.written == actual.written
+        return True if is_same_text else _same(expected.may_be, actual.may_be)
+    if isinstance(expected, Date) and isinstance(actual, Date):
+        verdicts = {_same_day(a, b) for a in expected.may_be for b in actual.may_be}
+        if expected == actual:
             return True
         return verdicts.pop() if len(verdicts) == 1 else None
     return False
 
 
-def _same(wanted: frozenset[int], came: frozenset[int]) -> bool | None:
-    if wanted == came:
+def _same(expected: frozenset[int], actual: frozenset[int]) -> bool | None:
+    if expected == actual:
         return True
-    return None if wanted & came else False
+    return None if expected & actual else False
 
 
 def _same_day(a: tuple[int, int, int], b: tuple[int, int, int]) -> bool | None:

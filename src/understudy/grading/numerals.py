@@ -66,15 +66,15 @@ def _numeral(digits: str, base: int, *, certain: bool) -> Numeral | None:
     return Numeral(sign + (digits.upper().lstrip("0") or "0"), base)
 
 
-def same_numeral(wanted: str, came: str) -> bool | None:
+def same_numeral(expected: str, actual: str) -> bool | None:
     """Whether two texts are the same numeral, or a number and its numeral. Only if one of them is a numeral."""
-    first, second = read_numeral(wanted), read_numeral(came)
+    first, second = read_numeral(expected), read_numeral(actual)
     if first is not None and second is not None:
         return first == second
     if first is not None:
-        plain = _DIGITS.fullmatch(unwrap_text(came).replace(" ", "").replace(",", ""))
+        plain = _DIGITS.fullmatch(unwrap_text(actual).replace(" ", "").replace(",", ""))
         return plain is not None and plain[0].upper().lstrip("0") == first.digits
-    number = re.fullmatch(r"(-?\d+)(?:\.0*)?", wanted.replace(" ", "").replace(",", ""))
+    number = re.fullmatch(r"(-?\d+)(?:\.0*)?", expected.replace(" ", "").replace(",", ""))
     if second is None or number is None:
         return False
     if second.value == int(number[1]):

@@ -58,18 +58,18 @@ class OwnGrader:
     def grade(self, trajectory: Trajectory) -> Score:
         """Judge one attempt. Raises ``GraderError``, which names the attempt."""
         failure = infrastructure_error(trajectory)
-        said = failure or self._said(trajectory)
+        result = failure or self._call(trajectory)
         place = f"grader {self.name}, trajectory {trajectory.id}"
-        if not isinstance(said, Score):
-            return score_of(self.name, self.version, trajectory, _judgement(said, place))
-        if said.trajectory_id != trajectory.id:
-            raise GraderError(f"{place}: expected a score of this trajectory; got one of {said.trajectory_id!r}")
-        return said
+        if not isinstance(result, Score):
+            return score_of(self.name, self.version, trajectory, _judgement(result, place))
+        if result.trajectory_id != trajectory.id:
+            raise GraderError(f"{place}: expected a score of this trajectory; got one of {result.trajectory_id!r}")
+        return result
 
-    def _said(self, trajectory: Trajectory) -> object:
+    def _call(self, trajectory: Trajectory) -> object:
         try:
-            said = self._grade(trajectory)
-            return asyncio.run(_awaited(said)) if inspect.isawaitable(said) else said
+            result = self._grade(trajectory)
+            return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
         except Exception as error:
             at = traceback.extract_tb(error.__traceback__)[-1]
             raise GraderError(
@@ -78,27 +78,27 @@ class OwnGrader:
             ) from error
 
 
-async def _awaited(said: Any) -> object:
-    return await said
+async def _awaited(result: Any) -> object:
+    return await result
 
 
-def _judgement(said: object, place: str) -> Judgement:
+def _judgement(result: object, place: str) -> Judgement:
     """What the user's code said, as a judgement."""
-    if type(said).__module__ == "numpy" and hasattr(said, "item"):
-        said = said.item()
-    match said:
+    if type(result).__module__ == "numpy" and hasattr(result, "item"):
+        result = result.item()
+    match result:
         case Judgement():
-            _check_value(said.value, place)
-            return said
+            _check_value(result.value, place)
+            return result
         case None:
             return Judgement(None, "the grader could not judge")
         case bool():
-            return Judgement(said, "")
+            return Judgement(result, "")
         case int() | float():
-            _check_value(said, place)
-            return Judgement(said == 1, "", value=float(said))
-    came = f"{type(said).__name__}: {said!r:.100}"
-    raise GraderError(f"{place}: expected a bool, a number in [0, 1], a Judgement, a Score or None; got {came}")
+            _check_value(result, place)
+            return Judgement(result == 1, "", value=float(result))
+    got = f"{type(result).__name__}: {result!r:.100}"
+    raise GraderError(f"{place}: expected a bool, a number in [0, 1], a Judgement, a Score or None; got {got}")
 
 
 def _check_value(value: float | None, place: str) -> None:

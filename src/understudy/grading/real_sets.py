@@ -26,10 +26,10 @@ class _End(NamedTuple):
 _Interval = tuple[_End, _End]
 
 
-def same_real_set(wanted: Node, came: Node) -> bool | None:
+def same_real_set(expected: Node, actual: Node) -> bool | None:
     """Whether two nodes are one set of real numbers; None if one of them is not read as such a set."""
     try:
-        first, second = (_joined(_intervals(node)) for node in (wanted, came))
+        first, second = (_joined(_intervals(node)) for node in (expected, actual))
     except NotClosedError:
         return None
     return len(first) == len(second) and all(

@@ -46,22 +46,24 @@ class ScalarComparison:
         self.how = "different texts"
         """By what the last verdict was found."""
 
-    def same(self, wanted: str, came: str) -> bool | None:
+    def same(self, expected: str, actual: str) -> bool | None:
         """Whether two expressions are equal."""
-        wanted, came = _before_approximation(wanted), _before_approximation(came)
-        if squeeze(wanted) == squeeze(came) or squeeze(unwrap_text(wanted)) == squeeze(unwrap_text(came)):
+        expected, actual = _before_approximation(expected), _before_approximation(actual)
+        if squeeze(expected) == squeeze(actual) or squeeze(unwrap_text(expected)) == squeeze(unwrap_text(actual)):
             self.how = "same text after normalisation"
             return True
-        moments = read_moment(wanted), read_moment(came)
+        moments = read_moment(expected), read_moment(actual)
         if moments[0] is not None and moments[1] is not None:
             self.how = "compared as times or dates"
             return same_moment(moments[0], moments[1])
-        relations = read_relation(wanted), read_relation(came)
+        relations = read_relation(expected), read_relation(actual)
         if relations[0] is not None or relations[1] is not None:
-            return self._same_relations(wanted, came, *relations)
-        return self._same_values(wanted, came)
+            return self._same_relations(expected, actual, *relations)
+        return self._same_values(expected, actual)
 
-    def _same_relations(self, wanted: str, came: str, first: Relation | None, second: Relation | None) -> bool | None:
+    def _same_relations(
+        self, expected: str, actual: str, first: Relation | None, second: Relation | None
+    ) -> bool | None:
         if first is not None and second is not None:
             if first.assigned and second.assigned and squeeze(first.assigned[0]) == squeeze(second.assigned[0]):
                 return self.same(first.assigned[1], second.assigned[1])
@@ -71,7 +73,7 @@ class ScalarComparison:
         if value is None:
             self.how = "an equation and a value"
             return False
-        return self.same(value, came) if first is not None else self.same(wanted, value)
+        return self.same(value, actual) if first is not None else self.same(expected, value)
 
     def _value_of_equation(self, relation: Relation) -> str | None:
         """What ``x = 5`` assigns, or the result of a computation such as ``2 + 3 = 5``."""
@@ -92,17 +94,17 @@ class ScalarComparison:
         way = "equations" if first.sign in "=≠" else "inequalities"
         return self._ask_worker(first.difference, second.difference, way)
 
-    def _same_values(self, wanted: str, came: str) -> bool | None:
-        plain = [unwrap_text(text).strip() for text in (wanted, came)]
-        if read_numeral(wanted) is not None or read_numeral(came) is not None:
+    def _same_values(self, expected: str, actual: str) -> bool | None:
+        plain = [unwrap_text(text).strip() for text in (expected, actual)]
+        if read_numeral(expected) is not None or read_numeral(actual) is not None:
             self.how = "compared as numerals of a base"
-            return same_numeral(wanted, came)
+            return same_numeral(expected, actual)
         if all(map(letters_only, plain)) and (verdict := same_letters(plain[0], plain[1])) is not None:
             self.how = "compared as words"
             return verdict
-        if any(_RATIO.fullmatch(text.strip()) for text in (wanted, came)):
-            return self._same_ratio(wanted, came)
-        numbers, units = zip(*map(split_unit, (wanted, came)), strict=True)
+        if any(_RATIO.fullmatch(text.strip()) for text in (expected, actual)):
+            return self._same_ratio(expected, actual)
+        numbers, units = zip(*map(split_unit, (expected, actual)), strict=True)
         if _ONLY_TEXT.search(numbers[0] + numbers[1]):
             self.how = "compared as texts"
             return squeeze(numbers[0]) == squeeze(numbers[1])
@@ -140,9 +142,9 @@ class ScalarComparison:
             verdicts.add(self._same_value(a, b))
         return None if len(verdicts) > 1 else verdicts.pop()
 
-    def _readings(self, numbers: tuple[str, ...], wanted: Value, came: Value) -> Iterator[tuple[Value, Value]]:
+    def _readings(self, numbers: tuple[str, ...], expected: Value, actual: Value) -> Iterator[tuple[Value, Value]]:
         """What the two may mean: a sign of percent or degrees on one side only may be a unit or a factor."""
-        yield wanted, came
+        yield expected, actual
         for index, (text, other) in enumerate((numbers, numbers[::-1])):
             if "%" in text and "%" not in other:
                 second = _number(text.replace("%", ""))
@@ -151,10 +153,10 @@ class ScalarComparison:
             else:
                 continue
             if isinstance(second, Value):
-                yield (second, came) if index == 0 else (wanted, second)
-        if self._config.percent_leniency and wanted.exact is not None:
+                yield (second, actual) if index == 0 else (expected, second)
+        if self._config.percent_leniency and expected.exact is not None:
             for factor in (Fraction(100), Fraction(1, 100)):
-                yield Value.of(wanted.exact * factor, is_decimal=wanted.is_decimal), came
+                yield Value.of(expected.exact * factor, is_decimal=expected.is_decimal), actual
 
     def _same_value(self, a: Value, b: Value) -> bool:
         if a.exact is not None and b.exact is not None:
@@ -169,10 +171,10 @@ class ScalarComparison:
         rounding = self._config.rel_tol * size if a.is_decimal or b.is_decimal else 0
         return bool(abs(a.approximate - b.approximate) <= max(rounding, 2 * (a.error + b.error)))
 
-    def _same_ratio(self, wanted: str, came: str) -> bool | None:
+    def _same_ratio(self, expected: str, actual: str) -> bool | None:
         """``3:5`` is ``6:10`` and ``3/5``; what may be a time, ``12:30``, is told from ``2:5`` by nobody."""
         self.how = "compared as ratios"
-        parts = [[_number(part) for part in text.split(":")] for text in (wanted, came)]
+        parts = [[_number(part) for part in text.split(":")] for text in (expected, actual)]
         values = [[v for v in side if isinstance(v, Value) and v.exact is not None] for side in parts]
         if any(len(v) != len(p) for v, p in zip(values, parts, strict=True)):
             return False
@@ -181,21 +183,20 @@ class ScalarComparison:
             first, second = ([*side, Fraction(1)][:2] for side in (first, second))
         if len(first) != len(second) or any(a * second[0] != b * first[0] for a, b in zip(first, second, strict=True)):  # type: ignore[operator]
             return False
-        return (
-            None if any(_MAY_BE_TIME.fullmatch(text.strip()) for text in (wanted, came)) else first != [0] * len(first)
-        )
+        may_be_time = any(_MAY_BE_TIME.fullmatch(text.strip()) for text in (expected, actual))
+        return None if may_be_time else first != [0] * len(first)
 
-    def _ask_worker(self, wanted: str, came: str, way: str) -> bool | None:
-        if _is_prose(came):
+    def _ask_worker(self, expected: str, actual: str, way: str) -> bool | None:
+        if _is_prose(actual):
             self.how = "the answer is no formula"
             return False
-        if len(came) > MAX_SYMBOLIC_CHARS or _depth(came) > MAX_SYMBOLIC_DEPTH:
+        if len(actual) > MAX_SYMBOLIC_CHARS or _depth(actual) > MAX_SYMBOLIC_DEPTH:
             self.how = "the answer is too long or too deep for a symbolic comparison"
             return False
         if self._left_s <= 0:
             self.how = f"symbolic comparison took more than {self._config.deadline_s:g} s"
             return None
-        reply = self._pool.ask(to_latex(wanted), to_latex(came), self._left_s, way)
+        reply = self._pool.ask(to_latex(expected), to_latex(actual), self._left_s, way)
         self._left_s -= reply.cpu_s
         self.how = reply.how
         return reply.equal
@@ -221,11 +222,11 @@ def _number(text: str, log_base: str | None = None, *, degrees: bool = False) ->
         return None
 
 
-def _factors(wanted: tuple[Unit, ...], came: tuple[Unit, ...]) -> list[tuple[Fraction, Fraction]]:
+def _factors(expected: tuple[Unit, ...], actual: tuple[Unit, ...]) -> list[tuple[Fraction, Fraction]]:
     """The sizes of both units for each way in which they measure the same; empty if they never do."""
-    if not wanted or not came:
+    if not expected or not actual:
         return [(Fraction(1), Fraction(1))]
-    found = [(a.size, b.size) for a in wanted for b in came if a.dimension == b.dimension]
+    found = [(a.size, b.size) for a in expected for b in actual if a.dimension == b.dimension]
     return [(Fraction(1), Fraction(1)) if a == b else (a, b) for a, b in found]
 
 

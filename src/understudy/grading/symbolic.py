@@ -52,15 +52,15 @@ def warm_up() -> None:
 
 def compare(way: str, reference: str, answer: str) -> Verdict:
     """Compare two formulas as ``values``, or two differences of sides as ``equations`` or as ``inequalities``."""
-    wanted, came = _read(reference), _read(answer)
-    if came is None:
+    expected, actual = _read(reference), _read(answer)
+    if actual is None:
         return False, "the answer could not be read as a formula"
-    if wanted is None:
+    if expected is None:
         return None, "the reference could not be read as a formula"
-    if not (isinstance(wanted, Expr) and isinstance(came, Expr)):
-        return _same_objects(wanted, came)
+    if not (isinstance(expected, Expr) and isinstance(actual, Expr)):
+        return _same_objects(expected, actual)
     try:
-        return _compare_values(wanted, came) if way == "values" else _compare_sides(way, wanted, came)
+        return _compare_values(expected, actual) if way == "values" else _compare_sides(way, expected, actual)
     except (Exception, RecursionError) as error:
         return None, f"symbolic comparison failed: {type(error).__name__}"
 
@@ -76,11 +76,11 @@ def _read(latex: str) -> Basic | None:
         return None
 
 
-def _same_objects(wanted: Basic, came: Basic) -> Verdict:
+def _same_objects(expected: Basic, actual: Basic) -> Verdict:
     """Sets, relations and matrices that the shapes did not read: Math-Verify's own comparison, of equals only."""
-    if type(wanted) is not type(came):
+    if type(expected) is not type(actual):
         return False, "different kinds of objects"
-    return bool(verify(wanted, came, timeout_seconds=None)), "compared by Math-Verify"
+    return bool(verify(expected, actual, timeout_seconds=None)), "compared by Math-Verify"
 
 
 def _points(symbols: Sequence[Symbol], kind: str) -> Iterator[dict[Symbol, Expr]]:
@@ -104,27 +104,27 @@ def _value(formula: Expr, point: dict[Symbol, Expr]) -> Expr | None:
     return value if value.is_number and value.is_finite else None
 
 
-def _compare_values(wanted: Expr, came: Expr) -> Verdict:
-    rel = _DECIMAL_REL if wanted.has(Float) or came.has(Float) else _EQUAL_REL
-    symbols = sorted(wanted.free_symbols | came.free_symbols, key=str)
-    if wanted.has(Sum, Product) or came.has(Sum, Product):
+def _compare_values(expected: Expr, actual: Expr) -> Verdict:
+    rel = _DECIMAL_REL if expected.has(Float) or actual.has(Float) else _EQUAL_REL
+    symbols = sorted(expected.free_symbols | actual.free_symbols, key=str)
+    if expected.has(Sum, Product) or actual.has(Sum, Product):
         # What is summed up to n has no meaning for other numbers.
-        is_equal = _agrees(wanted, came, symbols, _WHOLE, rel)
+        is_equal = _agrees(expected, actual, symbols, _WHOLE, rel)
         return is_equal, "compared for whole numbers"
-    agrees = {kind: _agrees(wanted, came, symbols, kind, rel) for kind in (_POSITIVE, _WHOLE)}
+    agrees = {kind: _agrees(expected, actual, symbols, kind, rel) for kind in (_POSITIVE, _WHOLE)}
     if not any(agrees.values()):
         return (False, "different values") if False in agrees.values() else (None, "no values to compare")
-    agrees[_NEGATIVE] = _agrees(wanted, came, symbols, _NEGATIVE, rel)
+    agrees[_NEGATIVE] = _agrees(expected, actual, symbols, _NEGATIVE, rel)
     if False in agrees.values():
         return None, f"equal for {' and '.join(kind for kind, same in agrees.items() if same)} only"
     return True, "equal values"
 
 
-def _agrees(wanted: Expr, came: Expr, symbols: Sequence[Symbol], kind: str, rel: Float) -> bool | None:
+def _agrees(expected: Expr, actual: Expr, symbols: Sequence[Symbol], kind: str, rel: Float) -> bool | None:
     """Whether two formulas agree at all points of a kind; None if the first has no value at any of them."""
     verdicts = []
     for point in _points(symbols, kind):
-        a, b = _value(wanted, point), _value(came, point)
+        a, b = _value(expected, point), _value(actual, point)
         if a is None:
             continue
         if b is None:
@@ -136,15 +136,15 @@ def _agrees(wanted: Expr, came: Expr, symbols: Sequence[Symbol], kind: str, rel:
     return True if verdicts else None
 
 
-def _compare_sides(way: str, wanted: Expr, came: Expr) -> Verdict:
+def _compare_sides(way: str, expected: Expr, actual: Expr) -> Verdict:
     """Whether one difference is the other times a number: not zero for equations, positive for inequalities."""
     if way == "equations":
-        wanted, came = fraction(together(wanted))[0], fraction(together(came))[0]
-    symbols = sorted(wanted.free_symbols | came.free_symbols, key=str)
+        expected, actual = fraction(together(expected))[0], fraction(together(actual))[0]
+    symbols = sorted(expected.free_symbols | actual.free_symbols, key=str)
     ratios = []
     for kind in (_POSITIVE, _NEGATIVE, _WHOLE):
         for point in _points(symbols, kind):
-            above, below = _value(wanted, point), _value(came, point)
+            above, below = _value(expected, point), _value(actual, point)
             if above is None or below is None:
                 continue
             if abs(above) < _ZERO or abs(below) < _ZERO:
@@ -153,8 +153,8 @@ def _compare_sides(way: str, wanted: Expr, came: Expr) -> Verdict:
                 continue
             ratios.append((above / below).evalf(_N_DIGITS))
     if not ratios:
-        return (wanted == came), "equations without a value"
-    rel = _DECIMAL_REL if wanted.has(Float) or came.has(Float) else _EQUAL_REL
+        return (expected == actual), "equations without a value"
+    rel = _DECIMAL_REL if expected.has(Float) or actual.has(Float) else _EQUAL_REL
     if any(abs(ratio - ratios[0]) > rel * abs(ratios[0]) for ratio in ratios):
         return False, "different equations"
     is_right = way == "equations" or bool(ratios[0].is_positive)

@@ -45,11 +45,11 @@ def words_of(reference: str) -> list[str] | None:
 def same_words(words: list[str], answer: str) -> bool:
     """Whether the answer consists of these words, in order, whatever brackets and quotes stand around them."""
     answer = TEXT.sub(r" \1 ", answer).replace("$", " ")
-    came = plain_words(answer)
-    if words == came or _without_fillers(words) == _without_fillers(came):
+    actual = plain_words(answer)
+    if words == actual or _without_fillers(words) == _without_fillers(actual):
         return True
-    if len(words) == 1 and words[0] in _TRUTH and came:
-        return _same_truth(words[0], came)
+    if len(words) == 1 and words[0] in _TRUTH and actual:
+        return _same_truth(words[0], actual)
     choice = _CHOICE.match(answer.strip())
     given = choice and (choice[1] or choice[2] or choice[3])
     return len(words) == 1 and len(words[0]) == 1 and given is not None and given.casefold() == words[0]
@@ -61,10 +61,10 @@ def same_choice(reference: str, answer: str) -> bool:
     return choice is not None and reference.strip() in choice.groups()
 
 
-def _same_truth(word: str, came: list[str]) -> bool:
+def _same_truth(word: str, actual: list[str]) -> bool:
     """``Yes, because …`` says yes, unless another word says no; ``True`` is a program's yes."""
-    said = {_TRUTH[each] for each in came if each in _TRUTH}
-    return came[0] in _TRUTH and said == {_TRUTH[word]} and "not" not in came
+    verdicts = {_TRUTH[each] for each in actual if each in _TRUTH}
+    return actual[0] in _TRUTH and verdicts == {_TRUTH[word]} and "not" not in actual
 
 
 def _without_fillers(words: list[str]) -> list[str]:
@@ -99,9 +99,9 @@ def is_word(text: str) -> bool:
     return re.search(r"[aeiouy]", lower) is not None
 
 
-def same_letters(wanted: str, came: str) -> bool | None:
+def same_letters(expected: str, actual: str) -> bool | None:
     """Whether two runs of letters say the same; None if they may be products of variables."""
-    if is_word(wanted) or is_word(came):
-        return wanted.casefold() == came.casefold()
-    are_products = all(text.islower() and len(set(text)) == len(text) <= 3 for text in (wanted, came))
-    return None if are_products else wanted == came
+    if is_word(expected) or is_word(actual):
+        return expected.casefold() == actual.casefold()
+    are_products = all(text.islower() and len(set(text)) == len(text) <= 3 for text in (expected, actual))
+    return None if are_products else expected == actual

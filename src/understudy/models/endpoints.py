@@ -135,7 +135,7 @@ class Endpoints:
                 if n_failed > self._config.max_retries:
                     raise ProviderError(
                         f"{self._config.model} at {', '.join(self._config.base_urls)}: gave up after {n_failed} "
-                        f"attempts; the last one: {_said(error)}"
+                        f"attempts; the last one: {_error_text(error)}"
                     ) from error
                 wait_s = self._wait_s(error, n_failed)
             time.sleep(wait_s)
@@ -187,7 +187,7 @@ class Endpoints:
                 rest_s = min(LONGEST_REST_S, FIRST_WAIT_S * 2 ** min(n_failures, 8))
                 endpoint.rests_until = time.monotonic() + max(rest_s, retry_after_s(error) or 0.0)
         if n_failures == SAID_AFTER_FAILURES:
-            _log.warning("%s fails (%s); it is tried again", endpoint.url, _said(error))
+            _log.warning("%s fails (%s); it is tried again", endpoint.url, _error_text(error))
 
     def _note_success(self, endpoint: Endpoint) -> None:
         with self._lock:
@@ -238,5 +238,5 @@ def _endpoint(url: str, config: OpenAIChatConfig, api_key: str) -> Endpoint:
     return Endpoint(url, client, Dialect(limit=LIMITS[int(is_openai)]))
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return str(error) if isinstance(error, RefusalError) else f"{type(error).__name__}: {error}"

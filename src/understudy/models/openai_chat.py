@@ -222,9 +222,9 @@ class OpenAIChatModel:
 
 def _completion(choice: WireChoice, request: Request, usage: Usage) -> Completion:
     """A reply, cut at its first stop string. What the server said beyond it is kept in no field."""
-    text, stop = cut_text(choice.said, request.stop)
+    text, stop = cut_text(choice.reply_text, request.stop)
     kept = text + stop
-    went_on = bool(stop and choice.said[len(kept) :].strip())
+    went_on = bool(stop and choice.reply_text[len(kept) :].strip())
     n_kept = _tokens_up_to(kept, choice) if went_on else len(choice.token_ids or choice.token_logprobs or ())
     return Completion(
         text=text,
@@ -242,7 +242,7 @@ def _tokens_up_to(kept: str, choice: WireChoice) -> int:
     spelled = ""
     for number, token in enumerate(choice.logprobs.tokens, 1):
         spelled += token
-        if not choice.said.startswith(spelled):
+        if not choice.reply_text.startswith(spelled):
             return 0
         if len(spelled) >= len(kept):
             return number

@@ -166,14 +166,14 @@ def _compare_server(
 ) -> SystemParity:
     differences: list[float] = []
     same: list[bool] = []
-    for said, reply, prompt in zip(own, replies, prompt_ids, strict=True):
-        if said.token_ids is None:
-            same.append(said.text == renderer.tokenizer.decode(reply.ids, skip_special_tokens=True))
+    for served, reply, prompt in zip(own, replies, prompt_ids, strict=True):
+        if served.token_ids is None:
+            same.append(served.text == renderer.tokenizer.decode(reply.ids, skip_special_tokens=True))
             continue
-        same.append(said.token_ids == reply.ids)
-        if said.logprobs:
-            scored = score(reference, [*prompt, *said.token_ids], len(prompt))
-            differences += [abs(a - b) for a, b in zip(scored.logprobs, said.logprobs, strict=True)]
+        same.append(served.token_ids == reply.ids)
+        if served.logprobs:
+            scored = score(reference, [*prompt, *served.token_ids], len(prompt))
+            differences += [abs(a - b) for a, b in zip(scored.logprobs, served.logprobs, strict=True)]
     return _parity("server", differences, same)
 
 
@@ -187,14 +187,14 @@ def _refuse(report: ParityReport, tolerances: dict[str, float]) -> None:
         allowed = tolerances.get(system.system)
         if allowed is None:
             continue
-        came = system.mean_difference_nat
-        if came is None:  # a server that tells nothing but text
+        got = system.mean_difference_nat
+        if got is None:  # a server that tells nothing but text
             if system.greedy_agreement > 0:
                 continue
             raise StudentMismatchError(f"{system.system}: no greedy reply equals that of {report.reference}")
-        if not came <= allowed:
+        if not got <= allowed:
             raise StudentMismatchError(
                 f"{system.system} is not {report.reference}: over {system.n_tokens} tokens, log-probabilities differ "
-                f"by {came:.4f} nat on average (at most {system.max_difference_nat:.4f}), allowed {allowed:g}; "
+                f"by {got:.4f} nat on average (at most {system.max_difference_nat:.4f}), allowed {allowed:g}; "
                 f"greedy agreement {system.greedy_agreement:.0%}"
             )

@@ -142,10 +142,10 @@ def _leaves(body: object, key: str = "") -> Iterator[tuple[str, str]]:
 
 def _message(body: object) -> str:
     """The server's words, or what else came."""
-    said = [
+    messages = [
         value for key, value in _leaves(body) if key.rsplit(".", 1)[-1] in ("message", "msg", "detail", "error", "")
     ]
-    text = "; ".join(dict.fromkeys(said)) or json.dumps(body, ensure_ascii=False)
+    text = "; ".join(dict.fromkeys(messages)) or json.dumps(body, ensure_ascii=False)
     return text if len(text) <= 1000 else text[:999] + "…"
 
 

@@ -97,8 +97,8 @@ class Scorer:
 
     def n_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of the conversation, an assistant message at its end included, its end-of-turn token not."""
-        is_said = bool(messages) and messages[-1].role is Role.ASSISTANT
-        return len(self.renderer.prompt_ids(messages, continue_final=is_said))
+        ends_with_reply = bool(messages) and messages[-1].role is Role.ASSISTANT
+        return len(self.renderer.prompt_ids(messages, continue_final=ends_with_reply))
 
     def mean_nll(self, example: Example) -> float:
         """Negative log-likelihood of a trained token, in nats, each token weighted as it is in training."""

@@ -136,7 +136,7 @@ class _PromptLogprob(_FromServer):
 class WireChoice(_FromServer):
     """One of the n completions."""
 
-    message: _SaidMessage | None = None
+    message: _ReplyMessage | None = None
     """In chat replies."""
     text: Text = ""
     """In raw completions."""
@@ -149,7 +149,7 @@ class WireChoice(_FromServer):
 
     @model_validator(mode="before")
     @classmethod
-    def _forgive(cls, value: Any) -> Any:
+    def _normalise(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
         reason = value.get("finish_reason")
@@ -160,7 +160,7 @@ class WireChoice(_FromServer):
         return {**value, **{key: part or "" if key == "finish_reason" else part for key, part in filled.items()}}
 
     @property
-    def said(self) -> str:
+    def reply_text(self) -> str:
         return self.message.content if self.message else self.text
 
     @property
@@ -183,7 +183,7 @@ class WireChoice(_FromServer):
         """What went wrong on the server in mid-reply; empty if nothing did."""
         if _plain(self.finish_reason) in _FAILURES:
             return f"finish_reason {self.finish_reason!r}{f': {json.dumps(self.error)}' if self.error else ''}"
-        return json.dumps(self.error) if self.error and not self.said and not self.finish_reason else ""
+        return json.dumps(self.error) if self.error and not self.reply_text and not self.finish_reason else ""
 
 
 def _plain(reason: str) -> str:
@@ -211,7 +211,7 @@ class _WireUsage(_FromServer):
 
     @model_validator(mode="before")
     @classmethod
-    def _forgive(cls, value: Any) -> Any:
+    def _normalise(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return {}
         other = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}

@@ -72,7 +72,7 @@ def describe_machine() -> dict[str, str]:
 def gpu_names() -> list[str]:
     """NVIDIA GPUs as the driver names them; empty if there is no driver."""
     try:
-        said = subprocess.run(
+        result = subprocess.run(
             ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"],
             capture_output=True,
             text=True,
@@ -81,7 +81,7 @@ def gpu_names() -> list[str]:
         )
     except (OSError, subprocess.SubprocessError):
         return []
-    return [line.strip() for line in said.stdout.splitlines() if line.strip()]
+    return [line.strip() for line in result.stdout.splitlines() if line.strip()]
 
 
 def _git(folder: Path, *words: str) -> str:

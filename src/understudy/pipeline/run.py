@@ -113,9 +113,9 @@ def _run_batch(context: RunContext, records: list[StageRecord], *, restart: bool
     """Bring stages to their end that can run side by side."""
     todo: dict[str, StageRecord] = {}
     for record in records:
-        begun = _begin(context, record, restart=restart, say=say)
-        if begun is not None:
-            todo[str(record.ref)] = begun
+        to_run = _begin(context, record, restart=restart, say=say)
+        if to_run is not None:
+            todo[str(record.ref)] = to_run
     outcomes = {str(one.ref): Outcome.DONE if str(one.ref) in todo else Outcome.UNCHANGED for one in records}
     before = time.monotonic()
     end = {"state": StageState.FAILED, "error": ""}

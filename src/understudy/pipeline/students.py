@@ -48,8 +48,9 @@ def verify_students(recipe: Recipe, run_dir: Path, stage: str | None = None, url
             yield f"{ref}: {report.reference}, {report.n_prompts} prompts"
             for one in report.systems:
                 difference = one.mean_difference_nat
-                told = "no log-probabilities" if difference is None else f"{difference:.2g} nat apart on average"
-                yield f"  {one.system}: {told} over {one.n_tokens} tokens, greedy agreement {one.greedy_agreement:.0%}"
+                distance = "no log-probabilities" if difference is None else f"{difference:.2g} nat apart on average"
+                agreement = f"greedy agreement {one.greedy_agreement:.0%}"
+                yield f"  {one.system}: {distance} over {one.n_tokens} tokens, {agreement}"
 
 
 def verify_before_use(context: RunContext, ref: StageRef) -> ParityReport:

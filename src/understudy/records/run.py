@@ -81,7 +81,7 @@ class StageRecord(Record):
 
     @model_validator(mode="before")
     @classmethod
-    def _older_runs_name_the_kind_alone(cls, data: object) -> object:
+    def _fill_provides_of_old_runs(cls, data: object) -> object:
         if isinstance(data, dict) and "provides" not in data:
             return {**data, "provides": _PROVIDED.get(data.get("kind", ""))}
         return data

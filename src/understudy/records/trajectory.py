@@ -60,7 +60,7 @@ class ToolCall(Record):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_says_what_old_records_do_not(cls, data: object) -> object:
+    def _fill_is_search_of_old_records(cls, data: object) -> object:
         if isinstance(data, dict) and "is_search" not in data:
             return {**data, "is_search": sounds_like_search(data.get("name"))}
         return data

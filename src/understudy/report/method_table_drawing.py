@@ -120,8 +120,8 @@ def counts(table: MethodTable) -> Iterator[str]:
         for scope in Scope:
             found = Counter(pair.agreement for (*_, here), pair in row.pairs.items() if here is scope)
             if found:
-                said = ", ".join(f"{one} {found[one]}" for one in Agreement)
-                yield f"{row.name}, {_scope(row, scope)}: of {found.total()} pairs {said}"
+                shares = ", ".join(f"{one} {found[one]}" for one in Agreement)
+                yield f"{row.name}, {_scope(row, scope)}: of {found.total()} pairs {shares}"
 
 
 def _scope(row: TableRow, scope: Scope) -> str:

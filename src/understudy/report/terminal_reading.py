@@ -84,8 +84,8 @@ def _head(trajectory: Trajectory, scores: tuple[Score, ...]) -> Iterator[Rendera
         plain("(none)" if trajectory.task.answer is None else trajectory.task.answer, "bold"),
     )
     for score in scores:
-        said = {True: "right", False: "wrong", None: "not judged"}[score.correct]
-        yield Text.assemble((f"{score.grader}: {said}. ", "dim"), plain(score.explanation, "dim"))
+        judgement = {True: "right", False: "wrong", None: "not judged"}[score.correct]
+        yield Text.assemble((f"{score.grader}: {judgement}. ", "dim"), plain(score.explanation, "dim"))
     usage = trajectory.usage
     yield plain(
         f"{trajectory.model} · {trajectory.agent} · seed {trajectory.seed} · {trajectory.stop_reason.value} · "

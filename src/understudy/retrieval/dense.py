@@ -157,12 +157,12 @@ def read_facts(folder: Path) -> DenseFacts:
     return read_record(path, DenseFacts)
 
 
-def refuse_other_encoder(expected: EncoderFacts, came: EncoderFacts) -> None:
+def refuse_other_encoder(expected: EncoderFacts, actual: EncoderFacts) -> None:
     """Raise ``IndexMismatchError`` with the facts that differ, if any do."""
-    if expected.identity == came.identity:
+    if expected.identity == actual.identity:
         return
-    fields = [name for name in EncoderFacts.model_fields if getattr(expected, name) != getattr(came, name)]
-    differences = ", ".join(f"{name}: {getattr(expected, name)!r} != {getattr(came, name)!r}" for name in fields)
+    fields = [name for name in EncoderFacts.model_fields if getattr(expected, name) != getattr(actual, name)]
+    differences = ", ".join(f"{name}: {getattr(expected, name)!r} != {getattr(actual, name)!r}" for name in fields)
     raise IndexMismatchError(f"the index was made by another encoder (index != this one: {differences})")
 
 
@@ -175,9 +175,9 @@ def _refuse_other_corpus(path: Path, facts: DenseFacts, corpus_sha256: str) -> N
 
 
 def _open_codes(path: Path, facts: CodesFacts, rows: int) -> Codes:
-    came_bytes = path.stat().st_size if path.exists() else 0
-    if came_bytes != facts.bytes:
-        raise IndexMismatchError(f"{path}: expected {facts.bytes} bytes, got {came_bytes}; build it again")
+    actual_bytes = path.stat().st_size if path.exists() else 0
+    if actual_bytes != facts.bytes:
+        raise IndexMismatchError(f"{path}: expected {facts.bytes} bytes, got {actual_bytes}; build it again")
     if sampled_hash(path) != facts.sampled_sha256:
         raise IndexMismatchError(f"{path}: its bytes are not those that were written; build it again")
     require("dense", "a dense index with binary quantisation", "faiss")

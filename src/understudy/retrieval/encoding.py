@@ -128,12 +128,12 @@ def _flat_blocks(path: Path, rows: int, dim: int, block_rows: int = 16384) -> It
         header = file.read(_FLAT_HEADER_BYTES)
         if header[:4] not in (b"IxFI", b"IxF2") or len(header) < _FLAT_HEADER_BYTES:
             raise IndexMismatchError(f"{path}: expected a faiss flat index, it begins with {header[:4]!r}")
-        came_dim, came_rows = int.from_bytes(header[4:8], "little"), int.from_bytes(header[8:16], "little")
+        actual_dim, actual_rows = int.from_bytes(header[4:8], "little"), int.from_bytes(header[8:16], "little")
         expected_bytes = _FLAT_HEADER_BYTES + 4 * rows * dim
-        if (came_dim, came_rows) != (dim, rows) or path.stat().st_size != expected_bytes:
+        if (actual_dim, actual_rows) != (dim, rows) or path.stat().st_size != expected_bytes:
             raise IndexMismatchError(
                 f"{path}: expected {rows} rows of dimension {dim} in {expected_bytes} bytes, "
-                f"got {came_rows} rows of dimension {came_dim} in {path.stat().st_size} bytes"
+                f"got {actual_rows} rows of dimension {actual_dim} in {path.stat().st_size} bytes"
             )
         for first in range(0, rows, block_rows):
             count = min(block_rows, rows - first)

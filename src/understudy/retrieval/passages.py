@@ -88,7 +88,7 @@ class MemoryPassages:
 
     def fetch(self, rows: Sequence[int]) -> list[Passage]:
         """See ``PassageStore``."""
-        _refuse_strangers(rows, len(self._passages))
+        _check_rows(rows, len(self._passages))
         return [self._passages[row] for row in rows]
 
     def scan(self) -> Iterator[Passage]:
@@ -121,7 +121,7 @@ class JsonlPassages:
 
     def fetch(self, rows: Sequence[int]) -> list[Passage]:
         """See ``PassageStore``."""
-        _refuse_strangers(rows, self.facts.rows)
+        _check_rows(rows, self.facts.rows)
         return [self._read(row) for row in rows]
 
     def scan(self) -> Iterator[Passage]:
@@ -247,7 +247,7 @@ def _refuse_other_corpus(path: Path, facts: CorpusFacts) -> None:
         )
 
 
-def _refuse_strangers(rows: Sequence[int], n_rows: int) -> None:
+def _check_rows(rows: Sequence[int], n_rows: int) -> None:
     for row in rows:
         if not 0 <= row < n_rows:
             raise IndexError(f"row {row} is not in a corpus of {n_rows} passages")

@@ -88,7 +88,7 @@ class RetrievalService:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the start and end of the server."""
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _serve_lifespan(receive, send)
         elif scope["type"] == "http":
             await self._respond(scope, receive, send)
 
@@ -115,10 +115,10 @@ class RetrievalService:
             case "GET", "/health":
                 return self._health
             case "GET", "/metrics":
-                self._refuse_strangers(scope)
+                self._check_token(scope)
                 return self._metrics()
             case "POST", "/retrieve":
-                self._refuse_strangers(scope)
+                self._check_token(scope)
                 return await self._retrieve(await self._body(receive))
             case _, "/health" | "/metrics" | "/retrieve":
                 raise _RefusedError(405, f"{method} is not for {path}")
@@ -148,7 +148,7 @@ class RetrievalService:
             if not message.get("more_body", False):
                 return body
 
-    def _refuse_strangers(self, scope: Scope) -> None:
+    def _check_token(self, scope: Scope) -> None:
         if self._token is None:
             return
         given = dict(scope["headers"]).get(b"authorization", b"")
@@ -184,7 +184,7 @@ def _error(message: str) -> bytes:
     return json.dumps({"error": message}).encode()
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _serve_lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

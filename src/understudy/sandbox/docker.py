@@ -74,7 +74,7 @@ def _accept(server: socket.socket, process: subprocess.Popen[bytes]) -> socket.s
             if process.poll() is not None:
                 break
     process.kill()
-    _, said = process.communicate()
+    _, output = process.communicate()
     raise IsolationError(
-        f"level 'docker' was demanded, but the container did not start: {said.decode(errors='replace')[-500:]}"
+        f"level 'docker' was demanded, but the container did not start: {output.decode(errors='replace')[-500:]}"
     )

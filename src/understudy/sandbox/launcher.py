@@ -121,13 +121,13 @@ class Zygote:
 
     def reap(self, pid: int) -> None:
         """Let the zygote collect a killed process, named by its inner pid, so that it does not stay a zombie."""
-        self._tell({"t": "reap", "pid": pid})
+        self._notify({"t": "reap", "pid": pid})
 
     def end(self, root: int) -> None:
         """Kill all processes of the episode whose first process has this inner pid."""
-        self._tell({"t": "end", "pid": root})
+        self._notify({"t": "end", "pid": root})
 
-    def _tell(self, frame: Frame) -> None:
+    def _notify(self, frame: Frame) -> None:
         with contextlib.suppress(OSError):  # when a zygote dies, its children die too
             self._send(frame)
 

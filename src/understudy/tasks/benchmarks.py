@@ -113,6 +113,6 @@ def benchmark_named(name: str, split: str) -> Benchmark:
     files = BENCHMARKS[name]
     fitting = files if not split else tuple(b for b in files if b.split == split)
     if len(fitting) != 1:
-        came = repr(split) if split else "nothing"
-        raise UnknownTaskSetError(f"split: {name} has {' and '.join(b.split for b in files)}; got {came}")
+        got = repr(split) if split else "nothing"
+        raise UnknownTaskSetError(f"split: {name} has {' and '.join(b.split for b in files)}; got {got}")
     return fitting[0]

@@ -36,9 +36,9 @@ def fetch_once(url: str, sha256: str, place: Path) -> Path:
     if place.exists() and file_sha256(place) == sha256:
         return place
     content = _get(url)
-    came = hashlib.sha256(content).hexdigest()
-    if came != sha256:
-        raise DownloadError(f"{url}: expected SHA-256 {sha256}, got {came} ({len(content):,} bytes); not kept")
+    got = hashlib.sha256(content).hexdigest()
+    if got != sha256:
+        raise DownloadError(f"{url}: expected SHA-256 {sha256}, got {got} ({len(content):,} bytes); not kept")
     write_atomic(place, content)
     return place
 

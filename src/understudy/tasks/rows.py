@@ -89,9 +89,9 @@ def _lookup(row: Row, field: str) -> object:
     return value
 
 
-def _refuse(row: Row, field: str, expected: str, came: object) -> NoReturn:
-    text = repr(came)
+def _refuse(row: Row, field: str, expected: str, got: object) -> NoReturn:
+    text = repr(got)
     raise BadTaskError(
-        f"{row.place}, field {field!r}: expected {expected}, got {type(came).__name__} "
+        f"{row.place}, field {field!r}: expected {expected}, got {type(got).__name__} "
         f"{text if len(text) <= 80 else text[:79] + '…'}"
     )

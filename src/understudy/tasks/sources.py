@@ -108,8 +108,8 @@ def benchmark_file(
     path = data_dir / benchmark.file
     if not path.is_file():
         raise DownloadError(f"data_dir: {path} expected for {benchmark.name} {benchmark.split}, there is no such file")
-    if (came := file_sha256(path)) != benchmark.sha256:
-        raise DownloadError(f"data_dir: {path} is not the paper's file: expected {benchmark.sha256}, got {came}")
+    if (got := file_sha256(path)) != benchmark.sha256:
+        raise DownloadError(f"data_dir: {path} is not the paper's file: expected {benchmark.sha256}, got {got}")
     return path
 
 

@@ -109,7 +109,7 @@ class _Connection:
         self._open = ExitStack()
         self._client: Client | None = None
         self._lock = threading.Lock()
-        self._said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed with the connection
+        self._error_log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed with the connection
         """What the program writes to its standard error, which would break into our own."""
 
     def __enter__(self) -> Self:
@@ -117,7 +117,7 @@ class _Connection:
 
     def __exit__(self, *_: object) -> None:
         self._forget(self._client)
-        self._said.close()
+        self._error_log.close()
 
     def tools(self) -> list[ServerTool]:
         """All that the server offers. Raises ``ToolConfigError`` if it cannot be reached."""
@@ -173,7 +173,7 @@ class _Connection:
         if missing:
             raise ToolConfigError(f"{self._config.name}: env: the environment variable {missing[0]} is not set")
         passed = {name: os.environ[name] for name in self._config.env}
-        return stdio_client(StdioServerParameters(command=program, args=arguments, env=passed), errlog=self._said)
+        return stdio_client(StdioServerParameters(command=program, args=arguments, env=passed), errlog=self._error_log)
 
     def _forget(self, lost: Client | None) -> None:
         """Close what is lost, unless another thread did and has connected again since."""
@@ -184,9 +184,9 @@ class _Connection:
                     self._open.close()
 
     def _last_words(self) -> str:
-        self._said.seek(0, os.SEEK_END)
-        self._said.seek(max(0, self._said.tell() - _LAST_WORDS_CHARS))
-        words = self._said.read().strip()
+        self._error_log.seek(0, os.SEEK_END)
+        self._error_log.seek(max(0, self._error_log.tell() - _LAST_WORDS_CHARS))
+        words = self._error_log.read().strip()
         return f"\nIt wrote: {words}" if words else ""
 
 

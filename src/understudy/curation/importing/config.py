@@ -39,8 +39,8 @@ class ImportConfig(Record):
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
         if (self.path is None) == (self.hub is None):
-            came = "neither" if self.path is None else "both"
-            raise ValueError(f"path, hub: expected one of them, got {came}")
+            got = "neither" if self.path is None else "both"
+            raise ValueError(f"path, hub: expected one of them, got {got}")
         if self.path is not None and (self.subset or self.revision):
             raise ValueError("subset, revision: apply to a Hub data set only; path names a file or folder")
         return self

@@ -125,8 +125,8 @@ class ForeignStep(_Foreign):
     @classmethod
     def _is_a_step(cls, value: object) -> object:
         if not isinstance(value, dict) or not _looks_like_step(value):
-            came = ", ".join(map(str, value)) if isinstance(value, dict) else repr(value)[:60]
-            raise ValueError(f"expected a step of smolagents' memory (task, plan, model_output, …); got {came}")
+            got = ", ".join(map(str, value)) if isinstance(value, dict) else repr(value)[:60]
+            raise ValueError(f"expected a step of smolagents' memory (task, plan, model_output, …); got {got}")
         for key in _PICTURES:
             if value.get(key):
                 raise not_plain_text(f"{key}: {len(value[key])} pictures")

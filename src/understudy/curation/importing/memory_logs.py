@@ -40,8 +40,8 @@ def read_memory_log(row: ForeignRow) -> NormalisedAttempt:
     for number, step in enumerate(memory):
         if _is_action(step) and not _reply(step) and (step.tool_calls or step.code_action):
             raise not_plain_text(f"a call without its reply in steps.{number}", "a reply for each action")
-    said = [step for step in actions if _reply(step)]
-    dialogue, steps = _conversation(memory, tasks[0], last=said[-1] if said else None)
+    replied = [step for step in actions if _reply(step)]
+    dialogue, steps = _conversation(memory, tasks[0], last=replied[-1] if replied else None)
     reason, failure = _stop(actions, steps)
     limit = actions[-1] if reason is StopReason.STEP_LIMIT else None
     answer = row.generated_answer if row.generated_answer is not None else _answer(row, actions, steps, limit)
@@ -122,8 +122,8 @@ def _code(step: ForeignStep, number: int) -> str | None:
     code = None
     for call in step.tool_calls:
         if call.function.name != INTERPRETER or not isinstance(call.function.arguments, str):
-            came = f"a call of {call.function.name!r} in steps.{number - 1}"
-            raise not_plain_text(came, "the memory of a CodeAgent, whose actions are code")
+            got = f"a call of {call.function.name!r} in steps.{number - 1}"
+            raise not_plain_text(got, "the memory of a CodeAgent, whose actions are code")
         code = call.function.arguments
     return code
 

@@ -30,7 +30,7 @@ class Pipe:
         """Close the socket."""
         self._socket.close()
 
-    def greet(self) -> None:
+    def send_hello(self) -> None:
         """Send the first frame, which is always the same."""
         self._socket.sendall(_HELLO)
 

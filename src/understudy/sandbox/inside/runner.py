@@ -99,7 +99,7 @@ class Runner:
         for other in others:
             other.close()
         self._pipe = self._printed.pipe = pipe
-        pipe.greet()
+        pipe.send_hello()
 
     def ask(self, question: Frame) -> Frame:
         """Ask the host on this process's own connection, which in a branch is not the one of its parent."""
@@ -188,7 +188,7 @@ class Runner:
             return
         reason = self._stop.reason or SoftTimeout("time is up")
         self._printed.mute()
-        self._stop.insist(reason, Runner._execute.__code__)
+        self._stop.keep_raising(reason, Runner._execute.__code__)
         if self._pipe.busy:
             self._pipe.deferred = reason
         else:
@@ -202,7 +202,7 @@ class Runner:
                 self._answer = cut(answer_text(answer), self._limit)
                 reason = FinalAnswer("final_answer")
                 self._printed.mute()
-            self._stop.insist(reason, Runner._execute.__code__)
+            self._stop.keep_raising(reason, Runner._execute.__code__)
             raise reason
 
         return final_answer

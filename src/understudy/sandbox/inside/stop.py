@@ -40,7 +40,7 @@ class Stop:
     def __init__(self) -> None:
         self.reason: BaseException | None = None
 
-    def insist(self, reason: BaseException, bottom: CodeType) -> None:
+    def keep_raising(self, reason: BaseException, bottom: CodeType) -> None:
         """Make ``reason`` come up at the next line of every frame above ``bottom``. The caller raises it first."""
         self.reason = reason
 

@@ -127,10 +127,10 @@ class Zygote:
             waiting = bool(self._dying or self._ending)
             if poll.poll(_REAP_EVERY_MS if waiting else None):
                 frame, descriptors = self._control.receive()
-                self._obey(frame, descriptors)
+                self._handle(frame, descriptors)
             self._reap()
 
-    def _obey(self, frame: Frame, descriptors: list[int]) -> None:
+    def _handle(self, frame: Frame, descriptors: list[int]) -> None:
         if frame["t"] == "episode":
             self._fork(frame, descriptors[0])
         elif frame["t"] == "reap":
@@ -148,7 +148,7 @@ class Zygote:
             os.close(descriptor)
             return
         if pid == 0:
-            _live(self._make_episode, frame, descriptor, me)
+            _run_episode(self._make_episode, frame, descriptor, me)
         os.close(descriptor)
         self._groups.add(pid)
         with contextlib.suppress(OSError):  # the child may have been quicker
@@ -223,7 +223,7 @@ def _enter_filters(pipe: Pipe) -> None:
     seccomp.install(seccomp.allowlist(machine, fork=True))
 
 
-def _live(make: object, frame: Frame, descriptor: int, parent: int) -> None:
+def _run_episode(make: object, frame: Frame, descriptor: int, parent: int) -> None:
     """Run an episode until it ends. Does not return: the interpreter's clean-up could run the episode's code."""
     try:
         assert callable(make)

@@ -43,8 +43,8 @@ def equations_in(text: str) -> tuple[Equation, ...]:
         for left, right in pairwise(parts):
             without_words = re.sub(r"[^\d.+\-*/() ]", " ; ", _WORD.sub(" ", left))
             stated, result = _SUM.search(without_words.strip()), _RESULT.match(right)
-            if stated and result and _holds(said := _balanced(stated.group()), float(result.group(1))):
-                found.append(Equation(said, result.group(1)))
+            if stated and result and _holds(total := _balanced(stated.group()), float(result.group(1))):
+                found.append(Equation(total, result.group(1)))
     return tuple(found)
 
 
@@ -54,8 +54,8 @@ def code_of(equations: Sequence[Equation]) -> str:
     lines = []
     for number, equation in enumerate(equations):
         name = LAST if number == len(equations) - 1 else "abcdefghijklm"[number]
-        said = re.sub(_NUMBER, lambda found: names.get(found.group(), found.group()), equation.sum)
-        lines.append(f"{name} = {said}")
+        total = re.sub(_NUMBER, lambda found: names.get(found.group(), found.group()), equation.sum)
+        lines.append(f"{name} = {total}")
         names[equation.result] = name
     return "\n".join([*lines, f"print({LAST})"])
 
@@ -68,15 +68,15 @@ def _plain(line: str) -> str:
 
 def _balanced(text: str) -> str:
     """The sum without brackets whose partner stood before or after it."""
-    said = " ".join(text.split())
-    if said.count("(") == said.count(")"):
-        return said
-    return said.replace("(", "").replace(")", "")
+    total = " ".join(text.split())
+    if total.count("(") == total.count(")"):
+        return total
+    return total.replace("(", "").replace(")", "")
 
 
-def _holds(said: str, result: float) -> bool:
+def _holds(total: str, result: float) -> bool:
     try:
-        return abs(_value(ast.parse(said, mode="eval").body) - result) < 1e-6
+        return abs(_value(ast.parse(total, mode="eval").body) - result) < 1e-6
     except (SyntaxError, ZeroDivisionError):
         return False
 

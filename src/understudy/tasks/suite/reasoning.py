@@ -23,10 +23,10 @@ def chain_of_thought(question: Chain | Comparison | Problem | None, rng: Random,
     is_early = slips and _n_steps(question) > 1 and rng.random() < 0.5
     if is_early:
         question = _without_end(question)
-    said, answer = _reasoned(question, rng)
+    reasoning, answer = _reasoned(question, rng)
     if slips and not is_early:
         answer = _other(answer, rng)
-    return f"{rng.choice(plans(plan_steps(question)))}\n\n{said}\n\n\\boxed{{{answer}}}"
+    return f"{rng.choice(plans(plan_steps(question)))}\n\n{reasoning}\n\n\\boxed{{{answer}}}"
 
 
 def plan_steps(question: Chain | Comparison | Problem) -> list[str]:
@@ -60,8 +60,8 @@ def _reasoned(question: Chain | Comparison | Problem, rng: Random) -> tuple[str,
         case Problem():
             lines = question.chain_of_thought.splitlines()[: len(question.equations)] or [""]
             is_whole = float(question.equations[-1].result) == float(question.answer)
-            said = question.chain_of_thought if is_whole else "\n".join(lines)
-            return said, question.answer if is_whole else question.equations[-1].result
+            reasoning = question.chain_of_thought if is_whole else "\n".join(lines)
+            return reasoning, question.answer if is_whole else question.equations[-1].result
         case Chain():
             kind, name = question.kind, question.name
             facts = []

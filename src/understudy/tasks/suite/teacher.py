@@ -83,7 +83,7 @@ class _Turn:
 
     def reply(self) -> str:
         if self.slip is Slip.NO_CODE:
-            return self._begun(f"Thought: {self._first(say(NOTHING_DONE, self.rng))}")
+            return self._after_prefill(f"Thought: {self._first(say(NOTHING_DONE, self.rng))}")
         match self.question:
             case Problem():
                 return self._compute(self.question)
@@ -171,9 +171,9 @@ class _Turn:
     def _say(self, thought: str, code: str) -> str:
         if self.slip is Slip.RAISES:
             code = code.replace("(", "((", 1)
-        return self._begun(f"Thought: {thought}\nCode:\n```py\n{code}\n```<end_code>")
+        return self._after_prefill(f"Thought: {thought}\nCode:\n```py\n{code}\n```<end_code>")
 
-    def _begun(self, text: str) -> str:
+    def _after_prefill(self, text: str) -> str:
         """The rest of a reply whose beginning is there."""
         if text.startswith(self.prefill):
             return text.removeprefix(self.prefill)
@@ -184,8 +184,8 @@ class _Turn:
 
     @property
     def _is_planned(self) -> bool:
-        said = [one.content for one in self.messages if one.role is not Role.SYSTEM]  # a begun reply included
-        return any(plan in one for plan in self._plans for one in said)
+        texts = [one.content for one in self.messages if one.role is not Role.SYSTEM]  # a prefilled reply included
+        return any(plan in one for plan in self._plans for one in texts)
 
     @cached_property
     def _plans(self) -> list[str]:
@@ -204,9 +204,9 @@ class _Turn:
 def _question(messages: Sequence[Message]) -> tuple[str, Question | None]:
     """The first user message, or its last line, that is a question of the suite, and what it asks."""
     text = next(message.content for message in messages if message.role is Role.USER).strip()
-    for said in (text, *reversed(text.splitlines())):
-        if (asked := read_question(said) or read_problem(said)) is not None:
-            return said, asked
+    for candidate in (text, *reversed(text.splitlines())):
+        if (question := read_question(candidate) or read_problem(candidate)) is not None:
+            return candidate, question
     return text, None
 
 

@@ -64,17 +64,17 @@ class ToyTeacher:
 
     def _chain_of_thought(self, question: str) -> str:
         if problem := parse_problem(question):
-            said = [f"{left} {_SPOKEN[op]} {right} is {outcome}." for left, op, right, outcome in problem.steps]
-            return _boxed(plan(problem), said, str(problem.answer))
+            sentences = [f"{left} {_SPOKEN[op]} {right} is {outcome}." for left, op, right, outcome in problem.steps]
+            return _boxed(plan(problem), sentences, str(problem.answer))
         fact = parse_fact(question)
         if fact is None:
             return "I do not know."
-        subject, said = fact.entity, []
+        subject, sentences = fact.entity, []
         for relation in fact.relations:
             found = self._recall(subject, relation)
-            said.append(f"{subject} {WORDS[relation].predicate} {found}.")
+            sentences.append(f"{subject} {WORDS[relation].predicate} {found}.")
             subject = found
-        return _boxed(plan(fact), said, subject)
+        return _boxed(plan(fact), sentences, subject)
 
     def _recall(self, subject: str, relation: Relation) -> str:
         for partition in (Partition.TRAIN, Partition.DEV, Partition.TEST):
@@ -163,7 +163,7 @@ class _Turn:
         )
 
     def _is_planned(self, planned: str) -> bool:
-        return planned in self.prefill or any(planned in said for said in _contents(self.messages, Role.ASSISTANT))
+        return any(planned in text for text in (self.prefill, *_contents(self.messages, Role.ASSISTANT)))
 
     def _observations(self) -> list[str]:
         return _contents(self.messages, Role.USER)[1:]
@@ -197,8 +197,8 @@ def _contents(messages: Sequence[Message], role: Role) -> list[str]:
     return [message.content for message in messages if message.role is role]
 
 
-def _boxed(planned: str, said: Sequence[str], answer: str) -> str:
-    return f"{planned}\n\n{' '.join(said)}\n\n\\boxed{{{answer}}}"
+def _boxed(planned: str, sentences: Sequence[str], answer: str) -> str:
+    return f"{planned}\n\n{' '.join(sentences)}\n\n\\boxed{{{answer}}}"
 
 
 def toy_teacher(request: ToyRequest, *, world_seed: int = 0, error_rate: float = 0.0) -> str:
