@@ -1,8 +1,7 @@
-"""What a config field means beyond its type: stated at the field, and derived from there.
-
-In: records whose fields carry these marks. Out: the settings that results depend on, the names that a config refers to,
-and the files that it reads. So fingerprints, inputs of stages and the check of names follow from the fields themselves.
-A user's own options are plain data: nothing inside them is ever left out or taken for a name.
+"""Marks on config fields that say what a field means beyond its type. In: records whose fields carry these marks. Out:
+the settings that results depend on, the names that a config refers to, and the files that it reads. Fingerprints,
+inputs of stages and the check of names are derived from the marks. A user's own options are plain data: nothing inside
+them is left out of a fingerprint or read as a name.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ DisplayOnly = Neutral("display")
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Marks a path whose content counts for a fingerprint, wherever it lies."""
+    """Marks a path whose content, not its location, enters fingerprints."""
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Marks a name ``module:function`` of a user's code, whose source counts for a fingerprint."""
+    """Marks a name ``module:function`` of a user's code, whose source enters fingerprints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ _IN_PACKAGE = "package:"
 
 
 def existing_path(path: Path, info: ValidationInfo) -> Path:
-    """The absolute path of a file or folder that a recipe names; outside of a recipe nothing is looked for."""
+    """The absolute path of a file or folder that a recipe names. Outside a recipe, the path is returned unchecked."""
     if not isinstance(info.context, Folders):
         return path.expanduser()
     found = info.context.find(path)
@@ -74,7 +73,7 @@ def existing_path(path: Path, info: ValidationInfo) -> Path:
 
 
 def _local_or_hub(name: str, info: ValidationInfo) -> str:
-    """A folder becomes absolute, so that it means the same from every working directory; a Hub id stays."""
+    """Make a folder's path absolute, so that it means the same in every working directory; a Hub id stays."""
     if name.startswith(_IN_PACKAGE):
         return in_package(name)
     folders = info.context if isinstance(info.context, Folders) else Folders((Path.cwd(),))
@@ -116,7 +115,7 @@ class Refers:
 
     to: Target
     kinds: tuple[str, ...] = ()
-    """Kinds that are accepted of what is named in the recipe; empty: all."""
+    """Accepted kinds of the named entry; empty: all."""
 
 
 ModelRef = Annotated[str, Refers(Target.MODEL)]
@@ -133,7 +132,7 @@ class Reference:
     """One name that a config refers to."""
 
     key: str
-    """Where it stands in the config, such as ``tasks.0``."""
+    """Its place in the config, such as ``tasks.0``."""
     name: str
     mark: Refers
 
@@ -150,7 +149,9 @@ def references(config: Record) -> Iterator[Reference]:
 
 
 def result_settings(value: object) -> JsonValue:
-    """A config as plain JSON without the fields that change no result; of files that it reads, their content."""
+    """A config as plain JSON without the fields that change no result, and with the content of files in place of their
+    paths.
+    """
     if isinstance(value, Record):
         version = getattr(value, "part_version", None)
         settings = {

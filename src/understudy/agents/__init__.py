@@ -1,9 +1,9 @@
 r"""Agents: a task in, a trajectory out.
 
-``open_agent(config, model, …).solve(task, …)`` gives the record of one attempt: the messages exactly as the model saw
-and said them, and facts about each step. A model's mistakes are part of the record; a failing server or sandbox makes
-a record that says so and that is never graded. Prompts, the format and the vote live here. Not promised: safety of
-tools that do harm when used as intended.
+``open_agent(config, model, …).solve(task, …)`` returns the record of one attempt: the messages exactly as the model saw
+and wrote them, and facts about each step. The record contains the model's mistakes. If a server or the sandbox fails,
+the record says so and is never graded. Prompts, action formats and the vote are in this package. Not promised:
+protection against tools that do harm when used as intended.
 """
 
 from understudy.agents.agent import AGENTS, Agent, AgentConfig, AgentFacts

@@ -15,11 +15,10 @@ from understudy.registry import Builtin, Group, PartConfig
 class Agent(Protocol):
     """Solves tasks. Safe to call from many threads at once.
 
-    A user's class is called with its config (if it has a nested ``Config``), the opened model and an
-    ``AgentRuntime``. It needs ``solve`` only: ``facts`` is added if it has none, and what it lets through of its
-    model, sandbox or search engine becomes a record that says so. A static method
-    ``initial_messages(config, task, runtime)`` says how a student is prompted for a task; without it, a curation keeps
-    what the attempt's own model saw.
+    A user's class is called with its config (if it has a nested ``Config``), the opened model and an ``AgentRuntime``.
+    It needs ``solve`` only: ``facts`` is added if it has none, and an error of its model, sandbox or search engine that
+    it does not catch becomes a record that says so. A static method ``initial_messages(config, task, runtime)`` returns
+    the student's prompt for a task; without it, a curation keeps the messages that the attempt's own model saw.
     """
 
     facts: AgentFacts
@@ -27,7 +26,7 @@ class Agent(Protocol):
     def solve(
         self, task: Task, attempt: int = 0, seed: int = 0, first_thought: FirstThought | None = None
     ) -> Trajectory:
-        """One attempt. A failing server or sandbox gives a trajectory that says so; nothing is raised for it."""
+        """One attempt. If a server or the sandbox fails, the trajectory says so; nothing is raised."""
         ...
 
 
@@ -47,13 +46,15 @@ AgentConfig = Annotated[PartConfig, AGENTS]
 
 
 class AgentFacts(Record):
-    """All that decides what an agent does, besides task, attempt and seed. A resumed rollout must have the same."""
+    """Everything that decides what an agent does, besides task, attempt and seed. A resumed rollout needs equal
+    facts.
+    """
 
     agent: AgentConfig
     model: str
     is_program: bool = False
-    """The model is a program: said wherever its figures are shown."""
+    """The model is a program; this is stated wherever its figures are shown."""
     prompt_hash: str
     """For a user's agent: its version, or a digest of its source."""
     tools: tuple[str, ...] = ()
-    """Declarations, as the prompt shows them."""
+    """Declarations of the tools, as the prompt shows them."""

@@ -1,8 +1,8 @@
-r"""The baseline: chain of thought in one reply, with or without retrieved passages, with or without a vote.
+r"""The baseline: a chain of thought in one reply, with or without retrieved passages and a vote.
 
-In: a task, a retriever if passages are wanted. Out: a trajectory of one step. With self-consistency N replies are
-sampled and the answer that most of them give is kept, so that it may be compared with N candidates a step of an
-agent. The answer is what stands in the last ``\boxed{}``, else after "answer is" or "Answer:", else the last line.
+In: a task, a retriever if passages are wanted. Out: a trajectory of one step. With self-consistency, N replies are
+sampled and the most frequent answer is kept: the counterpart of N candidates per step of an agent. The answer is the
+content of the last ``\boxed{}``, else what follows "answer is" or "Answer:", else the last line.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MARKER = re.compile(r"(?:\banswer\s+is\b\s*:?|\banswer\s*:)[ \t*]*([^\n]+)", re
 
 
 class ChainOfThought:
-    """Answers by thinking aloud. Safe to call from many threads at once."""
+    """Answers by thinking step by step. Safe to call from many threads at once."""
 
     def __init__(self, config: ChainOfThoughtConfig, model: Model, runtime: AgentRuntime) -> None:
         """Raises ``ValueError`` if passages are wanted and there is no retriever."""

@@ -41,13 +41,13 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class SelfConsistencyConfig(Record):
-    """Sample several replies, keep what most of them yield (paper section 4.2)."""
+    """Sample several replies and keep the most frequent outcome (paper section 4.2)."""
 
     n_candidates: Count = 8
     temperature: Temperature = 0.4
     top_p: Share = 0.8
     adaptive: bool = False
-    """Ask in portions, and stop as soon as the candidates that are missing cannot change the vote."""
+    """Sample in batches, and stop as soon as the missing candidates cannot change the vote."""
 
 
 class ActingConfig(PartConfig):
@@ -58,17 +58,17 @@ class ActingConfig(PartConfig):
     """Which system message: long for models that have to be taught the form, short for models trained on it."""
     max_steps: Count = 5
     temperature: Temperature = 0.0
-    """Without self-consistent actions, which have their own."""
+    """Of a single sample. Self-consistent actions have their own temperature."""
     top_p: Share = 0.8
     max_tokens: Count = 1024
-    """New tokens a step."""
+    """Limit of new tokens per step."""
     token_budget: Count | None = None
-    """No step begins once the attempt has spent so many tokens, prompts included."""
+    """No step begins after the attempt has spent this many tokens, prompts included."""
     ask_once_after_limit: bool = False
     """Ask once for the answer if the last step gave none; the record says so."""
     self_consistency: SelfConsistencyConfig | None = None
     prefix_mode: PrefixMode = PrefixMode.NONE
-    """What of a chain of thought the first step begins with (paper section 4.1)."""
+    """How the first step uses a chain of thought (paper section 4.1)."""
 
 
 class CodeAgentConfig(ActingConfig):
@@ -138,7 +138,7 @@ class ChainOfThoughtConfig(PartConfig):
     system_prompt: Annotated[InputPath | None, AfterValidator(_can_be_read)] = None
     """A text file that replaces the system message."""
     passages: PassagesConfig | None = None
-    """Passages found with the question as the query; None for the question alone."""
+    """Passages that the question finds as a query; None: the question alone."""
     self_consistency: SelfConsistencyConfig | None = None
     """Vote over the answers of several samples."""
 

@@ -1,9 +1,9 @@
 r"""First-thought prefixes (paper section 4.1): the beginning of a chain of thought, for an agent run of the same task.
 
-In: chain-of-thought trajectories, their scores if there are any. Out: ``FirstThought`` records, at most one a
-task, and a count of what was left out under a reason. The prefix is the first paragraph. It never is the whole chain
-of thought and never holds the answer: without a blank line it is the first sentences, less the last one; sentences
-from the one with ``\boxed`` on are left out; a cap on its length holds in any case.
+In: chain-of-thought trajectories, their scores if there are any. Out: ``FirstThought`` records, at most one per task,
+and counts of the chains without one, by reason. The prefix is the first paragraph. It is never the whole chain of
+thought and never contains the answer: without a blank line it is all sentences but the last one, and it ends before the
+sentence with ``\boxed``. Its length is limited in any case.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class NoFirstThought(StrEnum):
 
     PROGRAM_FAILURE = "program_failure"
     NOT_CORRECT = "not_correct"
-    """Graded wrong, or not graded, if only correct ones are wanted."""
+    """Graded wrong, or not graded, while only correct chains may give a prefix."""
     NOTHING_BEFORE_THE_ANSWER = "nothing_before_the_answer"
     TASK_HAS_ONE = "task_has_one"
-    """An earlier attempt at the task gave its prefix."""
+    """An earlier attempt at the task already gave the prefix."""
 
 
 @dataclass(frozen=True, slots=True)

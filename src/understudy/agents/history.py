@@ -1,7 +1,6 @@
-"""The linear history of one attempt: it is what the model sees and what becomes the trajectory.
-
-In: messages and steps as they happen. Out: a ``Trajectory``. Nothing is taken back or rewritten, but the last user
-message may be added to while the model has not answered it.
+"""The linear history of one attempt: the model sees it, and it becomes the trajectory. In: messages and steps as they
+happen. Out: a ``Trajectory``. Nothing is removed or rewritten; only the last user message may be extended before the
+model has answered it.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from understudy.records import (
 
 @dataclass(frozen=True, slots=True)
 class AttemptFacts:
-    """What is known of an attempt before it begins."""
+    """What is known about an attempt before it begins."""
 
     task: Task
     attempt: int

@@ -1,7 +1,7 @@
 """The initial messages of a conversation, and how its first step begins with a first thought.
 
-In: an agent's config, a task, the tools. Out: one system and one user message, the same in acting and in training; how
-a first thought is delivered. Not here: the words (``prompts.py``).
+In: an agent's config, a task, the tools. Out: one system and one user message, equal in acting and in training; how a
+first thought is delivered. Not here: the texts (``prompts``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The observation that follows a reply: what its code yielded, or why nothing was run.
+"""The observation that follows a reply: the outcome of its code, or why no code was run.
 
-In: an ``Execution``, or why nothing was run. Out: the text of the observation (paper, appendix B): what was printed,
-then the value of the last expression; an error comes back as text with a nudge to try again. Names of tools that the
-code had taken for something else are named.
+In: an ``Execution``, or why no code was run. Out: the text of the observation (paper, appendix B): what was printed,
+then the value of the last expression; for an error, its text and a request to try another way. If the code had bound
+the name of a tool to something else, the observation says so.
 """
 
 from __future__ import annotations

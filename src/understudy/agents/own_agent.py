@@ -1,7 +1,6 @@
-"""A user's own agent, kept to the contract of agents.
-
-In: an object with ``solve``. Out: an ``Agent`` whose failing servers and sandboxes become records, and whose mistakes
-become an ``AgentError`` that names the agent, the task and the place. Not here: what the agent does.
+"""A user's own agent, held to the contract of agents. In: an object with ``solve``. Out: an ``Agent``: a failing server
+or sandbox becomes a record, and a mistake in the user's code becomes an ``AgentError`` that names the agent, the task
+and the place. Not here: what the agent does.
 """
 
 from __future__ import annotations

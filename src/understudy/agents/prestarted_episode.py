@@ -1,7 +1,7 @@
 """An episode that starts while the model writes its first reply.
 
-In: a sandbox's way to start an episode. Out: the episode, once code has to run. Starts queue at the sandbox: with many
-attempts in flight they would otherwise delay each attempt's first request.
+In: a function that starts an episode. Out: the episode, when code has to run. Starts queue at the sandbox: with many
+attempts in flight, waiting for them would delay each attempt's first request.
 """
 
 from __future__ import annotations

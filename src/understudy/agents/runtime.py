@@ -1,8 +1,8 @@
-"""What agents run on: tools, a sandbox and a search engine, as a record and opened.
+"""What agents run on: tools, a sandbox and a search engine, as a config and as opened parts.
 
-In: a ``RuntimeConfig``, which can be sent to another process or machine, or parts that are open already. Out: an
-``AgentRuntime``, which opens each part when it is first used, gives it to agents and closes it at the end. This is the
-one place that puts an agent together. Not here: models, which the caller opens and closes.
+In: a ``RuntimeConfig``, which can be sent to another process or machine, or parts that are already open. Out: an
+``AgentRuntime``, which opens each part when it is first used, gives it to agents and closes it at the end. Agents are
+assembled only here. Not here: models, which the caller opens and closes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class RuntimeConfig(Record):
 
     @property
     def is_cheap_to_open(self) -> bool:
-        """Opening it costs next to nothing and calling it changes nothing: search in memory, by URL or none, alone."""
+        """Opening is cheap and calls have no effects: there are no tools except a search in memory or by URL."""
         has_light_search = self.retrieval is None or isinstance(self.retrieval, HttpConfig | MemoryConfig)
         return has_light_search and not self.tools.functions and not self.tools.mcp
 
@@ -48,7 +48,7 @@ class AgentRuntime:
         tools: Iterable[Tool | Callable[..., object]] | None = None,
         retriever: Retriever | None = None,
     ) -> None:
-        """``config``: what is opened when it is needed. Parts that are passed open are used, and stay open."""
+        """``config``: what is opened when it is needed. Parts that are passed are used and stay open."""
         self._config = config
         self._sandbox = sandbox
         self._tools = None if config is not None and tools is None else tools_of(tools or ())
@@ -58,7 +58,7 @@ class AgentRuntime:
 
     @property
     def sandbox(self) -> Sandbox:
-        """Where code runs. Raises ``ValueError`` if there is none, and what opening it raises."""
+        """The sandbox. Raises ``ValueError`` if there is none, and what opening it raises."""
         with self._lock:
             if self._sandbox is None:
                 if self._config is None:
@@ -68,7 +68,7 @@ class AgentRuntime:
 
     @property
     def sandbox_config(self) -> SandboxConfig:
-        """How code is run; known without opening the sandbox."""
+        """The sandbox's config; it is known without opening the sandbox."""
         if self._sandbox is None and self._config is not None:
             return self._config.sandbox
         return self.sandbox.config
@@ -91,9 +91,8 @@ class AgentRuntime:
             return self._tools
 
     def open_agent(self, config: AgentConfig, model: Model) -> Agent:
-        """Put an agent together; it holds nothing that has to be closed.
-
-        Raises ``ValueError`` if a part is missing that the agent needs, and what opening the parts raises.
+        """Assemble an agent, which need not be closed. Raises ``ValueError`` if the agent needs a part that is missing,
+        and what opening the parts raises.
         """
         if config.kind in AGENTS.builtin:
             return AGENTS.open(config, model, self)
@@ -107,7 +106,9 @@ class AgentRuntime:
         return open_own_agent(lambda: AGENTS.open(config, model, self), facts)
 
     def initial_messages(self, config: AgentConfig, task: Task) -> tuple[Message, ...] | None:
-        """What an agent shows its model first; needs no model. None if a user's agent does not say it."""
+        """The messages that an agent shows its model first; no model is needed. None if a user's agent does not define
+        them.
+        """
         initial_messages = getattr(AGENTS.part(config.kind), "initial_messages", None)
         return None if initial_messages is None else tuple(initial_messages(config, task, self))
 
@@ -133,7 +134,7 @@ class AgentRuntime:
 
 
 def behaviour_hash(config: AgentConfig) -> str:
-    """What changes with an agent's prompts, with its action format, or with the source of a user's part.
+    """A hash that changes with an agent's prompts, its action format, or the source of a user's part.
 
     It is part of each record of the agent, and of a stage's fingerprint.
     """
@@ -154,7 +155,7 @@ def open_agent(
     tools: tuple[Tool, ...] = (),
     retriever: Retriever | None = None,
 ) -> Agent:
-    """Put an agent together from parts that are open; it holds nothing that has to be closed.
+    """Assemble an agent from open parts; it need not be closed.
 
     Raises ``ValueError`` if a code agent has no sandbox, or a chain of thought with passages no retriever.
     """

@@ -27,10 +27,10 @@ class SampledStep:
     usage: Usage
     timing: Timing
     completion: Completion
-    """As the model gave it; of several candidates, the kept one."""
+    """As the model returned it; with several candidates, the chosen one."""
     candidates: tuple[Candidate, ...] = ()
     n_saved: int = 0
-    """Candidates that were not asked for, as they could not change the vote."""
+    """Candidates that were not sampled, because they could not change the vote."""
 
     def record(self, message_index: int, prefilled_chars: int) -> Step:
         """The facts of the step, as a trajectory keeps them."""
@@ -117,7 +117,7 @@ class Sampler:
 
 
 def complete(model: Model, request: Request) -> tuple[Completion, ...]:
-    """Ask the model. Each reply ends at the first stop string, also if the server writes on."""
+    """Ask the model. Each reply is cut at the first stop string, even if the server continued."""
     return tuple(cut_completion(each, request.stop) for each in model.complete(request))
 
 

@@ -1,8 +1,8 @@
 """The vote of self-consistent action generation (paper section 4.2), and when it can no longer change.
 
-In: what each candidate yielded, as keys; None for candidates that failed. Out: which candidate is kept. Two candidates
-agree if they printed the same, their last expression has the same value and they gave the same final answer, white
-space aside; nothing else counts. Not here: sampling and running the candidates (``code_agent.py``).
+In: the outcome of each candidate, as a key; None for candidates that failed. Out: which candidate is chosen. Two
+candidates agree if they printed the same, their last expressions have the same value and they gave the same final
+answer; white space is ignored. Not here: sampling and running the candidates (``sampling.py``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from understudy.sandbox import Execution
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """What one candidate brings to the vote."""
+    """One candidate in the vote."""
 
     outcome: Hashable | None
     """Equal for candidates that agree; None if the candidate failed and has no vote."""
@@ -30,13 +30,15 @@ class Election:
     """The result of a vote."""
 
     winner: int
-    """Index of the candidate that is kept."""
+    """Index of the chosen candidate."""
     groups: tuple[int | None, ...]
     """Number of each candidate's group, counted from 0 as they appear; None for failed ones."""
 
 
 def outcome_of(execution: Execution) -> Hashable | None:
-    """What the vote goes by: all that the code yielded, white space aside; None if it failed."""
+    """The key of the vote: everything that the code returned and printed, without white space; None if the code
+    failed.
+    """
     if execution.status is not ExecutionStatus.OK:
         return None
     return (
@@ -48,10 +50,9 @@ def outcome_of(execution: Execution) -> Hashable | None:
 
 
 def elect(ballots: Sequence[Ballot], seed: int) -> Election:
-    """Keep the first candidate of the largest group.
-
-    Groups of equal size: the candidate with the highest mean log-probability among their first ones, if all of
-    these have one; else the one sampled first. All failed: one at random, by the seed.
+    """Choose the first candidate of the largest group. Among groups of equal size, choose the first candidate with the
+    highest mean log-probability if all have one; else the one sampled first. If all failed, choose one at random, by
+    the seed.
     """
     numbers: dict[Hashable, int] = {}
     groups = tuple(
@@ -66,7 +67,7 @@ def elect(ballots: Sequence[Ballot], seed: int) -> Election:
 
 
 def next_portion(ballots: Sequence[Ballot], n_candidates: int) -> int:
-    """How many more candidates to ask for: the fewest that could decide the vote, 0 if it cannot change any more."""
+    """How many more candidates to sample: the fewest that could decide the vote, 0 if it cannot change any more."""
     missing = n_candidates - len(ballots)
     sizes = [*Counter(ballot.outcome for ballot in ballots if ballot.outcome is not None).values(), 0, 0]
     first, second, *_ = sorted(sizes, reverse=True)

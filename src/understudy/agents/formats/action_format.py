@@ -19,14 +19,14 @@ THOUGHT_LABEL = "Thought:"
 
 @dataclass(frozen=True, slots=True)
 class ParsedReply:
-    """What a reply holds. Exactly one of ``code`` and ``problem`` is there."""
+    """What a reply contains: either ``code`` or ``problem``, never both."""
 
     thought: str
     code: str | None = None
     """The action, as Python."""
     problem: ParseProblem | None = None
     detail: str = ""
-    """For the model to read: what is wrong with the syntax."""
+    """What is wrong with the syntax, as a text for the model."""
 
 
 class PartName(StrEnum):
@@ -37,7 +37,7 @@ class PartName(StrEnum):
     ANSWER = "answer"
     """An action that gives the final answer."""
     REST = "rest"
-    """What the model wrote after its action, such as an output that it invented. It is not trained."""
+    """Text after the action, such as an output that the model invented. It is not trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,17 @@ class ActionFormat(Protocol):
         ...
 
     def complete(self, text: str, finish_reason: FinishReason = FinishReason.STOP) -> str:
-        """The reply as it is stored: what the cut at a stop string left out of a whole reply is put back."""
+        """The reply as it is stored: the end that the cut at a stop string removed from a complete reply is
+        restored.
+        """
         ...
 
     def render(self, thought: str, code: str) -> str:
-        """A whole reply; ``parse`` inverts it. Without a thought, the action alone."""
+        """A complete reply; ``parse`` inverts it. Without a thought, the action alone."""
         ...
 
     def prefill(self, thought: str) -> str:
-        """The beginning of a reply that starts with these words."""
+        """The beginning of a reply whose thought starts with this text."""
         ...
 
     def parts(self, text: str) -> tuple[ReplyPart, ...]:

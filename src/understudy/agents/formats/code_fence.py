@@ -9,8 +9,8 @@ r"""The paper's form (appendix B, and smolagents before it)::
 In: the text of a reply and why the model stopped. Out: thought and code. Generation stops at ``<end_code>``, and
 servers leave the stop string out: ``complete`` puts it back, so that what is stored, and later trained, is complete.
 
-The action is the block after ``Code:``; without that label, the one block that is named as Python; else the one block.
-What stands in reasoning tags is a draft. A reply with two actions is a parse problem.
+The action is the block after ``Code:``; without that label, the only block that is labelled as Python; else the only
+block. Text in reasoning tags is a draft and is ignored. A reply with two actions is a parse problem.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FIRST_CODE = re.compile(r"^[ \t]*(?:Code:[ \t]*$|```)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What a reply holds: all that may be its action, and how it ends."""
+    """The contents of a reply: every block that may be its action, and how the reply ends."""
 
     seen: str
     """The reply without reasoning."""
@@ -95,7 +95,7 @@ class CodeFence:
         return f"{self.prefill(thought)}\n" * bool(thought) + f"Code:\n```py\n{code}\n```{END_CODE}"
 
     def prefill(self, thought: str) -> str:
-        """The beginning of a reply that starts with these words."""
+        """The beginning of a reply whose thought starts with this text."""
         return f"{THOUGHT_LABEL} {thought}"
 
     def parts(self, text: str) -> tuple[ReplyPart, ...]:
@@ -122,7 +122,7 @@ def _read(text: str) -> _Reading:
 
 
 def _actions(blocks: Sequence[Block]) -> list[Block]:
-    """The blocks that are meant to be run: none, the one action, or several that only the model could choose from."""
+    """The blocks that are meant to be run: none, one action, or several of which only the model could choose one."""
     filled = [block for block in blocks if block.code.strip()]
     labelled = next((number for number, block in enumerate(filled) if block.after_label), 0)
     filled = filled[labelled:]
@@ -130,12 +130,12 @@ def _actions(blocks: Sequence[Block]) -> list[Block]:
     if not meant:
         return [block for block in filled if not syntax_error(block.code)] or filled or list(blocks[:1])
     actions = [block for block in filled if block in meant or acts(block.code)]
-    # A bare value after the action is the output that the model expects.
+    # A bare value after the action is an output that the model invented.
     return actions[:1] + [block for block in actions[1:] if block.after_label or not is_literal(block.code)]
 
 
 def _unfenced(text: str, seen: str) -> list[Block]:
-    """Code after ``Code:`` whose fence is missing; it must call something, since prose may be Python too."""
+    """Code after ``Code:`` without a fence; it must call something, because prose can be valid Python too."""
     labels = list(_ANY_LABEL.finditer(seen))
     if len(labels) != 1 or not text.strip():
         return []
@@ -149,7 +149,7 @@ def _unfenced(text: str, seen: str) -> list[Block]:
 
 
 def _without_end(body: str) -> str:
-    """The text without ``<end_code>``, or the beginning of it that was left of a cut, at its end."""
+    """The text without a final ``<end_code>``, complete or cut."""
     for length in range(len(END_CODE), 0, -1):
         if body.endswith(END_CODE[:length]):
             return body[:-length]

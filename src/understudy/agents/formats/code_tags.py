@@ -6,9 +6,9 @@ r"""The form of newer smolagents, which the paper's authors use now::
     </code>
 
 In: the text of a reply and why the model stopped. Out: thought and code. Generation stops at ``</code>``, which
-``complete`` puts back. What stands in reasoning tags is a draft, and a fence inside the tags is taken off. A reply
-without tags whose code stands in fences that name Python is read, as smolagents reads it. A reply with two actions is
-a parse problem.
+``complete`` puts back. Text in reasoning tags is a draft and is ignored, and a fence inside the tags is removed. As in
+smolagents, a reply without tags may have its code in fences that are labelled as Python. A reply with two actions is a
+parse problem.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class CodeTags:
         return f"{self.prefill(thought)}\n" * bool(thought) + f"<code>\n{code}\n{CLOSE}"
 
     def prefill(self, thought: str) -> str:
-        """The beginning of a reply that starts with these words."""
+        """The beginning of a reply whose thought starts with this text."""
         return f"{THOUGHT_LABEL} {thought}"
 
     def parts(self, text: str) -> tuple[ReplyPart, ...]:
@@ -132,7 +132,7 @@ def _code(body: str, *, is_closed: bool) -> str:
     code = without_cut_tag(code)
     fenced = list(python_blocks(code, code)) if code.lstrip().startswith(("```", "~~~")) else []
     code = fenced[0].code if len(fenced) == 1 else code
-    # Code on the line of its tag has a blank before it that is no indentation.
+    # Code on the line of its tag is preceded by a blank that is not indentation.
     return readable(code if "\n" in code else code.strip())
 
 

@@ -1,9 +1,9 @@
-r"""Fenced blocks of a reply, read as models write them.
+r"""Fenced blocks of a reply, in the variants that models write.
 
-In: the text of a reply. Out: its blocks of Python, with their places in the text. Fences may have more than three
-backticks, or tildes; they may be indented, stand on a line with code, end in a cut stop string, or be missing at the
-end. A line of backticks inside a string of the code closes nothing: the fence that lets the code be read is taken. Not
-here: which block is the action.
+In: the text of a reply. Out: its blocks of Python, with their places in the text. A fence may have more than three
+backticks, or tildes; it may be indented, share its line with code, or end in a cut stop string, and the closing fence
+may be missing. A line of backticks inside a string of the code does not close the block: the closing fence is the one
+after which the code parses. Not here: which block is the action.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class _Opening:
     rest: str
     """Code on the line of the fence."""
     is_weak: bool
-    """Prose may look like it: it counts only if it opens code that can be read."""
+    """Prose may look like such a fence: it counts only if the code after it parses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def python_blocks(text: str, seen: str) -> Iterator[Block]:
 
 
 def without_cut_tag(code: str) -> str:
-    """The code without a tag, or the beginning of one, after it, if it can only be read so."""
+    """The code without a tag, or the beginning of one, at its end, if it parses only without it."""
     return readable(_CUT_TAG.sub("", code) if syntax_error(code) else code)
 
 
@@ -137,7 +137,7 @@ def _opening(line: _Line) -> _Opening | None:
 
 
 def _read(lines: list[_Line], number: int, opening: _Opening) -> _Found | None:
-    """The block that an opening fence begins; None if it begins none."""
+    """The block that an opening fence begins; None if there is no such block."""
     closings = list(islice(_closings(lines, number, opening), MAX_TRIES))
     if not opening.is_python:
         return closings[0] if closings else None
@@ -152,7 +152,7 @@ def _read(lines: list[_Line], number: int, opening: _Opening) -> _Found | None:
 
 
 def _unclosed(lines: list[_Line], number: int, opening: _Opening) -> _Found | None:
-    """What a fence begins that is never closed: all that follows, or all up to the next opening fence."""
+    """The block of a fence that is never closed: all following text, or all text up to the next opening fence."""
     following = (at for at in range(number + 1, len(lines)) if _opening(lines[at]))
     until = next(following, len(lines))
     code = _joined(opening.rest, "\n".join(line.text for line in lines[number + 1 : until])).rstrip()
@@ -166,7 +166,9 @@ def _unclosed(lines: list[_Line], number: int, opening: _Opening) -> _Found | No
 
 
 def _closings(lines: list[_Line], number: int, opening: _Opening) -> Iterator[_Found]:
-    """What may be the code, in the order of trust: closed by a fence of its length, by any, at the end of a line."""
+    """Candidates for the code, most reliable first: closed by a fence of the same length, by any fence, at the end of a
+    line.
+    """
     mark, length = opening.fence[0], len(opening.fence)
     shorter = []
     for at in range(number + 1, len(lines)):

@@ -14,7 +14,7 @@ _ACTING = ("final_answer", "print")
 
 
 def readable(code: str) -> str:
-    """The code without an indentation that all its lines share, if it can only be read so."""
+    """The code without an indentation that all its lines share, if it parses only without it."""
     dedented = textwrap.dedent(code)
     return dedented if dedented != code and syntax_error(code) and not syntax_error(dedented) else code
 
@@ -37,12 +37,12 @@ def syntax_error(code: str) -> str:
 
 
 def acts(code: str) -> bool:
-    """Whether readable code prints or answers: then it is an action, even if it might be an output."""
+    """Whether code that parses prints or answers: then it is an action, even if it looks like an output."""
     return any(_calls(code, name) for name in _ACTING)
 
 
 def is_literal(code: str) -> bool:
-    """Whether readable code is one bare value, such as an output that a model shows, and so does nothing."""
+    """Whether code that parses is one bare value, such as an output that a model shows; it has no effect."""
     try:
         ast.literal_eval(code.strip())
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
@@ -51,12 +51,12 @@ def is_literal(code: str) -> bool:
 
 
 def gives_answer(code: str) -> bool:
-    """Whether readable code calls ``final_answer``."""
+    """Whether code that parses calls ``final_answer``."""
     return _calls(code, "final_answer")
 
 
 def calls_anything(code: str) -> bool:
-    """Whether code can be read and calls something, so that it is no prose that happens to be Python."""
+    """Whether code parses and calls something: then it is not prose that happens to be valid Python."""
     return not syntax_error(code) and any(isinstance(node, ast.Call) for node in ast.walk(_parse(code)))
 
 

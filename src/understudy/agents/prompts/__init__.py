@@ -1,4 +1,4 @@
-"""What agents say to models: sets of texts as data, and the initial messages made of them."""
+"""The texts that agents send to models: sets of texts as data, and the initial messages made from them."""
 
 from understudy.agents.prompts.call_rendering import (
     call_messages,

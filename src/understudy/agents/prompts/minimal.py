@@ -1,7 +1,7 @@
 """Prompt sets for small models.
 
-``MINIMAL`` spends hardly a token and does not list the tools, for models of a million parameters that are trained on
-them. ``BRIEF`` is the same with the form of a reply and the tools in the system message.
+``MINIMAL`` takes very few tokens and does not list the tools, for models of a million parameters that are trained on
+it. ``BRIEF`` is the same with the form of a reply and the tools in the system message.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""The prompt set ``paper``: the structure of the paper's prompts (appendix B) in our own words.
-
-So adapters and trajectories of its authors fit. Names in braces are filled in: ``{form}`` is a whole reply in the
-agent's action format, ``{action}`` its action alone, ``{instruction}`` the sentence that asks for it, ``{end}`` its
-last characters.
+"""The prompt set ``paper``: the structure of the paper's prompts (appendix B) in our own words, so that its authors'
+adapters and trajectories fit. Names in braces are filled in: ``{form}`` is a whole reply in the agent's action format,
+``{action}`` its action alone, ``{instruction}`` the sentence that asks for it, ``{end}`` its last characters.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Prompts with types: the texts of one set, as data.
 
-Every conversation begins with one system and one user message. All that follows is the same for teacher and student, so
-training on a teacher's trajectory means putting other initial messages before it. Not here: the texts of the sets, and
-how they are filled in (``rendering.py``).
+Every conversation begins with one system and one user message. All later messages are the same for teacher and student,
+so a student learns from a teacher's trajectory with other initial messages before it. Not here: the texts of the sets,
+and how they are filled in (``rendering.py``).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class PromptSetName(StrEnum):
 
 
 class PromptRole(StrEnum):
-    """How much of a set an agent is told."""
+    """How much of a set an agent's prompt contains."""
 
     TEACHER = "teacher"
     """Rules and demonstrations too, for models that were not trained on the format."""
     STUDENT = "student"
-    """The form and the tools only; in training and in use alike."""
+    """The form and the tools only, both in training and in use."""
 
 
 class AnswerBy(StrEnum):
@@ -42,22 +42,22 @@ class AnswerBy(StrEnum):
 
 
 class ObservationTexts(Record):
-    """The fixed parts of what comes back from the code."""
+    """The fixed texts of observations."""
 
     header: str
     printed_header: str
     value_header: str
     nothing: str
-    """Where the code neither printed nor yielded anything."""
+    """For code that neither printed nor returned anything."""
     not_shown: str
-    """Where more was printed than is kept; ``{count}`` is filled in."""
+    """For more printed text than is kept; ``{count}`` is filled in."""
     error_header: str
     nudge: str
-    """What follows an error."""
+    """Follows an error."""
     restored: str
-    """Where the code bound the name of a tool to something else; ``{names}`` is filled in."""
+    """For code that bound the name of a tool to something else; ``{names}`` is filled in."""
     problems: dict[ParseProblem, str]
-    """Where nothing was run; ``{detail}`` is filled in."""
+    """For replies without code that could be run; ``{detail}`` is filled in."""
     ask_answer: str
     """After the last step, if the agent is asked once for its answer."""
 
@@ -69,7 +69,7 @@ class DemonstrationStep(Record):
     code: str
     """Of an agent that calls tools, the call in words; of its last step, the answer."""
     printed: str = ""
-    """What the code printed; empty for the last step, which answers."""
+    """Printed text; empty for the last step, which answers."""
 
 
 class Demonstration(Record):

@@ -1,7 +1,7 @@
 """Prompts filled in, for one agent: its set of texts, its own system message, its action format, its tools.
 
 In: an agent's config, and for the initial messages a task and what the agent may use. Out: messages, observation texts,
-and a hash of all words that an agent's model may read. Not here: the texts.
+and a hash of all texts that an agent's model may read. Not here: the texts.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def prompt_set(name: PromptSetName) -> PromptSet:
 
 
 def prompts_hash(name: PromptSetName, system_prompt: Path | None = None) -> str:
-    """Sixteen hex digits that change whenever a word changes."""
+    """Sixteen hex digits that change with any word of the texts."""
     return digest([_SETS[name].model_dump(mode="json"), *([] if system_prompt is None else [read_own(system_prompt)])])
 
 
 def observation_texts(name: PromptSetName, action_format: ActionFormat) -> ObservationTexts:
-    """The texts around what code yields, in words of the action format."""
+    """The texts of observations, in the words of the action format."""
     texts = _SETS[name].observation
     problems = {problem: fill(text, **_words_of(action_format)) for problem, text in texts.problems.items()}
     return texts.model_copy(update={"problems": problems})
@@ -76,7 +76,9 @@ def code_messages(
 def cot_messages(
     name: PromptSetName, task: Task, passages: str | None = None, system_prompt: Path | None = None
 ) -> tuple[Message, Message]:
-    """System and user message of a chain of thought; ``passages``: text of what retrieval found, None without."""
+    """System and user message of a chain of thought. ``passages``: text of the retrieved passages; None without
+    retrieval.
+    """
     prompts = _SETS[name]
     template = prompts.cot_user[task.kind] if passages is None else prompts.rag_user[task.kind]
     system = prompts.cot_system if system_prompt is None else read_own(system_prompt)
@@ -99,7 +101,7 @@ def read_own(path: Path) -> str:
 
 
 def fill(template: str, **values: str) -> str:
-    """Put values for the names in braces, in one pass: braces in a value, or around anything else, stay as they are."""
+    """Replace names in braces by values, in one pass: braces in a value, or around anything else, stay as they are."""
     return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), template)
 
 
@@ -113,7 +115,7 @@ def _words_of(action_format: ActionFormat) -> dict[str, str]:
 
 
 def _demonstrated(prompts: PromptSet, tools: Sequence[Tool], action_format: ActionFormat) -> str:
-    """Solved tasks, those alone whose tools the agent has."""
+    """Only the solved tasks whose tools the agent has."""
     names = {tool.name for tool in tools}
     shown = [each for each in prompts.demonstrations if names.issuperset(each.tools)]
     if not shown:
