@@ -28,20 +28,19 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 
 
 class MissingExtraError(ImportError):
-    """A package is not installed that an extra brings."""
+    """A package of an extra is not installed."""
 
 
 def require(extra: str, purpose: str, *modules: str) -> None:
-    """Raise ``MissingExtraError`` if a module of the extra is missing.
-
-    ``purpose``: what needs it, as the beginning of a sentence. ``modules``: the only ones of the extra that it needs.
+    """Raise ``MissingExtraError`` if a module of the extra is missing. ``purpose``: what needs it, as the beginning of
+    a sentence. ``modules``: check only these modules of the extra.
     """
     if message := missing(extra, purpose, *modules):
         raise MissingExtraError(message)
 
 
 def missing(extra: str, purpose: str, *modules: str) -> str:
-    """What is missing and how to install it; empty if everything is there."""
+    """What is missing and how to install it; empty if everything is installed."""
     absent = [name for name in modules or EXTRAS[extra] if not is_installed(name)]
     if not absent:
         return ""
@@ -50,7 +49,7 @@ def missing(extra: str, purpose: str, *modules: str) -> str:
 
 
 def how_to_install(module: str) -> str:
-    """The line that installs a module which this package, or one of its extras, brings."""
+    """The command that installs a module of this package or of one of its extras."""
     top = module.partition(".")[0]
     extra = next((name for name, modules in EXTRAS.items() if top in modules), None)
     return (

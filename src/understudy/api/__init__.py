@@ -1,9 +1,9 @@
 """The whole method as functions, for scripts and notebooks: roll out, curate, train, evaluate, compare.
 
-In: tasks, models, agents, tools, search engines, graders: as opened parts, as plain functions, as config objects, or as
-what a recipe would say of them (a mapping, or a kind alone). Out: records in memory, and files if ``out`` is named;
-a call that was killed resumes from these. Wrong settings raise ``ValueError`` before any work. Not here: the work
-itself; what runs in stages and is reported on is a recipe (``understudy.pipeline``).
+In: tasks, models, agents, tools, search engines, graders: as opened parts, plain functions, config objects, or as a
+recipe would name them (a mapping, or a kind alone). Out: records in memory, and files if ``out`` is named; a killed
+call resumes from these. Wrong settings raise ``ValueError`` before any work. Not here: the work itself; recipes, which
+run in stages and get a report (``understudy.pipeline``).
 """
 
 from understudy.api.functions import compare, curate, evaluate, first_thoughts, rollout, train

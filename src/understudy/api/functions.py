@@ -64,25 +64,25 @@ def rollout(
 
     Args:
         tasks: Tasks, or what ``load_tasks`` takes.
-        model: Who acts. Not needed if ``agent`` is an opened agent.
+        model: The model that acts. Not needed if ``agent`` is an opened agent.
         agent: The config of an agent, or an opened agent.
         tools: What its code may call: functions, ``module:function``, keys of a function or an MCP server.
         retriever: The engine behind ``web_search``; None: the agent has no search.
         search: How ``web_search`` answers; None: the retriever serves chains of thought alone.
         sandbox: Where code runs; opened when an agent needs it.
-        grader: Who judges; a function of a trajectory is one.
+        grader: What judges; it may be a function of a trajectory.
         judge: The model of the grader ``judge``.
-        first_thoughts: What first steps begin with, if the agent's ``prefix_mode`` asks for it: chains of thought
-            about the same tasks, or what ``first_thoughts`` made of them.
-        attempts: Attempts a task.
+        first_thoughts: First thoughts, if the agent's ``prefix_mode`` uses them: chains of thought about the same
+            tasks, or the result of ``first_thoughts``.
+        attempts: Attempts per task.
         seed: Each attempt derives its own from it.
-        in_flight: Attempts under way at once.
-        failures_allowed: Share of the attempts that may fail for no fault of the model.
+        in_flight: Concurrent attempts.
+        failures_allowed: Share of the attempts that may end in infrastructure errors.
         out: Folder of ``trajectories.jsonl`` and ``scores.jsonl``. A call with the same settings resumes there.
         quiet: Show no progress.
 
     Raises ``ValueError`` for settings that are wrong or do not fit together, ``ResumeError`` for an ``out`` of another
-    rollout, ``RolloutStoppedError`` if too many attempts failed for no fault of the model; what was made is kept.
+    rollout, ``RolloutStoppedError`` if too many attempts ended in infrastructure errors; finished attempts are kept.
     """
     config = read_settings("rollout", RolloutConfig, {"attempts": attempts, "seed": seed, "in_flight": in_flight})
     thoughts = thoughts_of(first_thoughts) if isinstance(first_thoughts, Attempts) else first_thoughts
@@ -121,16 +121,16 @@ def curate(
     against: Tasks = (),
     **settings: Any,
 ) -> Curated:
-    """Choose attempts and make training examples of them, with a reason for each one that is left out.
+    """Choose attempts and make training examples of them, with a reason for each dropped one.
 
     Args:
-        attempts: Of one rollout or several.
+        attempts: Graded attempts of one rollout or several.
         agent: The agent as the student will run it: examples carry its prompts. None: the prompts of the attempts.
-        tools: As the student will have them, for these prompts.
-        retriever: The same.
-        search: The same.
-        student: The local model whose tokens or likelihoods decide, if ``max_tokens`` or ``select`` ask for it.
-        against: Test tasks that no example may come near.
+        tools: The student's tools, for these prompts.
+        retriever: The student's search engine.
+        search: How the student's ``web_search`` answers.
+        student: The local model whose tokens or likelihoods decide, if ``max_tokens`` or ``select`` needs it.
+        against: Test tasks; examples that are too similar to them are dropped.
         settings: Those of ``CurateConfig``, such as ``filters=("correct",)``.
 
     Raises ``ValueError`` for wrong settings.
@@ -164,7 +164,7 @@ def train(
     Args:
         examples: What ``curate`` gave, or a file of examples.
         base: Folder or Hub id of whole weights, the config of a local model, or a student.
-        out: Folder of the training. The same call resumes there, or returns at once what is finished.
+        out: Folder of the training. The same call resumes there, or returns at once if the training is finished.
         quiet: Show no progress.
         settings: Those of ``TrainConfig``; the defaults are the paper's LoRA.
 
@@ -184,9 +184,9 @@ def evaluate(model: Modelled | None, tasks: Tasks, *, label: str | None = None, 
     """Let a model attempt test tasks, and measure it.
 
     Args:
-        model: Who acts; None if ``agent`` is an opened agent.
+        model: The model that acts; None if ``agent`` is an opened agent.
         tasks: As in ``rollout``.
-        label: How the system is called; None: by the name of its model.
+        label: Name of the system; None: the name of its model.
         settings: Those of ``rollout``.
 
     Raises as ``rollout``, and ``ValueError`` if there is no task.
@@ -204,8 +204,8 @@ def evaluate(model: Modelled | None, tasks: Tasks, *, label: str | None = None, 
 def compare(system: Evaluation, baseline: Evaluation, *, seed: int = 0) -> Comparison:
     """Paired comparison on the tasks that both attempted: difference of accuracies, its interval, McNemar's p-value.
 
-    With several task sets it is that of their average. ``seed``: of the bootstrap. Raises ``ValueError`` if the two
-    have no task in common.
+    With several task sets, the averages over the sets are compared. ``seed``: of the bootstrap. Raises ``ValueError``
+    if the two have no task in common.
     """
     one, other = (
         Graded(each.metrics.system, each.attempts.trajectories, each.attempts.scores) for each in (system, baseline)
@@ -229,7 +229,7 @@ def _attempts_in(
     *,
     quiet: bool,
 ) -> list[Trajectory]:
-    """All attempts, made now or found in the folder, in the order of the tasks."""
+    """All attempts, new or from the folder, in the order of the tasks."""
     path = folder / TRAJECTORIES
     rollouts.rollout(tasks, agent, path, config, first_thoughts=thoughts, progress=None if quiet else "rollout")
     place = {task.id: number for number, task in enumerate(tasks)}

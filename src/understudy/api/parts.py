@@ -1,7 +1,6 @@
-"""From what a caller passes to parts that are open: opened ones are used as they are and stay open.
-
-In: opened parts, functions, config objects, mappings, kinds. Out: configs, and context managers of opened parts. The
-registry groups read what a recipe would say. Raises ``ValueError`` that names the argument.
+"""A caller's arguments become open parts; parts that are already open are used as they are and stay open. In: opened
+parts, functions, config objects, mappings, kinds. Out: configs, and context managers of opened parts. Mappings and
+kinds are read by the registry groups. Raises ``ValueError`` that names the argument.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from understudy.tools import FunctionToolConfig, McpConfig, SearchConfig, Tool, 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 Function = Callable[..., object]
 Said = Mapping[str, object] | str
-"""What a recipe would say: the keys of a part, or its kind alone."""
+"""As in a recipe: the keys of a part, or its kind alone."""
 Tasks = Iterable[Task] | TaskSet | PartConfig | Said
 Modelled = Model | PartConfig | Said | Path | Function | Student
 """A path, or a text without a colon, is a folder with weights or a Hub id; a function writes the replies itself."""
@@ -53,7 +52,7 @@ def read_settings(name: str, config: type[ConfigT], settings: object) -> ConfigT
 
 
 def read_part(name: str, group: Group[Any], part: object) -> PartConfig:
-    """What a recipe would say of a part, as the config of its kind."""
+    """The config of a part's kind, from what a recipe would say."""
     try:
         return group.validate(part)
     except ValidationError as error:
@@ -61,7 +60,7 @@ def read_part(name: str, group: Group[Any], part: object) -> PartConfig:
 
 
 def tasks_of(tasks: Tasks) -> list[Task]:
-    """Tasks that are there, or loaded now."""
+    """The given tasks, or tasks that are loaded now."""
     if isinstance(tasks, PartConfig | Mapping | str):
         tasks = load_tasks(tasks)
     found = list(tasks.tasks if isinstance(tasks, TaskSet) else tasks)
@@ -104,7 +103,7 @@ def opened_model(name: str, model: Modelled) -> Iterator[Model]:
 def opened_grader(
     grader: Grader | PartConfig | Said | Callable[[Trajectory], object], judge: Modelled | None
 ) -> Iterator[Grader]:
-    """A grader. Of a judge the model may stay unnamed, since it is passed."""
+    """A grader. The config of a judge need not name a model, because it is passed."""
     with ExitStack() as stack:
         judging = None if judge is None else stack.enter_context(opened_model("judge", judge))
         if isinstance(grader, Mapping | str):
@@ -136,7 +135,7 @@ def opened_runtime(
     search: SearchConfig | Mapping[str, object] | None,
     sandbox: Sandbox | SandboxConfig | Mapping[str, object] | None,
 ) -> Iterator[AgentRuntime]:
-    """What agents act with. The sandbox is opened when an agent first needs it."""
+    """The runtime of agents. The sandbox is opened when an agent first needs it."""
     with ExitStack() as stack:
         engine = None if retriever is None else stack.enter_context(_opened_retriever(retriever))
         config, functions = _tools(tools, None if engine is None else search)
@@ -155,7 +154,7 @@ def opened_runtime(
 def _tools(
     tools: Iterable[Tool | Function | Said], search: SearchConfig | Mapping[str, object] | None
 ) -> tuple[ToolsConfig, list[Tool | Function]]:
-    """Tools that a recipe could name, and those of this program."""
+    """Configs of tools that a recipe could name, and tools of this program."""
     if isinstance(tools, Tool | Mapping | str) or callable(tools):
         raise ValueError(f"tools: expected several, as in tools=[{tools!r:.60}]; got one")
     named: list[FunctionToolConfig] = []

@@ -1,4 +1,4 @@
-"""What the functions give back: attempts with their scores, an evaluation, a student."""
+"""Results of the functions: attempts with their scores, an evaluation, a student."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A trained model: what ``model`` and ``base`` of the other functions take."""
+    """A trained model: an argument for ``model`` and ``base`` of the other functions."""
 
     path: Path
-    """Folder of the checkpoint: whole weights, or an adapter that names its base."""
+    """Folder of the checkpoint: full weights, or an adapter that names its base."""
     summary: TrainSummary
     model: LocalConfig

@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line. Importing it takes a second or more, and Ctrl-C during that is no error either."""
+    """Run the command line. Importing it may take a second; Ctrl-C during the import is not an error either."""
     try:
         from understudy.cli.app import main as run
     except KeyboardInterrupt:

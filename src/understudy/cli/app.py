@@ -1,6 +1,6 @@
 """The command line: parsing only. Each verb hands typed values to a package and prints what comes back.
 
-Exit codes: 0 done, 1 the work failed, 2 the command or the recipe is wrong, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 the work failed, 2 the command or the recipe is wrong, 130 Ctrl-C.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Curation: trajectories and their scores become training examples, with a reason for each one that is dropped.
-
-In: trajectories of agents and chains of thought alike, our own or imported. Out: examples and dropped ones. Not
-promised: that every step of a kept one is right; a filter knows only what a grader or a record says.
+"""Curation: trajectories and their scores become training examples, with a reason for each dropped trajectory. In:
+trajectories of agents and chains of thought, our own or imported. Out: examples and dropped trajectories. Not promised:
+that every step of a kept trajectory is right; filters know only grades and records.
 """
 
 from understudy.curation.config import ChatMix, CurateConfig, SpanWeights

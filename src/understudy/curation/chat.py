@@ -1,7 +1,7 @@
-"""General chat data beside the agent's, so that a student does not forget how to converse.
+"""General chat data besides the agent's, so that a student does not forget how to converse.
 
-In: examples and a file of plain conversations. Out: both, shuffled by a seed (AgentTuning, Agent-FLAN). Not here:
-where the conversations come from.
+In: examples and a file of plain conversations. Out: both, shuffled by a seed (AgentTuning, Agent-FLAN). Not here: the
+source of the conversations.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from understudy.records import Record
 
 
 class SpanWeights(Record):
-    """Loss weight of a trained token by what it is part of. All 1 is the paper's way."""
+    """Loss weight of a trained token, by the part of the reply. The paper's weights are all 1."""
 
     thought: Annotated[float, Field(ge=0)] = 1.0
     code: Annotated[float, Field(ge=0)] = 1.0
@@ -55,10 +55,10 @@ class CurateConfig(Record):
     """Whether a step whose code failed is trained, as in the paper, or only read."""
     weights: SpanWeights = SpanWeights()
     near_duplicates: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Drop a task whose question overlaps this much (Jaccard) with an earlier one that has the same answer."""
+    """Drop a task whose question has at least this Jaccard similarity with an earlier one that has the same answer."""
     chat: ChatMix | None = None
     seed: int = 42
-    """Decides which chat examples are mixed in, and where."""
+    """Seed of the choice and the positions of chat examples."""
 
     @model_validator(mode="after")
     def _length_filter_has_a_length(self) -> Self:
@@ -71,5 +71,5 @@ class CurateConfig(Record):
 
     @property
     def needs_student(self) -> bool:
-        """Whether this curation looks at the student's tokenizer or weights."""
+        """Whether this curation needs the student's tokenizer or weights."""
         return self.max_tokens is not None or self.select is Selection.LOWEST_NLL

@@ -1,8 +1,7 @@
-"""From graded trajectories to examples, with a reason for each one that is left out.
-
-In: trajectories and their scores, of agents and chains of thought alike, the config, and what neither of them says: the
-student's prompt, its tokenizer, the questions known to be in a test set. Out: ``Curated``. Not here: files, token ids.
-Paper section 3: correct trajectories only, one sample a question, trained on thoughts and actions.
+"""Graded trajectories become examples, with a reason for each dropped one. In: trajectories of agents and chains of
+thought, their scores, the config, the student's prompt and tokenizer, and the questions that a test set contains. Out:
+``Curated``. Not here: files, token ids. Paper section 3: correct trajectories only, one sample a question, trained on
+thoughts and actions.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ from understudy.curation.spans import example_of
 from understudy.records import Dropped, DropReason, Example, Message, Score, Task, Trajectory
 
 Attempt = tuple[Trajectory, Score | None] | tuple[Trajectory, Score | None, str]
-"""A trajectory, its score, and if there are several the stage that it lies in: ids are unique within one."""
+"""A trajectory, its score, and its stage if there are several: ids are unique within a stage only."""
 InitialMessages = Callable[[Trajectory], tuple[Message, ...] | None]
-"""What the student sees before its first reply, for the task of a trajectory; None: what the teacher saw."""
+"""The messages that the student sees before its first reply to a task; None: those that the teacher saw."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curated:
-    """What a curation kept and what it left out. Every trajectory is in exactly one of the two."""
+    """The kept and the dropped of a curation. Every trajectory is in exactly one of the two."""
 
     examples: tuple[Example, ...]
     dropped: tuple[Dropped, ...]
     n_chat: int = 0
-    """Examples that come from mixed-in chat data, not from a trajectory."""
+    """Examples from mixed-in chat data, not from a trajectory."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -93,7 +92,7 @@ class _Groups:
 
 @dataclass(frozen=True, slots=True)
 class _Filtering:
-    """Makes an example of a trajectory, or says why not."""
+    """Makes an example of a trajectory, or gives the reason against it."""
 
     config: CurateConfig
     initial_messages: InitialMessages | None
@@ -102,7 +101,7 @@ class _Filtering:
     contaminated: Mapping[str, str]
 
     def example_of(self, trajectory: Trajectory, score: Score | None, stage: str) -> Example | Dropped:
-        # Making it may search; most trajectories are dropped before that.
+        # Making the initial messages may search, and most trajectories are dropped before that.
         make = cache(partial(self._made, trajectory, stage))
         against = why_dropped(self._case(trajectory, score, make), self.config.filters)
         question = trajectory.task.question
@@ -128,7 +127,7 @@ class _Filtering:
 
 
 def _choose(groups: _Groups, config: CurateConfig, student: Student | None, dropped: list[Dropped]) -> list[Example]:
-    """The kept examples; what is not kept is appended to ``dropped``."""
+    """The kept examples; the others are appended to ``dropped``."""
     repeats = near_duplicates(groups.tasks.values(), config.near_duplicates) if config.near_duplicates else {}
     examples: list[Example] = []
     for key, group in groups.examples.items():

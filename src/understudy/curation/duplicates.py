@@ -1,8 +1,8 @@
 """Near duplicates among the questions of a curation.
 
-In: tasks in order. Out: for each later near duplicate the earlier task it repeats. Two tasks are near duplicates
-when their reference answers are equal and the word pairs of their questions overlap: questions made from one
-pattern differ in few words, but they have different answers. Not here: overlap with test sets (``understudy.tasks``).
+In: tasks in order. Out: for each later near duplicate the earlier task it repeats. Two tasks are near duplicates if
+their reference answers are equal and the word pairs of their questions overlap: questions of one template differ in few
+words but have different answers. Not here: overlap with test sets (``understudy.tasks``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TaskKey = tuple[str, str]
 
 
 def key_of(task: Task) -> TaskKey:
-    """What a task is known by."""
+    """The identity of a task."""
     return task.id, task.question
 
 
@@ -34,7 +34,7 @@ def near_duplicates(tasks: Iterable[Task], similarity: float) -> dict[TaskKey, T
     for task in tasks:
         shingles = _shingles(task.question)
         same_answer = kept["" if task.answer is None else " ".join(_words(task.answer))]
-        # Without references, questions of one pattern cannot be distinguished, so only equal words count.
+        # Without references, questions of one template cannot be distinguished, so only equal words count.
         needed = 1.0 if task.answer is None else similarity
         earlier = next((one for one, other in same_answer if _jaccard(shingles, other) >= needed), None)
         if earlier is None:

@@ -1,7 +1,6 @@
-"""A folder that others can train from: examples as JSONL and Parquet, with a data card.
-
-In: what a curation gave, and facts about where it came from. Out: ``examples.jsonl``, ``examples.parquet``,
-``dropped.jsonl``, ``README.md``. Not here: uploading. Parquet needs pyarrow, which the extra ``train`` brings.
+"""A folder that others can train from: examples as JSONL and Parquet, with a data card. In: the result of a curation,
+and facts about its origin. Out: ``examples.jsonl``, ``examples.parquet``, ``dropped.jsonl``, ``README.md``. Not here:
+uploading. Parquet needs pyarrow, which the extra ``train`` brings.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class Provenance(Record):
 
 
 def write_curated(curated: Curated, folder: Path) -> None:
-    """Write ``examples.jsonl`` and ``dropped.jsonl``, each whole or not at all."""
+    """Write ``examples.jsonl`` and ``dropped.jsonl``, each atomically."""
     write_jsonl(folder / "dropped.jsonl", curated.dropped)
     write_jsonl(folder / "examples.jsonl", curated.examples)
 

@@ -1,8 +1,7 @@
-"""Which trajectories are good enough to train on: one small function a filter, and the table that names them.
-
-In: a ``Case``: a trajectory, its score, and what the curation's settings say. Out: None, or the reason against it. A
-new filter is a function here, its name in ``Filter`` and a row of ``FILTERS``. Not here: what depends on other
-trajectories (``selection``, ``duplicates``).
+"""Which trajectories are good enough to train on: one small function per filter, and the table that names them. In: a
+``Case``: a trajectory, its score, and the curation's settings. Out: None, or the reason against it. A new filter is a
+function here, its name in ``Filter`` and a row of ``FILTERS``. Not here: choices that depend on other trajectories
+(``selection``, ``duplicates``).
 """
 
 from __future__ import annotations
@@ -15,7 +14,9 @@ from understudy.records import DropReason, ParseProblem, Score, StopReason, Task
 
 
 class Filter(StrEnum):
-    """A condition on trajectories. What fails one is dropped under the reason of the first that it fails."""
+    """A condition on trajectories. A trajectory that fails is dropped, with the reason of the first filter that it
+    fails.
+    """
 
     CORRECT = "correct"
     PARSEABLE = "parseable"
@@ -23,24 +24,24 @@ class Filter(StrEnum):
     CODE_IN_EVERY_TURN = "code_in_every_turn"
     """No turn with neither code nor answer (the void turns of SimpleTIR)."""
     ENDED_BY_ITSELF = "ended_by_itself"
-    """Answered, and not because it was asked at the step limit."""
+    """Answered before the step limit, not because it was asked there."""
     WITHIN_LENGTH = "within_length"
     """At most ``max_tokens`` tokens of the student's tokenizer, prompt included."""
     GROUNDED = "grounded"
-    """A factual answer occurs in an observation. Says nothing about tasks if the grader says nothing."""
+    """A factual answer occurs in an observation. It passes tasks for which the grader does not say."""
     SEARCHED = "searched"
     """An agent that answers a factual task called a search tool at least once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One trajectory and what filters may look at beside it."""
+    """One trajectory and the facts that filters may use."""
 
     trajectory: Trajectory
     score: Score | None
     max_tokens: int | None
     count_tokens: Callable[[], int]
-    """Tokens of the example that the trajectory becomes."""
+    """Tokens of the trajectory's example."""
 
 
 Against = tuple[str, str] | None
@@ -50,7 +51,7 @@ Against = tuple[str, str] | None
 def why_dropped(case: Case, filters: Iterable[Filter]) -> Against:
     """The first reason against a trajectory, in the order of ``filters``.
 
-    An infrastructure error is a reason whatever the filters are.
+    An infrastructure error is always a reason.
     """
     trajectory = case.trajectory
     if trajectory.failure is not None or trajectory.stop_reason.is_infrastructure_error:

@@ -1,7 +1,7 @@
 """Preference pairs: a verified teacher correction is preferred to the student's wrong step at the same state.
 
-In: wrong attempts, and what a ``repair`` stage tried at them. Out: ``PreferencePair`` records, and how many attempts
-gave none, by reason. Not here: the training on them (``understudy.training.dpo``).
+In: wrong attempts, and the tries of a ``repair`` stage at correcting them. Out: ``PreferencePair`` records, and counts
+of the attempts without one, by reason. Not here: the training on them (``understudy.training.dpo``).
 """
 
 from __future__ import annotations

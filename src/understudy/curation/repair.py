@@ -1,7 +1,7 @@
 """Teacher correction: the student acts, the teacher replaces its first wrong action, the student continues.
 
 In: wrong attempts of the student, both models, an agent, a grader. Out: attempts that became right, as ordinary
-trajectories with their scores, for ``curate``. So the student is trained on states that it reaches itself, which a
+trajectories with their scores, for ``curate``. The student is thus trained on states that it reaches itself and that a
 teacher's own trajectories do not contain (SCoRe, 2025). A corrected attempt is used only if the whole episode was run
 again and graded correct. Not here: whether the teacher's action is the only right one.
 """
@@ -24,7 +24,7 @@ ReOpen = Callable[[tuple[Message, ...]], tuple[Message, ...]]
 
 
 class RepairConfig(Record):
-    """How many corrections are tried."""
+    """How many corrections to try."""
 
     max_tries: Annotated[int, Field(gt=0)] = 3
     """Actions of one attempt that the teacher may try to replace, one at a time."""
@@ -46,7 +46,7 @@ class Repair(Record):
 
 
 class Grades(Protocol):
-    """What a correction needs of a grader."""
+    """The part of a grader that a correction needs."""
 
     def grade(self, trajectory: Trajectory) -> Score: ...
 
@@ -73,7 +73,7 @@ class RepairingModel:
         return self._teacher.complete(request)
 
     def close(self) -> None:
-        """Both models belong to the caller."""
+        """Nothing is closed: both models belong to the caller."""
 
     def __enter__(self) -> Self:
         return self
@@ -117,10 +117,8 @@ def repair(
 
 
 def suspects(trajectory: Trajectory) -> list[int]:
-    """Numbers of the steps that may be the first wrong one, the likeliest first.
-
-    A step that failed to parse or run is certainly wrong. Without one, any step may be, and an earlier mistake explains
-    everything after it.
+    """Numbers of the steps that may be the first wrong one, most likely first. A step that failed to parse or run is
+    certainly wrong. Without such a step, every step may be wrong, and an early mistake explains all later ones.
     """
     failed = [number for number, step in enumerate(trajectory.steps, 1) if step.failed]
     others = [number for number in range(1, len(trajectory.steps) + 1) if number not in failed]

@@ -24,7 +24,7 @@ class Selection(StrEnum):
 
 
 class Student(Protocol):
-    """What a curation may ask of the student that is to be trained."""
+    """What a curation needs of the student that is to be trained."""
 
     def n_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of the rendered conversation."""

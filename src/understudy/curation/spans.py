@@ -1,7 +1,7 @@
-"""From a trajectory to an example: what the student reads, and which parts of it are trained.
+"""A trajectory becomes an example: the text that the student reads, and the parts of it that are trained.
 
 In: a trajectory, the config, and the messages that the student sees before its first reply, if they differ from the
-teacher's. Out: an ``Example`` whose spans cover only text of the model. Not here: token ids and masks
+teacher's. Out: an ``Example`` whose spans cover only text that the model wrote. Not here: token ids and masks
 (``understudy.models.rendering``), the choice of trajectories.
 """
 
@@ -23,8 +23,8 @@ def example_of(
     """Return the example of one trajectory.
 
     ``initial_messages`` replace everything before the model's first reply; None keeps what the teacher saw.
-    ``action_format``: the student's, as a trajectory records it; replies in another one are written in it. None keeps
-    the teacher's. Messages after the last reply are left out: nothing in them is trained.
+    ``action_format``: the student's, as a trajectory records it; replies in another format are converted to it. None
+    keeps the teacher's. Messages after the last reply are left out: nothing in them is trained.
     """
     replies = [index for index, message in enumerate(trajectory.messages) if message.role is Role.ASSISTANT]
     first = replies[0] if replies else len(trajectory.messages)
@@ -57,7 +57,7 @@ def example_of(
 
 
 def _up_to_action(reply: str, step: Step, teachers: ActionFormat) -> str:
-    """The reply up to the action that was run: a student must not learn outputs that a teacher invented after it."""
+    """The reply up to the action that was run: a student must not learn outputs that a teacher invented."""
     *_, last = teachers.parts(reply)
     if step.execution_status is None or last.name is not PartName.REST:
         return reply
@@ -65,7 +65,7 @@ def _up_to_action(reply: str, step: Step, teachers: ActionFormat) -> str:
 
 
 def _rewritten(reply: str, teachers: ActionFormat, students: ActionFormat) -> str:
-    """A reply in the student's format; one without an action that can be read stays as it is."""
+    """A reply in the student's format; a reply without an action stays as it is."""
     parsed = teachers.parse(reply)
     return reply if parsed.code is None else students.render(parsed.thought, parsed.code)
 

@@ -1,8 +1,8 @@
-"""Files that other people wrote, row by row: JSONL, JSON and Parquet, plain or gzipped, folders, Hub data sets.
+"""Foreign files, row by row: JSONL, JSON and Parquet, plain or gzipped, folders, Hub data sets.
 
-In: a path or a Hub id. Out: a ``Row`` for each row, or a ``BadRow`` that says where and why it cannot be read, so that
-the caller decides whether one odd row ends the reading. Nothing is skipped but blank lines.
-Not here: what a row means; our own files, which are records (``understudy.runs``); corpora.
+In: a path or a Hub id. Out: a ``Row`` for each row, or a ``BadRow`` that names the place and the reason why it cannot
+be read; the caller decides whether to continue. Only blank lines are skipped. Not here: the meaning of a row; our own
+files, which contain records (``understudy.runs``); corpora.
 """
 
 from understudy.datafiles.folders import hub_rows, read_rows

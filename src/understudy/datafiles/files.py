@@ -1,7 +1,7 @@
 """Single files: JSONL, JSON and Parquet, plain or gzipped, with or without a byte order mark.
 
-In: a path. Out: rows. A row that is not UTF-8 or not JSON is a ``BadRow``, and the rows after it are read.
-Not here: folders and the Hub, but for sending a folder there.
+In: a path. Out: rows. A row that is not UTF-8 or not JSON is a ``BadRow``, and the rows after it are read. Not here:
+folders and the Hub.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BATCH = 256
 def file_rows(path: Path) -> Rows:
     """Yield the rows of a file: each line of JSONL, each element of a JSON list, any other JSON document as one.
 
-    Raises ``FileNotFoundError``, and ``DataFileError`` for a file that is damaged as a whole.
+    Raises ``FileNotFoundError``, and ``DataFileError`` if the whole file is damaged.
     """
     with path.open("rb") as file:
         head = file.read(len(_PARQUET))
@@ -62,7 +62,7 @@ def _parsed(text: bytes, number: int, place: str) -> Row | BadRow:
 
 
 def _document_rows(path: Path) -> Rows:
-    """A JSON document. A file of that name that holds a document a line is read as JSONL."""
+    """A JSON document. A file with one document per line is read as JSONL, whatever its name."""
     try:
         with _open(path) as file:
             whole = file.read().removeprefix(_BOM)
@@ -115,7 +115,7 @@ def _parquet_rows(path: Path) -> Rows:
 
 
 def _values(batch: object) -> list[object]:
-    """The rows of a record batch as mappings; a row whose bytes are no text as the reason for that."""
+    """The rows of a record batch as mappings; for a row whose bytes are not text, the reason."""
     try:
         rows: list[object] = batch.to_pylist()  # type: ignore[attr-defined]
     except ValueError as error:

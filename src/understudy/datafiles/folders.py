@@ -21,7 +21,7 @@ _METADATA = frozenset({"dataset_info.json", "dataset_infos.json", "config.json"}
 
 
 def read_rows(path: Path, split: str = "") -> Rows:
-    """Yield the rows of a file or a folder. ``split`` chooses among the splits that a folder has.
+    """Yield the rows of a file or a folder. ``split`` chooses one of a folder's splits.
 
     Raises ``FileNotFoundError``, ``DataFileError``.
     """
@@ -82,7 +82,7 @@ def _files_of_split(folder: Path, split: str) -> list[Path]:
 
 
 def _format(file: Path, folder: Path) -> str:
-    """Empty for files that hold no rows."""
+    """Empty for files without rows."""
     if file.name in _METADATA or any(part.startswith(".") for part in file.relative_to(folder).parts):
         return ""
     return _FORMATS.get(Path(file.name.removesuffix(".gz")).suffix, "")

@@ -1,7 +1,4 @@
-"""What every format is read as: rows, and rows that cannot be read.
-
-In: nothing. Out: the types that the readers share. Not here: any format.
-"""
+"""Rows, and rows that cannot be read: the types that the readers of all formats return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of other people's rows: JSON text, and texts and numbers that are answers.
+"""Values of foreign rows: JSON text, and texts and numbers that are answers.
 
 In: bytes, or a value of a row. Out: plain Python values. Not here: files.
 """
@@ -16,18 +16,18 @@ _TOO_DEEP = "lists or objects are nested too deeply to be read"
 
 
 def parse_json(text: bytes) -> object:
-    """The value of a JSON text. Raises ``ValueError`` whose message is fit for a user."""
+    """The value of a JSON text. Raises ``ValueError`` with a message for the user."""
     try:
         return from_json(text, cache_strings="keys")
     except ValueError as error:
-        # What nests deeper than this parser reads would stop other code later on.
+        # Values that are too deep for this parser would stop other code later.
         if "recursion limit" in str(error):
             raise ValueError(_TOO_DEEP) from None
         return _slowly_parsed(text)
 
 
 def _slowly_parsed(text: bytes) -> object:
-    """As ``parse_json``, by a parser that takes some more texts and says what is wrong with the others."""
+    """As ``parse_json``, by a parser that accepts more texts and explains errors better."""
     if b"\x00" in text or text.startswith(UTF16_MARKS):
         raise ValueError(NOT_UTF8)
     try:
@@ -52,7 +52,7 @@ def _slowly_parsed(text: bytes) -> object:
 
 
 def scalar_text(value: object) -> str | None:
-    """A text without outer blanks; a finite number as one would write it (``13138980.0`` is ``13138980``).
+    """A text without outer blanks; a finite number as people write it (``13138980.0`` is ``13138980``).
 
     None for anything else, such as NaN and booleans.
     """

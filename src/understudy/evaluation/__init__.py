@@ -1,7 +1,6 @@
-"""Evaluate: graded trajectories go in, metrics with intervals and paired comparisons come out.
-
-Running an agent on test tasks is ``understudy.rollouts``, judging it ``understudy.grading``. Not promised: that a
-difference within its interval means anything.
+"""Evaluation: graded trajectories become metrics with intervals, and paired comparisons. ``understudy.rollouts`` runs
+an agent on test tasks and ``understudy.grading`` judges it. Not promised: that a difference within its interval means
+anything.
 """
 
 from understudy.evaluation.metrics import (

@@ -3,8 +3,8 @@
 In: trajectories and their scores, joined by trajectory id. Out: ``Metrics``, ``Comparison``, ``GroupAccuracy``. Not
 here: running anything, reading or writing files.
 
-Nothing computed is left out of a denominator: a trajectory without a score, or whose score has no verdict, counts as
-wrong and is named in ``n_not_scored``.
+Every trajectory counts in the denominators: one without a score, or whose score has no verdict, counts as wrong and is
+counted in ``n_not_scored``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from understudy.records import (
 )
 
 AVERAGE = "average"
-"""Name of the comparison over all task sets, each of which counts the same."""
+"""Name of the comparison over all task sets, which have equal weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _measure_task_set(name: str, trajectories: Sequence[Trajectory], scores: Map
 
 
 def _verdicts_by_task(trajectories: Iterable[Trajectory], scores: Mapping[str, Score]) -> dict[str, list[bool]]:
-    """For each task its attempts' verdicts; what has no verdict is wrong."""
+    """The verdicts on each task's attempts; an attempt without a verdict is wrong."""
     verdicts: defaultdict[str, list[bool]] = defaultdict(list)
     for trajectory in trajectories:
         score = scores.get(trajectory.id)
@@ -150,7 +150,7 @@ def _mean_or_none(values: Sequence[float]) -> float | None:
 def _breakdowns(
     task_set: str, trajectories: Sequence[Trajectory], joined: Mapping[str, Score]
 ) -> Iterator[BreakdownTable]:
-    """The tables of one task set that say more than its one accuracy does."""
+    """The tables of one task set that add something to its accuracy."""
     whole = _group_accuracy(task_set, _verdicts_by_task(trajectories, joined))
     if len(whole.pass_at) > 1:
         yield BreakdownTable(task_set=task_set, by=Breakdown.TASK_SET, groups=(whole,))
@@ -200,9 +200,9 @@ def _group_accuracy(name: str, verdicts: Mapping[str, Sequence[bool]]) -> GroupA
 def compare(system: Graded, baseline: Graded, task_set: str, *, seed: int = 0) -> Comparison:
     """Paired comparison on the questions of one set that both systems attempted.
 
-    With several attempts a task, its share of correct ones stands for it, and McNemar's test counts the tasks where one
-    system's share is the larger (the sign test, of which McNemar's is the case of one attempt).
-    Raises ``ValueError`` if they have no question in common.
+    With several attempts a task, its share of correct ones stands for it, and McNemar's test counts the tasks in which
+    one system's share is larger (the sign test; McNemar's test is the case of one attempt). Raises ``ValueError`` if
+    they have no question in common.
     """
     differences = _differences(system, baseline, task_set)
     if not differences:
@@ -228,15 +228,14 @@ def compare_all(system: Graded, baseline: Graded, *, seed: int = 0) -> tuple[Com
 
 
 def _differences(system: Graded, baseline: Graded, task_set: str) -> list[float]:
-    """For each common question the first system's share of correct attempts less the second's."""
+    """For each common question, the first system's share of correct attempts minus the second's."""
     ours, theirs = _shares(system, task_set), _shares(baseline, task_set)
     return [share - theirs[question] for question, share in ours.items() if question in theirs]
 
 
 def _shares(graded: Graded, task_set: str) -> dict[tuple[str, ...], float]:
-    """Of each question of the set the share of correct attempts.
-
-    An id alone may mean another question in another file of the same source.
+    """For each question of the set, the share of correct attempts. Questions in two files of one source may have the
+    same id.
     """
     joined = _join(graded.trajectories, graded.scores)
     part = {t.task.id: t.task for t in graded.trajectories if task_set in t.task.set_names}

@@ -1,9 +1,8 @@
 """Whether a difference is noise: intervals and paired tests, with numpy only.
 
-In: counts, or per-task means (several attempts at one task are one cluster). Out: ``Interval`` records, p-values.
-Not here: records of trajectories (``understudy.evaluation.metrics``), any correction for many comparisons.
-
-Everything is deterministic: what is drawn is drawn from a seed.
+In: counts, or per-task means (several attempts at one task are one cluster). Out: ``Interval`` records, p-values. Not
+here: records of trajectories (``understudy.evaluation.metrics``), corrections for many comparisons. Everything is
+deterministic: samples are drawn from a seed.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ Floats = npt.NDArray[np.float64]
 LEVEL = 0.95
 N_RESAMPLES = 10_000
 TERM_BITS = 1_200
-"""A hundred bits more than the smallest positive float needs, so p-values are exact down to it."""
+"""A hundred bits more than the smallest positive float needs, so that p-values are exact down to it."""
 
 
 def wilson(n_correct: float, n: float, level: float = LEVEL) -> Interval:
-    """Wilson's score interval of a proportion. ``n`` may be an effective size; 0 knows nothing: [0, 1]."""
+    """Wilson's score interval of a proportion. ``n`` may be an effective size; for 0 the interval is [0, 1]."""
     if not 0 <= n_correct <= n:
         raise ValueError(f"expected 0 <= n_correct <= n, got n_correct={n_correct}, n={n}")
     if n == 0:
@@ -40,9 +39,9 @@ def wilson(n_correct: float, n: float, level: float = LEVEL) -> Interval:
 
 
 def clustered_wilson(clusters: Sequence[Sequence[bool]], level: float = LEVEL) -> Interval:
-    """Wilson's interval of a proportion whose trials come in clusters: the attempts at one task.
+    """Wilson's interval of a proportion with clustered trials: the attempts at one task are a cluster.
 
-    Attempts at one task resemble one another, so n of them are worth less than n tasks. The size is divided by the
+    Attempts at one task are correlated, so n of them carry less information than n tasks. The size is divided by the
     design effect, the variance between clusters over the variance that independent trials would have. With one
     attempt a task this is plain Wilson.
     """
@@ -53,13 +52,13 @@ def clustered_wilson(clusters: Sequence[Sequence[bool]], level: float = LEVEL) -
 
 
 def _design_effect(clusters: Sequence[Sequence[bool]], n: int, n_correct: int) -> float:
-    """At least 1 (luck in a small sample earns no narrower interval), at most the mean cluster size."""
+    """At least 1, so that chance in a small sample does not narrow the interval; at most the mean cluster size."""
     largest = max(map(len, clusters), default=1)
     if largest == 1 or len(clusters) < 2:
         return float(largest)
     share = n_correct / n
     if share in (0.0, 1.0):
-        # All attempts agree: nothing shows that they were not copies of one another.
+        # All attempts agree, so they may be copies of one another.
         return n / len(clusters)
     residuals = np.array([sum(c) - share * len(c) for c in clusters])
     between = len(clusters) / (len(clusters) - 1) * float(np.sum(residuals**2)) / n**2
@@ -68,9 +67,8 @@ def _design_effect(clusters: Sequence[Sequence[bool]], n: int, n_correct: int) -
 
 
 def mcnemar(n_only_first: int, n_only_second: int) -> float:
-    """Two-sided p-value of the exact McNemar test: could the tasks that only one of two solves split like this by luck?
-
-    Ties say nothing and are not asked for. 1.0 if there are no others.
+    """Two-sided p-value of the exact McNemar test: how probable is a split at least this uneven of the tasks that only
+    one system solves, if both are equally good? Ties are not needed. 1.0 if there are only ties.
     """
     n = n_only_first + n_only_second
     if min(n_only_first, n_only_second) < 0:
@@ -93,7 +91,7 @@ def paired_bootstrap(
 ) -> Interval:
     """Interval of the mean of per-task differences, by resampling tasks (percentiles, widened for few tasks).
 
-    ``differences``: for each task the first system's mean over its attempts less the second's. Resampling whole tasks
+    ``differences``: for each task, the first system's mean over its attempts minus the second's. Resampling whole tasks
     keeps the attempts of one task together.
     """
     values = np.asarray(differences, dtype=np.float64)
@@ -117,7 +115,7 @@ def stratified_bootstrap(
 
 def _resampled_means(values: Floats, seed: int, n_resamples: int) -> Floats:
     generator = np.random.default_rng(seed)
-    # Drawing how often each distinct value comes up is the same lottery as drawing tasks, and much smaller.
+    # Sampling how often each distinct value occurs is equivalent to sampling tasks, and much cheaper.
     distinct, counts = np.unique(values, return_counts=True)
     drawn = generator.multinomial(values.size, counts / values.size, size=n_resamples)  # (resamples, distinct)
     means: Floats = drawn @ distinct / values.size
@@ -125,7 +123,9 @@ def _resampled_means(values: Floats, seed: int, n_resamples: int) -> Floats:
 
 
 def _widened_percentiles(centre: float, means: Floats, n: int, level: float) -> Interval:
-    """Percentiles, stretched about the centre by sqrt(n / (n - 1)): resampling understates the spread by that much."""
+    """Percentiles, stretched around the centre by sqrt(n / (n - 1)), the factor by which resampling understates the
+    spread.
+    """
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     stretch = math.sqrt(n / (n - 1)) if n > 1 else 1.0
     low, high = centre + (float(low) - centre) * stretch, centre + (float(high) - centre) * stretch
@@ -133,7 +133,9 @@ def _widened_percentiles(centre: float, means: Floats, n: int, level: float) -> 
 
 
 def pass_at_k(n: int, n_correct: int, k: int) -> float:
-    """Chance that k of n attempts, drawn without putting back, hold a correct one (Chen et al. 2021, unbiased)."""
+    """Probability that k of n attempts, drawn without replacement, contain a correct one (Chen et al. 2021,
+    unbiased).
+    """
     if not (0 <= n_correct <= n and 1 <= k <= n):
         raise ValueError(f"expected 0 <= n_correct <= n and 1 <= k <= n, got n={n}, n_correct={n_correct}, k={k}")
     return 1.0 - math.comb(n - n_correct, k) / math.comb(n, k)

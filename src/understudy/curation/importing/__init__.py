@@ -1,7 +1,7 @@
-"""Imported trajectories: attempts that were made elsewhere, read like our own.
+"""Imported trajectories: attempts that were made elsewhere.
 
-In: a file, a folder or a Hub data set with rows of one of the shapes below, so that a user without a teacher starts
-from data that exists. Out: trajectories with their scores, and each row that was refused, with the reason.
+In: a file, a folder or a Hub data set with rows of one of the shapes below. A user without a teacher can start from
+existing data. Out: trajectories with their scores, and each row that was refused, with the reason.
 
 * smolagents memory logs: ``agent.memory.get_full_steps()``, ``get_succinct_steps()``, or ``RunResult.dict()``, as a
   list or under ``steps``;
@@ -11,8 +11,8 @@ from data that exists. Out: trajectories with their scores, and each row that wa
 * OpenAI's chat format: ``messages`` of roles system (or developer), user and assistant, whose content is text.
 
 Beside any of these a row may have ``question``, ``answer`` (the reference), ``generated_answer``, ``score`` and
-``model``. What the data does not say stays empty, such as which tools the code called. A row with tool calls, pictures
-or separate reasoning is refused: without them it would not be what the model said. Not here: downloading.
+``model``. Facts that the data lacks stay empty, such as which tools the code called. A row with tool calls, pictures or
+separate reasoning is refused, because without them it would not be what the model wrote. Not here: downloading.
 """
 
 from understudy.curation.importing.config import ImportConfig

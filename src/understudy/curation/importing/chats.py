@@ -1,7 +1,6 @@
-"""Conversations of others: smolagents' memory as messages, the paper's authors' logs, OpenAI's chats.
-
-In: a row with messages. Out: the attempt, normalised. Facts of steps are derived from the message after a reply. Not
-here: smolagents memory logs, which state these facts.
+"""Foreign conversations: smolagents' memory as messages, logs of the paper's authors, OpenAI's chats. In: a row with
+messages. Out: the normalised attempt. Facts of a step are derived from the message after its reply. Not here:
+smolagents memory logs, which state these facts.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from understudy.curation.importing.plain_text import not_plain_text
 from understudy.records import Message, Role, Step, StopReason
 
 HIDDEN_REFERENCE = re.compile(r"<reference>.*?</reference>", re.DOTALL)
-"""Notes that the authors' loader takes out of the question before training."""
+"""Notes that the authors' loader removes from the question before training."""
 _ERROR = re.compile(r"(?:^|\n)Error:\n(.*?)\nNow let's retry: take care", re.DOTALL)
 _LAST_VALUE = re.compile(r"Last output from code snippet:\n(.*)\Z", re.DOTALL)
 _CALLING = "Calling tools:\n"
@@ -45,14 +44,16 @@ _OUR_ROLE = {
 
 @dataclass(slots=True)
 class _Turns:
-    """A conversation, and which code each of its replies ran if that is known."""
+    """A conversation, and the code that each reply ran, if that is known."""
 
     dialogue: Dialogue
     ran: dict[int, str]
 
 
 def read_chat(row: ForeignRow, *, acts: bool) -> NormalisedAttempt:
-    """``acts``: the replies are a code agent's. Without replies it is an attempt that failed in the program."""
+    """``acts``: the replies are a code agent's. A row without replies is an attempt that an infrastructure error
+    ended.
+    """
     foreign = row.log_data.messages if row.log_data else row.messages or ()
     reached_limit = any(STEP_LIMIT_MARK in one.text for one in foreign if _OUR_ROLE.get(one.role) is Role.USER)
     turns = _turns(_without_notice_of_limit(foreign), acts=acts)
@@ -94,7 +95,7 @@ def _turns(foreign: Sequence[ForeignMessage], *, acts: bool) -> _Turns:
             is_plan = after is not None and after.text.strip() == CARRY_OUT_PLAN
             code = _code_called(after) if after is not None else None
             text = one.text if is_plan else in_our_form(one.text, code)
-            # A plan is an answer to another prompt than the agent's: it is read, not trained.
+            # A plan answers a prompt other than the agent's, so it is read and not trained.
             index = turns.dialogue.say(Role.USER if is_plan else role, text)
             if code is not None:
                 turns.ran[index] = code
@@ -115,7 +116,7 @@ def _without_notes(text: str) -> str:
 
 
 def _code_called(message: ForeignMessage) -> str | None:
-    """The code in a tool-call message, which is Python's way of writing a list of calls; None if it is cut."""
+    """The code in a tool-call message, which is a list of calls as Python prints it; None if the message is cut."""
     if message.role is not ForeignRole.TOOL_CALL:
         return None
     try:
@@ -151,7 +152,7 @@ def _error(observation: str) -> str | None:
 
 
 def _answer_shown(messages: tuple[Message, ...], steps: tuple[Step, ...]) -> str | None:
-    """What the last code gave back, if that code was the final answer and its observation is there."""
+    """The value that the last code returned, if that code gave the final answer and its observation is present."""
     if not steps or not steps[-1].is_final or messages[-1].role is not Role.USER:
         return None
     found = _LAST_VALUE.search(messages[-1].content)

@@ -1,4 +1,4 @@
-"""Which trajectories are imported, and what their rows do not say of themselves.
+"""Which trajectories are imported, and facts that their rows do not state.
 
 In: keys of a recipe. Out: an ``ImportConfig``. Not here: reading anything.
 """
@@ -17,7 +17,7 @@ class ImportConfig(Record):
     """Trajectories that were made elsewhere, in one of the shapes that ``understudy.curation.importing`` names."""
 
     path: InputPath | None = None
-    """A JSONL, JSON or Parquet file, plain or gzipped, or a folder of these or as ``datasets`` saved it."""
+    """A JSONL, JSON or Parquet file, plain or gzipped; a folder of these, or one that ``datasets`` saved."""
     hub: str | None = None
     """A data set on the Hugging Face Hub: ``owner/name``. Either this or ``path``."""
     subset: str | None = None
@@ -27,9 +27,9 @@ class ImportConfig(Record):
     split: str = ""
     """Split of the folder or data set; empty: the only one."""
     task_kind: TaskKind = TaskKind.FACT
-    """What kind of answer the tasks want: ``fact`` or ``math``. It decides how attempts without a score are graded."""
+    """Kind of the tasks' answers, ``fact`` or ``math``. It decides how attempts without a score are graded."""
     agent: Literal["code_agent", "chain_of_thought"] = "code_agent"
-    """What the attempts are: an agent's, whose replies act by code, or chains of thought."""
+    """Kind of the attempts: of an agent that acts by code, or chains of thought."""
 
     @property
     def label(self) -> str:

@@ -1,7 +1,7 @@
-"""Rows of others as typed records, with the field names of those who wrote them.
+"""Foreign rows as typed records, with the field names of their authors.
 
-In: the value of a row. Out: a ``ForeignRow``. Fields that we do not use are ignored; none of them holds part of the
-conversation (see ``plain_text``). Not here: files, and what the fields mean.
+In: the value of a row. Out: a ``ForeignRow``. Fields that we do not use are ignored; none of them contains part of the
+conversation (see ``plain_text``). Not here: files, and the meaning of the fields.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from understudy.curation.importing.plain_text import message_text, not_plain_tex
 from understudy.datafiles import parse_json, texts
 
 ODD_SCORE = "odd_score"
-"""Type of the pydantic errors for a score that is no verdict."""
+"""Type of the pydantic errors for a score that is not a verdict."""
 _STEP_KEYS = frozenset({"step_number", "step", "model_output", "plan", "system_prompt"})
 _ROW_KEYS = frozenset({"steps", "messages", "log_data", "question"})
 _PICTURES = ("task_images", "observations_images")
@@ -53,7 +53,7 @@ class _Foreign(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_missing(cls, value: object) -> object:
-        """Tables such as Parquet have null if a row has not the field."""
+        """Tables such as Parquet contain null for a missing field."""
         return {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else value
 
 
@@ -96,7 +96,7 @@ class _Seconds(_Foreign):
 
 
 class ForeignStep(_Foreign):
-    """A step of smolagents' memory. What it has says which kind of step it is."""
+    """A step of smolagents' memory. Its fields decide the kind of step."""
 
     system_prompt: str | None = None
     task: str | None = None
@@ -110,11 +110,11 @@ class ForeignStep(_Foreign):
     error: _Error | None = None
     action_output: JsonValue = None
     is_final_answer: bool | None = None
-    """None in memories of versions that do not say it."""
+    """None in memories of versions without this field."""
     token_usage: _Tokens | None = None
     timing: _Seconds | None = None
     duration: float | None = None
-    """Where versions before 1.18 say it."""
+    """The field of versions before 1.18."""
 
     @field_validator("model_input_messages", mode="before")
     @classmethod
@@ -138,7 +138,7 @@ class _Log(_Foreign):
 
 
 def _reference(value: object) -> object:
-    """The reference answer and other spellings of it; empty for null and blank."""
+    """The reference answer and its aliases; empty for null and blank."""
     read = texts(value)
     if read is None:
         raise ValueError("expected a text, a number or a list of them")
@@ -179,14 +179,14 @@ Printed = Annotated[str | None, BeforeValidator(printed)]
 
 
 class ForeignRow(_Foreign):
-    """One row of any shape; what the shape has not is None or empty."""
+    """One row of any shape; fields that the shape lacks are None or empty."""
 
     question: str | None = None
     true_answer: Reference = ()
     answer: Reference = ()
     generated_answer: Printed = None
     output: Printed = None
-    """What a ``RunResult`` calls its answer."""
+    """The answer of a ``RunResult``."""
     score: Annotated[float | None, BeforeValidator(verdict)] = None
     log_data: _Log | None = None
     messages: tuple[ForeignMessage, ...] | None = None

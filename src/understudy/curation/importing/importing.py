@@ -1,4 +1,4 @@
-"""The public function of the package: rows of others become trajectories.
+"""The public function of the package: foreign rows become trajectories.
 
 In: an ``ImportConfig``. Out: ``Imported``. Not here: the shapes of rows.
 """
@@ -30,11 +30,11 @@ class RefusalReason(StrEnum):
     """Why a row was not imported."""
 
     UNREADABLE = "unreadable"
-    """It is not JSON or not UTF-8, or a damaged part of the file."""
+    """It is not JSON or not UTF-8, or the file is damaged there."""
     NOT_PLAIN_TEXT = "not_plain_text"
-    """It holds tool calls, pictures, separate reasoning or anything else that is no text."""
+    """It contains tool calls, pictures, separate reasoning or anything else that is not text."""
     ODD_SCORE = "odd_score"
-    """Its score is neither a verdict nor a blank."""
+    """Its score is neither a verdict nor blank."""
     UNKNOWN_SHAPE = "unknown_shape"
 
 
@@ -56,7 +56,7 @@ class NothingImportedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What was imported. Every row is in exactly one of the two."""
+    """The imported and the refused rows. Every row is in exactly one of the two."""
 
     attempts: tuple[tuple[Trajectory, Score | None], ...]
     """None if the row has no score."""
@@ -71,7 +71,7 @@ class Imported:
 def import_trajectories(config: ImportConfig) -> Imported:
     """Read all trajectories. An odd row is refused with its place and reason, and the others are read.
 
-    Replies of a code agent are brought into our action format, see ``normalised.in_our_form``. A row without replies is
+    Replies of a code agent are converted to our action format, see ``normalised.in_our_form``. A row without replies is
     a trajectory that an infrastructure error ended. Raises ``NothingImportedError`` if no row can be imported,
     ``FileNotFoundError``, ``DataFileError``.
     """

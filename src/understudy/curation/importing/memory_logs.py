@@ -1,8 +1,8 @@
 """smolagents memory logs: the steps that ``get_full_steps``, ``get_succinct_steps`` and ``RunResult.dict`` return.
 
 In: a row with steps of a ``CodeAgent``. Out: the conversation that the model had, and facts of its steps. Tested with
-versions 1.14, 1.22 and 1.26. A plan is not trained: it answers another prompt than the agent's. Not here: logs of a
-``ToolCallingAgent``, whose actions are not code, and logs of several runs.
+versions 1.14, 1.22 and 1.26. A plan is not trained, because it answers a prompt other than the agent's. Not here: logs
+of a ``ToolCallingAgent``, whose actions are not code, and logs of several runs.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _conversation(memory: Sequence[ForeignStep], task: str, last: ForeignStep | 
 def _act(dialogue: Dialogue, step: ForeignStep, number: int, *, is_last: bool) -> Step:
     code = _code(step, number)
     reply = in_our_form(_reply(step), code)
-    # After an error the agent continues, whatever its code called.
+    # After an error the agent continues, even if its code called final_answer.
     is_final = step.is_final_answer if step.is_final_answer is not None else is_last and "final_answer(" in reply
     error = None if step.error is None else step.error.message
     index = dialogue.say(Role.ASSISTANT, reply)
@@ -105,7 +105,7 @@ def _reply(step: ForeignStep) -> str:
 
 
 def _system_prompt(memory: Sequence[ForeignStep]) -> str:
-    """No dump has it as a field, but full dumps have the messages that the model received; succinct dumps do not."""
+    """No dump has it as a field, but full dumps contain the messages that the model received; succinct dumps do not."""
     for step in memory:
         if step.system_prompt is not None:
             return step.system_prompt
@@ -116,7 +116,7 @@ def _system_prompt(memory: Sequence[ForeignStep]) -> str:
 
 
 def _code(step: ForeignStep, number: int) -> str | None:
-    """What was run of a step; None if its reply held no code."""
+    """The code that a step ran; None if its reply contained no code."""
     if step.code_action is not None:
         return step.code_action
     code = None
@@ -129,7 +129,7 @@ def _code(step: ForeignStep, number: int) -> str | None:
 
 
 def _stop(actions: Sequence[ForeignStep], steps: Sequence[Step]) -> tuple[StopReason, str]:
-    """How the run ended, and what failed in the program if that ended it."""
+    """How the run ended, and the infrastructure error if one ended it."""
     last = actions[-1] if actions else None
     if last is not None and last.error is not None and STEP_LIMIT_MARK in last.error.message:
         return StopReason.STEP_LIMIT, ""
@@ -157,6 +157,6 @@ def _usage(step: ForeignStep) -> Usage:
 
 
 def _timing(step: ForeignStep) -> Timing:
-    """A step is measured whole: what its code took is in the model's seconds too."""
+    """A step is measured as a whole: the model's seconds include those of the code."""
     duration = step.timing.duration if step.timing is not None else step.duration
     return Timing(model_s=duration or 0.0)

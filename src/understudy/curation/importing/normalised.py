@@ -1,7 +1,7 @@
-"""An attempt of others, normalised: messages in our roles, replies in our action format, facts of steps.
+"""A foreign attempt in our form: messages with our roles, replies in our action format, facts of steps.
 
 In: replies, errors and observations as smolagents writes them. Out: a ``NormalisedAttempt`` and its parts. Not here:
-where a row keeps them.
+the fields of a row that contain them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ INTERPRETER = "python_interpreter"
 CARRY_OUT_PLAN = "Now proceed and carry out this plan."
 _FORM = open_format(CODE_FENCE)
 _parsed = lru_cache(maxsize=256)(_FORM.parse)
-"""A reply is parsed for its form and again for its step."""
+"""A reply is parsed twice, for its form and for its step."""
 _TAGGED = re.compile(r"<code>(.*?)</code>", re.DOTALL)
 _FENCED = re.compile(r"```(?:python|py)\n(.*?)\n```(?:<end_code>)?", re.DOTALL)
 _CODE_LABEL = re.compile(r"^[ \t]*Code:[ \t]*$", re.MULTILINE)
@@ -42,7 +42,7 @@ _CAUSE = re.compile(r"due to: (\w+)")
 
 @dataclass(frozen=True, slots=True)
 class NormalisedAttempt:
-    """One attempt, whatever shape it came in."""
+    """One attempt of any shape."""
 
     question: str
     messages: tuple[Message, ...]
@@ -58,12 +58,14 @@ class NormalisedAttempt:
 
 @dataclass(slots=True)
 class Dialogue:
-    """Messages as they come; neighbours of one role become one, since chat templates want roles to alternate."""
+    """Messages in their order; neighbours with the same role become one, because chat templates expect alternating
+    roles.
+    """
 
     messages: list[Message] = field(default_factory=list)
 
     def say(self, role: Role, text: str) -> int:
-        """Add a text; return the number of the message that it is in."""
+        """Add a text; return the number of its message."""
         if self.messages and self.messages[-1].role is role:
             text = f"{self.messages.pop().content}\n{text}"
         self.messages.append(Message(role=role, content=text))
@@ -71,10 +73,9 @@ class Dialogue:
 
 
 def in_our_form(reply: str, code: str | None = None) -> str:
-    """A reply in the form that our agents write and students learn: thought, ``Code:``, one closed block.
-
-    ``code``: what smolagents ran of the reply, if that is known. Replies with ``<code>`` tags, several blocks, bare
-    code or JSON of thought and code are put into the form; a reply that has it stays, and so does one without code.
+    """A reply in the form that our agents write and students learn: thought, ``Code:``, one closed block. ``code``: the
+    code that smolagents ran, if it is known. Replies with ``<code>`` tags, several blocks, bare code or JSON of thought
+    and code are converted; a reply in this form and a reply without code stay as they are.
     """
     ran = code if code is not None else "\n\n".join(block.strip() for block in _TAGGED.findall(reply))
     has_form = _parsed(reply).code
@@ -85,7 +86,7 @@ def in_our_form(reply: str, code: str | None = None) -> str:
 
 
 def _thought(reply: str, code: str) -> str:
-    """What a reply says beside its code."""
+    """The text of a reply without its code."""
     if reply.strip() == code.strip():
         return ""
     try:
@@ -106,7 +107,7 @@ def step_of(
     usage: Usage | None = None,
     timing: Timing | None = None,
 ) -> Step:
-    """Facts of one step. ``error``: as smolagents worded it for the model; ``ran``: some code was run."""
+    """Facts of one step. ``error``: smolagents' message to the model; ``ran``: some code was run."""
     problem = _parsed(reply).problem
     if error is not None and PARSE_ERROR_MARK in error:
         problem = problem or ParseProblem.NO_CODE
