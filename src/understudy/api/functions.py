@@ -242,7 +242,7 @@ def _refuse_failures(made: list[Trajectory], allowed: float) -> None:
     if len(failed) > allowed * len(made):
         first = failed[0].failure
         raise RolloutStoppedError(
-            f"{len(failed)} of {len(made)} attempts failed for no fault of the model"
+            f"{len(failed)} of {len(made)} attempts ended in infrastructure errors"
             f"{f', such as: {first.kind}: {first.message}' if first else ''}"
         )
 

@@ -1,4 +1,4 @@
-"""Grading many attempts, and grading them anew: what changed, and how far two graders agree.
+"""Grading many attempts, and grading them again: which verdicts changed, and how far two graders agree.
 
 In: a grader and trajectories, or two lists of scores. Out: scores in order, or a ``Regrading``. Not here: files.
 """
@@ -22,7 +22,7 @@ def grade_all(grader: Grader, trajectories: Iterable[Trajectory], n_workers: int
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A verdict that is not what it was."""
+    """A changed verdict."""
 
     before: Score
     after: Score
@@ -43,16 +43,17 @@ class Regrading:
     n_only_before: int
     n_only_after: int
     kappa: float | None
-    """Cohen's kappa over those with two verdicts: agreement beyond chance; None if all verdicts are one."""
+    """Cohen's kappa over the trajectories with two verdicts: agreement beyond chance; None if all verdicts are
+    equal."""
 
     @property
     def agreement(self) -> float:
-        """Share of the same verdicts, 1.0 if there is nothing to compare."""
+        """Share of equal verdicts; 1.0 if there is nothing to compare."""
         return 1 - len(self.changes) / self.n if self.n else 1.0
 
 
 def regrade(before: Iterable[Score], after: Iterable[Score]) -> Regrading:
-    """Put two gradings side by side: an older one and a newer one, or a judge's and exact match's."""
+    """Compare two gradings: an older and a newer one, or those of a judge and of exact match."""
     old, new = {s.trajectory_id: s for s in before}, {s.trajectory_id: s for s in after}
     both = [trajectory_id for trajectory_id in new if trajectory_id in old]
     changes = tuple(Change(old[i], new[i]) for i in both if old[i].correct is not new[i].correct)

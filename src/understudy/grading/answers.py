@@ -1,6 +1,5 @@
-r"""The answer in what an attempt gave: the boxed part, or what stands there bare, or the last expression of a text.
-
-In: text. Out: text. Not here: what the answer means.
+r"""Extracts the answer from an attempt's text: the boxed part, a bare answer, or the last expression. In: text. Out:
+text. Not here: the meaning of the answer.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ _CODE = re.compile(r"```\w*\n?|`([^`\n]+)`")
 _AS_LIST = str.maketrans("⟦⟧", "[]")
 
 MAX_TEXT_CHARS = 20_000
-"""Only the end of a longer text is searched for an answer: that is where it stands."""
+"""Only the end of a longer text is searched for an answer."""
 
 
 def last_boxed(text: str) -> str | None:
-    r"""What the last complete ``\boxed{…}`` of the text holds; None if there is none. One pass, in linear time."""
+    r"""The content of the last complete ``\boxed{…}``; None if there is none. One pass, in linear time."""
     text = text[-MAX_TEXT_CHARS:]
     starts = {match.end() for match in _BOX.finditer(text)}
     found: tuple[int, int] | None = None
@@ -58,7 +57,9 @@ def last_boxed(text: str) -> str | None:
 
 
 def boxed_or_text(text: str) -> str:
-    r"""A factual answer: the boxed part, else all of it, without quotes, ``\text`` and a program's own marks."""
+    r"""A factual answer: the boxed part, else the whole text, without quotes, ``\text`` and the brackets of a program's
+    list.
+    """
     given = last_boxed(text)
     given = text.strip() if given is None else given
     if wrapped := re.fullmatch(r"\\(?:text|mathrm|textbf|mbox)\{(.*)\}", given, re.DOTALL):
@@ -71,7 +72,7 @@ def boxed_or_text(text: str) -> str:
 
 
 def _bare_member(text: str) -> str:
-    """What a list with one member holds."""
+    """The only member of a list."""
     match = re.fullmatch(r"\[([^\[\],]*)\]|\(([^(),]*),\)", text)
     return text if match is None else (match[1] or match[2] or "").strip()
 
@@ -100,7 +101,7 @@ def mathematical_answer(text: str) -> str:
 
 
 def _end_of_sentence(text: str) -> str:
-    """What a sentence says at its end; the text itself if it is no sentence."""
+    """The end of a sentence, after its verb; the text itself if it is not a sentence."""
     if _CLOSED_ANSWER.match(text):
         return text
     text = _CONNECTIVE.sub("", text)

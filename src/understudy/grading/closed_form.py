@@ -3,8 +3,8 @@ r"""The value of a closed form: an exact fraction if it has one, else a complex 
 In: a tidy text without variables, such as ``\frac{2\sqrt{3}}{5}``, ``137 \frac{1}{2}``, ``2^{2019} - 2020``,
 ``sqrt(2)/2``, ``6 - 5i``. Out: a ``Value``; ``NotClosedError`` for anything else. Not here: variables, sets, tuples.
 
-A hand-written descent over tokens, never ``eval``: bounded in length, depth and the size of powers, so that no text
-can make it slow.
+A hand-written recursive descent parser, never ``eval``. Length, depth and the size of powers are bounded, so that no
+text can make it slow.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _STARTS_FACTOR = frozenset({"(", "{", "π", "|"})
 
 
 class UnclearLogarithmError(NotClosedError):
-    r"""``\log`` without a base, if the caller did not say which one it is."""
+    r"""``\log`` without a base, and the caller did not give one."""
 
 
 def closed_form(text: str, log_base: str | None = None, *, degrees: bool = False) -> Value:
@@ -258,7 +258,7 @@ class _Reader:
         return value if exponent is None else power(value, exponent)
 
     def _argument(self, *, single_digit: bool = True) -> Value:
-        r"""What a command takes: a group, or the next sign (``\frac12`` is a half, ``\sqrt51`` the root of 51)."""
+        r"""The argument of a command: a group, or the next sign (``\frac12`` is a half, ``\sqrt51`` the root of 51)."""
         token = self._take()
         if token in ("{", "("):
             value = self.sum()

@@ -1,7 +1,6 @@
-r"""Two mathematical answers by their shapes: sequences, sets, intervals, matrices; their parts one by one.
-
-In: a reference and an answer. Out: equal, not equal or None, and by what it was found. Not here: single expressions
-(``scalars``), the answer's place in a longer text (``answers``).
+r"""Compares two mathematical answers by their shapes (sequences, sets, intervals, matrices), part by part. In: a
+reference and an answer. Out: equal, not equal or None, and the way of comparing. Not here: single expressions
+(``scalars``), extracting the answer from a text (``answers``).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _COLUMN = re.compile(r"\\binom\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 
 
 def combined(verdicts: Iterable[bool | None]) -> bool | None:
-    """One verdict of several parts: a wrong part decides, then one that could not be judged."""
+    """One verdict for several parts: False if a part is wrong, else None if a part could not be judged."""
     is_open = False
     for verdict in verdicts:
         if verdict is False:
@@ -36,7 +35,7 @@ def combined(verdicts: Iterable[bool | None]) -> bool | None:
 
 
 class Comparison:
-    """One comparison, with one time limit for all that it asks of the workers."""
+    """One comparison, with one time limit for all requests to the workers."""
 
     def __init__(self, config: MathOptions, pool: WorkerPool, *, lists_are_points: bool = False) -> None:
         self._scalars = ScalarComparison(config, pool)
@@ -44,7 +43,7 @@ class Comparison:
         self._how = ""
 
     def equal(self, reference: str, answer: str) -> tuple[bool | None, str]:
-        """Whether the answer equals the reference, and by what it was found."""
+        """Whether the answer equals the reference, and the way of comparing."""
         answer = plain_python(answer)
         moments = read_moment(reference), read_moment(answer)
         if moments[0] is not None and moments[1] is not None:
@@ -125,7 +124,7 @@ class Comparison:
         return combined(self._same(a, b) for a, b in zip(expected.nodes, actual.nodes, strict=True))
 
     def _same_members(self, expected: Sequence[Node], actual: Sequence[Node]) -> bool | None:
-        """Whether each member has a partner of its own, in any order."""
+        """Whether the members can be paired one to one, in any order."""
         left = list(actual)
         if len(left) != len(expected):
             return False
@@ -206,14 +205,14 @@ def _in_digits(text: str, other: str, *, is_answer: bool = False) -> str:
 
 
 def _member_of(text: str) -> str:
-    """What stands behind ``x ∈``."""
+    """The set in ``x ∈ …``."""
     name, sign, rest = text.partition("∈")
     is_membership = sign and rest.strip() and len(name.strip()) <= 12 and not name.startswith(("⦃", "{"))
     return rest.strip() if is_membership else text
 
 
 def _node_of(text: str) -> Node:
-    """The shape of an answer; of what ``A =`` assigns, if that has a shape."""
+    """The shape of an answer, or of the right side of ``A = …`` if it has one."""
     node = read_node(_member_of(text))
     relation = read_relation(text) if isinstance(node, Scalar) else None
     if relation is not None and relation.assigned is not None:
@@ -228,7 +227,7 @@ def _are_inequalities(expected: str, actual: str) -> bool:
 
 
 def _names_differ(expected: str, actual: str) -> bool:
-    """Whether both assign to, or bound, a variable, and not the same one: ``x = 5`` and ``y = 5``."""
+    """Whether both assign to or bound a variable, and the variables differ: ``x = 5`` and ``y = 5``."""
     names = []
     for text in (expected, actual):
         relation = read_relation(text)
@@ -246,14 +245,14 @@ def _parts(node: Node) -> tuple[Node, ...]:
 
 
 def _only_member(node: Node) -> Node:
-    """What a list, set or pair of brackets with one member holds."""
+    """The only member of a list, a set or a pair of brackets."""
     while isinstance(node, Items) and len(node.nodes) == 1:
         node = node.nodes[0]
     return node
 
 
 def _rows(node: Node) -> list[list[Node]] | None:
-    """The rows of a matrix, or of a list that spells one; a flat list or tuple is one row."""
+    """The rows of a matrix, or of a list that represents one; a flat list or tuple is one row."""
     if isinstance(node, Matrix):
         return [list(row) for row in node.rows]
     if isinstance(node, Scalar) and (column := _COLUMN.fullmatch(node.text)) is not None:

@@ -1,6 +1,5 @@
-"""How answers are judged: the kinds of graders and their keys in a recipe.
-
-In: keys of a recipe. Out: a typed config of one kind. Not here: judging.
+"""The kinds of graders and their keys in a recipe. In: keys of a recipe. Out: a typed config of one kind. Not here:
+judging.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ class MathOptions(Record):
     """When two mathematical answers are equal."""
 
     rel_tol: Annotated[float, Field(gt=0, lt=0.1)] = 1e-4
-    """Relative tolerance if a plain number or a decimal is compared, as in the paper's protocol."""
+    """Relative tolerance for plain numbers and decimals, as in the paper's protocol."""
     exact_integers: bool = False
-    """Two whole numbers are equal only if they are the same. The protocol lets 20174 pass for 20175."""
+    """Two whole numbers are equal only if they are identical. The paper's protocol accepts 20174 for 20175."""
     percent_leniency: bool = False
-    """A hundredth and a hundredfold of the reference count as right, as in the paper's released grader."""
+    """1/100 and 100 times the reference count as right, as in the paper's released grader."""
     deadline_s: Annotated[float, Field(gt=0)] = 2.0
     """CPU seconds that the symbolic comparison of one answer may take; an answer that needs more is not judged. In any
     case it ends after 20 s on the clock."""
     n_workers: Annotated[int, Field(ge=1), SpeedOnly] = 2
-    """Processes for symbolic comparison; none is started before the first answer that needs one."""
+    """Most processes for symbolic comparison; the first starts when an answer needs one."""
     worker_memory_bytes: Annotated[int, Field(ge=256 * 1024**2)] = 2 * 1024**3
 
 
@@ -70,7 +69,7 @@ class JudgeConfig(MathOptions, PartConfig):
     """The model of the recipe that judges."""
     max_tokens: Annotated[int, Field(ge=16)] = 256
     cache_path: OutputPath | None = None
-    """JSONL file of verdicts that are never asked for again; None: kept for this process only."""
+    """JSONL file of cached verdicts; None: they are cached in this process only."""
 
 
 GRADERS: Group[Grader] = Group(

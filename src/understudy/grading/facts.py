@@ -1,4 +1,4 @@
-"""Short factual answers: exact match and token F1 with aliases, in the manner of SQuAD.
+"""Short factual answers: exact match and token F1 with aliases, as in SQuAD.
 
 In: a reference, its aliases, an answer. Out: equal or not, and F1. Not here: paraphrases (ask a judge), grounding.
 
@@ -25,7 +25,7 @@ _RAISED = re.compile(r"\^\{([^{}]*)\}")
 _LEADING_POINT = re.compile(r"(?<![^\s($€£¥\"'-])\.(?=\d)")
 _FRACTION = re.compile(r"\\frac\{(\d+)\}\{(\d+)\}")
 _KEPT = re.compile(r"(?<=\d)[.,:/-](?=\d)|(?<![^\s($€£¥\"'])-(?=[$€£¥]?\d)|\^(?=-?\w)|(?<=\^)-(?=\w)")
-"""What belongs to a number: a sign before it, a point or another sign between its digits, an exponent."""
+"""Characters that belong to a number: a sign before it, a point or another sign between its digits, an exponent."""
 _BEFORE_SIGN = re.compile(r"[($\"']+(?=-[$€£¥]?\.?\d)")
 """It is deleted as punctuation; a blank in its place keeps ``f(-5)`` from becoming ``f-5``, whose sign is a hyphen."""
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}…]")
@@ -49,13 +49,13 @@ def _without_trailing_zeros(match: re.Match[str]) -> str:
 
 
 def exact_match(reference: str, answer: str) -> bool:
-    """Equal after normalisation. What is empty after it equals nothing."""
+    """Equal after normalisation. A text that is empty after it equals nothing."""
     expected = normalise_answer(reference)
     return expected != "" and expected == normalise_answer(answer)
 
 
 def token_f1(reference: str, answer: str) -> float:
-    """Harmonic mean of the shares of tokens that the two have in common; yes, no and noanswer match only whole."""
+    """Harmonic mean of the shares of common tokens in both; yes, no and noanswer match only completely."""
     expected, actual = normalise_answer(reference), normalise_answer(answer)
     if expected == actual:
         return float(expected != "")

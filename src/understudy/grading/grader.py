@@ -1,9 +1,9 @@
-"""What every grader is: a trajectory goes in, a ``Score`` comes out.
+"""The protocol of all graders.
 
 In: ``Trajectory``. Out: ``Score``. Not here: any particular way of judging.
 
-Before any grader looks at an answer, two cases are settled here, the same for all: an attempt that the program failed
-is not graded, and an attempt without an answer is wrong, whatever the reference says. "None" never equals "None".
+Two cases are decided here for all graders: an attempt that ended in an infrastructure error is not graded, and an
+attempt without an answer is wrong, whatever the reference is. "None" never equals "None".
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from understudy.grading.grounding import is_grounded
 from understudy.records import Score, Task, Trajectory
 
 NO_ANSWER = frozenset({"", "none", "null", "nan"})
-"""What a missing value looks like once it has become text; never right, not even for a reference of the same text."""
+"""Texts of missing values; they are never right, not even for an equal reference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a grader found about one answer."""
+    """A grader's judgement of one answer."""
 
     correct: bool | None
     """None: could not be judged, which is not the same as wrong."""
     explanation: str
     answer: str | None = None
-    """As extracted from what the attempt gave."""
+    """The answer as extracted from the attempt's text."""
     value: float | None = None
-    """In [0, 1], if there is more than right and wrong."""
+    """A value in [0, 1], if the grader knows more than right and wrong."""
 
 
 class Grader(Protocol):
     """Judges attempts. Safe to call from many threads at once."""
 
     def grade(self, trajectory: Trajectory) -> Score:
-        """Judge one attempt. Never raises for what a model said."""
+        """Judge one attempt. Never raises because of a model's text."""
         ...
 
 
@@ -44,12 +44,12 @@ class AnswerGrader(Protocol):
 
     name: str
     version: str
-    """Changes whenever the same answer might be judged otherwise."""
+    """Changes whenever an answer may be judged differently."""
     needs_reference: bool
     """Tasks without a reference answer are not judged."""
 
     def judge(self, task: Task, answer: str) -> Judgement:
-        """Judge an answer that is there."""
+        """Judge an answer, which is not missing."""
         ...
 
 
@@ -74,7 +74,7 @@ def score_of(name: str, version: str, trajectory: Trajectory, judgement: Judgeme
 
 
 def _settled(grader: AnswerGrader, trajectory: Trajectory) -> Judgement | None:
-    """The judgement if there is nothing to compare, None if there is."""
+    """The judgement if there is nothing to compare; else None."""
     if (failure := infrastructure_error(trajectory)) is not None:
         return failure
     if trajectory.task.answer is None and grader.needs_reference:
@@ -85,12 +85,12 @@ def _settled(grader: AnswerGrader, trajectory: Trajectory) -> Judgement | None:
 
 
 def infrastructure_error(trajectory: Trajectory) -> Judgement | None:
-    """The judgement of an attempt that the program failed, None for all others."""
+    """The judgement of an attempt that ended in an infrastructure error; None for all others."""
     if trajectory.stop_reason.is_infrastructure_error or trajectory.failure is not None:
         return Judgement(None, f"not graded: the program failed ({trajectory.stop_reason.value})")
     return None
 
 
 def is_no_answer(text: str) -> bool:
-    """Whether the text is what a missing value looks like."""
+    """Whether the text is that of a missing value."""
     return text.strip().strip("'\"").casefold() in NO_ANSWER

@@ -1,8 +1,8 @@
 """Grounding: whether an observation of the attempt contains the reference answer.
 
-In: a trajectory. Out: yes, no, or that the question has no meaning. Not here: whether the answer is right.
+In: a trajectory. Out: yes, no, or None if the question does not apply. Not here: whether the answer is right.
 
-Only observations from the first tool call on count: a guess that the code printed to itself is no evidence.
+Only observations from the first tool call on count: a guess that the code itself printed is not evidence.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from understudy.records import Role, Task, TaskKind, Trajectory
 _TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|[^\W_]+")
 _ARTICLES = frozenset({"a", "an", "the"})
 _CLOSED = frozenset({"yes", "no", "true", "false"})
-"""Answers to closed questions: that a page holds the word says nothing."""
+"""Answers to closed questions: a page that contains the word proves nothing."""
 FINAL_TOOL = "final_answer"
 
 
 def answer_in_text(answer: str, text: str) -> bool:
-    """Whether the answer's tokens stand in the text one after the other, as whole tokens, numbers as numbers."""
+    """Whether the text contains the answer's tokens in sequence, as whole tokens, and numbers as numbers."""
     wanted, there = _tokens(answer), _tokens(text)
     if not wanted:
         return False
-    # Blanks on both sides make containment of strings containment of whole tokens, at the speed of ``str.find``.
+    # With blanks on both sides, a substring test compares whole tokens, at the speed of ``str.find``.
     return f" {' '.join(wanted)} " in f" {' '.join(there)} "
 
 
@@ -50,7 +50,7 @@ def has_meaning(task: Task) -> bool:
 def is_grounded(trajectory: Trajectory) -> bool | None:
     """Whether an observation contains the reference answer or an alias.
 
-    None for mathematical and closed questions, and for attempts that never ran code: there is nothing to look at.
+    None for mathematical and closed questions, and for attempts that never ran code.
     """
     if not has_meaning(trajectory.task) or all(step.execution_status is None for step in trajectory.steps):
         return None

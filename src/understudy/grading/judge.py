@@ -3,9 +3,9 @@
 In: a question, its reference answers, an answer. Out: a judgement; ``None`` for correct if the model gave no
 verdict. Not here: mathematics; opening models and their keys.
 
-Each (question, references, answer) is asked for once, at temperature 0. ``Score.value`` is token F1, and the
+Each (question, references, answer) is requested once, at temperature 0. ``Score.value`` is token F1, and the
 explanation says whether exact match agrees, so that the judge can be checked without another run. Where the task has no
-reference answer, the judge goes by what it knows, and the explanation says so.
+reference answer, the judge relies on its own knowledge, and the explanation says so.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _RIGHT = re.compile(r"\b(?:correct|right)\b", re.IGNORECASE)
 
 
 class JudgeGrader:
-    """Asks a model whether an answer says what the reference says. Safe from many threads."""
+    """Asks a model whether an answer means the same as the reference. Safe to call from many threads."""
 
     name = "judge"
     needs_reference = False
@@ -80,7 +80,7 @@ class JudgeGrader:
         self.version = f"1 {model.name} {digest(SYSTEM)[:8]}"
 
     def judge(self, task: Task, answer: str) -> Judgement:
-        """Judge one answer; one request, or none if the same was asked before."""
+        """Judge one answer, by one request, or by none if it is cached."""
         given = boxed_or_text(answer)
         if is_no_answer(given):
             return Judgement(False, "no answer", given, 0.0)
@@ -124,7 +124,9 @@ def _prompt(task: Task, given: str) -> str:
 
 
 def parse_verdict(reply: str) -> Verdict | None:
-    """The verdict in a reply: a JSON object of the schema, else the field, else the one verdict that its words give."""
+    """The verdict in a reply: from a JSON object of the schema, else from the field alone, else from the only verdict
+    in its words.
+    """
     for text in reversed(_OBJECT.findall(reply)):
         try:
             return Verdict.model_validate_json(text)

@@ -1,4 +1,4 @@
-"""What a judging model is told. Names in braces are filled in."""
+"""The prompt of a judging model. Names in braces are filled in."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""The built-in kinds of graders: which of the graders of answers judges which task.
-
-In: a config, and a model if one judges. Out: a ``Grader`` that owns its worker processes. Not here: judging.
+"""The built-in kinds of graders: which answer grader judges which task. In: a config, and a model for a judge. Out: a
+``Grader`` that owns its worker processes. Not here: judging.
 """
 
 from __future__ import annotations

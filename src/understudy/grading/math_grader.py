@@ -18,12 +18,12 @@ from understudy.grading.pool import WorkerPool
 from understudy.records import Task
 
 MAX_ANSWER_CHARS = 4_000
-"""No reference comes near it; a longer answer can only be equal as a text."""
+"""Longer than any reference; a longer answer can only be equal as a text."""
 MAX_REMEMBERED = 50_000
 
 
 class MathGrader:
-    """Right if the answer equals the reference or an alias. Owns nothing: the pool belongs to who made it."""
+    """Right if the answer equals the reference or an alias. It does not close the pool, which belongs to the caller."""
 
     name = "math"
     needs_reference = True
@@ -56,7 +56,7 @@ class MathGrader:
         return Judgement(False, f"not {task.answer!r}: {how}", given[:MAX_ANSWER_CHARS])
 
     def equal(self, reference: str, answer: str) -> tuple[bool | None, str]:
-        """Whether two mathematical texts are equal, None if it cannot be told, and how it was found."""
+        """Whether two mathematical texts are equal, None if undecided, and the way of comparing."""
         if reference.strip() == answer.strip():
             return True, "same text"
         if len(answer) > MAX_ANSWER_CHARS:

@@ -1,9 +1,10 @@
 """Times of day and dates.
 
-In: a text. Out: what it may mean: minutes of the day, or (year, month, day). Not here: durations (``units``), ratios.
+In: a text. Out: its possible meanings: seconds of the day, or (year, month, day). Not here: durations (``units``),
+ratios.
 
-``4:30 PM`` is ``16:30`` and not ``4:30 AM``. Where one side leaves open what the other says (``4:30``, ``3/5/2024``,
-a date without its year), the two can be told apart or not, and then the verdict is None.
+``4:30 PM`` is ``16:30`` and not ``4:30 AM``. If one side leaves open what the other states (``4:30``, ``3/5/2024``, a
+date without a year), the verdict is None unless the two certainly differ.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]00:00(?::00)?)?")
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time of day: seconds since midnight that it may be."""
+    """A time of day: its possible seconds since midnight."""
 
     may_be: frozenset[int]
     written: tuple[int, int, int] | None = None
@@ -43,7 +44,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """(year, month, day) that the text may be; 0 if it names no year or no day."""
+    """Possible (year, month, day); 0 for a missing year or day."""
 
     may_be: frozenset[tuple[int, int, int]]
 
@@ -52,7 +53,7 @@ Moment = Clock | Date
 
 
 def read_moment(text: str) -> Moment | None:
-    """The time or date that the text is; None if it is neither."""
+    """The text as a time or date; None if it is neither."""
     text = " ".join(unwrap_text(text).replace("\\", " ").replace("~", " ").split()).strip(" .,$")
     if len(text) > 60:
         return None
@@ -114,7 +115,7 @@ def _date(days: set[tuple[int, int, int]]) -> Date | None:
 
 
 def same_moment(expected: Moment, actual: Moment) -> bool | None:
-    """Whether two moments are the same; None if one of them leaves open what the other says."""
+    """Whether two moments are the same; None if one of them leaves open what the other states."""
     if isinstance(expected, Clock) and isinstance(actual, Clock):
         is_same_text = bool(expected.written) and expected.written == actual.written
         return True if is_same_text else _same(expected.may_be, actual.may_be)

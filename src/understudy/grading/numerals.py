@@ -2,8 +2,8 @@ r"""Numerals of a base: ``1011_2``, ``(1011)_{two}``, ``0b1011``, ``1011 base 2`
 
 In: a tidy text. Out: digits and base. Not here: numbers in base ten.
 
-Whoever asks for base 8 wants the numeral: ``2516_8`` is ``2516``, as the question named the base, but neither
-``2516_7`` nor its value ``1358``. Where the reference is a plain number, a numeral of that value is right.
+A question that names base 8 expects a numeral: ``2516_8`` equals ``2516``, but neither ``2516_7`` nor its value
+``1358``. Where the reference is a plain number, a numeral of that value is right.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Numeral:
 
 
 def read_numeral(text: str) -> Numeral | None:
-    """The numeral that the text is; None if it names no base or its digits do not fit it."""
+    """The text as a numeral; None if it names no base or its digits do not fit the base."""
     text = unwrap_text(text).strip()
     if len(text) > 500:
         return None
@@ -67,7 +67,7 @@ def _numeral(digits: str, base: int, *, certain: bool) -> Numeral | None:
 
 
 def same_numeral(expected: str, actual: str) -> bool | None:
-    """Whether two texts are the same numeral, or a number and its numeral. Only if one of them is a numeral."""
+    """Whether two texts, of which at least one is a numeral, are the same numeral, or a number and its numeral."""
     first, second = read_numeral(expected), read_numeral(actual)
     if first is not None and second is not None:
         return first == second

@@ -1,4 +1,4 @@
-"""The public verb of the package: a config becomes a grader, and its processes end with it.
+"""Opens graders; their processes end with them.
 
 In: the config of any kind of grader, a kind alone, or a function; for a judge, a model. Out: a ``Grader`` in a context
 manager. Not here: judging.
@@ -17,18 +17,16 @@ from understudy.records import Trajectory
 from understudy.registry import PartConfig
 
 OwnFunction = Callable[[Trajectory], object]
-"""Says of a trajectory: a bool, a number in [0, 1], a ``Judgement``, a ``Score``, or None if it cannot judge."""
+"""Returns for a trajectory: a bool, a number in [0, 1], a ``Judgement``, a ``Score``, or None if it cannot judge."""
 
 
 @contextmanager
 def open_grader(
     config: PartConfig | str | OwnFunction | None = None, judge_model: Model | None = None
 ) -> Iterator[Grader]:
-    """Open the grader that the config names; None: ``auto``. ``judge_model`` stays the caller's to close.
-
-    No process is started before the first answer that needs one, and no model is asked for if no judge is wanted.
-    Raises ``ValueError`` if a judge is wanted and no model is given, or the other way round, and ``TargetError`` for
-    a kind that leads nowhere.
+    """Open the grader that the config names; None: ``auto``. The caller closes ``judge_model``. No process starts
+    before the first answer that needs one. Raises ``ValueError`` for a judge without a model or a model without a
+    judge, and ``TargetError`` for an unknown kind.
     """
     if config is not None and not isinstance(config, PartConfig | str):
         yield own_grader(getattr(config, "__name__", type(config).__name__), "1", config)

@@ -1,13 +1,13 @@
 """Graders that users write: a function, or a class with ``grade``, named in a recipe as ``package.module:name``.
 
-In: a trajectory, and what the user's code says of it: a bool, a number in [0, 1], a ``Judgement``, a ``Score``, or None
-if it could not judge. Out: a ``Score``. Not here: finding the code (``understudy.registry``).
+In: a trajectory, and the return value of the user's code: a bool, a number in [0, 1], a ``Judgement``, a ``Score``, or
+None if it cannot judge. Out: a ``Score``. Not here: finding the code (``understudy.registry``).
 
     def refund_is_right(trajectory: Trajectory) -> Judgement:
         return Judgement(trajectory.answer == "12.50", "compared with the shop's ledger")
 
-A number is right if it is 1; ``Judgement(correct, explanation, value=0.7)`` decides otherwise. Tasks need no
-reference answer, and attempts without an answer are judged too: what they did may be what counts.
+A number is right if it is 1; ``Judgement(correct, explanation, value=0.7)`` decides otherwise. Tasks need no reference
+answer, and attempts without an answer are judged too, because their actions may count.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from understudy.records import Score, Trajectory
 
 
 class GraderError(ValueError):
-    """A user's grader raised, or said what is no judgement."""
+    """A user's grader raised an exception, or returned something that is not a judgement."""
 
 
 class FunctionGrader:
@@ -33,12 +33,14 @@ class FunctionGrader:
         self._function = function
 
     def grade(self, trajectory: Trajectory) -> Any:
-        """What the function says."""
+        """Call the function."""
         return self._function(trajectory)
 
 
 def own_grader(name: str, version: str, part: object) -> OwnGrader:
-    """A user's part as a grader: a function, or what has a method ``grade``. Else ``GraderError`` is raised."""
+    """A user's part as a grader: a function, or an object with a method ``grade``. Raises ``GraderError`` for anything
+    else.
+    """
     grade = getattr(part, "grade", part)
     if not callable(grade):
         raise GraderError(
@@ -48,7 +50,7 @@ def own_grader(name: str, version: str, part: object) -> OwnGrader:
 
 
 class OwnGrader:
-    """Makes scores of what a user's code says."""
+    """Makes scores of the results of a user's code."""
 
     def __init__(self, name: str, version: str, grade: Callable[[Trajectory], object]) -> None:
         self.name = name
@@ -83,7 +85,7 @@ async def _awaited(result: Any) -> object:
 
 
 def _judgement(result: object, place: str) -> Judgement:
-    """What the user's code said, as a judgement."""
+    """The result of the user's code as a judgement."""
     if type(result).__module__ == "numpy" and hasattr(result, "item"):
         result = result.item()
     match result:

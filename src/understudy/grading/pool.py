@@ -1,7 +1,7 @@
 """A few worker processes for symbolic comparison: started when first needed, killed when late, and replaced.
 
-In: two LaTeX texts. Out: a reply, or that there is none. Not here: what is compared (``symbolic``), who asks
-(``math``).
+In: two LaTeX texts. Out: a reply, which may say that there is no verdict. Not here: the comparison (``symbolic``), the
+callers (``math_grader``).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ START_TIMEOUT_S = 120.0
 """A cold import of sympy on a busy machine takes long; it happens once for each process."""
 
 GRACE_S = 60.0
-"""The worker itself ends what is late; only if it does not answer for so long is it killed from here."""
+"""A worker stops late comparisons itself; it is killed from here only if it does not answer for this long."""
 
 
 class WorkerStartError(Exception):
-    """A worker process did not start: the environment is broken, not an answer."""
+    """A worker process did not start: an error of the environment, not of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,16 @@ class Reply:
     """What a worker found."""
 
     equal: bool | None
-    """None if the comparison did not come to its end, or could not tell."""
+    """None if the comparison did not finish or could not decide."""
     how: str
     cpu_s: float
     """CPU seconds of the comparison; starting a process is not part of it."""
 
 
 class WorkerPool:
-    """At most ``n_workers`` processes. Safe from many threads. A context manager: on leaving it all are stopped."""
+    """At most ``n_workers`` processes. Safe to call from many threads. A context manager; leaving it stops all
+    processes.
+    """
 
     def __init__(self, n_workers: int, deadline_s: float, memory_bytes: int) -> None:
         self._deadline_s = deadline_s
@@ -53,15 +55,15 @@ class WorkerPool:
         self._lock = threading.Lock()
         self._workers: set[_Worker] = set()
         self._closed = False
-        # A place is either an idle worker or None: leave to start one.
+        # A slot holds an idle worker, or None: a worker may be started.
         self._places: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(n_workers):
             self._places.put(None)
         self.n_started = 0
-        """Processes so far, the ones that replaced others too."""
+        """Number of processes started so far, replacements included."""
 
     def ask(self, reference: str, answer: str, timeout_s: float | None = None, way: str = "values") -> Reply:
-        """Compare two formulas. What takes longer than the deadline has no verdict."""
+        """Compare two formulas. There is no verdict if this takes longer than the deadline."""
         place = self._places.get()
         worker: _Worker | None = None
         try:
@@ -157,7 +159,7 @@ class _Worker:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for pipe in (self._requests, self._replies):
-            # What was still to be sent has no reader any more.
+            # Unsent data has no reader any more.
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
 
@@ -168,7 +170,7 @@ def _opened(pipe: object) -> BinaryIO:
 
 
 def _receive(stream: BinaryIO, timeout_s: float) -> dict[str, object] | None:
-    """One message, or None when the time is over or the stream ended."""
+    """One message; None after the deadline or at the end of the stream."""
     deadline = time.monotonic() + timeout_s
     content = bytearray()
     wanted = LENGTH.size

@@ -1,8 +1,8 @@
 """The grader of questions of reasoning-gym: the scoring of the generator that made the question.
 
-In: a trajectory whose task names its generator. Out: a score. Only the full score counts as right; what the generator
-gives for parts of an answer is kept as the score's value. Other tasks are judged as ``auto`` judges them. Not here:
-making questions (``understudy.tasks.procedural``).
+In: a trajectory whose task names its generator. Out: a score. Only the full score counts as right; a partial score is
+kept as the score's value. Other tasks are judged as ``auto`` judges them. Not here: making questions
+(``understudy.tasks.procedural``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class GeneratorGrader:
     needs_reference = False
 
     def judge(self, task: Task, answer: str) -> Judgement:
-        """Judge an answer that is there."""
+        """Judge an answer, which is not missing."""
         dataset, entry = entry_of(task)
         try:
             value = float(dataset.score_answer(answer=answer, entry=entry))

@@ -1,7 +1,7 @@
 """Python's, numpy's and sympy's spellings of values, as plain text: ``array([1, 2])``, ``np.int64(3)``, ``{x: 3}``.
 
 In: an answer as a program printed it. Out: the same value in plain notation, ``⟦1, 2⟧``, ``3``, ``x = 3``; any other
-text as it is. Not here: evaluation. The text is parsed as Python and rewritten, never run.
+text unchanged. Not here: evaluation. The text is parsed as Python and rewritten, never run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MEMBERS_FIRST = frozenset(
     "array matrix Matrix ImmutableMatrix ImmutableDenseMatrix MutableDenseMatrix SparseMatrix asarray list tuple "
     "tensor Array ImmutableDenseNDimArray deque dict_values dict_keys odict_values odict_keys".split()
 )
-"""Called with one sequence, which is what they are."""
+"""Constructors with one argument, a sequence, which is their value."""
 _NUMBERS = re.compile(
     r"(?:u?int|float|complex|longlong|half|single|double|str|bool|bytes)\d*_?|[Ff]loat|Integer|Decimal|mpf|mpc|mpq|S|Symbol|sympify|item"
 )
@@ -86,7 +86,7 @@ def _with_commas(match: re.Match[str]) -> str:
 
 
 class _Rewriter(ast.NodeTransformer):
-    """Rewrites the tree. A ``Name`` carries what Python has no syntax for, since it is printed as it is."""
+    """Rewrites the tree. A ``Name`` carries notation that Python lacks, because it is printed verbatim."""
 
     def __init__(self) -> None:
         self.changed = False

@@ -1,7 +1,7 @@
 """Sets of real numbers: unions of intervals and points, put in order and joined where they touch.
 
-In: nodes. Out: whether they are the same set, or that one of them is no such set. Not here: pairs of numbers, which
-look like intervals.
+In: nodes. Out: whether they are the same set, or None if one of them is not such a set. Not here: pairs of numbers,
+which look like intervals.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Interval = tuple[_End, _End]
 
 
 def same_real_set(expected: Node, actual: Node) -> bool | None:
-    """Whether two nodes are one set of real numbers; None if one of them is not read as such a set."""
+    """Whether two nodes are one set of real numbers; None if one of them cannot be read as such a set."""
     try:
         first, second = (_joined(_intervals(node)) for node in (expected, actual))
     except NotClosedError:

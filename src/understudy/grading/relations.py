@@ -1,7 +1,7 @@
 r"""Equations and inequalities: ``y = 2x + 3`` is ``2x - y + 3 = 0``, and ``x = 5`` may stand for 5.
 
-In: a tidy text. Out: a ``Relation``; what an assignment assigns. Not here: algebra (``symbolic``), intervals
-(``structures``).
+In: a tidy text. Out: a ``Relation``, and the name and value of an assignment. Not here: algebra (``symbolic``),
+intervals (``structures``).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def is_name(text: str) -> bool:
 
 
 def read_relation(text: str) -> Relation | None:
-    """The relation that the text is, None if it is none; of ``x = 2 + 3 = 5`` the first side and the last."""
+    """The text as a relation, None if it is not one; for ``x = 2 + 3 = 5``, the first and the last side."""
     if len(split_outside(text, ",")) > 1:
         return None
     signs = [sign for sign in _SIGNS if len(split_outside(text, sign)) > 1]
@@ -69,7 +69,7 @@ def read_relation(text: str) -> Relation | None:
 
 
 def same_name(first: str, second: str) -> bool:
-    """Whether two names may name the same: ``y`` and ``f(x)`` both name a function's value."""
+    """Whether two names may mean the same: ``y`` and ``f(x)`` both mean a function's value."""
     if any("(" in name for name in (first, second)):
         return True
     plain = [re.sub(r"[\s{}\\]", "", unwrap_text(name)).casefold() for name in (first, second)]

@@ -1,6 +1,5 @@
-r"""Two single expressions: equal as texts, numerals, quantities, numbers or formulas, in this order.
-
-In: two tidy texts. Out: equal, not equal, or None if it cannot be told. Not here: sequences, sets, matrices.
+r"""Compares two single expressions as texts, numerals, quantities, numbers or formulas, in this order. In: two tidy
+texts. Out: equal, not equal, or None if undecided. Not here: sequences, sets, matrices.
 
 Protocol of the paper (section 5): relative tolerance 1e-4, else symbolic equality. The tolerance is for plain numbers
 and decimals; closed forms such as ``2^{2020}`` and ``2^{2020}+1`` are compared exactly. There is no absolute
@@ -26,10 +25,10 @@ from understudy.grading.words import letters_only, same_letters, unwrap_text
 
 MAX_SYMBOLIC_CHARS = 1_000
 MAX_SYMBOLIC_DEPTH = 30
-"""Brackets within brackets; the references have at most four."""
+"""Maximal depth of brackets; the references have at most four."""
 
 _ONLY_TEXT = re.compile(r"[∞∅…≡]|\bmod\b")
-"""What has one of these is equal as a text or not at all."""
+"""A text with one of these is equal as a text or not at all."""
 _RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+")
 _MAY_BE_TIME = re.compile(r"\d{1,2}:\d{2}")
 _LONG_WORD = re.compile(r"(?<!\\)(?<![A-Za-z])(?!sqrt|sin|cos|tan|cot|sec|csc|arc|log|exp|abs)[A-Za-z]{3,}")
@@ -37,14 +36,14 @@ _PARTS = {"percent": "%", "degrees": "°"}
 
 
 class ScalarComparison:
-    """Compares single expressions, with one time limit for all that it asks of the workers."""
+    """Compares single expressions, with one time limit for all requests to the workers."""
 
     def __init__(self, config: MathOptions, pool: WorkerPool) -> None:
         self._config = config
         self._pool = pool
         self._left_s = config.deadline_s
         self.how = "different texts"
-        """By what the last verdict was found."""
+        """The way of comparing of the last verdict."""
 
     def same(self, expected: str, actual: str) -> bool | None:
         """Whether two expressions are equal."""
@@ -132,7 +131,7 @@ class ScalarComparison:
         return self._ask_worker(scaled[0], scaled[1], "values")
 
     def _same_in_each_base(self, numbers: tuple[str, ...]) -> bool | None:
-        r"""A bare ``\log`` may be natural or of base ten: None if that makes the difference."""
+        r"""A bare ``\log`` may be natural or of base ten: None if the verdict depends on it."""
         self.how = r"compared as numbers, \log in both bases"
         verdicts = set()
         for base in ("e", "10"):
@@ -143,7 +142,7 @@ class ScalarComparison:
         return None if len(verdicts) > 1 else verdicts.pop()
 
     def _readings(self, numbers: tuple[str, ...], expected: Value, actual: Value) -> Iterator[tuple[Value, Value]]:
-        """What the two may mean: a sign of percent or degrees on one side only may be a unit or a factor."""
+        """Possible meanings of both: a percent or degree sign on one side only may be a unit or a factor."""
         yield expected, actual
         for index, (text, other) in enumerate((numbers, numbers[::-1])):
             if "%" in text and "%" not in other:
@@ -172,7 +171,7 @@ class ScalarComparison:
         return bool(abs(a.approximate - b.approximate) <= max(rounding, 2 * (a.error + b.error)))
 
     def _same_ratio(self, expected: str, actual: str) -> bool | None:
-        """``3:5`` is ``6:10`` and ``3/5``; what may be a time, ``12:30``, is told from ``2:5`` by nobody."""
+        """``3:5`` is ``6:10`` and ``3/5``; a text such as ``12:30`` may also be a time: then None."""
         self.how = "compared as ratios"
         parts = [[_number(part) for part in text.split(":")] for text in (expected, actual)]
         values = [[v for v in side if isinstance(v, Value) and v.exact is not None] for side in parts]
@@ -208,7 +207,7 @@ def is_closed(text: str) -> bool:
 
 
 def _before_approximation(text: str) -> str:
-    """Without an approximation after the value; what has nothing before the sign is the approximation."""
+    """The text without an approximation after the value; if nothing precedes the sign, the approximation itself."""
     exact, _, approximation = text.partition("≈")
     return (exact if exact.strip() and not exact.strip().endswith("=") else approximation or text).strip(" =")
 
@@ -223,7 +222,7 @@ def _number(text: str, log_base: str | None = None, *, degrees: bool = False) ->
 
 
 def _factors(expected: tuple[Unit, ...], actual: tuple[Unit, ...]) -> list[tuple[Fraction, Fraction]]:
-    """The sizes of both units for each way in which they measure the same; empty if they never do."""
+    """The sizes of both units for each common dimension; empty if there is none."""
     if not expected or not actual:
         return [(Fraction(1), Fraction(1))]
     found = [(a.size, b.size) for a in expected for b in actual if a.dimension == b.dimension]
@@ -243,7 +242,7 @@ def _is_function(first: str, second: str) -> bool:
 
 
 def _depth(text: str) -> int:
-    """How many brackets stand within one another at most."""
+    """The depth of nested brackets."""
     deepest = depth = 0
     for sign in text:
         depth += (sign in "([{⦃") - (sign in ")]}⦄")
@@ -252,6 +251,6 @@ def _depth(text: str) -> int:
 
 
 def _is_prose(text: str) -> bool:
-    """Whether the text is words: ``abc`` may be a product, ``error`` and ``not the same`` are none."""
+    """Whether the text is prose: ``abc`` may be a product, ``error`` and ``not the same`` may not."""
     words = _LONG_WORD.findall(text)
     return not text or len(words) > 1 or any(len(word) > 4 for word in words)

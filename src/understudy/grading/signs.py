@@ -1,9 +1,9 @@
-r"""One sign for each meaning: Unicode's many spellings of digits, signs and blanks become plain ones.
+r"""One character for each meaning: Unicode's variants of digits, signs and blanks become plain ones.
 
 In: any text. Out: the text with ASCII digits, ``-`` for every hyphen and minus, plain quotes and blanks, without
 invisible characters; ``²`` becomes ``^{2}``, ``₂`` ``_{2}`` and ``½`` ``\frac{1}{2}``. Not here: LaTeX, letter case.
 
-NFKC alone would make ``10²`` the number 102 and ``½`` the text ``1⁄2``: what is raised must stay raised.
+NFKC alone would turn ``10²`` into the number 102 and ``½`` into the text ``1⁄2``; superscripts must stay superscripts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-r"""Numbers that are said in words: ``seven``, ``2 million``, ``3 dozen``, ``25 percent``, ``1 in 4``, ``$3.5m``.
+r"""Numbers in words: ``seven``, ``2 million``, ``3 dozen``, ``25 percent``, ``1 in 4``, ``$3.5m``.
 
 In: a text in plain signs. Out: the same in digits and signs, ``2*1000000``, ``25%``, ``3.5*1000000 USD``. Not here:
 units.
@@ -74,7 +74,7 @@ def in_figures(text: str) -> str:
 
 
 def _in_currency(text: str) -> str:
-    """Signs of currency become codes behind the number; the ``$`` that encloses a formula goes."""
+    """Currency signs become codes behind the number; a ``$`` that encloses a formula is removed."""
     for command, sign in _COMMANDS:
         text = command.sub(sign, text)
     text = _CONTINENTAL.sub(_with_decimal_point, _WRAPPED_SIGN.sub(r"\1", text))
@@ -102,7 +102,7 @@ def _amount_first(match: re.Match[str]) -> str:
 
 
 def number_of_words(text: str) -> tuple[str, str] | None:
-    """The digits of a number in words at the text's beginning, and what follows it; None if there is none."""
+    """The digits of a number in words at the beginning of the text, and the rest; None if there is no such number."""
     words, end = [], 0
     for match in _WORD.finditer(text):
         word = match[0].lower()

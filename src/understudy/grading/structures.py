@@ -1,8 +1,7 @@
 r"""The outer shape of a mathematical answer: sequence, set, interval, union, matrix, or a single expression.
 
-In: a tidy text. Out: a ``Node``. Not here: what single expressions are worth, when two nodes are equal.
-
-Python's and sympy's spellings are shapes too: ``[1, 2]``, ``Matrix([[1], [2]])``, ``Interval.open(0, oo)``.
+In: a tidy text. Out: a ``Node``. Not here: values of single expressions, equality of nodes. Python's and sympy's
+spellings are shapes too: ``[1, 2]``, ``Matrix([[1], [2]])``, ``Interval.open(0, oo)``.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """Sets that are one set together."""
+    """A union of sets."""
 
     parts: tuple[Node, ...]
 
@@ -73,7 +72,7 @@ class Named:
     pairs: tuple[tuple[str, Node], ...]
 
     def in_order(self) -> tuple[Node, ...]:
-        """The values by the alphabet of their names: how a tuple without names would list them."""
+        """The values in the alphabetical order of their names, as a tuple without names lists them."""
         return tuple(node for _, node in sorted(self.pairs, key=lambda pair: pair[0]))
 
 
@@ -84,7 +83,7 @@ REAL_LINE = Items("(", ")", (Scalar("-∞"), Scalar("∞")))
 
 
 def read_node(text: str, depth: int = 0) -> Node:
-    """The shape of a tidy text. What has no outer shape, or too much of it, is a ``Scalar``."""
+    """The shape of a tidy text. A text without an outer shape, or too deeply nested, is a ``Scalar``."""
     text = text.strip()
     if depth > MAX_DEPTH:
         return Scalar(text)

@@ -1,12 +1,12 @@
 r"""Equality of formulas with variables. Runs only in a worker process that may be killed.
 
-In: LaTeX texts, which Math-Verify's parser reads. Out: equal, not equal, or None if it depends on which numbers
-the variables stand for; and how it was found. Not here: deadlines, numbers, sets, tuples.
+In: LaTeX texts, which Math-Verify's parser reads. Out: equal, not equal, or None if it depends on the values of the
+variables; and the way of comparing. Not here: deadlines, numbers, sets, tuples.
 
-Two formulas are compared by their values at fixed points, to 30 digits: at positive and negative fractions and at
-whole numbers. Formulas that differ somewhere are different, which no rewriting has to find out; that two different
-formulas agree at all points would be a coincidence. ``\sqrt{x^2}`` and ``x`` agree at the positive points only: that
-is None. Capital and small letters are different variables, and ``i`` is the imaginary unit.
+Two formulas are compared by their values at fixed points, to 30 digits: at positive and negative fractions and at whole
+numbers. Formulas that differ at a point are different, and no rewriting is needed; it is very unlikely that different
+formulas agree at all points. ``\sqrt{x^2}`` and ``x`` agree at the positive points only: that is None. Capital and
+small letters are different variables, and ``i`` is the imaginary unit.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _N_DIGITS = 30
 _EQUAL_REL = Float("1e-20")
 _DECIMAL_REL = Float("1e-4")
 _ZERO = Float("1e-60")
-"""sympy computes what is zero with up to 100 digits, so that far less than this is left of it."""
+"""sympy evaluates a zero with up to 100 digits, so its residue is far below this."""
 
 
 def library_version() -> str:
-    """Whose parser reads the formulas."""
+    """Version of the library whose parser reads the formulas."""
     return f"math-verify {version('math-verify')}"
 
 
 def warm_up() -> None:
-    """Compare two formulas once, so that the tables that the libraries build on first use are there."""
+    """Compare two formulas once, so that the libraries build their tables."""
     compare("values", r"\frac{(x+1)^2}{2}", r"\frac{x^2}{2} + x + \sqrt{\frac{1}{4}}")
     compare("equations", r"\sin(y) - (\ln{2} x+3)", r"2x-y+3")
 
@@ -84,7 +84,7 @@ def _same_objects(expected: Basic, actual: Basic) -> Verdict:
 
 
 def _points(symbols: Sequence[Symbol], kind: str) -> Iterator[dict[Symbol, Expr]]:
-    """Two points of a kind; every variable has a number of its own."""
+    """Two points of a kind; every variable has a different value."""
     for shift in (0, 3):
         numbers = [_FRACTIONS[(i + shift) % len(_FRACTIONS)] for i in range(len(symbols))]
         extra = [i // len(_FRACTIONS) for i in range(len(symbols))]
@@ -108,7 +108,7 @@ def _compare_values(expected: Expr, actual: Expr) -> Verdict:
     rel = _DECIMAL_REL if expected.has(Float) or actual.has(Float) else _EQUAL_REL
     symbols = sorted(expected.free_symbols | actual.free_symbols, key=str)
     if expected.has(Sum, Product) or actual.has(Sum, Product):
-        # What is summed up to n has no meaning for other numbers.
+        # A sum up to n is defined for whole numbers only.
         is_equal = _agrees(expected, actual, symbols, _WHOLE, rel)
         return is_equal, "compared for whole numbers"
     agrees = {kind: _agrees(expected, actual, symbols, kind, rel) for kind in (_POSITIVE, _WHOLE)}

@@ -1,8 +1,8 @@
-r"""One spelling for mathematical answers, whether they came as LaTeX, as Python or as plain text.
+r"""One notation for mathematical answers in LaTeX, Python or plain text.
 
 In: text such as ``$\dfrac12$``, ``Fraction(1, 2)``, ``1⁄2``. Out: a text in one small notation, in linear time: LaTeX's
 commands for structure (``\frac``, ``\sqrt``, ``\begin{pmatrix}``), ``*`` ``/`` ``^`` for arithmetic, one sign each for
-π, ∞, ∪, ±, ∈, ≤, ≥, ≠, °, and ⦃ ⦄ for the braces of sets. Not here: what the text means.
+π, ∞, ∪, ±, ∈, ≤, ≥, ≠, °, and ⦃ ⦄ for the braces of sets. Not here: the meaning of the text.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ _THOUSANDS = re.compile(r"[-+]?\s*\d{1,3}(?:(?:,\d{3})+|(?:[ '_]\d{3})+)(?:\.\d+
 
 
 def tidy(text: str) -> str:
-    """The text in one notation; blanks are single, the outside has none."""
+    """The text in one notation, with single blanks and none at its ends."""
     text = plain_python(plain_signs(text))
     text = re.sub(r"√\s*\(", "sqrt(", text)
     text = "".join(_SIGNS.get(character, character) for character in text).replace("...", "…")
@@ -152,7 +152,7 @@ def _repeating(whole: str, before: str, repeated: str) -> str:
 
 
 def _without_thousands(text: str) -> str:
-    """Numbers without what sets their thousands apart; in an enumeration only if its commas have blanks."""
+    """Numbers without separators of thousands; in an enumeration only if its commas are followed by blanks."""
     if (match := _THOUSANDS.match(text)) and (
         match.end() == len(text) or not re.match(r"\s*[,\d]", text[match.end() :])
     ):
@@ -169,7 +169,7 @@ def _without_thousands(text: str) -> str:
 
 
 def squeeze(text: str) -> str:
-    """The tidy text without blanks and without braces around single signs: what string equality goes by."""
+    """The tidy text without blanks and without braces around single characters, for comparing as strings."""
     text = _DIGITS_APART.sub("_", text).replace(" ", "")
     text = re.sub(r"\{(\w)\}", r"\1", _SILENT_TIMES.sub("", text))
     return text.replace("+∞", "∞")

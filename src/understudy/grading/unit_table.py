@@ -1,4 +1,4 @@
-"""The units that are known: what each measures, its size in the base unit, and its names.
+"""The known units: what each measures, its size in the base unit, and its names.
 
 In: nothing. Out: ``KNOWN``. Not here: how units are written together (``units``).
 """

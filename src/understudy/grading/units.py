@@ -1,10 +1,10 @@
-r"""The unit behind a number: which one it is, and how many of its base unit it holds.
+r"""The unit after a number: its dimension, and its size in base units.
 
 In: a tidy text such as ``15 \text{ cm}^2``, ``5 km/h``, ``3.50 USD``, ``1 hour 30 minutes``. Out: the text before the
 unit, and a ``Unit`` if all of its words are known. Not here: the number's value, temperatures in other scales.
 
-A unit that one side lacks, or that is not known (``42 apples``), is not compared, as in the paper's protocol, which
-deletes units. Two known units are: 5 km are 5000 m, not 5 m.
+A unit that one side lacks, or that is unknown (``42 apples``), is not compared, as in the paper's protocol, which
+deletes units. Two known units are compared: 5 km are 5000 m, not 5 m.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Dimension = tuple[tuple[str, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A known unit: powers of base units, and how many of them it is."""
+    """A known unit: its powers of base units, and its size in them."""
 
     dimension: Dimension
     size: Fraction
@@ -50,14 +50,14 @@ _ABBREVIATIONS = frozenset(
         "st nd rd th"
     ).split()
 )
-"""Of units that are not known, and that are no words."""
+"""Abbreviations of unknown units that are not words."""
 _FILLERS = frozenset(
     {"of", "the", "a", "an", "long", "tall", "old", "wide", "high", "deep", "away", "ago", "each", "total"}
 )
 
 
 def split_unit(text: str) -> tuple[str, tuple[Unit, ...]]:
-    """The text before its unit, and what the unit may be: nothing if there is none or it is not known."""
+    """The text before its unit, and the possible meanings of the unit: empty if there is none or it is unknown."""
     text = _FRACTION_OF_TEXTS.sub(r"\1/\2", text)
     if (summed := _sum_of_parts(text)) is not None:
         return summed
@@ -97,7 +97,7 @@ def _sum_of_parts(text: str) -> tuple[str, tuple[Unit, ...]] | None:
 
 
 def read_unit(text: str) -> tuple[Unit, ...]:
-    """What a unit's text may mean; empty if one of its words is not known."""
+    """Possible meanings of a unit's text; empty if one of its words is unknown."""
     words = re.sub(r"\\[A-Za-z]+\s*\{([^{}]*)\}", r" \1 ", text)
     tokens = [match[0].rstrip(".") if match[1] is None else f"^{match[1]}" for match in _TOKEN.finditer(words)]
     tokens = [part for token in tokens for part in _parts_of(_ABBREVIATED.get(token.lower(), token))]

@@ -1,10 +1,10 @@
-"""Numbers as they are written in answers, and bounded arithmetic with them.
+"""Numbers of answers, and bounded arithmetic with them.
 
 In: number tokens, values. Out: a ``Value``: an exact fraction if there is one, else a complex number of 50 digits
 with a bound on its error. Not here: formulas (``closed_form``).
 
-The error bound is what tells ``e^{-40}`` from 0 and ``\\sqrt{2}\\sqrt{2} - 2`` from 1e-20. Nothing here takes long,
-whatever it is asked: powers, roots and factorials beyond bounds raise ``TooLargeError``.
+The error bound distinguishes ``e^{-40}`` from 0 and ``\\sqrt{2}\\sqrt{2} - 2`` from 1e-20. Every operation is quick:
+powers, roots and factorials beyond bounds raise ``TooLargeError``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Number = Any
 
 
 class NotClosedError(Exception):
-    """Not a closed form that this module reads: it may hold variables, or be no formula at all."""
+    """Not a closed form that this module reads: it may contain variables, or not be a formula at all."""
 
 
 class TooLargeError(NotClosedError):
@@ -46,11 +46,11 @@ class Value:
     exact: Fraction | None
     approximate: Number
     is_decimal: bool
-    """A decimal point or an exponent took part: the writer may have rounded."""
+    """It was computed from a decimal point or an exponent, so the writer may have rounded."""
     is_plain: bool = False
     """Written as one number, ``-12`` or ``0.5``, not as a formula."""
     error: Number = 0
-    """The approximate value is off by this much at most."""
+    """Bound on the error of the approximate value."""
 
     @staticmethod
     def of(exact: Fraction, *, is_decimal: bool = False, is_plain: bool = False) -> Value:
@@ -60,7 +60,7 @@ class Value:
 
     @staticmethod
     def near(approximate: Number, error: Number = 0, *, is_decimal: bool = False) -> Value:
-        """A value that is known to 50 digits, apart from the error of what it was computed from."""
+        """A value that is known to 50 digits, apart from the errors of its operands."""
         if not MP.isfinite(approximate):
             raise TooLargeError("not finite")
         return Value(None, approximate, is_decimal, error=error + abs(approximate) * _EPSILON)
@@ -105,7 +105,7 @@ def divide(a: Value, b: Value) -> Value:
 
 
 def applied(function: Callable[[Number], Number], value: Value) -> Value:
-    """The function's value; its error is how much it moves where the argument moves by its own error."""
+    """The function's value; its error is the change of the value when the argument changes by its own error."""
     found = function(value.approximate)
     step = value.error * 2 + _EPSILON * abs(value.approximate)
     error = sum(abs(function(value.approximate + sign * step) - found) for sign in (1, -1)) if step else 0
@@ -143,7 +143,7 @@ def _whole_power(base: Fraction, exponent: int) -> Fraction:
     if bits > 1 and abs(exponent) * bits > MAX_POWER_BITS:
         raise TooLargeError("a power beyond all bounds")
     if bits <= 1 and abs(exponent) > 2:
-        # Powers of -1, 0 and 1 come round again, however large the exponent is.
+        # Powers of -1, 0 and 1 are periodic, however large the exponent is.
         exponent = (1 if exponent > 0 else -1) * (2 - exponent % 2)
     return Fraction(base**exponent)
 
@@ -171,7 +171,7 @@ def _whole_root(whole: int, degree: int) -> int | None:
 
 
 def whole(value: Value) -> int:
-    """The whole number that the value is. Raises ``NotClosedError`` if it is none."""
+    """The value as a whole number. Raises ``NotClosedError`` if it is not one."""
     if value.exact is None or value.exact.denominator != 1:
         raise NotClosedError("expected a whole number")
     return int(value.exact)

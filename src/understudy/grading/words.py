@@ -1,6 +1,6 @@
 r"""Answers that are words: ``\text{two lines}``, ``Monday``, ``HT``, yes and no.
 
-In: a raw text. Out: its words, or that it is no answer in words. Not here: units, dates.
+In: a raw text. Out: its words, or None if the answer is not in words. Not here: units, dates.
 
 Letters commute only if they are algebra: ``xy`` is ``yx``, but ``HT`` is not ``TH`` and ``saw`` not ``was``.
 """
@@ -29,7 +29,7 @@ _TRUTH = {"yes": True, "true": True, "no": False, "false": False}
 
 
 def words_of(reference: str) -> list[str] | None:
-    r"""The words of a reference that is words, such as ``\text{two lines}``; None if it is mathematics."""
+    r"""The words of a reference in words, such as ``\text{two lines}``; None if it is mathematics."""
     inner, n_wrapped = TEXT.subn(r" \1 ", reference.strip())
     inner = inner.strip(" .$")
     is_choice = n_wrapped > 0 and re.fullmatch(r"\(?\s*[A-Za-z]\s*\)", inner) is not None
@@ -62,7 +62,7 @@ def same_choice(reference: str, answer: str) -> bool:
 
 
 def _same_truth(word: str, actual: list[str]) -> bool:
-    """``Yes, because …`` says yes, unless another word says no; ``True`` is a program's yes."""
+    """``Yes, because …`` means yes, unless another word means no; ``True`` is a program's yes."""
     verdicts = {_TRUTH[each] for each in actual if each in _TRUTH}
     return actual[0] in _TRUTH and verdicts == {_TRUTH[word]} and "not" not in actual
 
@@ -100,7 +100,7 @@ def is_word(text: str) -> bool:
 
 
 def same_letters(expected: str, actual: str) -> bool | None:
-    """Whether two runs of letters say the same; None if they may be products of variables."""
+    """Whether two runs of letters mean the same; None if they may be products of variables."""
     if is_word(expected) or is_word(actual):
         return expected.casefold() == actual.casefold()
     are_products = all(text.islower() and len(set(text)) == len(text) <= 3 for text in (expected, actual))

@@ -1,16 +1,16 @@
 """The process of symbolic comparison: ``python -m understudy.grading.worker MEMORY_BYTES DEADLINE_S``.
 
-In: length-prefixed JSON ``{"way": …, "reference": …, "answer": …}`` on standard input, both LaTeX. Out: ``{"equal":
-…, "how": …}`` on standard output, with null if it could not tell; the first message says that it is ready. Not
-here: what decides without sympy.
+In: length-prefixed JSON ``{"way": …, "reference": …, "answer": …}`` on standard input, both LaTeX. Out: ``{"equal": …,
+"how": …}`` on standard output, with null if it could not decide; the first message says that it is ready. Not here:
+comparisons without sympy.
 
-The answer is a model's word, so whatever it makes the parser or sympy do must end. This process loads the libraries
-and never reads an answer; it forks a child that does. The kernel ends the child when a comparison outlives its
-deadline (a timer's default action works in the middle of C code), and a new child costs milliseconds, not a new
+The answer is untrusted, so every computation that it causes in the parser or sympy must end. This process loads the
+libraries and never reads an answer; it forks a child that does. The kernel ends the child when a comparison outlives
+its deadline (a timer's default action works in the middle of C code), and a new child costs milliseconds, not a new
 import. Parent and child end when the pipe is closed.
 
-The deadline is in CPU seconds, so that a verdict hardly depends on what else the machine has to do; a second limit on
-the clock ends what waits instead of computing.
+The deadline is in CPU seconds, so that a verdict hardly depends on the load of the machine; a second limit on wall time
+ends computations that wait.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import BinaryIO
 LENGTH = struct.Struct("!I")
 MAX_MESSAGE_BYTES = 1 << 20
 CLOCK_LIMIT_S = 20.0
-"""Ten times the limit in CPU seconds, so only a machine with ten times too much to do meets it."""
+"""Ten times the limit in CPU seconds, so it is reached only on a machine with ten times too much load."""
 
 
 def write_message(stream: BinaryIO, message: dict[str, object]) -> None:
@@ -55,7 +55,7 @@ def main() -> None:
     # Unbuffered: a child that is killed must not take half of the next question with it.
     requests = os.fdopen(os.dup(0), "rb", buffering=0)
     replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # What a library prints must not end up among the replies.
+    os.dup2(2, 1)  # The output of libraries must not mix with the replies.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for timer in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(timer, signal.SIG_DFL)

@@ -51,7 +51,7 @@ def make_attempts(
 ) -> Counts:
     """Let an agent attempt tasks, then grade the attempts.
 
-    Raises ``StageFailedError`` if too many attempts failed for no fault of the model.
+    Raises ``StageFailedError`` if too many attempts ended in infrastructure errors.
     """
     config = config.model_copy(update={"seed": derive_seed(context.recipe.seed, config.seed)})
     with context.build_agent(model, agent, config.engine) as built:
@@ -107,7 +107,7 @@ def _failures(context: RunContext, ref: StageRef, summary: RolloutSummary) -> st
     failures = (one.failure for one in read_trajectories(trajectories_path(context, ref)) if one.failure is not None)
     first = next(failures, None)
     return (
-        f"{ref}: {summary.n_failed} of {summary.n_wanted} attempts failed for no fault of the model"
+        f"{ref}: {summary.n_failed} of {summary.n_wanted} attempts ended in infrastructure errors"
         f"{f', such as: {first.kind}: {first.message}' if first else ''}\n"
         "What was done is kept; the same command tries these again."
     )

@@ -1,7 +1,7 @@
 """A recipe: one experiment, as a typed value.
 
-In: plain data. Out: a frozen ``Recipe``: what it names, and which stage takes from which. Not here: reading the file
-and saying what is wrong with it (``loading``), running it.
+In: plain data. Out: a frozen ``Recipe``: the things that it names, and which stage takes input from which. Not here:
+reading the file and reporting errors (``loading``), running it.
 
 Things have names and stages refer to them: ``tasks``, ``models`` and ``agents`` are named once. A stage is named by its
 kind and name: a trained student is the model ``train/<name>``, corrected attempts are ``repair/<name>``. All other
@@ -35,11 +35,11 @@ class Recipe(Record):
     name: Name
     description: Annotated[str, DisplayOnly] = ""
     seed: int = 0
-    """All other seeds derive from it: of attempts, of training, of sampling."""
+    """The seeds of attempts, training and sampling are derived from it."""
     failures_allowed: Annotated[float, Field(ge=0, lt=1), SpeedOnly] = 0.01
-    """Share of a stage's attempts that may fail for no fault of the model before the run stops there."""
+    """Share of a stage's attempts that may end in infrastructure errors before the run stops there."""
     trainings_at_once: Annotated[int, Field(ge=1), SpeedOnly] = 1
-    """Trainings side by side, each in a process of its own."""
+    """Concurrent trainings, each in its own process."""
     tasks: dict[Name, TaskSetConfig]
     models: dict[Name, ModelConfig]
     agents: dict[Name, AgentConfig]
@@ -55,7 +55,7 @@ class Recipe(Record):
 
     @property
     def folder(self) -> str:
-        """Where modules that it names are looked for; empty for a recipe that came from no file."""
+        """The folder in which its modules are searched; empty for a recipe that is not from a file."""
         return self._folder
 
     def in_folder(self, folder: str) -> Recipe:
@@ -72,7 +72,7 @@ class Recipe(Record):
         return self.stages[self._sections[ref.kind]][ref.name]
 
     def names(self, target: Target) -> dict[str, StageRef | None]:
-        """All names that a reference may have; of those that are a stage's, the stage.
+        """All names that a reference may have, each with its stage if it names one.
 
         A stage is named ``kind/name``. The name alone means a stage of the first kind that provides the target.
         """
@@ -112,7 +112,7 @@ class Recipe(Record):
         return list(ordered.values())
 
     def all_stages(self) -> Iterator[StageRef]:
-        """In the order of the table of kinds; a user's kinds come last."""
+        """All stages in the order of the table of kinds; a user's kinds come last."""
         place = {kind: number for number, kind in enumerate(STAGES.builtin)}
         for kind in sorted(self._sections, key=lambda kind: place.get(kind, len(place))):
             yield from self.stages_of(kind)
@@ -137,7 +137,7 @@ class Recipe(Record):
     @model_validator(mode="before")
     @classmethod
     def _gather_sections(cls, data: Any) -> Any:
-        """Put the sections of stages where they are validated; what is neither key nor stage stays, to be refused."""
+        """Move the sections of stages to the field that validates them; any other unknown key stays and is refused."""
         if not isinstance(data, Mapping):
             return data
         sections = {key: value for key, value in data.items() if key not in cls.model_fields and is_stage(key)}

@@ -1,8 +1,7 @@
-"""Tasks times attempts to ``trajectories.jsonl``, losing nothing.
-
-In: tasks and an agent, or what one is made of. Out: a file with one record an attempt, appended and flushed as attempts
-end, and a summary. A rollout that was killed resumes; one whose settings differ from those of its file is refused. Each
-attempt has its own seed, so records do not depend on the order in which attempts end. Not here: grading.
+"""Tasks times attempts are written to ``trajectories.jsonl``; no finished attempt is lost. In: tasks and an agent, or
+an ``AgentSpec``. Out: a file with one record an attempt, appended and flushed as attempts end, and a summary. A rollout
+that was killed resumes; one whose settings differ from those of its file is refused. Each attempt has its own seed, so
+records do not depend on the order in which attempts end. Not here: grading.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from understudy.rollouts.workers import Assignment, ThreadWorkers, Workers
 from understudy.runs import append_jsonl, derive_seed, digest
 
 MAX_FAILED_FROM_START = 20
-"""When so many attempts have all failed for no fault of the model, the rollout stops instead of spending its budget."""
+"""If this many first attempts all end in infrastructure errors, the rollout stops instead of spending its budget."""
 
 
 class RolloutStoppedError(Exception):
-    """It would be pointless to go on; what was made is kept."""
+    """The rollout stopped because further attempts are pointless; finished attempts are kept."""
 
 
 def rollout(
@@ -41,12 +40,13 @@ def rollout(
     first_thoughts: Sequence[FirstThought] = (),
     progress: str | None = "rollout",
 ) -> RolloutSummary:
-    """Let an agent make every attempt that ``path`` does not hold yet. ``progress``: label of the bar, None for none.
+    """Let an agent make every attempt that ``path`` does not contain yet. ``progress``: label of the bar, None for
+    none.
 
-    Ctrl-C starts nothing new, keeps what ends within a second and is raised again; the next call makes the others.
-    Raises ``ResumeError`` if the file was made with other settings, ``RolloutStoppedError`` if the first 20
-    attempts all fail for no fault of the model, ``ValueError`` for two tasks with one id or an engine that needs an
-    ``AgentSpec`` and got an agent.
+    After Ctrl-C no attempt starts, attempts that end within a second are kept, and ``KeyboardInterrupt`` is raised
+    again; the next call makes the others. Raises ``ResumeError`` if the file was made with other settings,
+    ``RolloutStoppedError`` if the first 20 attempts all end in infrastructure errors, ``ValueError`` for two tasks with
+    one id or an engine that needs an ``AgentSpec`` and got an agent.
     """
     if not isinstance(agent, AgentSpec):
         if config.engine is Engine.RAY:
@@ -95,7 +95,7 @@ def _roll_out(
 
 
 def _assignments(tasks: Sequence[Task], config: RolloutConfig, thoughts: dict[str, FirstThought]) -> list[Assignment]:
-    """Every attempt that is wanted. All tasks get their first attempt before any gets its second."""
+    """All requested attempts. Every task gets its first attempt before any task gets its second."""
     counts = Counter(task.id for task in tasks)
     twice = [task_id for task_id, count in counts.items() if count > 1]
     if twice:
@@ -137,7 +137,9 @@ def _summary(path: Path, n_wanted: int, earlier: Earlier, n_without: int, wall_s
 
 
 class _Tally:
-    """Counts the attempts of this run, for the text at the end of the bar and for stopping a hopeless rollout."""
+    """Counts the attempts of this run, for the text at the end of the bar and for stopping a rollout that cannot
+    succeed.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -161,6 +163,6 @@ def _stopped(trajectory: Trajectory) -> str:
     failure = trajectory.failure
     last = f"; the last one: {failure.kind}: {failure.message}" if failure else ""
     return (
-        f"the first {MAX_FAILED_FROM_START} attempts all failed for no fault of the model, so the rollout was stopped"
+        f"the first {MAX_FAILED_FROM_START} attempts all ended in infrastructure errors, so the rollout was stopped"
         f"{last}\nThese attempts are tried again when the rollout is resumed."
     )

@@ -73,7 +73,7 @@ class Repair(Stage[RepairStageConfig]):
             n_failed = self._repair_all(todo, path, progress) if todo else 0
         if n_failed > self.context.recipe.failures_allowed * len(wrong):
             raise StageFailedError(
-                f"{self.ref}: {n_failed} of {len(wrong)} corrections failed for no fault of the models; run again"
+                f"{self.ref}: {n_failed} of {len(wrong)} corrections ended in infrastructure errors; run again"
             )
         return {"failed": n_failed, **_keep_verified(self.context, self.ref, wrong, _read_tries(path))}
 
