@@ -76,8 +76,8 @@ class CodeAgentConfig(ActingConfig):
 
     kind: Literal["code_agent"] = "code_agent"
     system_prompt: Annotated[InputPath | None, AfterValidator(_has_tools_slot)] = None
-    """A text file that replaces the system message. ``{tools}`` in it is filled in, and so are ``{imports}``, what the
-    code may import, and ``{form}``, a reply in the action format.
+    """A text file that replaces the system message. ``{tools}`` in it is replaced by the tools, ``{imports}`` by what
+    the code may import, and ``{form}`` by a reply in the action format.
     """
     action_format: ActionFormatConfig = CodeFenceConfig()
     """How replies state their actions."""

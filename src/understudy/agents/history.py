@@ -55,7 +55,9 @@ class History:
         return self.add(Message(role=role, content=text, reasoning=reasoning))
 
     def add(self, message: Message) -> int:
-        """Append a message; return its index. Two user messages in a row become one: templates want turns."""
+        """Append a message; return its index. Two user messages in a row become one, because chat templates expect
+        alternating roles.
+        """
         if message.role is Role.USER and self.messages[-1].role is Role.USER:
             message = Message(role=Role.USER, content=f"{self.messages.pop().content}\n\n{message.content}")
         self.messages.append(message)

@@ -63,7 +63,7 @@ def prefill_of(
     first_thought: FirstThought | None,
     begin: Callable[[str], str],
 ) -> Prefill:
-    """How the first step begins. A task without a first thought begins without one.
+    """How the first step begins. A task without a first thought has an ordinary first step.
 
     ``begin``: the beginning of a reply that starts with a thought. Raises ``ProviderError`` if the model has to be
     asked what it can do and cannot be reached.

@@ -94,7 +94,7 @@ class Sampler:
         timing = Timing()
         seed = request.seed or 0
         while portion := _portion(tries, config):
-            # The first portion has the step's own seed: asking for all at once is one portion.
+            # The first batch has the step's own seed, as has a request for all candidates at once.
             own_seed = derive_seed(seed, "portion", len(tries)) if tries else seed
             started = time.perf_counter()
             completions = complete(self._model, replace(request, n=portion, seed=own_seed))
