@@ -160,9 +160,9 @@ class CallActions:
         if reply.problem is not None:
             return Turn(reply.message, self._told(reply), problem=reply.problem)
         if not reply.message.tool_calls:
-            said = without_reasoning(reply.message.content).strip()
-            agrees_by = ("answer", self._normal_form(said))
-            return Turn(reply.message, is_final=True, answer=said, yielded=said, agrees_by=agrees_by)
+            text = without_reasoning(reply.message.content).strip()
+            agrees_by = ("answer", self._normal_form(text))
+            return Turn(reply.message, is_final=True, answer=text, yielded=text, agrees_by=agrees_by)
         failed = next((each for each in tried.results if each.failed), None)
         answer = None if reply.final is None else _answer_of(reply.final)
         return Turn(

@@ -104,8 +104,8 @@ class CallMaker:
         except ToolError as error:
             if isinstance(error, SandboxError):
                 raise
-            said = record.model_copy(update={"error": str(error)})
-            return CallResult(str(error), said, error.status, type(error).__name__)
+            failed_call = record.model_copy(update={"error": str(error)})
+            return CallResult(str(error), failed_call, error.status, type(error).__name__)
 
 
 def canonical(call: FunctionCall) -> str:

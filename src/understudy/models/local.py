@@ -81,8 +81,8 @@ class LocalModel:
 
         ``RenderingError`` for messages that the chat template refuses.
         """
-        said = self.complete_ids(prompt_before_reply(self.renderer, request), request)
-        return tuple(with_calls_read(completion, self.renderer, request) for completion in said)
+        completions = self.complete_ids(prompt_before_reply(self.renderer, request), request)
+        return tuple(with_calls_read(completion, self.renderer, request) for completion in completions)
 
     def complete_ids(self, prompt_ids: Sequence[int], request: Request) -> tuple[Completion, ...]:
         """The same after a prompt of token ids; the request's messages are not looked at.

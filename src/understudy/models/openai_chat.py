@@ -208,10 +208,10 @@ class OpenAIChatModel:
             self._usage(reply.usage.prompt_tokens if number == 0 else 0, share, requests=int(number == 0))
             for number, share in enumerate(shares)
         ]
-        said = [_completion(choice, request, usage) for choice, usage in zip(reply.choices, usages, strict=True)]
+        completions = [_completion(choice, request, usage) for choice, usage in zip(reply.choices, usages, strict=True)]
         if self._renderer is not None:
-            return [with_calls_read(completion, self._renderer, request) for completion in said]
-        pairs = zip(said, reply.choices, strict=True)
+            return [with_calls_read(completion, self._renderer, request) for completion in completions]
+        pairs = zip(completions, reply.choices, strict=True)
         return [with_server_calls(completion, choice.calls, request, self.name) for completion, choice in pairs]
 
     def _usage(self, n_prompt: int, n_completion: int, requests: int) -> Usage:

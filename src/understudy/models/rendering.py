@@ -129,8 +129,8 @@ class Renderer:
         if not continue_final:
             return self._template.text(messages, tools, add_generation_prompt=True)
         if not messages or messages[-1].role is not Role.ASSISTANT or messages[-1].tool_calls:
-            came = "no message" if not messages else messages[-1].role + " with calls" * bool(messages[-1].tool_calls)
-            raise RenderingError(f"continue_final: expected an assistant message at the end, got {came}")
+            got = "no message" if not messages else messages[-1].role + " with calls" * bool(messages[-1].tool_calls)
+            raise RenderingError(f"continue_final: expected an assistant message at the end, got {got}")
         return self._template.text(messages[:-1], tools, add_generation_prompt=True) + messages[-1].content
 
     def prompt_ids(
@@ -183,22 +183,22 @@ class Renderer:
         self, messages: Sequence[Message], index: int, spans: list[TrainSpan], tools: Sequence[ToolSchema]
     ) -> _Turn:
         before = self.prompt_text(messages[:index], tools=tools)
-        said, spans = self._said(messages[index], spans)
+        reply, spans = self._reply_of(messages[index], spans)
         prompt_ids = self._encode(before)
-        ids, offsets = self._encode_with_offsets(before + said)
+        ids, offsets = self._encode_with_offsets(before + reply)
         shift = len(before)
         if ids[: len(prompt_ids)] == prompt_ids:
             ids, offsets = ids[len(prompt_ids) :], offsets[len(prompt_ids) :]
         else:  # the first characters would merge with the prompt's last token, which acting has sent already
             shift = 0
-            ids, offsets = self._encode_with_offsets(said)
+            ids, offsets = self._encode_with_offsets(reply)
         weights = [_weight_of(start - shift, end - shift, spans) for start, end in offsets]
         last = spans[-1]
-        end_weight = last.weight if last.end == len(said) else 0.0
+        end_weight = last.weight if last.end == len(reply) else 0.0
         end_ids = self.end_of_turn_ids
         return _Turn(index, prompt_ids, [*ids, *end_ids], [*weights, *[end_weight] * len(end_ids)])
 
-    def _said(self, message: Message, spans: list[TrainSpan]) -> tuple[str, list[TrainSpan]]:
+    def _reply_of(self, message: Message, spans: list[TrainSpan]) -> tuple[str, list[TrainSpan]]:
         """What the model says, and the spans as ranges of it: calls begin where the content ends."""
         if not message.tool_calls:
             return message.content, spans
@@ -211,9 +211,9 @@ class Renderer:
             calls = self.calls.form.render(message.tool_calls)
         except UnwritableCallError as error:
             raise RenderingError(f"the call form {self.calls.form.name} cannot write this call: {error}") from error
-        said = content_before_calls(message, self.calls) + calls
-        whole = {"start": len(message.content), "end": len(said)}
-        return said, [span if span.part is SpanPart.CONTENT else span.model_copy(update=whole) for span in spans]
+        reply = content_before_calls(message, self.calls) + calls
+        whole = {"start": len(message.content), "end": len(reply)}
+        return reply, [span if span.part is SpanPart.CONTENT else span.model_copy(update=whole) for span in spans]
 
     def _encode(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -55,8 +55,8 @@ class ScriptedModel:
     def _complete_one(self, request: Request, number: int) -> Completion:
         own = replace(request, n=1, seed=derive_seed("scripted", request.seed or 0, number))
         reply = self._reply(own)
-        said = reply if isinstance(reply, str) else _said(reply.text, reply.tool_calls)
-        text, reason = _shortened(said, request.max_tokens)
+        written = reply if isinstance(reply, str) else _as_text(reply.text, reply.tool_calls)
+        text, reason = _shortened(written, request.max_tokens)
         if isinstance(reply, str) or reason is FinishReason.LENGTH:
             completion = cut_completion(Completion(text=text, finish_reason=reason), request.stop)
             if offers_tools(request):
@@ -112,7 +112,7 @@ def open_scripted(config: ScriptedConfig) -> ScriptedModel:
     return ScriptedModel(bound, config.name or config.program)
 
 
-def _said(text: str, calls: Sequence[FunctionCall]) -> str:
+def _as_text(text: str, calls: Sequence[FunctionCall]) -> str:
     """The text with its calls, as many words as a model would write for it."""
     if not calls:
         return text
@@ -121,7 +121,7 @@ def _said(text: str, calls: Sequence[FunctionCall]) -> str:
 
 
 def _n_words(text: str, calls: Sequence[FunctionCall]) -> int:
-    return len(_said(text, calls).split())
+    return len(_as_text(text, calls).split())
 
 
 def _shortened(text: str, max_tokens: int) -> tuple[str, FinishReason]:

@@ -80,7 +80,7 @@ def as_rows(
     return _with_stated_tools(written, tools), None
 
 
-def said_text(message: Message, manner: CallManner) -> str:
+def reply_text(message: Message, manner: CallManner) -> str:
     """What a model says that says this message: its content, then its calls. Raises ``UnwritableCallError``."""
     if not message.tool_calls:
         return message.content
@@ -111,7 +111,7 @@ def _schema_row(tool: ToolSchema) -> dict[str, Any]:
 
 
 def _written(message: Message, manner: CallManner) -> dict[str, Any]:
-    return {"role": message.role.value, "content": said_text(message, manner)}
+    return {"role": message.role.value, "content": reply_text(message, manner)}
 
 
 def _with_system_key(rows: Rows, tools: Sequence[ToolSchema]) -> Rows:
@@ -155,9 +155,9 @@ def _is_shown(text: str | None) -> bool:
 def _with_calls(render: Try, form: CallForm, as_text: bool, n_calls: int) -> str | None:
     """What the template writes between content and calls; None if it does not write the calls in this form."""
     calls = _PROBE_CALLS[:n_calls]
-    said = {"role": "assistant", "tool_calls": [_call_row(call, as_text) for call in calls]}
+    message = {"role": "assistant", "tool_calls": [_call_row(call, as_text) for call in calls]}
     bare, full = (
-        render([{"role": "user", "content": "u"}, {**said, "content": content}], [_schema_row(_PROBE_TOOL)])
+        render([{"role": "user", "content": "u"}, {**message, "content": content}], [_schema_row(_PROBE_TOOL)])
         for content in ("", "probe_content")
     )
     written = form.render(calls)

@@ -77,7 +77,7 @@ class WireCall(_FromServer):
         }
 
 
-class _SaidMessage(_FromServer):
+class _ReplyMessage(_FromServer):
     content: Text = ""
     reasoning: Text = ""
     calls: tuple[WireCall, ...] = ()

@@ -171,11 +171,11 @@ def _notes(document: Document) -> Iterator[Text]:
         ("Not judged, which counts as wrong", "n_not_scored"),
         ("Replies cut at a stop string, beyond which the model wrote on", "n_cut_replies"),
     )
-    for said, name in notes:
+    for label, name in notes:
         counts = {named(one): sum(getattr(part, name) for part in one.metrics.task_sets) for one in document.systems}
         shown = ", ".join(f"{count:,} of {system}" for system, count in counts.items() if count)
         if shown:
-            yield plain(f"{said}: {shown}", "yellow")
+            yield plain(f"{label}: {shown}", "yellow")
 
 
 def _bar(average: float, interval: Interval) -> Text:
