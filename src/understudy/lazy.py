@@ -1,4 +1,4 @@
-"""Packages whose names are looked up when they are first used, so that importing one loads nothing.
+"""Lazy names of a package, so that importing the package loads nothing.
 
 In: the package and the module of each of its names. Out: the package's ``__getattr__`` and ``__dir__``.
 """

@@ -1,8 +1,8 @@
 """The one worker pool.
 
-In: a function and items. Out: results, in order or as they come. An error of a worker stops the pool: nothing new is
-started, what runs may end, and the error is raised. Ctrl-C stops it too, but waits only a moment: a reply of a model
-may take minutes. Not here: processes, retries, files, progress (``understudy.progress``).
+In: a function and items. Out: results, in order or as they come. An error of a worker stops the pool: no item is
+started any more, running ones may end, and the error is raised. Ctrl-C stops it too but waits only a moment, because a
+reply of a model may take minutes. Not here: processes, retries, files, progress (``understudy.progress``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 GRACE_S = 1.0
-"""How long Ctrl-C waits for what runs. What takes longer is abandoned: its result goes nowhere."""
+"""How long Ctrl-C waits for running items. Later results are discarded."""
 
 
 def map_unordered(

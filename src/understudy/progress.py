@@ -1,7 +1,7 @@
 """The one progress bar, and the count of generated tokens that it shows.
 
-In: what is done of how much, and a few facts. Out: a bar on standard error; if that is no terminal, a line now and
-then and one at the end. Not here: results (``print_above_bars`` puts them on a line of their own).
+In: done and total work, and a few facts. Out: a bar on standard error; if that is not a terminal, a line from time to
+time and one at the end. Not here: results (``print_above_bars`` puts them on a line of their own).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from rich.progress import Progress as RichProgress
 from rich.text import Text
 
 LINE_EVERY_S = 30.0
-"""Without a terminal a line is printed this often."""
+"""Interval of the printed lines without a terminal."""
 
 
 class Counter:
-    """A number that threads add to."""
+    """A counter that is safe to use from many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,16 +40,15 @@ GENERATED_TOKENS = Counter()
 
 
 class SmoothRate:
-    """Speed of something that advances in steps, as an average that forgets: recent time weighs more.
-
-    The work of a step counts as done evenly since the step before, so steps of equal length give a constant rate, and
-    many that end together count once. What was long ago fades over half of the time that has passed.
+    """Rate of work that advances in steps, as a moving average that weighs recent time more. The work of a step counts
+    as done evenly since the step before, so steps of equal length give a constant rate, and steps that end together
+    count once. Old work fades over half of the elapsed time.
     """
 
     MIN_MEMORY_S = 120.0
 
     def __init__(self, now: float, memory_s: float | None = None) -> None:
-        """``memory_s`` None: half of the time that has passed."""
+        """``memory_s`` None: half of the elapsed time."""
         self._started = self._last = now
         self._memory_s = memory_s
         self._work = self._time_s = self._longest_s = 0.0
@@ -65,9 +64,8 @@ class SmoothRate:
         return self._work / self._time_s if self._time_s else 0.0
 
     def left_s(self, remaining: float, now: float) -> float | None:
-        """Seconds until ``remaining`` is done; None if nobody knows.
-
-        It counts down between two steps. When none has ended for longer than ever before, it grows as if one ended now.
+        """Seconds until ``remaining`` is done; None if unknown. It counts down between two steps. If a step takes
+        longer than any before, it grows as if the step ended now.
         """
         if not self.per_s:
             return None
@@ -85,10 +83,10 @@ class SmoothRate:
 
 
 class Progress:
-    """A bar: what is done, the time left, the rate, generated tokens, and a few facts of the caller's."""
+    """A bar: done and total work, the time left, the rate, generated tokens, and a few facts of the caller."""
 
     def __init__(self, label: str, total: int | None, *, done: int = 0, quiet: bool = False) -> None:
-        """``total`` None: not known yet. ``done``: finished by an earlier run. ``quiet``: prints nothing."""
+        """``total`` None: not known yet. ``done``: work of an earlier run. ``quiet``: print nothing."""
         self._label = label
         self._total = total
         self._done: float = done
@@ -110,7 +108,9 @@ class Progress:
         self._ended = threading.Event()
 
     def advance(self, count: float = 1, facts: str = "") -> None:
-        """Count what was done, parts of a step too; ``facts`` replaces the caller's text at the end of the bar."""
+        """Count finished work, which may be part of a step; ``facts`` replaces the caller's text at the end of the
+        bar.
+        """
         with self._lock:
             self._done += count
             self._facts = facts or self._facts
@@ -119,7 +119,7 @@ class Progress:
             self._bar.update(self._task, completed=self._done)
 
     def expect(self, total: int) -> None:
-        """Say how much there is, if it was not known at the beginning. The work begins now, if none was done."""
+        """Set the total, if it was not known at the beginning. The work begins now, if none was done."""
         with self._lock:
             if self._total is None and self._done == self._done_before:
                 self._rate = SmoothRate(time.monotonic())
@@ -189,7 +189,7 @@ def print_above_bars(line: str, console: Console) -> None:
 
 
 class _Said(ProgressColumn):
-    """A column whose text is asked for whenever the bar is drawn."""
+    """A column whose text is computed whenever the bar is drawn."""
 
     def __init__(self, say: Callable[[], str]) -> None:
         super().__init__()

@@ -1,10 +1,10 @@
 """Models: messages in, completions out.
 
-In: a ``ModelConfig`` and ``Request`` records. Out: ``Completion`` records, exactly as many as asked for.
-``open_model`` gives a model by URL (``openai_chat``), a checkpoint in this process (``local``) or a
-program (``scripted``). ``understudy.models.rendering`` is the one way from messages to token ids.
+In: a ``ModelConfig`` and ``Request`` records. Out: ``Completion`` records, exactly as many as requested. ``open_model``
+opens a model by URL (``openai_chat``), a checkpoint in this process (``local``) or a program (``scripted``).
+``understudy.models.rendering`` is the one way from messages to token ids.
 
-Not promised: that two servers sample the same reply from the same seed; a local model does.
+Not promised: that two servers sample the same reply with the same seed; a local model does.
 """
 
 from understudy.models.config import Device, DType, LocalConfig, OpenAIChatConfig, ScriptedConfig

@@ -26,7 +26,7 @@ class DType(StrEnum):
     BFLOAT16 = "bfloat16"
     FLOAT16 = "float16"
     FLOAT64 = "float64"
-    """Exact enough that replies do not depend on what they were batched with; slow."""
+    """Exact enough that replies do not depend on their batch; slow."""
 
 
 class Device(StrEnum):
@@ -45,21 +45,21 @@ class OpenAIChatConfig(PartConfig):
     model: Annotated[str, Field(min_length=1)]
     """As the server names it."""
     base_urls: Annotated[tuple[str, ...], Field(min_length=1), SpeedOnly] = ("https://api.openai.com/v1",)
-    """Requests go to them in turn; one that fails is passed over for a while."""
+    """Each request goes to the one with the fewest requests in flight; a failing one is skipped for a while."""
     api_key_env: Annotated[str | None, SpeedOnly] = None
-    """Name of the environment variable that holds the key. None: the server asks for none."""
+    """Name of the environment variable with the key. None: the server needs none."""
     timeout_s: Annotated[PositiveFloat, SpeedOnly] = 600.0
-    """Of one attempt at one request."""
+    """Limit of one attempt at one request."""
     max_retries: Annotated[int, Field(ge=0), SpeedOnly] = 10
-    """Ten last three to four minutes, in which vLLM reads a small model again."""
+    """Ten retries last three to four minutes, long enough to restart vLLM with a small model."""
     max_retry_wait_s: Annotated[PositiveFloat, SpeedOnly] = 60.0
-    """Longest wait before an attempt; a longer Retry-After is cut to it."""
+    """Longest wait before an attempt, also if Retry-After is longer."""
     max_in_flight: Annotated[PositiveInt, SpeedOnly] = 64
-    """Requests under way at once, all endpoints together."""
+    """Concurrent requests over all endpoints."""
     prompt_price_usd: NonNegativeFloat | None = None
-    """For a million tokens read."""
+    """Price of a million prompt tokens."""
     completion_price_usd: NonNegativeFloat | None = None
-    """For a million tokens written."""
+    """Price of a million generated tokens."""
     prefix_delivery: Literal["auto"] | PrefixDelivery = "auto"
     """How the model is made to begin with a prefill. ``auto`` asks the server what it is: vLLM, SGLang
     and our own continue a message, others are instructed."""
@@ -105,9 +105,10 @@ class LocalConfig(PartConfig):
     dtype: DType = DType.AUTO
     device: Annotated[Device, SpeedOnly] = Device.AUTO
     max_batch_size: Annotated[PositiveInt, SpeedOnly] = 128
-    """Completions decoded at once."""
+    """Completions that are decoded at once."""
     max_batch_tokens: Annotated[PositiveInt, SpeedOnly] = 262_144
-    """Bound of completions times the longest of them, prompt and reply: it bounds the memory of the KV cache."""
+    """Limit of the number of completions times the longest of them, prompt and reply. It limits the memory of the KV
+    cache."""
 
     @property
     def extras(self) -> tuple[str, ...]:

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 Stream = np.random.Generator
-"""Where a row's uniform numbers come from."""
+"""The source of a row's uniform numbers."""
 
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """One reply, while it is written."""
+    """One reply in progress."""
 
     prompt_ids: Sequence[int]
     max_tokens: int
@@ -43,15 +43,15 @@ class Row:
     stream: Stream
     wants_logprobs: bool = False
     ids: list[int] = field(default_factory=list)
-    """Sampled so far, the token that ended the reply included."""
+    """Tokens sampled so far, including the one that ended the reply."""
     logprobs: list[float] = field(default_factory=list)
-    """Of the model's own distribution, before temperature and top_p."""
+    """Log-probabilities of the model's own distribution, before temperature and top_p."""
     text: str = ""
     finish_reason: FinishReason | None = None
 
 
 def greedy_row(prompt_ids: Sequence[int], max_tokens: int) -> Row:
-    """A row without chance."""
+    """A row that is decoded greedily."""
     return Row(prompt_ids, max_tokens, temperature=0.0, top_p=1.0, stop=(), stream=np.random.default_rng(0))
 
 

@@ -1,7 +1,7 @@
-"""Which parameters one server takes: learnt from its refusals, and applied to the requests that follow.
+"""The parameters that one server accepts: learnt from its refusals, and applied to later requests.
 
-In: the body that we would send; a refusal that names a parameter. Out: the body that this server takes, and a sentence
-for the user on what the change means. Only parameters that this package chose are changed, never those of the
+In: the body that we would send; a refusal that names a parameter. Out: the body that this server accepts, and a
+sentence for the user about the consequence. Only parameters that this package chose are changed, never those of the
 user's ``extra_body``. Not here: sending anything.
 """
 
@@ -59,12 +59,12 @@ class Dialect:
     """What is known of one server."""
 
     limit: str = LIMITS[0]
-    """What it calls the limit of new tokens; empty: it takes none."""
+    """Its name for the limit of new tokens; empty: it accepts none."""
     absent: frozenset[str] = frozenset()
     longest_reply: int | None = None
     lowest_temperature: float = 0.0
     folds_system: bool = False
-    """It takes no system message: its text goes before the first user message."""
+    """It accepts no system message: the text goes before the first user message."""
     notes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """For the user, by what is changed."""
 

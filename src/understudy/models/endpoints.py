@@ -1,8 +1,7 @@
-"""The servers behind one model: which one is asked next, what counts as a passing failure, how long to wait.
-
-In: what is to be asked of one server. Out: what the first that answers well says. An endpoint that fails rests,
-longer each time, and the others take its share; when all rest, the one that wakes first is asked. One that
-keeps failing is said on the log, once, and so is its return.
+"""The servers behind one model: which one gets the next request, which failures are temporary, how long to wait. In: a
+request to one server. Out: the first successful answer. A failing endpoint is skipped, longer each time, and the others
+take its share; if all are skipped, the one whose pause ends first is used. The log says once that an endpoint keeps
+failing, and once that it works again.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ if TYPE_CHECKING:
 
 LONGEST_REST_S = 30.0
 FIRST_WAIT_S = 0.5
-"""Before the second attempt; it doubles from one to the next."""
+"""The wait before the second attempt; it doubles with each further one."""
 SAID_AFTER_FAILURES = 3
-"""In a row: what passes sooner is not worth a line on the log."""
+"""Failures in a row before the log mentions them."""
 MAX_CHANGES = 12
-"""Of one request, before a server that keeps refusing other parameters is believed to be broken."""
+"""Refused parameters of one request, before the server is considered broken."""
 
 _log = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT")
@@ -61,8 +60,8 @@ class Endpoint:
     def complete(self, path: str, body: Mapping[str, JsonValue], fixed: Set[str] = frozenset()) -> WireReply:
         """One attempt at ``chat/completions`` or ``completions``.
 
-        A refusal that names a parameter is answered by the same request as this server takes it; that is remembered
-        once it went well. ``fixed``: parameters that stay as they are, since the user chose them.
+        If a refusal names a parameter, the request is sent again in a form that this server accepts; the form is
+        remembered if that succeeds. ``fixed``: parameters that stay as they are, since the user chose them.
         """
         dialect = self.dialect
         for _ in range(MAX_CHANGES):
@@ -122,7 +121,7 @@ class Endpoints:
         self._lock = threading.Lock()
 
     def ask(self, attempt_at: Callable[[Endpoint], ResultT]) -> ResultT:
-        """Try until it goes well. Raises ``ProviderError`` when the retries are used up, and refusals as they are."""
+        """Try until it succeeds. Raises ``ProviderError`` when the retries are used up; refusals are raised at once."""
         n_failed = 0
         while True:
             try:
@@ -142,7 +141,9 @@ class Endpoints:
 
     @contextmanager
     def take(self) -> Iterator[Endpoint]:
-        """Lend the endpoint with the fewest requests among those that do not rest, and note how it does."""
+        """Yield the endpoint with the fewest requests among those that are not paused, and record its success or
+        failure.
+        """
         with self._lock:
             now = time.monotonic()
             awake = [endpoint for endpoint in self._all if endpoint.rests_until <= now]
@@ -219,7 +220,7 @@ def retry_after_s(error: Exception) -> float | None:
 
 
 def with_jitter(wait_s: float) -> float:
-    """A little longer than asked for, so that those who were sent away together do not come back together."""
+    """A little longer than requested, so that clients that were refused together do not retry together."""
     return wait_s * (1 + 0.25 * random.random())
 
 

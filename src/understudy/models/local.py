@@ -1,11 +1,11 @@
-"""A transformers checkpoint in this process, which batches whatever waits.
+"""A transformers checkpoint in this process, which batches all waiting requests.
 
 In: requests from any number of threads. Out: completions with token ids, exact token usage and, if
 asked for, log-probabilities of the model's own distribution (before temperature and top_p).
 
-One owner thread computes. A request joins the running batch between two tokens; a batch that starts
-waits a few milliseconds first, because callers tend to come together. The same request with the same
-seed gives the same tokens in whatever company (see ``decoding``).
+One owner thread computes. A request joins the running batch between two tokens; a batch that starts waits a few
+milliseconds first, because callers tend to come together. The same request with the same seed gives the same tokens in
+any batch (see ``decoding``).
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ LINGER_S = 0.003
 CLOSE_S = 2.0
 """How long closing waits for the token that is being computed."""
 JOIN_SHARE = 8
-"""Requests join when they are at least one in so many of the running rows: each joining costs a step."""
+"""Requests join a running batch if they are at least 1/n of its rows, because each joining costs a step."""
 JOIN_AFTER_STEPS = 4
-"""But none waits for longer than so many steps."""
+"""No request waits longer than this many steps."""
 
 
 @dataclass(slots=True, eq=False)

@@ -3,13 +3,12 @@
 In: the base weights, the adapter, the merged weights, the student as agents run it, a server, and prompts. Out: a
 ``ParityReport`` of log-probabilities and greedy tokens, or ``StudentMismatchError``.
 
-The reference is the base with the adapter beside it, as training left it. It writes a greedy reply to
-each prompt; the other systems say how probable they find these tokens and which they would have chosen.
-The server writes greedy replies of its own, and the reference says how probable it finds them. So each
-compared pair of log-probabilities is of the same token after the same tokens.
-
-A student that is its base is refused, an adapter without effect above all (``AdapterWithoutEffectError``); so are
-merged weights and a server whose log-probabilities differ by more than the number format explains.
+The reference is the base with the adapter beside it, as training left it. It writes a greedy reply to each prompt; the
+other systems say how probable they find these tokens and which they would have chosen. The server writes greedy replies
+of its own, and the reference says how probable it finds them. Each compared pair of log-probabilities is thus of the
+same token after the same tokens. A student that equals its base is refused, such as one with an adapter without effect
+(``AdapterWithoutEffectError``); so are merged weights and servers whose log-probabilities differ by more than the
+number format explains.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 MERGED_TOLERANCE_NAT = 0.02
 """Largest allowed mean difference; merging in float32 gives about 1e-6, in bfloat16 a few thousandths."""
 SERVER_TOLERANCE_NAT = 0.1
-"""The same for a server, which computes in another format and with other kernels."""
+"""The same for a server, which uses another number format and other kernels."""
 
 
 class StudentMismatchError(ValueError):

@@ -1,8 +1,8 @@
-"""One server process, held by its handle.
+"""One server process, controlled by its handle.
 
 In: a command and the URL of its health check. Out: a running server inside a ``with`` block,
 nothing outside of it. The process leads a group of its own; that group, and no process found by its
-name, is stopped at the end. Should this program be killed, the group ends as well (see ``supervisor``).
+name, is stopped at the end. If this program is killed, the group ends as well (see ``supervisor``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Self
 import httpx
 
 STOP_S = 15.0
-"""How long a server may take to end when asked, before it is killed."""
+"""How long a server may take to end after SIGTERM, before it is killed."""
 LOG_TAIL_CHARS = 4000
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 """Run by its path: importing the package would cost more than the supervising."""

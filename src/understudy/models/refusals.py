@@ -1,4 +1,4 @@
-"""What a server's refusal means: a full context, a parameter that it does not take, a limit of the reply.
+"""The meaning of a server's refusal: a full context, a parameter that it does not accept, a limit of the reply.
 
 In: status and body of an answer that is no reply; servers agree on no code, so their words are read. Out: a
 ``RefusalError``, and what can be done about it. The wordings that were met are rows of ``tests/models/manners.py``.

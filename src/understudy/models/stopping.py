@@ -1,4 +1,4 @@
-"""Where a reply ends: the cut at a stop string, and which sampled token may complete one.
+"""The end of a reply: the cut at a stop string, and which sampled tokens may complete one.
 
 In: a reply and the stop strings of its request. Out: the reply up to the first stop string. Servers may ignore stop
 strings, so the cut is made on our side too, once in the model and once in the agent.
@@ -38,7 +38,7 @@ def cut_text(text: str, stop: Sequence[str]) -> tuple[str, str]:
 
 
 def cut_completion(completion: Completion, stop: Sequence[str]) -> Completion:
-    """The completion up to the first stop string; ``cut_at`` says where the model had gone on to write.
+    """The completion up to the first stop string; ``cut_at`` names the stop string if the model had continued after it.
 
     Token ids and log-probabilities of a completion that was cut belong to more text than is kept: they are dropped.
     """

@@ -1,7 +1,7 @@
 """Token ids that a model has no embedding for.
 
 In: ids, a model. Out: nothing, or ``UnknownTokenError``. A tokenizer that belongs to another checkpoint gives such ids;
-on a GPU they would end the whole process, elsewhere they are an ``IndexError`` without a word. Not here: rendering.
+on a GPU they end the whole process, elsewhere they raise an ``IndexError`` without a message. Not here: rendering.
 """
 
 from __future__ import annotations

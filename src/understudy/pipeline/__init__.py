@@ -1,7 +1,7 @@
-"""The pipeline: a recipe goes in, a run directory comes out, filled stage by stage.
+"""The pipeline: runs the stages of a recipe and fills a run directory.
 
 A stage that is done and unchanged is not run again; a killed one resumes. ``Stage`` is the base class of every kind of
-stage. Not here: what the parts of a stage do (``understudy.rollouts``, ``understudy.training``, …).
+stage. Not here: the work of a stage's parts (``understudy.rollouts``, ``understudy.training``, …).
 """
 
 from typing import TYPE_CHECKING

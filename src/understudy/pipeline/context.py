@@ -1,6 +1,6 @@
-"""What the stages of a run share: task sets, sandbox, search engine, grader, models.
+"""The parts that the stages of a run share: task sets, sandbox, search engine, grader, models.
 
-In: a recipe and a run directory. Out: opened things. Each is opened when it is first needed and closed with the run.
+In: a recipe and a run directory. Out: opened parts. Each is opened when it is first needed and closed with the run.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from understudy.training import read_card
 
 
 class RunContext:
-    """The recipe and the directory of one run, and what is open for it."""
+    """The recipe, the directory and the open parts of one run."""
 
     def __init__(
         self, recipe: Recipe, directory: RunDirectory, *, say: Callable[[str], None] = print, quiet: bool = False
     ) -> None:
-        """``say``: where a line for the user goes. ``quiet``: no progress is shown."""
+        """``say``: prints a line for the user. ``quiet``: show no progress."""
         self.recipe = recipe
         self.directory = directory
         self.say = say
@@ -62,7 +62,9 @@ class RunContext:
 
     @contextlib.contextmanager
     def build_agent(self, model: str, agent: str, engine: Engine) -> Iterator[Agent | AgentSpec]:
-        """An agent of the recipe with a model of it; for Ray, what each worker makes its own agent of."""
+        """An agent of the recipe with one of its models; for Ray, the spec from which each worker opens its own
+        agent.
+        """
         config = self.recipe.agents[agent]
         if engine is Engine.RAY:
             yield AgentSpec(agent=config, model=self.model_config(model), **dict(self.acting()))
@@ -79,7 +81,7 @@ class RunContext:
         return self.runtime().initial_messages(self.recipe.agents[agent], task)
 
     def model_config(self, name: str) -> ModelConfig:
-        """What ``name`` refers to: an entry of ``models``, or the student that a stage of this run trained."""
+        """The model that ``name`` refers to: an entry of ``models``, or a student that a stage of this run trained."""
         ref = self.recipe.names(Target.MODEL)[name]
         if ref is None:
             return self.recipe.models[name]
@@ -104,13 +106,13 @@ class RunContext:
         return self.directory.folder(ref) / CHECKPOINT
 
     def _first_base(self, ref: StageRef) -> LocalConfig:
-        """The model of the recipe that a chain of trainings began with: its device and numbers are the student's."""
+        """The recipe's model with which a chain of trainings began: the student has its device and number format."""
         name = getattr(self.recipe.config(ref), self.recipe.stage_class(ref).starts_from)
         before = self.trained(name)
         return self.local_config(name) if before is None else self._first_base(before)
 
     def local_config(self, name: str) -> LocalConfig:
-        """The same for a model that has to be in this process. Raises ``ValueError`` for any other."""
+        """The config of a model that must be in this process. Raises ``ValueError`` for any other."""
         config = self.model_config(name)
         if not isinstance(config, LocalConfig):
             raise ValueError(f"{name}: expected a local model; got one of kind {config.kind!r}")
@@ -124,12 +126,14 @@ class RunContext:
         return config.path
 
     def weights(self, name: str) -> str:
-        """The same of a model that may be an adapter trained in this run: then the folder of its checkpoint."""
+        """As ``base_path``, but the model may be an adapter that this run trained: then the folder of its
+        checkpoint.
+        """
         ref = self.trained(name)
         return self.base_path(name) if ref is None else str(self.checkpoint(ref))
 
     def teacher(self, name: str) -> str | OpenAIChatConfig:
-        """A model that says how likely tokens are: its weights, or where it is served."""
+        """A model that returns log-probabilities of tokens: its weights, or the config of its server."""
         config = self.model_config(name)
         return config if isinstance(config, OpenAIChatConfig) else self.weights(name)
 
@@ -140,7 +144,7 @@ class RunContext:
         return self._runtime
 
     def acting(self) -> RuntimeConfig:
-        """The same as a record, for a process of its own."""
+        """The config of the runtime, for another process."""
         return RuntimeConfig(
             sandbox=self.recipe.sandbox, tools=self._tools_config(), retrieval=self._retrieval_config()
         )

@@ -1,6 +1,5 @@
-"""What this machine has, and what that allows: ``understudy doctor``.
-
-In: nothing. Out: a table. Isolation is found by trying it in a scratch process, not by reading configuration.
+"""``understudy doctor``: what this machine has, and which features work on it. In: nothing. Out: a table. Isolation is
+tested in a scratch process, not read from configuration.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ PURPOSES = {
 
 
 def examine() -> RenderableType:
-    """Look at the machine and say what it allows."""
+    """Examine the machine and say which features work on it."""
     return Group(_machine(), _isolation(), _extras(), _packages())
 
 

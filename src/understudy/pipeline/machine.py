@@ -1,6 +1,5 @@
-"""What this machine and this installation are: for manifests and for ``understudy doctor``.
-
-In: nothing. Out: plain facts. Reads versions and hardware; imports none of the heavy packages.
+"""Facts about this machine and this installation, for manifests and ``understudy doctor``. In: nothing. Out: versions
+and hardware. None of the large packages is imported.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ PACKAGES = (
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of the packages that are here, by name."""
+    """Versions of the installed packages, by name."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -1,7 +1,6 @@
-"""The names in a recipe lead somewhere, and its sections agree: one line for each that does not.
-
-In: a recipe whose values are of the right types. Out: problems, each beginning with its key. Which field names what is
-said at the field; what is special to one kind of stage is said by its class.
+"""Checks that the names in a recipe exist and that its sections agree. In: a recipe whose values have the right types.
+Out: one line per problem, beginning with its key. Marks on the fields say what a field names; checks of one kind of
+stage are in its class.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from understudy.tools import ToolsConfig
 
 
 def problems_of(recipe: Recipe) -> Iterator[str]:
-    """All names that lead nowhere, and all sections that contradict one another."""
+    """All names that do not exist, and all sections that contradict one another."""
     dangling = list(_dangling_names(recipe))
     yield from dangling
     for ref in recipe.all_stages():
@@ -53,7 +52,7 @@ def _dangling(recipe: Recipe, reference: Reference) -> Iterator[str]:
 
 
 def _missing_extras(recipe: Recipe) -> Iterator[str]:
-    """A recipe is refused if a package is missing that one of its configs needs."""
+    """A recipe is refused if one of its configs needs a missing package."""
     configs: dict[str, object] = {f"{ref.kind}.{ref.name}": recipe.config(ref) for ref in recipe.all_stages()}
     configs |= {name: getattr(recipe, name) for name in ("tasks", "models", "agents", "retrieval", "tools")}
     for key, config in configs.items():

@@ -1,4 +1,4 @@
-"""Grading a stored run again: attempts stay as they are, verdicts are made again.
+"""Grading a stored run again: attempts do not change, verdicts are renewed.
 
 In: a recipe and its run. Out: new ``scores.jsonl`` and ``metrics.json``, and a line for each verdict that changed.
 """
@@ -19,7 +19,7 @@ from understudy.runs import read_jsonl
 
 
 def grade_run(recipe: Recipe, run_dir: Path, *, again: bool = False, quiet: bool = False) -> Iterator[str]:
-    """Grade what was not graded, or with ``again`` everything; yield what was found, a line each.
+    """Grade ungraded attempts, or all with ``again``; yield a line per finding.
 
     Examples that were curated from old verdicts stay; if verdicts changed, the lines say which curations to redo.
     """

@@ -1,4 +1,4 @@
-"""Running a recipe: all its stages, each after those it takes from, none of them twice.
+"""Runs a recipe: every stage once, after the stages that it takes input from.
 
 In: a recipe and a run directory. Out: the run directory, filled. A stage whose settings and inputs are unchanged is not
 run again; one that was killed resumes; one whose settings have changed is archived and run again.
@@ -36,15 +36,15 @@ Say = Callable[[str], None]
 
 
 class Outcome(StrEnum):
-    """What became of a stage in one run of a recipe."""
+    """The result of a stage in one run of a recipe."""
 
     DONE = "done"
     UNCHANGED = "unchanged"
-    """It was done before: nothing to do."""
+    """It was done before, so there was nothing to do."""
 
 
 class MissingInputError(Exception):
-    """A stage was run alone whose inputs are not there."""
+    """A stage was run alone, and its inputs do not exist."""
 
 
 def run_recipe(
@@ -74,7 +74,7 @@ def run_recipe(
 
 
 def _records(recipe: Recipe) -> list[StageRecord]:
-    """Every stage as it would begin now, each after those it takes from."""
+    """The record of every stage as it would begin now, in the order of the run."""
     fingerprints: dict[str, str] = {}
     records = []
     for ref in recipe.ordered_stages():
@@ -87,7 +87,7 @@ def _records(recipe: Recipe) -> list[StageRecord]:
 
 
 def _batches(context: RunContext, records: list[StageRecord]) -> list[list[StageRecord]]:
-    """Stages one by one, but trainings that follow one another and do not take from one another together."""
+    """Single stages, and groups of successive trainings that do not depend on one another."""
     batches: list[list[StageRecord]] = []
     for record in records:
         before = batches[-1] if batches else []
@@ -110,7 +110,7 @@ def finish(context: RunContext) -> None:
 
 
 def _run_batch(context: RunContext, records: list[StageRecord], *, restart: bool, say: Say) -> dict[str, Outcome]:
-    """Bring stages to their end that can run side by side."""
+    """Run stages that can run at the same time."""
     todo: dict[str, StageRecord] = {}
     for record in records:
         to_run = _begin(context, record, restart=restart, say=say)
@@ -157,7 +157,7 @@ def _results(stages: Sequence[Stage[Any]]) -> Iterator[tuple[StageRef, Counts]]:
 
 
 def _begin(context: RunContext, record: StageRecord, *, restart: bool, say: Say) -> StageRecord | None:
-    """Write down that a stage begins or resumes; None if it is done and nothing has changed."""
+    """Record that a stage begins or resumes; None if it is done and unchanged."""
     directory, ref = context.directory, record.ref
     old = directory.read_stage(ref)
     if old is not None and old.fingerprint != record.fingerprint:
@@ -180,7 +180,7 @@ def _begin(context: RunContext, record: StageRecord, *, restart: bool, say: Say)
 def _archive(directory: RunDirectory, old: StageRecord, new: StageRecord, *, restart: bool, say: Say) -> None:
     """Archive a stage that was made with other settings; refuse while it is half done, unless ``restart``.
 
-    A stage that failed has nothing to lose if it made nothing that can be resumed: it is archived like a done one.
+    A failed stage without anything to resume is archived like a done one.
     """
     changes = changed_settings(old.settings, new.settings)
     changes += [f"{name}: has changed" for name, value in new.inputs.items() if old.inputs.get(name) != value]
@@ -232,7 +232,7 @@ def _is_done(context: RunContext, ref: StageRef) -> bool:
 
 
 def _write_manifest(recipe: Recipe, directory: RunDirectory) -> None:
-    """Say what is run before the first record is written; an earlier manifest keeps its date."""
+    """Write the manifest before the first record; an earlier manifest keeps its date."""
     try:
         created = directory.read_manifest().created
     except FileNotFoundError:

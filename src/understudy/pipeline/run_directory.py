@@ -1,7 +1,7 @@
 """A run directory: its manifest, its stages' folders, and the lock that keeps two processes from writing to it.
 
-In: a path. Out: folders and records. What a stage computed is never deleted: if its settings have changed, its
-folder is moved to ``archived/``, and it is restored if the settings come back.
+In: a path. Out: folders and records. Results are never deleted: if the settings of a stage change, its folder is moved
+to ``archived/``, and it is restored if the old settings return.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from understudy.runs import BadRecordError, RunLockedError, explain, write_atomi
 
 _LOG = logging.getLogger(__name__)
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
-"""What ``flock`` says on network and cluster file systems that cannot lock."""
+"""Errors of ``flock`` on network and cluster file systems that cannot lock."""
 
 
 class StageChangedError(Exception):
@@ -41,7 +41,7 @@ class RunDirectory:
         return self.path / MANIFEST
 
     def folder(self, ref: StageRef) -> Path:
-        """Where a stage's files are."""
+        """The folder of a stage."""
         return stage_folder(self.path, ref)
 
     def read_manifest(self) -> Manifest:
@@ -55,7 +55,7 @@ class RunDirectory:
         write_atomic(self.manifest_path, manifest.model_dump_json(indent=1) + "\n")
 
     def read_stage(self, ref: StageRef) -> StageRecord | None:
-        """None if the stage was never begun."""
+        """None if the stage never began."""
         path = self.folder(ref) / STAGE
         try:
             return StageRecord.model_validate_json(path.read_bytes())
@@ -68,7 +68,7 @@ class RunDirectory:
         write_atomic(self.folder(record.ref) / STAGE, record.model_dump_json(indent=1) + "\n")
 
     def archive(self, record: StageRecord) -> Path:
-        """Move a stage's folder out of the way and return where it is now."""
+        """Move a stage's folder to the archive and return its new path."""
         archived = self._archived(record.ref, record.fingerprint)
         archived.parent.mkdir(parents=True, exist_ok=True)
         number = 1
@@ -79,7 +79,7 @@ class RunDirectory:
         return archived
 
     def restore(self, ref: StageRef, fingerprint: str) -> bool:
-        """Move an archived stage of these settings back; whether there was one."""
+        """Move an archived stage with these settings back; return whether there was one."""
         archived = self._archived(ref, fingerprint)
         if self.folder(ref).exists() or not archived.exists():
             return False

@@ -1,7 +1,5 @@
-"""What a stage's results depend on: its settings and inputs, and the fingerprint of both.
-
-In: a recipe and a stage. Out: plain JSON and a digest. It follows from the fields of the configs: what they are marked
-with, and what they refer to.
+"""The settings and inputs that a stage's results depend on, and their fingerprint. In: a recipe and a stage. Out: plain
+JSON and a digest. Both are derived from the fields of the configs: their marks and their references.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ from understudy.runs import digest
 
 
 def settings_of(recipe: Recipe, ref: StageRef) -> dict[str, JsonValue]:
-    """All that a stage's results depend on, apart from other stages."""
+    """All settings that a stage's results depend on, without those of other stages."""
     settings: dict[str, JsonValue] = {"seed": recipe.seed, "stage": result_settings(recipe.config(ref))}
     settings |= {name: result_settings(getattr(recipe, name)) for name in recipe.stage_class(ref).uses}
     for reference in recipe.references_of(ref):
@@ -32,7 +30,7 @@ def fingerprint_of(settings: dict[str, JsonValue], inputs: dict[str, str]) -> st
 
 
 def _named(recipe: Recipe, target: Target, name: str) -> JsonValue:
-    """The settings of an entry of the recipe; None for a stage, whose fingerprint counts."""
+    """The settings of an entry of the recipe; None for a stage, which counts by its fingerprint."""
     match target:
         case Target.MODEL if name in recipe.models:
             return {name: result_settings(recipe.models[name])}

@@ -1,8 +1,8 @@
-"""What every kind of stage is: a config, what other stages can take from it, and how it runs.
+"""The base class of all stages: a config, what other stages can take from it, and how it runs.
 
-Subclass ``Stage``, in this package or outside of it, and a recipe can have a section of it. In: the context of a run,
-the stage's name and config. Out: files in the stage's folder, and counts. ``run`` may be killed at any moment and
-called again: what it appends is kept, and what it writes whole it writes at its end.
+A subclass of ``Stage``, inside or outside this package, can be a section of a recipe. In: the context of a run, the
+stage's name and config. Out: files in the stage's folder, and counts. ``run`` may be killed at any moment and called
+again: appended records are kept, and whole files are written at its end.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from understudy.records import Record, StageRef, Target
 
 ConfigT = TypeVar("ConfigT", bound=Record)
 Counts = dict[str, float]
-"""What came out, by name; the first ones are the most telling."""
+"""Counts of the results by name, the most important first."""
 
 
 class StageFailedError(Exception):
-    """A stage could not be brought to its end. What it computed is kept, and running it again resumes."""
+    """A stage could not finish. Its results so far are kept, and running it again resumes."""
 
 
 class Stage(Generic[ConfigT]):
@@ -34,7 +34,7 @@ class Stage(Generic[ConfigT]):
     uses: ClassVar[tuple[str, ...]] = ()
     """Sections of the recipe that its results depend on, besides what its config refers to."""
     starts_from: ClassVar[str] = ""
-    """Of a stage that trains: the field of its config that names the model to start from."""
+    """For a stage that trains: the field of its config that names the model to start from."""
     Config: ClassVar[type[Record]]
 
     def __init__(self, context: RunContext, ref: StageRef, config: ConfigT) -> None:
@@ -44,7 +44,7 @@ class Stage(Generic[ConfigT]):
 
     @property
     def folder(self) -> Path:
-        """Where its files go."""
+        """The folder of its files."""
         return self.context.directory.folder(self.ref)
 
     def run(self) -> Counts:
@@ -52,9 +52,9 @@ class Stage(Generic[ConfigT]):
         raise NotImplementedError
 
     def refresh(self) -> None:
-        """Bring what is only displayed up to date, if the stage itself is done and unchanged."""
+        """Update facts that are only displayed, if the stage itself is done and unchanged."""
 
     @staticmethod
     def problems(config: ConfigT, key: str, recipe: Recipe) -> Iterator[str]:  # noqa: ARG004
-        """What contradicts the rest of the recipe, each beginning with its key; names are checked already."""
+        """Contradictions to the rest of the recipe, each beginning with its key; names are checked already."""
         yield from ()

@@ -1,4 +1,4 @@
-"""Kinds of stages: each section of a recipe that is not one of its own keys is one.
+"""Kinds of stages: a section of a recipe that is not one of its own keys is a kind of stage.
 
 In: the name of a section. Out: its ``Stage`` class. A package adds a kind by an entry point, and a recipe by
 ``package.module:Class`` as the name of a section.
@@ -22,7 +22,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
 class StageKind(Protocol):
-    """What a recipe needs to know of a kind of stage; ``understudy.pipeline.stage.Stage`` is its base class."""
+    """The facts that a recipe needs about a kind of stage; ``understudy.pipeline.stage.Stage`` is its base class."""
 
     kind: ClassVar[str]
     provides: ClassVar[Target | None]
@@ -32,7 +32,7 @@ class StageKind(Protocol):
 
     @staticmethod
     def problems(config: Any, key: str, recipe: Any) -> Iterator[str]:
-        """What contradicts the rest of the recipe, each beginning with its key."""
+        """Contradictions to the rest of the recipe, each beginning with its key."""
         ...
 
 
@@ -44,7 +44,7 @@ STAGES: Group[StageKind] = Group(
 
 
 def stage_class(section: str) -> type[StageKind]:
-    """The class of a section of a recipe. Raises ``TargetError`` for a section that is no stage."""
+    """The class of a section of a recipe. Raises ``TargetError`` for a section that is not a kind of stage."""
     found: type[StageKind] = STAGES.part(section)
     if not (isinstance(found, type) and hasattr(found, "kind") and hasattr(found, "Config")):
         raise TargetError(f"{section}: expected a subclass of understudy.pipeline.Stage; it is {found!r}")
@@ -61,7 +61,7 @@ def is_stage(section: object) -> bool:
 
 
 def section_class(section: str) -> type[Record] | None:
-    """The config of a section's stages; None if it is no section of stages."""
+    """The config of a section's stages; None if the section is not a kind of stage."""
     return stage_class(section).Config if is_stage(section) else None
 
 

@@ -1,4 +1,4 @@
-"""The table of stages that ship with the package: a line each, in the order in which data passes them.
+"""The table of stages that ship with the package, in the order in which data passes them.
 
 The command line, recipes, the order of a run and ``understudy kinds`` read it. It imports nothing, so that ``--help``
 is quick.

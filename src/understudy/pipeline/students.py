@@ -1,8 +1,8 @@
 """Is the student that is evaluated and served the student that was trained? ``understudy verify-student``.
 
-In: a recipe and its run. Out: one line a comparison, or ``StudentMismatchError``. The prompts are what
-the student read in training. The server that is compared is this package's own, started for the check, or one by URL.
-An evaluation begins with the part that needs no server, once for each checkpoint.
+In: a recipe and its run. Out: one line a comparison, or ``StudentMismatchError``. The prompts are those that the
+student read in training. The compared server is this package's own, started for the check, or one by URL. An evaluation
+begins with the part that needs no server, once for each checkpoint.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from understudy.training import merge, read_card
 
 N_PROMPTS = 8
 N_PROMPTS_BEFORE_USE = 2
-"""Of the short check before an evaluation."""
+"""Number of prompts of the short check before an evaluation."""
 
 
 def verify_students(recipe: Recipe, run_dir: Path, stage: str | None = None, url: str | None = None) -> Iterator[str]:
@@ -54,7 +54,8 @@ def verify_students(recipe: Recipe, run_dir: Path, stage: str | None = None, url
 
 
 def verify_before_use(context: RunContext, ref: StageRef) -> ParityReport:
-    """What an evaluation of a trained student begins with; ``parity.json`` beside its checkpoint says how it came out.
+    """The check at the beginning of an evaluation of a trained student; ``parity.json`` beside its checkpoint holds the
+    result.
 
     The student must differ from its base, and be the same with its adapter beside the base, as training left it, and
     merged in memory, as agents run it. Raises ``AdapterWithoutEffectError``, ``StudentMismatchError``.
@@ -90,13 +91,13 @@ def _check(context: RunContext, ref: StageRef, url: str | None) -> ParityReport:
 
 
 def _student(context: RunContext, ref: StageRef) -> tuple[LocalConfig, str | None, str | None]:
-    """Weights, adapter, and for weights that were trained whole the ones that the training began with."""
+    """Weights, adapter, and for full weights those that the training began with."""
     config = context.local_config(str(ref))
     untrained = read_card(context.checkpoint(ref)).base if config.adapter is None else None
     return config.model_copy(update={"adapter": None}), config.adapter, untrained
 
 
 def _prompts(context: RunContext, ref: StageRef) -> list[tuple[Message, ...]]:
-    """What the student read in training before its first replies."""
+    """Prompts that the student read in training before its first replies."""
     stage: Any = context.recipe.stage_class(ref)
     return list(islice(stage(context, ref, context.recipe.config(ref)).prompts(), N_PROMPTS))

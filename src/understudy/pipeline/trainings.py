@@ -1,8 +1,7 @@
-"""Stages that train, each in a process of its own, several side by side.
-
-In: stages whose examples are there. Out: their checkpoints and counts. A process of its own gives its memory back,
-takes a launcher such as ``accelerate launch``, and ends when the run does, however the run ends. A new way to train is
-a subclass of ``TrainingStage`` that says what its process does.
+"""Stages that train, each in its own process, several at a time. In: stages whose examples exist. Out: their
+checkpoints and counts. A separate process returns its memory, can be started by a launcher such as ``accelerate
+launch``, and ends with the run, however the run ends. A new training method is a subclass of ``TrainingStage`` that
+defines the job of its process.
 """
 
 from __future__ import annotations
@@ -42,17 +41,17 @@ _END_OF_LOG_CHARS = 2000
 
 
 class TrainingStage(Stage[ConfigT]):
-    """A stage whose student other stages can name as a model: its folder holds a checkpoint and a log."""
+    """A stage whose student other stages can name as a model. Its folder contains a checkpoint and a log."""
 
     provides = Target.MODEL
 
     def job(self) -> TrainingJob:
-        """What the process does."""
+        """The job of the process."""
         raise NotImplementedError
 
     @property
     def launcher(self) -> tuple[str, ...]:
-        """Words before ``-m understudy.training``; empty: this Python."""
+        """Command before ``-m understudy.training``; empty: this Python."""
         return ()
 
     def run(self) -> Counts:
@@ -61,14 +60,16 @@ class TrainingStage(Stage[ConfigT]):
         return counts
 
     def prompts(self) -> Iterator[tuple[Message, ...]]:
-        """What the student reads before a reply, to compare it with its base: here the openings of its examples."""
+        """Messages before a reply, for comparing the student with its base: here the initial messages of its
+        examples.
+        """
         curation = self.context.recipe.input_of(self.ref, Target.EXAMPLES)
         for example in read_jsonl(self.context.directory.folder(curation) / EXAMPLES, Example):
             first_reply = next(n for n, message in enumerate(example.messages) if message.role is Role.ASSISTANT)
             yield example.messages[:first_reply]
 
     def data_counts(self) -> Counts:
-        """What a stage says of its own data, beside the counts that all trainings have."""
+        """Counts of the stage's own data, in addition to the counts that all trainings have."""
         return {}
 
     def training_config(self, config_class: type[OwnT]) -> OwnT:
@@ -82,7 +83,9 @@ class TrainingStage(Stage[ConfigT]):
         return self.context.directory.folder(self.context.stage_named(Target.EXAMPLES, name)) / EXAMPLES
 
     def runtime_for(self, callback: EvalCallbackConfig | None) -> RuntimeConfig | None:
-        """What the eval callback runs code with; None if tools are heavy and ``run_code`` is not set."""
+        """The runtime with which the eval callback runs code; None if tools are expensive to open and ``run_code`` is
+        not set.
+        """
         if callback is None or callback.run_code is False:
             return None
         runtime = self.context.acting()
@@ -106,10 +109,10 @@ class _Training:
 
 
 def run_trainings(stages: Sequence[TrainingStage[Any]]) -> Iterator[tuple[StageRef, Counts]]:
-    """Do trainings that do not take from one another; yield each as it ends.
+    """Run trainings that do not depend on one another; yield each when it ends.
 
-    Raises ``StageFailedError`` with the end of the process's output. The others are stopped then, and resume from their
-    last checkpoint when the recipe is run again.
+    Raises ``StageFailedError`` with the end of the process's output. The other trainings are then stopped; they resume
+    from their last checkpoint when the recipe is run again.
     """
     waiting = list(stages)
     running: list[_Training] = []
@@ -140,7 +143,7 @@ def run_trainings(stages: Sequence[TrainingStage[Any]]) -> Iterator[tuple[StageR
 
 
 def _show(progress: Progress, stages: Sequence[TrainingStage[Any]], shown: float) -> float:
-    """Show the optimiser steps of all trainings, of which ``shown`` are on the bar; return how many are then.
+    """Show the optimiser steps of all trainings; ``shown`` steps are on the bar already. Return how many are shown now.
 
     The passes of a step move the bar too.
     """
@@ -202,14 +205,14 @@ def _counts(training: _Training) -> Counts:
 
 
 def _dropped(folder: Path) -> Counts:
-    """What was too long for the settings or the model."""
+    """Counts of sequences that were too long for the settings or the model."""
     summary = finished_summary(folder)
     n_dropped = 0 if summary is None else summary.counts.n_over_long - summary.counts.n_cut
     return {"dropped_too_long": n_dropped} if n_dropped else {}
 
 
 def _last_eval(path: Path) -> Counts:
-    """What the student's replies were like at the end, if they were looked at."""
+    """The last measurements of the eval callback, if there are any."""
     if not path.exists():
         return {}
     last = list(read_jsonl(path, EvalLine))[-1]

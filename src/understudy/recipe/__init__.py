@@ -1,7 +1,5 @@
-"""The text of recipes: in goes a YAML file with ``key=value`` overrides, out comes data with the origin of each key.
-
-What is wrong with it is said in the words of the person who wrote it. Not here: which keys there are
-(``understudy.pipeline``).
+"""The text of recipes: a YAML file with ``key=value`` overrides becomes data with the origin of each key. Error
+messages use the keys as they were written. Not here: the allowed keys (``understudy.pipeline``).
 """
 
 from understudy.recipe.errors import describe, with_origin

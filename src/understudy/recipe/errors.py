@@ -1,7 +1,5 @@
-"""What is wrong with a recipe, in the words of the person who wrote it.
-
-In: pydantic's errors. Out: one line a problem: where it was written, the key as written, what was
-expected, what came, and for an unknown key the known ones that look like it.
+"""Error messages about a recipe. In: pydantic's errors. Out: one line per problem: the place in the file, the key as
+written, the expected and the given value, and for an unknown key the known keys that look like it.
 """
 
 from __future__ import annotations
@@ -20,13 +18,13 @@ from understudy.recipe.text import Key, RecipeText
 from understudy.registry import Group, TargetError
 
 SectionClass = Callable[[str], type[BaseModel] | None]
-"""The config of the entries of a section that is no field of the recipe; None for no section."""
+"""The config of the entries of a section that is not a field of the recipe; None if there is no such section."""
 
 
 def describe(
     error: ValidationError, text: RecipeText, model: type[BaseModel], section_class: SectionClass
 ) -> list[str]:
-    """One line a problem, without repetition."""
+    """One line per problem, without duplicates."""
     schema = _Schema(model, section_class)
     lines: dict[str, None] = {}
     for problem in error.errors(include_url=False):
@@ -102,7 +100,7 @@ def _suggest(key: Key, text: RecipeText, schema: _Schema) -> str:
 
 
 def _as_written(loc: tuple[int | str, ...], data: object) -> Key:
-    """The path of a problem without the tags of unions, which pydantic puts in and nobody wrote."""
+    """The path of a problem without the tags of unions, which pydantic adds."""
     key: list[str] = []
     place = data
     for number, part in enumerate(loc):
@@ -116,7 +114,7 @@ def _as_written(loc: tuple[int | str, ...], data: object) -> Key:
 
 
 def _below(place: object, part: int | str) -> tuple[object] | None:
-    """What stands under a key or a number, wrapped; None if nothing does."""
+    """The value at a key or an index, wrapped; None if there is none."""
     if isinstance(place, dict) and part in place:
         return (place[part],)
     if isinstance(place, list) and isinstance(part, int) and part < len(place):
@@ -154,7 +152,7 @@ def _type_below(kind: object, part: str) -> object:
 
 
 def _choose(kind: object, place: object) -> object:
-    """Take annotations off; of a union, or a group of kinds, take the member that the mapping's ``kind`` names."""
+    """Remove annotations; from a union or a group of kinds, take the member that the mapping's ``kind`` names."""
     while get_origin(kind) is Annotated:
         group = next((mark for mark in get_args(kind) if isinstance(mark, Group)), None)
         if group is not None:
@@ -186,7 +184,7 @@ def _origin(key: Key, text: RecipeText) -> str:
 
 
 def with_origin(line: str, text: RecipeText) -> str:
-    """Put where the key at the beginning of a line was written before it."""
+    """Add the place of the key before a line that begins with the key."""
     key = tuple(line.partition(":")[0].split("."))
     return f"{_origin(key, text)}{line}"
 

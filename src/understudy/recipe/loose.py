@@ -1,6 +1,5 @@
-"""Values that a YAML file says one way and a typed config takes another way: ``on`` for a number, infinity.
-
-In: a file's data and the config that was made of it. Out: a line for each such value, beginning with its key.
+"""Values that YAML and a typed config read differently: ``on`` for a number, infinity. In: a file's data and the config
+that was made of it. Out: a line for each such value, beginning with its key.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from understudy.records import Record
 
 
 def loose_values(data: object, config: object, key: str = "") -> Iterator[str]:
-    """Compare what was written with what was understood, at every depth."""
+    """Compare the written with the parsed values, at every depth."""
     if isinstance(data, Mapping):
         for name, value in data.items():
             yield from loose_values(value, _below(config, name), f"{key}.{name}" if key else str(name))

@@ -1,4 +1,4 @@
-"""Keys of recipes that have other names now; CHANGELOG has the same table."""
+"""Renamed keys of recipes; CHANGELOG has the same table."""
 
 RENAMED = {
     "warmup_share": "`warmup_ratio`",
@@ -9,4 +9,4 @@ RENAMED = {
     "math": "keys beside `grading.kind`, such as `grading: {kind: math, rel_tol: 1e-4}`",
     "published": "a section of its own: `imported: {name: {path: …}}`",
 }
-"""Old key → what an error says of it."""
+"""Old key → the text of its error."""

@@ -1,6 +1,6 @@
 """The text of a recipe: YAML plus overrides, with the line that each key came from.
 
-In: a path and ``key=value`` strings. Out: ``RecipeText``, plain data with origins. Not here: what the keys mean.
+In: a path and ``key=value`` strings. Out: ``RecipeText``, plain data with origins. Not here: the meaning of the keys.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ EXTENDS = "extends"
 
 
 class RecipeError(Exception):
-    """A recipe that cannot be run. ``problems`` has one line a problem."""
+    """A recipe that cannot be run. ``problems`` has one line per problem."""
 
     def __init__(self, path: Path, problems: list[str]) -> None:
         self.path = path
@@ -27,18 +27,18 @@ class RecipeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RecipeText:
-    """What a recipe file says, after overrides."""
+    """The contents of a recipe file, after overrides."""
 
     path: Path
     data: object
     origins: dict[Key, str]
-    """Where each key was written: ``line 12``, or the override itself."""
+    """The origin of each key: ``line 12``, or the override itself."""
     folders: tuple[Path, ...] = ()
-    """Of the recipe, then of those that it extends: relative paths and modules are looked for there."""
+    """Folder of the recipe, then of those that it extends: relative paths and modules are searched there."""
 
 
 def read_recipe_text(path: Path, above: tuple[Path, ...] = ()) -> RecipeText:
-    """Read YAML; ``extends: other.yaml`` takes over what this file does not say itself. Raises ``RecipeError``.
+    """Read YAML; ``extends: other.yaml`` inherits all keys that this file does not set. Raises ``RecipeError``.
 
     ``above``: the files that this one is extended by.
     """
@@ -97,7 +97,7 @@ def with_overrides(text: RecipeText, overrides: tuple[str, ...]) -> RecipeText:
 
 
 def _cyclic_alias(node: yaml.Node, above: tuple[yaml.Node, ...]) -> int | None:
-    """The line of a node that stands inside itself."""
+    """The line of a node that contains itself."""
     if any(node is other for other in above):
         return int(node.start_mark.line) + 1
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
@@ -106,7 +106,7 @@ def _cyclic_alias(node: yaml.Node, above: tuple[yaml.Node, ...]) -> int | None:
 
 
 def _note_lines(node: yaml.Node, key: Key, origins: dict[Key, str]) -> list[str]:
-    """Note the line of each key; return the keys that stand twice, which YAML would swallow."""
+    """Record the line of each key; return duplicate keys, of which YAML would silently drop one."""
     problems: list[str] = []
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()

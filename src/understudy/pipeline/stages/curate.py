@@ -23,16 +23,16 @@ from understudy.tasks import contaminated_questions
 
 
 class CurateStageConfig(CurateConfig):
-    """Whose attempts, for which student."""
+    """The attempts and the student of a curation."""
 
     rollouts: tuple[AttemptsRef, ...] = Field(min_length=1)
     """Stages with attempts: a rollout by its name, any other as ``kind/name``."""
     agent: AgentRef
     """The agent as the student will run it: examples carry its prompts."""
     student: LocalModelRef | None = None
-    """The model whose tokens are counted or whose likelihoods choose, if ``max_tokens`` or ``select`` ask for it."""
+    """The model whose tokens are counted or whose likelihoods decide, if ``max_tokens`` or ``select`` needs it."""
     against: tuple[TaskSetRef, ...] = ()
-    """Task sets that no example may come near."""
+    """Test sets; examples that are too similar to their questions are dropped."""
 
 
 class Curate(Stage[CurateStageConfig]):
@@ -66,14 +66,13 @@ class Curate(Stage[CurateStageConfig]):
 
     @staticmethod
     def problems(config: CurateStageConfig, key: str, recipe: Recipe) -> Iterator[str]:  # noqa: ARG004
-        """A choice by a student's tokens or likelihoods needs a student."""
+        """Settings that use a student's tokens or likelihoods need a student."""
         if config.needs_student and config.student is None:
             yield f"{key}.student: is missing: max_tokens and select: lowest_nll look at a student"
 
     def _attempts(self) -> list[tuple[Trajectory, Score | None, str]]:
-        """Attempts with score and stage, in an order that is the same in every run.
-
-        A file holds them in the order in which they ended, which differs from run to run; training must not.
+        """Attempts with score and stage, in an order that is the same in every run. Files have them in the order in
+        which they ended, which differs from run to run; training data must not.
         """
         attempts: list[tuple[Trajectory, Score | None, str]] = []
         for name in self.config.rollouts:

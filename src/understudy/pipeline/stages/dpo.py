@@ -22,13 +22,13 @@ from understudy.training import DpoConfig, DpoJob
 
 
 class DpoStageConfig(DpoConfig):
-    """Whose steps were corrected, and who learns from it."""
+    """The corrected steps and the student."""
 
     corrections: AttemptsRef
     """A ``repair`` stage, as ``repair/name``."""
     student: LocalModelRef
     launcher: Annotated[tuple[str, ...], SpeedOnly] = ()
-    """Words before ``-m understudy.training``, as in ``train``."""
+    """Command before ``-m understudy.training``, as in ``train``."""
 
 
 class Dpo(TrainingStage[DpoStageConfig]):

@@ -1,7 +1,7 @@
-"""The stage ``evaluate``: a system, that is a model and an agent, attempts the test tasks and is measured.
+"""The stage ``evaluate``: a system (a model and an agent) attempts the test tasks and is measured.
 
 Takes: a model, an agent, task sets. Writes: ``trajectories.jsonl``, appended to; ``scores.jsonl`` and ``metrics.json``,
-whole. A student that this run trained is first shown to be what was trained.
+whole. A student that this run trained is first verified to be the one that was trained.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from understudy.runs import write_atomic
 
 
 class EvaluateConfig(RolloutConfig):
-    """Which system, on what."""
+    """The system and the task sets."""
 
     label: Annotated[str, DisplayOnly]
-    """How tables and figures name the system."""
+    """The system's name in tables and figures."""
     model: ModelRef
     agent: AgentRef
     tasks: tuple[TaskSetRef, ...] = Field(min_length=1)
@@ -53,7 +53,7 @@ class Evaluate(Stage[EvaluateConfig]):
         return counts
 
     def refresh(self) -> None:
-        """Measure the evaluation from its files: its label may have changed, which changes no attempt."""
+        """Measure the evaluation from its files, because its label may have changed."""
         trajectories, scores = read_graded(self.context, self.ref)
         metrics = measure(
             system=self.config.label,
@@ -66,7 +66,7 @@ class Evaluate(Stage[EvaluateConfig]):
         write_atomic(self.folder / METRICS, metrics.model_dump_json(indent=1) + "\n")
 
     def _is_program(self) -> bool:
-        """Whether a program stands in for the model: tables say so. A user's kind of model says it of itself."""
+        """Whether a program stands in for the model, which tables state. A user's kind of model says so itself."""
         kind = self.context.model_config(self.config.model).kind
         return kind == "scripted" or (kind not in MODELS.builtin and bool(getattr(MODELS.part(kind), "is_program", 0)))
 

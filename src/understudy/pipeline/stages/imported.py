@@ -1,8 +1,7 @@
-"""The stage ``imported``: attempts from a file that was made elsewhere stand in for a rollout.
-
-Takes: data in a shape that ``understudy.curation.import_trajectories`` reads. Writes: ``trajectories.jsonl`` and
-``scores.jsonl`` as a rollout does, and ``refused.jsonl`` with the rows that were not imported. A score in the data
-stands; the recipe's grader judges what comes without one.
+"""The stage ``imported``: attempts that were made elsewhere replace a rollout. Takes: data in a shape that
+``understudy.curation.import_trajectories`` reads. Writes: ``trajectories.jsonl`` and ``scores.jsonl`` as a rollout
+does, and ``refused.jsonl`` with the rows that were not imported. Scores in the data are kept; the recipe's grader
+judges attempts without one.
 """
 
 from __future__ import annotations

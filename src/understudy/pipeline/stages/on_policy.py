@@ -16,7 +16,7 @@ from understudy.training import OnPolicyConfig, OnPolicyJob
 
 
 class OnPolicyStageConfig(OnPolicyConfig):
-    """Whose replies, at which steps, and whose probabilities."""
+    """The student, the steps and the teacher."""
 
     examples: ExamplesRef
     student: LocalModelRef

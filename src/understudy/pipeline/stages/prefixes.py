@@ -19,7 +19,7 @@ from understudy.runs import read_jsonl, write_jsonl
 
 
 class PrefixesConfig(FirstThoughtConfig):
-    """Whose first thoughts are taken."""
+    """The attempts whose first thoughts are taken."""
 
     rollout: AttemptsRef
 

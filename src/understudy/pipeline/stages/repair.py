@@ -1,8 +1,7 @@
-"""The stage ``repair``: a teacher corrects the first wrong step of a student's wrong attempts, and the student goes on.
-
-Takes: graded attempts of the student. Writes: ``tries.jsonl``, a line an attempt as it ends, so that a killed repair
-resumes; then ``trajectories.jsonl`` and ``scores.jsonl`` of the verified corrections, which a curation names like a
-rollout's.
+"""The stage ``repair``: a teacher corrects the first wrong step of a student's wrong attempts, and the student
+continues. Takes: graded attempts of the student. Writes: ``tries.jsonl``, one line per attempt when it ends, so that a
+killed repair resumes; then ``trajectories.jsonl`` and ``scores.jsonl`` of the verified corrections, which a curation
+names like a rollout's.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ Wrong = tuple[Trajectory, Score]
 
 
 class RepairStageConfig(RepairConfig):
-    """Whose attempts are corrected, and by whom."""
+    """The attempts that are corrected, and the teacher."""
 
     rollout: AttemptsRef
     """The student's own attempts, of a rollout of this recipe: its model, agent and tasks."""
@@ -41,7 +40,7 @@ class RepairStageConfig(RepairConfig):
     teacher_agent: AgentRef | None = None
     """The agent whose initial messages the teacher reads; None: it reads the student's."""
     in_flight: Annotated[int, Field(ge=1), SpeedOnly] = 32
-    """Attempts that are corrected at once."""
+    """Attempts that are corrected concurrently."""
 
 
 class RepairedAttempt(Record):
@@ -52,7 +51,7 @@ class RepairedAttempt(Record):
 
     @property
     def has_failed(self) -> bool:
-        """An infrastructure error ended one of them: it is tried again when the stage resumes."""
+        """An infrastructure error ended one of its tries, so it is tried again when the stage resumes."""
         return any(one.trajectory.stop_reason.is_infrastructure_error for one in self.tries)
 
 
@@ -79,7 +78,7 @@ class Repair(Stage[RepairStageConfig]):
 
     @staticmethod
     def problems(config: RepairStageConfig, key: str, recipe: Recipe) -> Iterator[str]:
-        """The student must be able to act again, from the prompts that its attempts had."""
+        """The student must be able to act again from the prompts of its attempts."""
         ref = recipe.names(Target.ATTEMPTS).get(config.rollout)
         attempts = None if ref is None else recipe.config(ref)
         if attempts is not None and not (hasattr(attempts, "model") and hasattr(attempts, "agent")):
@@ -99,7 +98,7 @@ class Repair(Stage[RepairStageConfig]):
         return self.context.stage_named(Target.ATTEMPTS, self.config.rollout)
 
     def _repair_all(self, todo: list[Wrong], path: Path, progress: Progress) -> int:
-        """Append a line for each attempt; return how many have none because the program failed."""
+        """Append a line for each attempt; return the number of attempts that ended in infrastructure errors."""
         n_failed = 0
         with ExitStack() as stack, append_jsonl(path) as writer:
             for _, repaired in map_unordered(self._open(stack), todo, self.config.in_flight):
@@ -145,7 +144,7 @@ def _read_tries(path: Path) -> list[RepairedAttempt]:
 
 
 def _keep_verified(context: RunContext, ref: StageRef, wrong: list[Wrong], repaired: list[RepairedAttempt]) -> Counts:
-    """Write what became right as attempts and scores, in the order of the attempts."""
+    """Write the verified corrections as attempts and scores, in the order of the attempts."""
     by_id = {one.trajectory_id: one.tries for one in repaired}
     tries = [one for attempt, _ in wrong for one in by_id.get(attempt.id, ())]
     verified = [one for one in tries if one.is_verified]

@@ -1,6 +1,6 @@
 """The stage ``rollout``: an agent attempts all tasks of some sets, and the attempts are graded.
 
-Takes: a model, an agent, task sets, first thoughts if wanted. Writes: ``trajectories.jsonl``, appended to as
+Takes: a model, an agent, task sets, optionally first thoughts. Writes: ``trajectories.jsonl``, appended to as
 attempts end, so that a killed rollout resumes; ``scores.jsonl``, whole.
 """
 
@@ -19,7 +19,7 @@ from understudy.rollouts import RolloutConfig
 
 
 class RolloutStageConfig(RolloutConfig):
-    """Who attempts what."""
+    """The agent, the model and the task sets."""
 
     tasks: tuple[TaskSetRef, ...] = Field(min_length=1)
     model: ModelRef

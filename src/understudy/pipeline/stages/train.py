@@ -14,12 +14,13 @@ from understudy.training import TrainConfig, TrainJob
 
 
 class TrainStageConfig(TrainConfig):
-    """What is learnt, from which weights."""
+    """The examples and the base."""
 
     examples: ExamplesRef
     base: LocalModelRef
     launcher: Annotated[tuple[str, ...], SpeedOnly] = ()
-    """Words before ``-m understudy.training``: ``[accelerate, launch, --config_file, x.yaml]``; empty: this Python."""
+    """Command before ``-m understudy.training``: ``[accelerate, launch, --config_file, x.yaml]``; empty: this
+    Python."""
 
 
 class Train(TrainingStage[TrainStageConfig]):
