@@ -3,7 +3,7 @@
 In: what a recipe says about a part (``kind`` and that kind's own keys). Out: its typed config, then the part itself.
 Config and part of a built-in kind are named by strings, so that reading a recipe never imports what runs it.
 Packages announce short names of their own by an entry point in the group ``understudy.<group>``.
-Not here: which kinds there are; each package of parts declares its own ``Group``.
+Not here: the kinds; each package of parts declares its own ``Group``.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ PartT = TypeVar("PartT")
 
 
 class TargetError(ValueError):
-    """A name of the form ``package.module:name`` that leads to nothing usable."""
+    """A name of the form ``package.module:name`` that names nothing usable."""
 
 
 class PartConfig(Record):
     """Base of the configs of all parts."""
 
     part_version: ClassVar[str | None] = None
-    """Names the behaviour of a user's kind: its ``version``, or a digest of its source file; it enters fingerprints.
-    None for a built-in kind: the manifest names the version of this package.
+    """Identifies the behaviour of a user's kind: its ``version``, or a digest of its source file; it enters
+    fingerprints. None for a built-in kind: the manifest states the version of this package.
     """
     kind: str
     """A short name, or ``package.module:Class``."""
@@ -47,7 +47,7 @@ class Builtin:
     """A kind of this package, named by ``package.module:name``."""
 
     part: str
-    """What is called with the config."""
+    """The class or function that is called with the config."""
     config: str = ""
     """Empty: the part's own ``Config``."""
     about: str = ""
@@ -62,7 +62,7 @@ class Kind:
     name: str
     about: str
     origin: str
-    """The distribution that brings it."""
+    """The distribution that provides it."""
 
 
 class Group(Generic[PartT]):
@@ -83,7 +83,7 @@ class Group(Generic[PartT]):
             name: Plural, such as ``graders``.
             about: What a part does, as the rest of a sentence.
             builtin: Kinds of this package, by short name.
-            adapt: Makes a part of a user's plain function; None if functions are not accepted.
+            adapt: Turns a user's plain function into a part; None if functions are not accepted.
             kind_of: The kind that is meant if a mapping names none; None if ``kind`` is required.
         """
         self.name = name
@@ -94,7 +94,7 @@ class Group(Generic[PartT]):
         self._configs: dict[str, type[PartConfig]] = {}
 
     def config_class(self, kind: str) -> type[PartConfig]:
-        """The config of a kind. Raises ``TargetError`` for a kind that is not there."""
+        """The config of a kind. Raises ``TargetError`` for an unknown kind."""
         if kind not in self._configs:
             self._configs[kind] = self._find_config(kind)
         return self._configs[kind]
@@ -132,7 +132,7 @@ class Group(Generic[PartT]):
             yield Kind(self.name, name, about, origin)
 
     def validate(self, value: object, context: Any = None) -> PartConfig:
-        """The typed config of what a recipe says: a mapping with ``kind``, or a kind alone.
+        """The typed config of a recipe's value: a mapping with ``kind``, or a kind alone.
 
         ``context`` is pydantic's, for the fields of the config.
 
@@ -154,7 +154,7 @@ class Group(Generic[PartT]):
         return config.model_validate({**value, "kind": kind}, context=context)
 
     def kind_in(self, value: Mapping[str, object]) -> object:
-        """The kind that a mapping names, or that its keys imply; None if neither."""
+        """The kind that a mapping names or its keys imply; None without either."""
         return value.get("kind") or (self._kind_of(value) if self._kind_of else None)
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -203,9 +203,8 @@ class Group(Generic[PartT]):
 
 
 def import_target(path: str) -> Any:
-    """What ``package.module:name`` names; the name may have dots.
-
-    Raises ``TargetError``, which says which part of the path leads nowhere.
+    """The object that ``package.module:name`` names; the name may have dots. Raises ``TargetError``, which names the
+    part of the path that does not exist.
     """
     module_name, colon, name = path.partition(":")
     if not (module_name and colon and name):
@@ -224,8 +223,8 @@ def import_target(path: str) -> Any:
 
 
 def code_version(path: str) -> str | None:
-    """Names the behaviour of what ``package.module:name`` names; None for this package's own code, whose version the
-    manifest names, and for what leads nowhere.
+    """Identifies the behaviour of a named object; None for this package's own code, whose version the manifest states,
+    and for names that do not exist.
     """
     if path.startswith("understudy."):
         return None

@@ -5,8 +5,8 @@ their closed sets as ``StrEnum``. Not here: behaviour, files, prompts.
 
 Three rules keep data from flowing back (see ARCHITECTURE.md):
 
-* ``Trajectory.messages`` are exactly what the model saw and said; a ``Step`` holds facts about them.
-* A ``Score`` lies beside its trajectory and is joined to it by ``trajectory_id``.
+* ``Trajectory.messages`` are exactly what the model saw and wrote; a ``Step`` holds facts about them.
+* A ``Score`` is stored beside its trajectory and joined to it by ``trajectory_id``.
 * A ``FirstThought`` is an ordinary artifact: one stage writes it, the next one reads it.
 
 Measured times differ between runs. All of them are in ``Timing`` records, and two runs of the same recipe must agree

@@ -21,7 +21,7 @@ class Role(StrEnum):
 
 
 class ToolSchema(Record):
-    """A tool as models are told of it: the ``function`` of OpenAI's ``tools``."""
+    """A tool as models see it: the ``function`` of OpenAI's ``tools``."""
 
     name: Annotated[str, Field(min_length=1)]
     description: str = ""
@@ -37,7 +37,7 @@ class FunctionCall(Record):
     """One tool call of an assistant message."""
 
     id: str
-    """What the message with its result names. Unique within a conversation."""
+    """The message with its result refers to it. Unique within a conversation."""
     name: str
     arguments: dict[str, JsonValue] = {}
     """Always a mapping; it is written as JSON text only if a server or a template wants a text."""
@@ -50,7 +50,7 @@ class FunctionCall(Record):
 
 
 class Message(Record):
-    """One message of a conversation, exactly as the model saw or said it.
+    """One message of a conversation, exactly as the model saw or wrote it.
 
     Fields that are empty are not written, so that digests of older prompts stay the same.
     """
@@ -58,7 +58,7 @@ class Message(Record):
     role: Role
     content: str
     reasoning: Annotated[str, Field(exclude_if=is_empty)] = ""
-    """What a reasoning model thought before it said this, if its server returns it. It is kept, never sent back."""
+    """The reasoning before this message, if the server returns it. It is stored and never sent back."""
     tool_calls: Annotated[tuple[FunctionCall, ...], Field(exclude_if=is_empty)] = ()
     """Of an assistant message, in order."""
     tool_call_id: Annotated[str, Field(exclude_if=is_empty)] = ""
@@ -116,7 +116,7 @@ class Completion(Record):
     cut_at: str = ""
     """The stop string at which the client cut the text, if the model had written beyond it; else empty."""
     reasoning: str = ""
-    """What a reasoning model thought before, if its server returns that beside the text."""
+    """The reasoning before the reply, if the server returns it beside the text."""
     tool_calls: tuple[FunctionCall, ...] = ()
     """Calls that were read from the reply; ``text`` is the reply without them."""
     call_problem: str = ""

@@ -13,7 +13,7 @@ from understudy.records.record import Record, is_empty
 
 
 class SpanPart(StrEnum):
-    """What of an assistant message a span covers."""
+    """The part of an assistant message that a span covers."""
 
     CONTENT = "content"
     """A range of characters of the content."""
@@ -51,7 +51,7 @@ class Example(Record):
     task_id: str
     trajectory_id: str
     stage: str = ""
-    """Where the trajectory lies: ``rollout/<name>`` or ``repair/<name>``; empty outside a run."""
+    """The stage of the trajectory: ``rollout/<name>`` or ``repair/<name>``; empty outside a run."""
     messages: tuple[Message, ...]
     spans: tuple[TrainSpan, ...]
     """In order, not overlapping. Text outside all spans is read, not trained."""
@@ -71,7 +71,7 @@ class DropReason(StrEnum):
     TURN_WITHOUT_CODE = "turn_without_code"
     """A turn with neither code nor answer."""
     STEP_LIMIT = "step_limit"
-    """Did not end by itself."""
+    """Did not answer before the step limit."""
     TOO_LONG = "too_long"
     UNGROUNDED = "ungrounded"
     """A factual answer that no observation contains."""
@@ -91,7 +91,7 @@ _FORMER_REASONS = {
 
 
 def _reason(value: object) -> object:
-    """A plain text, so that it prints as one. Records with an earlier name of it are still read."""
+    """The reason as plain text. Records with an earlier name of a reason are still read."""
     return str(_FORMER_REASONS.get(value, value)) if isinstance(value, str) else value
 
 

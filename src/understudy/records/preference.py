@@ -16,13 +16,13 @@ class PreferencePair(Record):
     id: str
     task_id: str
     messages: Annotated[tuple[Message, ...], Field(min_length=1)]
-    """What the student read before it replied."""
+    """The messages before the reply."""
     chosen: str
     rejected: str
     prefilled_chars: Annotated[int, Field(ge=0)] = 0
-    """Leading characters that both replies were prefilled with: read, not trained."""
+    """Number of leading characters of both replies that were prefilled: read, not trained."""
     rejected_is_whole: bool = True
-    """The rejected reply ended by itself. Where a limit cut it, its end of turn is not trained."""
+    """The rejected reply was not cut. Where a limit cut it, its end of turn is not trained."""
 
     @model_validator(mode="after")
     def _both_have_words(self) -> Self:

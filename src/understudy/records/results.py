@@ -51,7 +51,7 @@ class TaskSetMetrics(Record):
 
 
 class Breakdown(StrEnum):
-    """The property by which a table groups its rows."""
+    """The property that a table's rows stand for."""
 
     TASK_SET = "task_set"
     LEVEL = "level"
@@ -69,7 +69,7 @@ class GroupAccuracy(Record):
     accuracy: float
     interval: Interval
     pass_at: tuple[float, ...]
-    """Chance of a correct one among 1, 2, … attempts, up to as many as every task of the group has."""
+    """Probability of a correct one among 1, 2, … attempts, up to the number that every task of the group has."""
 
 
 class BreakdownTable(Record):
@@ -104,7 +104,7 @@ class Comparison(Record):
     task_set: str
     n_tasks: int
     difference: float
-    """Accuracy of the system less that of the baseline."""
+    """Accuracy of the system minus that of the baseline."""
     interval: Interval
     """Paired bootstrap, clustered by task. ``low`` and ``high`` are in [-1, 1]."""
     n_only_system: int

@@ -9,7 +9,7 @@ from pydantic import JsonValue, model_validator
 from understudy.records.record import Record
 
 JSON_SCHEMA_VERSION = 1
-"""Written into every manifest; raised when a stored record can no longer be read by this module."""
+"""Written into every manifest; it grows when this module can no longer read older records."""
 
 
 class Target(StrEnum):
@@ -45,7 +45,7 @@ class StageState(StrEnum):
     """The state of a stage."""
 
     RUNNING = "running"
-    """Begun and not ended: it is running, or its process was killed. What it wrote is kept and resumed from."""
+    """Begun and not ended: it is running, or its process was killed. Its files are kept, and it resumes from them."""
     DONE = "done"
     FAILED = "failed"
     """An error ended it. It is resumed when the run is started again."""
@@ -71,7 +71,7 @@ class StageRecord(Record):
     seconds: float = 0.0
     """Wall seconds over all tries."""
     error: str = ""
-    """The message of the error that ended it."""
+    """Message of the error that ended it."""
     counts: dict[str, float] = {}
     """Results by name: tasks, kept, dropped_incorrect, trained_tokens, …"""
 
@@ -96,16 +96,16 @@ _PROVIDED = {
     "train": Target.MODEL,
     "on_policy": Target.MODEL,
 }
-"""What the stages of runs provide that were written before ``stage.json`` said it."""
+"""The results that stages provide, for runs from before ``stage.json`` named them."""
 
 
 class Manifest(Record):
-    """``manifest.json``: what was run, with what, on what."""
+    """``manifest.json``: the recipe, the versions and the machine of a run."""
 
     schema_version: int = JSON_SCHEMA_VERSION
     name: str
     recipe: dict[str, JsonValue]
-    """The recipe as it was understood, defaults filled in, with absolute paths."""
+    """The recipe with defaults filled in and absolute paths."""
     recipe_folder: str = ""
     """Folder in which the recipe's modules are searched; empty for a recipe that is not from a file."""
     seed: int
@@ -113,7 +113,7 @@ class Manifest(Record):
     created: str
     """UTC, ISO 8601."""
     commit: str | None
-    """Of the checkout that ran; ends in ``+changes`` if it had uncommitted ones. None outside a checkout."""
+    """Commit of the checkout; ends in ``+changes`` if it had uncommitted changes. None outside a checkout."""
     weights: dict[str, str] = {}
     """SHA-256 of models that are one file (GGUF), by their name in the recipe."""
     versions: dict[str, str]

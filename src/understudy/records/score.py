@@ -24,4 +24,4 @@ class Score(Record):
     """The answer as extracted from the trajectory."""
     explanation: str = ""
     grounded: Annotated[bool | None, Field(validation_alias=AliasChoices("grounded", "supported"))] = None
-    """Whether an observation of the trajectory contains the reference answer; None if that has no meaning."""
+    """Whether an observation of the trajectory contains the reference answer; None if this does not apply."""

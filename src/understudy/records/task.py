@@ -13,7 +13,7 @@ from understudy.records.record import Record, is_empty
 
 
 class TaskKind(StrEnum):
-    """What kind of answer a task wants, and so which grader judges it by default."""
+    """The kind of a task's answer, which decides the default grader."""
 
     FACT = "fact"
     """A short factual answer, judged by exact match and F1."""
@@ -33,14 +33,14 @@ class Task(Record):
     """Unique within a rollout. Derived from question and answer if none is given."""
     question: Annotated[str, Field(min_length=1)]
     answer: Annotated[str, Field(min_length=1)] | None = None
-    """The reference answer. None: there is none, so a grader that compares answers does not judge the attempts."""
+    """The reference answer. None: graders that compare answers do not judge attempts at it."""
     aliases: tuple[str, ...] = ()
     """Other spellings that count as right."""
     kind: TaskKind = TaskKind.FACT
     source: str = ""
-    """Label of the data that it comes from, such as ``math500``. Several task sets may share it."""
+    """Label of its source, such as ``math500``. Several task sets may share it."""
     task_sets: tuple[str, ...] = ()
-    """Names of the recipe's task sets that hold it. Two of them may be splits, draws or files of one source."""
+    """Names of the recipe's task sets that contain it. They may be splits, samples or files of one source."""
     split: str = ""
     level: str = ""
     """Difficulty as the source names it, empty if it names none."""
@@ -52,7 +52,7 @@ class Task(Record):
     """What the source knows of the question beside, for graders and environments. Never shown to a model."""
 
     def __hash__(self) -> int:
-        """Metadata cannot be hashed, and never tell two tasks apart."""
+        """Metadata is not hashable and does not distinguish tasks."""
         return hash((self.id, self.question, self.answer))
 
     @property
@@ -62,12 +62,12 @@ class Task(Record):
 
     @property
     def set_names(self) -> tuple[str, ...]:
-        """The task sets that figures and comparisons go by; the source if no recipe named a set."""
+        """The task sets by which figures and comparisons are grouped; the source if no recipe named a set."""
         return self.task_sets or (self.source or "tasks",)
 
     @property
     def id_in_source(self) -> str:
-        """The id without the name of the set, which it carries if two sets of a rollout have the same id."""
+        """The id without the prefix of its set, which distinguishes equal ids of two sets."""
         return self.id.removeprefix(f"{self.set_names[0]}:")
 
     @model_validator(mode="before")
@@ -79,6 +79,6 @@ class Task(Record):
 
 
 def content_id(question: str, answer: object = None) -> str:
-    """Twelve hex digits that name a task by its question and answer, whatever set it is in."""
+    """Twelve hex digits that identify a task by its question and answer, in any set."""
     text = question if answer is None else f"{question}\n{answer}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -13,12 +13,12 @@ from understudy.records.task import Task
 
 
 class ParseProblem(StrEnum):
-    """Why a reply holds no action that can be run."""
+    """Why a reply contains no action that can be run."""
 
     NO_CODE = "no_code"
     SEVERAL_BLOCKS = "several_blocks"
     CUT_BY_LENGTH = "cut_by_length"
-    """The token limit ended the reply in mid-action: never called a format error."""
+    """The token limit ended the reply within its action; this is not a format error."""
     SYNTAX_ERROR = "syntax_error"
     EMPTY = "empty"
     """Neither thought nor code."""
@@ -35,13 +35,13 @@ class ExecutionStatus(StrEnum):
     TIMEOUT = "timeout"
     MEMORY = "memory"
     CRASHED = "crashed"
-    """The process died of a signal that no limit explains."""
+    """A signal that no limit explains killed the process."""
     VIOLATION = "violation"
     """The code tried what isolation forbids."""
 
 
 def sounds_like_search(name: object) -> bool:
-    """Whether a tool of this name searches, if nobody says: ``web_search``, ``search_notes``."""
+    """Whether a tool of this name counts as a search by default: ``web_search``, ``search_notes``."""
     return "search" in str(name).lower()
 
 
@@ -52,9 +52,9 @@ class ToolCall(Record):
     arguments: str
     """The arguments as JSON, cut to 2,000 characters."""
     error: str | None = None
-    """The error that the code got instead of a value; None if it got a value."""
+    """The error that the code received instead of a value; None without an error."""
     cached: bool = False
-    """The answer was known already, so no second search was made."""
+    """The answer was cached, so the function was not called again."""
     is_search: bool = False
     """The tool looks something up. In records without this field (before 0.5), the tool's name decides."""
 
@@ -78,16 +78,16 @@ class Candidate(Record):
     cut_at: str = ""
     """As in ``Step``."""
     observation: str = ""
-    """What this candidate's code yielded."""
+    """The outcome of this candidate's code."""
     vote: int | None = None
-    """Number of its group of equal outcomes, groups counted from 0; None if it failed."""
+    """Index of its group of equal outcomes; None if it failed."""
     mean_logprob: float | None = None
     completion_tokens: int = 0
     chosen: bool = False
 
 
 class Timing(Record):
-    """Measured seconds. Never part of a comparison between two runs."""
+    """Measured seconds. Comparisons between runs ignore them."""
 
     model_s: float = 0.0
     code_s: float = 0.0
@@ -120,7 +120,7 @@ class Step(Record):
     candidates: tuple[Candidate, ...] = ()
     """All N candidates, the chosen one too; empty without self-consistent actions."""
     candidates_saved: int = 0
-    """Candidates that adaptive sampling did not request, since they could not change the vote."""
+    """Candidates that adaptive sampling did not request, because they could not change the vote."""
     usage: Usage = Usage()
     mean_logprob: float | None = None
     timing: Timing = Timing()
@@ -145,7 +145,7 @@ class StopReason(StrEnum):
     PROVIDER = "provider"
     """The model's server failed after all retries."""
     SANDBOX = "sandbox"
-    """The sandbox failed, or a tool's server did, which is not the same as code that failed in the sandbox."""
+    """The sandbox or a tool's server failed, as opposed to code that failed in the sandbox."""
 
     @property
     def is_infrastructure_error(self) -> bool:
@@ -161,7 +161,7 @@ class PrefixMode(StrEnum):
     PLAN = "plan"
     """Shown as a hint in the user turn, not as the beginning of the reply."""
     QUESTION = "question"
-    """The first thought must name what has to be looked up; needs no chain of thought."""
+    """The first thought must name the fact to look up; needs no chain of thought."""
 
 
 class PrefixDelivery(StrEnum):
@@ -247,7 +247,7 @@ class Trajectory(Record):
         return sum(bool(step.cut_at) for step in self.steps)
 
     def without_timing(self) -> Self:
-        """The same record with all measured seconds at zero, for comparison between runs."""
+        """The same record with all measured seconds set to zero, for comparing runs."""
         steps = tuple(step.model_copy(update={"timing": Timing()}) for step in self.steps)
         return self.model_copy(update={"steps": steps, "timing": Timing()})
 
@@ -265,5 +265,5 @@ class Trajectory(Record):
 
 
 def trajectory_id(task_id: str, attempt: int) -> str:
-    """Key of one attempt: what resume, scores and examples go by."""
+    """The key of an attempt, for resuming, scores and examples."""
     return f"{task_id}#{attempt}"

@@ -1,8 +1,9 @@
-"""Look at what was distilled: from a run's artifacts to a page that can be mailed, and to the terminal.
+"""Reports: a run's artifacts become a page that can be mailed, and output in the terminal.
 
 In: a run directory. Out: ``report.html``, one file that works offline; tables, trajectories and masks for the terminal;
-a viewer on loopback that follows a run while it goes. Reads artifacts only, writes nothing but the page.
-Not promised: that figures are right that the stages measured wrong. Nothing is computed here that a stage measures.
+a viewer on loopback that follows a run while it goes. It reads artifacts only and writes nothing but the page.
+Measurements are those of the stages; nothing is measured again here. Not promised: correct figures if a stage measured
+wrong.
 """
 
 from understudy.report.collect import collect

@@ -1,7 +1,7 @@
 """Records as JSON that a browser reads.
 
-In: a record. Out: its JSON without defaults. Records may hold NaN and infinities, such as the log-probability of what
-cannot be said; JSON has no word for them and ``JSON.parse`` refuses Python's, so they become null.
+In: a record. Out: its JSON without defaults. Records may contain NaN and infinities, such as the log-probability of an
+impossible token. JSON lacks them and ``JSON.parse`` refuses Python's notation, so they become null.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The attempts of one rollout or evaluation, read once.
 
 In: a stage's ``trajectories.jsonl`` and ``scores.jsonl``. Out: ``Attempts``: the rows of its list, the tasks, and the
-tally of candidates before and after the vote. No trajectory is held longer than it takes to read it.
+tally of candidates before and after the vote. Only one trajectory is in memory at a time.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from understudy.report.rows import read_if_there, read_scores, row_of_trajectory
 from understudy.run_layout import SCORES, TRAJECTORIES
 
 PROGRAM_KIND = "scripted"
-"""How a recipe names a model that is a program."""
+"""The kind of a model that is a program."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """What the report keeps of one stage's trajectories."""
+    """The facts that the report keeps about one stage's trajectories."""
 
     collection: Collection
     tasks: dict[str, Task]
@@ -64,8 +64,8 @@ def is_by_program(stage: Stage) -> bool:
 def read_attempts(run_dir: Path, stage: Stage, label: str, programs: AbstractCollection[str]) -> Attempts:
     """Read the attempts of a stage; none if it has written none yet.
 
-    ``programs``: names of the models that are programs, as far as evaluations said so.
-    Where a retry wrote an attempt again, the last record of it stands. Raises ``BadRecordError``.
+    ``programs``: names of the models that are programs, as far as evaluations state it. Where a retry wrote an attempt
+    again, the last record of it stands. Raises ``BadRecordError``.
     """
     folder = run_dir / stage.key
     scores = read_scores(folder / SCORES)

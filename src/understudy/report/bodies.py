@@ -1,7 +1,7 @@
 """The texts behind the rows, a chunk at a time.
 
 In: a run directory and the key of a collection. Out: ``Body`` records in the order of the file, as JSON lines in
-chunks of ``CHUNK_ROWS``. Nothing but the chunk at hand is held in memory. Not here: compression, the page.
+chunks of ``CHUNK_ROWS``. Only the current chunk is in memory. Not here: compression, the page.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from understudy.report.rows import read_if_there, read_scores
 from understudy.run_layout import EXAMPLES, SCORES, TRAJECTORIES
 
 MAX_TOKEN_MASKS = 500
-"""Examples of a curation that are cut into tokens; later ones into characters. Keeps a report's size and time small."""
+"""Examples of a curation that are shown in tokens; later ones are shown in characters, to limit the size and time of a
+report."""
 
 
 def bodies(run_dir: Path, key: str) -> Iterator[Body]:

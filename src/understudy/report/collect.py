@@ -45,14 +45,14 @@ class _Recipe(_Stages):
 
 
 class _ManifestFile(BaseModel):
-    """What the report reads of a manifest."""
+    """The part of a manifest that the report reads."""
 
     recipe: _Recipe = _Recipe()
 
 
 @dataclass(frozen=True, slots=True)
 class RecipeFacts:
-    """What a report takes from the recipe in the manifest."""
+    """The part of the manifest's recipe that a report uses."""
 
     config: ReportConfig
     labels: Mapping[str, str]
@@ -63,7 +63,7 @@ def collect(run_dir: Path, config: ReportConfig | None = None) -> Document:
     """Read a run directory into a document.
 
     ``config`` None: the ``report`` section of the recipe in the manifest, or the defaults. Raises ``FileNotFoundError``
-    if there is no such directory, ``BadRecordError`` if a file holds something else than its records.
+    if there is no such directory, ``BadRecordError`` if a file contains anything but its records.
     """
     if not run_dir.is_dir():
         raise FileNotFoundError(f"{run_dir}: expected a run directory, there is none")
@@ -93,7 +93,7 @@ def collect(run_dir: Path, config: ReportConfig | None = None) -> Document:
 
 
 def read_comparisons(run_dir: Path) -> tuple[Comparison, ...]:
-    """The paired comparisons of a run, none if they were not made yet."""
+    """The paired comparisons of a run; empty if they were not made yet."""
     path = run_dir / COMPARISONS
     return _COMPARISONS.validate_json(path.read_bytes()) if path.is_file() else ()
 
@@ -110,7 +110,7 @@ def files_version(run_dir: Path, found: Iterable[Path]) -> str:
 
 
 def name_of(run_dir: Path) -> str:
-    """What a run is called: the name of its directory."""
+    """The name of a run: that of its directory."""
     return readable(run_dir.resolve().name)
 
 
@@ -124,7 +124,9 @@ def _stamp(path: Path, run_dir: Path) -> list[str | int]:
 
 
 def read_recipe(run_dir: Path) -> RecipeFacts:
-    """Of the manifest; nothing if the run has none yet. Raises ``BadRecordError`` if it is damaged."""
+    """The facts of the manifest's recipe; empty if the run has no manifest yet. Raises ``BadRecordError`` if it is
+    damaged.
+    """
     path = run_dir / MANIFEST
     if not path.is_file():
         return RecipeFacts(ReportConfig(), {})
@@ -157,7 +159,7 @@ def _read_attempts(
 
 
 def label_of(stage: Stage, metrics: Mapping[str, Metrics], recipe: RecipeFacts) -> str:
-    """What the attempts of a stage are called: as measured, as the recipe says, or by the stage's own name."""
+    """The label of a stage's attempts: as measured, as in the recipe, or the name of the stage."""
     if stage.key in metrics:
         return metrics[stage.key].system
     return recipe.labels.get(stage.name, stage.name) if stage.collection is CollectionKind.EVALUATE else stage.name

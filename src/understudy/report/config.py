@@ -32,21 +32,21 @@ class PaperCell(Record):
 
 
 class ReportConfig(Record):
-    """How a run's report is titled and whom it compares. All of it may be left out."""
+    """The title of a run's report and the systems that it compares. All keys are optional."""
 
     title: str = ""
     """Empty: the name of the run directory."""
     baseline: str = ""
-    """Label of the system that the others are compared with. Empty: the one that the comparisons name most often."""
+    """Label of the system that the others are compared with. Empty: the most frequent baseline of the comparisons."""
     student: str = ""
     """Label of the system that the opening sentence is about. Empty: the most accurate one that is neither teacher
     nor baseline."""
     teacher: str = ""
-    """Label of the system whose accuracy is the mark to reach. Empty: none is singled out."""
+    """Label of the system whose accuracy is the target. Empty: there is none."""
     in_domain: tuple[str, ...] = ()
     """Task sets like those that were trained on; empty draws no line between in and out of domain."""
     paper_cells: dict[str, PaperCell] = {}
-    """System label → the cell of the paper's table that it repeats."""
+    """System label → the cell of the paper's table that it reproduces."""
     methods: dict[str, PaperMethod] = {}
     """System label → the column of the paper's table that it stands in, if its size is none of the paper's."""
 

@@ -1,4 +1,4 @@
-"""What a curation kept, what it dropped and why, and how much of the examples is trained.
+"""The kept and the dropped attempts of a curation, and how much of the examples is trained.
 
 In: ``curate/<stage>/examples.jsonl`` and ``dropped.jsonl``. Out: ``Curation``, the examples as a collection, the fate
 of each trajectory. Not here: the choice itself (``understudy.curation``).
@@ -20,7 +20,7 @@ KEPT = "kept"
 
 
 Fates = Mapping[tuple[str, str], str]
-"""(Stage, trajectory id) → ``kept`` or the reason why not."""
+"""(Stage, trajectory id) → ``kept`` or the reason for dropping it."""
 
 
 def read_examples(run_dir: Path, stage: Stage, tasks: Mapping[str, Task]) -> tuple[Collection, Fates]:
@@ -39,7 +39,7 @@ def read_examples(run_dir: Path, stage: Stage, tasks: Mapping[str, Task]) -> tup
 
 
 def read_curation(run_dir: Path, stage: Stage) -> Curation:
-    """Count what one curation kept and dropped, and what is learnt of it."""
+    """Count the kept and the dropped attempts of one curation, and the trained text."""
     folder = run_dir / stage.key
     dropped = Counter(one.reason for one in read_if_there(folder / DROPPED, Dropped))
     maker = open_mask_maker(run_dir, stage.key)

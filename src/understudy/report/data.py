@@ -25,19 +25,19 @@ CHUNK_ROWS = 50
 
 
 class Verdict(StrEnum):
-    """How an attempt came out, as lists and filters say it."""
+    """The result of an attempt in lists and filters."""
 
     RIGHT = "right"
     WRONG = "wrong"
     NOT_SCORED = "not_scored"
     FAILURE = "failure"
-    """An infrastructure error: the attempt says nothing about the model."""
+    """An infrastructure error, which does not count for or against the model."""
     EXAMPLE = "example"
     """A training example: there is nothing to judge."""
 
 
 class Row(Record):
-    """What a list needs to know of one trajectory or example; its text is in a ``Body``."""
+    """The facts of one trajectory or example that a list shows; its text is in a ``Body``."""
 
     line: int
     """Index of its record in the file, counted from 0: names the chunk that its text travels in."""
@@ -60,7 +60,7 @@ class Row(Record):
     tokens: int = 0
     """Prompt and completion tokens of all model calls."""
     fate: str = ""
-    """What curation made of it: ``kept``, a drop reason, or nothing."""
+    """The decision of curation: ``kept``, a drop reason, or empty."""
 
 
 class CollectionKind(StrEnum):
@@ -85,14 +85,14 @@ class Collection(Record):
 
 
 class Unit(StrEnum):
-    """In what the amount of text is counted."""
+    """The unit in which text is counted."""
 
     TOKENS = "tokens"
     CHARACTERS = "characters"
 
 
 class Mask(Record):
-    """One training sequence as the student reads it, and what is learnt of it."""
+    """One training sequence as the student reads it, with its loss weights."""
 
     texts: tuple[str, ...]
     """Tokens as text, or stretches of characters: joined, they are the sequence."""
@@ -111,7 +111,7 @@ class Body(Record):
 
 
 class SystemRole(StrEnum):
-    """What a system is in the sentence of the report."""
+    """The role of a system in the sentence of the report."""
 
     STUDENT = "student"
     BASELINE = "baseline"
@@ -120,7 +120,7 @@ class SystemRole(StrEnum):
 
 
 class CandidateErrors(Record):
-    """What self-consistent actions had to choose from, and what they chose: errors before and after the vote."""
+    """Errors of self-consistent actions before and after the vote."""
 
     n_steps: int = 0
     """Steps with candidates."""
@@ -167,7 +167,7 @@ class Curve(Record):
 
 
 class TextAmount(Record):
-    """How much of the examples is what, and how much of it is learnt."""
+    """Amount of text of one kind in the examples, and its trained share."""
 
     part: str
     """``system``, ``question``, ``observation``, ``thought``, ``code``."""
@@ -176,7 +176,7 @@ class TextAmount(Record):
 
 
 class Curation(Record):
-    """What one curation kept and dropped."""
+    """The kept and the dropped attempts of one curation."""
 
     stage: str
     key: str
@@ -189,21 +189,21 @@ class Curation(Record):
 
 
 class Stage(Record):
-    """Where one stage of the run stands."""
+    """The state of one stage of the run."""
 
     kind: str
     name: str
     collection: CollectionKind | None = None
-    """What its records are, None if they cannot be listed one by one."""
+    """The kind of its records; None if they cannot be listed one by one."""
     state: StageState
     error: str = ""
     """Why it failed."""
     n: int
     """Records written so far."""
     inputs: tuple[str, ...] = ()
-    """The stages that it took from, as ``kind/name``."""
+    """Its input stages, as ``kind/name``."""
     counts: dict[str, float] = {}
-    """What came out, by name."""
+    """Counts of its results, by name."""
     files: tuple[tuple[str, int], ...] = ()
     """Names and sizes in bytes of the files in its folder."""
     facts: tuple[tuple[str, str], ...] = ()
@@ -220,11 +220,11 @@ class Stage(Record):
 
 
 class Sentence(Record):
-    """The opening sentence: how good the student is, and whether the gain may be noise."""
+    """The opening sentence: how good the student is, and whether the gain is significant."""
 
     text: str
     doubt: str = ""
-    """A second sentence on chance, and on what the figures do not cover."""
+    """A second sentence about significance, and about what the intervals do not cover."""
 
 
 class Document(Record):
@@ -261,20 +261,20 @@ class RunEntry(Record):
     error: str = ""
     """Why the run failed."""
     systems: tuple[tuple[str, float], ...] = ()
-    """Label and average accuracy of what was evaluated."""
+    """Label and average accuracy of the evaluated systems."""
     problem: str = ""
-    """Why nothing else is said of it: which file could not be read."""
+    """Why nothing else is known: the file that could not be read."""
 
 
 class Problem(Record):
-    """What the viewer answers instead of what was asked for."""
+    """An error as the viewer's answer."""
 
     problem: str
     """Which file of the run could not be read, and why."""
 
 
 class RunList(Record):
-    """What the viewer has to show."""
+    """The runs that the viewer shows."""
 
     folder: str
     runs: tuple[RunEntry, ...]

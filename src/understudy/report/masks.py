@@ -1,8 +1,8 @@
 """Which parts of an example are trained: in the student's tokens, or in characters if there is no tokenizer.
 
 In: an ``Example``; the tokenizer of the checkpoint that was trained on it, if it can be read. Out: ``Mask``,
-``TextAmount``. Tokens and weights come from the function that training itself goes by
-(``understudy.models.rendering``), so the colours are the loss. Not here: the drawing.
+``TextAmount``. Tokens and weights come from the function that training uses (``understudy.models.rendering``), so the
+colours show the actual loss weights. Not here: the drawing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class MaskMaker:
     """How the examples of one curation are cut and counted."""
 
     renderer: Renderer | None = None
-    """None: no trained checkpoint with a readable tokenizer, so characters it is."""
+    """None: there is no trained checkpoint with a readable tokenizer, so characters are shown."""
 
     @property
     def unit(self) -> Unit:
@@ -52,7 +52,7 @@ class MaskMaker:
         return tuple(_token_mask(self.renderer, one.ids, one.weights) for one in sequences)
 
     def amounts(self, examples: Iterable[Example]) -> tuple[TextAmount, ...]:
-        """Add up how much of the examples is read and learnt, by what it is."""
+        """Add up how much of the examples is read and trained, by kind of text."""
         return text_amounts(examples, self._count() if self.renderer else len)
 
     def _count(self) -> Callable[[str], int]:
@@ -90,7 +90,7 @@ def character_mask(example: Example) -> Mask:
 
 
 def text_amounts(examples: Iterable[Example], count: Callable[[str], int] = len) -> tuple[TextAmount, ...]:
-    """Add up how much of the examples is read and learnt, by what it is. ``count`` gives the length of a text."""
+    """Add up how much of the examples is read and trained, by kind of text. ``count`` gives the length of a text."""
     trained: Counter[str] = Counter()
     read: Counter[str] = Counter()
     for example in examples:
@@ -110,7 +110,7 @@ def _was_trained_on(stage_dir: Path, curation: str) -> bool:
 
 @lru_cache(maxsize=4)
 def _open_renderer(checkpoint: Path) -> Renderer | None:
-    """None if transformers is not installed or cannot read this tokenizer: characters will do for a picture."""
+    """None if transformers is not installed or cannot read this tokenizer; characters are then shown."""
     try:
         from understudy.models.rendering import open_renderer
 
@@ -142,7 +142,7 @@ def _token_mask(renderer: Renderer, ids: tuple[int, ...], weights: tuple[float, 
 
 @lru_cache(maxsize=100_000)
 def _decoded(renderer: Renderer, ids: tuple[int, ...]) -> str:
-    """Text of tokens in mid-sentence: decoded behind a word, because some tokenizers drop the first space."""
+    """Text of tokens within a sentence: decoded after a word, because some tokenizers drop the first space."""
     anchor, text = _anchor(renderer)
     return str(renderer.tokenizer.decode([*anchor, *ids], clean_up_tokenization_spaces=False))[len(text) :]
 
@@ -166,7 +166,7 @@ def _cut_at_spans(example: Example, index: int, message: Message) -> Iterator[tu
 
 
 def _parts(example: Example, index: int, message: Message) -> list[tuple[str, int, int]]:
-    """What each part of a message is, where it begins and where it ends."""
+    """The kind, the start and the end of each part of a message."""
     if message.role is Role.ASSISTANT:
         parts = format_of(example.action_format).parts(message.content)
         return [("thought" if part.name is PartName.THOUGHT else "code", part.start, part.end) for part in parts]
@@ -176,7 +176,7 @@ def _parts(example: Example, index: int, message: Message) -> list[tuple[str, in
 
 
 def format_of(record: str) -> ActionFormat:
-    """The format that a record names; code in a fence if a user's format is not installed here."""
+    """The format that a record names; ``code_fence`` if a user's format is not installed here."""
     try:
         return recorded_format(record)
     except ValueError:

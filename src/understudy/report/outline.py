@@ -1,7 +1,6 @@
-"""What of a run can be put beside another run: its attempts by name and number, read one collection at a time.
-
-In: a run directory. Out: ``RunOutline``, which costs no more than counting lines, and the rows of the collections that
-a reader chooses. Not here: which rows of two runs belong together; the page pairs them.
+"""The attempts of a run that can be compared with those of another run. In: a run directory. Out: ``RunOutline``, which
+is as cheap as counting lines, and the rows of the collections that a reader chooses. Not here: pairing the rows of two
+runs, which the page does.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class RunOutline(Record):
 
 
 def outline_of(run_dir: Path, name: str = "") -> RunOutline:
-    """Say what attempts a run holds. ``name``: what the run is called; empty for the name of its directory.
+    """List the attempts of a run. ``name``: the name of the run; empty: that of its directory.
 
     Raises ``FileNotFoundError`` if there is no such directory, ``BadRecordError`` if a stage's file is damaged,
     ``ValueError`` if the manifest is.

@@ -1,8 +1,8 @@
 """The page: one self-contained HTML file, or the same page empty for the viewer that feeds it over HTTP.
 
 In: a run directory. Out: ``report.html`` with style, script and all data inside. Its content security policy names the
-one script and the one style by their digests and allows no connection, so the page cannot call home, and a text that
-slipped through as markup could not run. Not here: what is shown (``collect``), how (``assets/``).
+only script and the only style by their digests and allows no connection. The page thus cannot send data, and text that
+is interpreted as markup by mistake cannot run. Not here: the contents (``collect``), the drawing (``assets/``).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SCRIPTS = (
     "runs.js",
     "main.js",
 )
-"""In order: they are joined into one script, each using what stands before it."""
+"""In order: they are joined into one script, and each uses definitions of earlier ones."""
 STYLES = ("base.css", "results.css", "trajectories.css", "pairs.css")
 
 
@@ -84,7 +84,7 @@ def file_page(title: str, kind: PageKind, data: str, fallback: str) -> str:
 
 
 def live_page(title: str, kind: PageKind = PageKind.RUN) -> str:
-    """The page without data: it asks the server that it came from, and goes on asking."""
+    """The page without data: it requests the data from its server again and again."""
     return _page(title=title, kind=kind, data="", fallback="", connect="'self'", live=" data-live")
 
 
@@ -111,7 +111,7 @@ def _page(*, title: str, kind: PageKind, data: str, fallback: str, connect: str,
         "SCRIPT": script,
     }
     page = _asset("page.html")
-    pieces = page.split("%%")  # odd pieces are names; inserted text is never scanned again
+    pieces = page.split("%%")  # pieces with odd indices are names; inserted text is never scanned again
     return "".join(parts[piece] if number % 2 else piece for number, piece in enumerate(pieces))
 
 

@@ -1,4 +1,4 @@
-"""The paper's table of averages, so that a figure of ours can stand beside the one it repeats.
+"""The paper's table of averages, for comparing our figures with the paper's.
 
 Source: Kang et al., *Distilling LLM Agent into Small Models with Retrieval and Code Tools*, NeurIPS 2025
 (arXiv 2505.17612): unweighted average of eight accuracies, Qwen2.5-Instruct, single runs without intervals. The
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 TEACHER_SIZE = "32B"
 N_BENCHMARKS = 8
-"""How many accuracies each figure is the mean of."""
+"""Number of accuracies in the mean of each figure."""
 
 
 class PaperMethod(StrEnum):
@@ -28,7 +28,7 @@ class PaperMethod(StrEnum):
 
     @property
     def heading(self) -> str:
-        """As the table's head names it."""
+        """The heading of the column in the table."""
         return _HEADINGS[self]
 
 
@@ -47,7 +47,7 @@ _PERCENT: dict[str, tuple[float | None, ...]] = {
     "1.5B": (20.33, 21.28, 24.64, 7.94, 28.06, 29.11, 30.29, 30.55),
     "0.5B": (11.06, 13.64, 15.90, 1.80, 19.24, 19.99, 20.01, 21.90),
 }
-"""Size of the model → one figure a method, in the order of ``PaperMethod``."""
+"""Size of the model → one figure per method, in the order of ``PaperMethod``."""
 
 
 def paper_differences(one: PaperMethod, other: PaperMethod) -> tuple[float, ...]:

@@ -14,7 +14,7 @@ from understudy.report.data import Row, Verdict
 from understudy.runs import RecordT, read_jsonl
 
 Scores = Mapping[str, tuple[Score, ...]]
-"""Trajectory id → its scores, the first one being the verdict."""
+"""Trajectory id → its scores; the first is the verdict."""
 
 
 def read_scores(path: Path) -> Scores:
@@ -26,7 +26,7 @@ def read_scores(path: Path) -> Scores:
 
 
 def verdict_of(trajectory: Trajectory, scores: tuple[Score, ...]) -> Verdict:
-    """How an attempt came out by its first score."""
+    """The verdict on an attempt by its first score."""
     if trajectory.stop_reason.is_infrastructure_error:
         return Verdict.FAILURE
     if not scores or scores[0].correct is None:

@@ -1,7 +1,8 @@
-"""Whether a run is going on, has ended, failed or was killed.
+"""Whether a run is running, done, failed or killed.
 
-In: a run directory and its stages. Out: the stages and the run with their true states. A process that was killed cannot
-write that it ended: a stage that says "running" while nobody holds the run's lock was stopped. Not here: what wrote it.
+In: a run directory and its stages. Out: the stages and the run with their true states. A killed process cannot record
+its end: a stage whose file says "running" while no process holds the run's lock was stopped. Not here: writing the
+states.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def with_true_states(run_dir: Path, stages: Sequence[Stage]) -> tuple[tuple[Stag
 
 
 def is_running(run_dir: Path) -> bool | None:
-    """Whether a process holds the run for writing. None if that cannot be known, as without a lock file."""
+    """Whether a process holds the run for writing. None if unknown, such as without a lock file."""
     try:
         with (run_dir / LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

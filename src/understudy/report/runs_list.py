@@ -1,4 +1,4 @@
-"""Which runs a folder holds, and how far each is.
+"""The runs of a folder and their states.
 
 In: a folder. Out: ``RunList``. Reads manifests, stage files and metrics only, so that a list of many runs stays quick.
 Not here: what is in a run (``collect``).
@@ -20,7 +20,7 @@ from understudy.runs import BadRecordError, read_record
 def run_dirs(runs_dir: Path) -> list[Path]:
     """The run directories of a folder, the one that changed last first. A folder that is itself a run counts as one.
 
-    A directory that may not be read counts too: it is listed with its problem instead of being passed over.
+    An unreadable directory counts too: it is listed with its problem.
     """
     if (runs_dir / MANIFEST).is_file():
         return [runs_dir.resolve()]
@@ -28,7 +28,7 @@ def run_dirs(runs_dir: Path) -> list[Path]:
 
 
 def list_runs(runs_dir: Path) -> RunList:
-    """Say of each run how far it is and what it has measured."""
+    """The state and the measured accuracies of each run."""
     runs = tuple(_entry_or_problem(path) for path in run_dirs(runs_dir))
     return RunList(folder=readable(runs_dir.resolve().name), runs=runs)
 
@@ -37,7 +37,7 @@ def _entry_or_problem(run_dir: Path) -> RunEntry:
     """One damaged run does not hide the others."""
     try:
         return _entry(run_dir)
-    except Exception as error:  # whatever is wrong with a run, the list of the others is shown
+    except Exception as error:  # the other runs are shown whatever is wrong with one
         what = str(error) if isinstance(error, BadRecordError | OSError) else f"{type(error).__name__}: {error}"
         return RunEntry(name=readable(run_dir.name), state=StageState.FAILED, problem=readable(what))
 

@@ -1,4 +1,4 @@
-"""The opening sentence of a report: how good the student is, and whether the gain may be noise.
+"""The opening sentence of a report: how good the student is, and whether the gain is significant.
 
 In: the systems of a run and their paired comparisons. Out: a ``Sentence`` made of measured figures only. Not here:
 the measuring.
@@ -17,7 +17,7 @@ SPACE = "\N{NO-BREAK SPACE}"
 
 
 def sentence_of(systems: Sequence[System], comparisons: Sequence[Comparison]) -> Sentence:
-    """Compare the student with baseline and teacher, and say whether the difference may be chance."""
+    """Compare the student with baseline and teacher, and say whether the difference is significant."""
     if not systems:
         return Sentence(text="Nothing has been evaluated yet.")
     student = _with_role(systems, SystemRole.STUDENT)
@@ -36,7 +36,7 @@ def sentence_of(systems: Sequence[System], comparisons: Sequence[Comparison]) ->
 
 
 def named(system: System) -> str:
-    """The system's label, with the word that must stand by a program's figures."""
+    """The system's label; programs are marked as such."""
     label = system.metrics.system
     return f"{label} (a program)" if system.metrics.is_program and "program" not in label.lower() else label
 

@@ -1,8 +1,8 @@
 """Several runs on one page: the same task, attempted in one run and in another.
 
-In: run directories. Out: one self-contained HTML file that holds all evaluations of all of them, so that its reader
-chooses any two. Attempts that were collected for training stay out, which keeps the file small; the viewer shows them
-too. Not here: a run's own report (``page``).
+In: run directories. Out: one self-contained HTML file that holds all evaluations of all of them, so that its reader can
+choose any two. Attempts for training are left out to keep the file small; the viewer shows them too. Not here: a run's
+own report (``page``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from understudy.runs import write_atomic
 
 
 class SideBySide(Record):
-    """What the page holds, without rows and texts."""
+    """The contents of the page, without rows and texts."""
 
     title: str
     runs: tuple[RunOutline, ...]
@@ -42,9 +42,8 @@ def write_comparison(run_dirs: Sequence[Path], path: Path) -> Path:
 
 
 def run_names(run_dirs: Sequence[Path]) -> list[str]:
-    """Names that differ: of each directory as much of its path's end as tells it from the others.
-
-    A directory that is given twice is numbered.
+    """Distinct names: the shortest end of each directory's path that distinguishes it from the others. A directory that
+    is given twice is numbered.
     """
     paths = [path.resolve() for path in run_dirs]
     longest = max((len(path.parts) for path in paths), default=1)

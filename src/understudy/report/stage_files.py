@@ -1,8 +1,8 @@
 """The small files of a run: manifest, stage.json, a training's log.
 
 In: a run directory. Out: stages, flat text facts, curves. A stage is any folder ``kind/name`` with a ``stage.json``,
-also of a kind that a user defined: what it holds is known by its files. Facts are read leniently, for they only inform.
-Not here: trajectories, scores, metrics; whether the run is going on (``run_state``).
+also of a kind that a user defined: its contents are recognised by its files. Facts are read leniently, because they are
+only displayed. Not here: trajectories, scores, metrics; whether the run is going on (``run_state``).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from understudy.runs import read_record
 
 FactList = tuple[tuple[str, str], ...]
 _COUNTED = (TRAJECTORIES, EXAMPLES, PREFIXES, TRAINING_LOG)
-"""Files whose lines are a stage's records, the first that is there; else its only ``.jsonl``."""
+"""Files whose lines are a stage's records; the first that exists is used, else its only ``.jsonl``."""
 _CURVES = ("loss", "_rate", "margin", "accuracy")
-"""What the names of quantities contain that are drawn over the steps of a training."""
+"""Parts of the names of quantities that are drawn over the steps of a training."""
 _NO_CURVES = ("learning_rate",)
 
 
 class StageFile(BaseModel):
-    """What the report reads of a ``stage.json``; whatever else is in it is shown as facts."""
+    """The fields of ``stage.json`` that the report reads; all others are shown as facts."""
 
     state: StageState = StageState.RUNNING
     inputs: dict[str, JsonValue] = {}
@@ -39,7 +39,7 @@ class StageFile(BaseModel):
 
 
 def read_facts(path: Path) -> FactList:
-    """Return a JSON file's leaves as (dotted path, text); nothing if the file is not there or not whole yet."""
+    """Return a JSON file's leaves as (dotted path, text); empty if the file does not exist or is incomplete."""
     return tuple((readable(name), readable(text)) for name, text in _leaves("", _read_json(path)))
 
 
@@ -60,7 +60,7 @@ def read_stages(run_dir: Path) -> tuple[Stage, ...]:
 
 
 def read_curves(run_dir: Path) -> tuple[Curve, ...]:
-    """What the trainings of a run logged over their steps: losses, and rates that an eval callback measured."""
+    """The logs of a run's trainings over their steps: losses, and rates that an eval callback measured."""
     curves: list[Curve] = []
     for folder in stage_dirs(run_dir):
         kind = folder.parent.name
@@ -118,7 +118,7 @@ def _stage(folder: Path) -> Stage:
 
 
 def collection_kind(folder: Path) -> CollectionKind | None:
-    """What the list of its records is: by the kind of stage, or by its files if that is a user's own."""
+    """The kind of its records: by the kind of stage, or by its files if the stage is a user's own."""
     kind = folder.parent.name
     if kind in set(CollectionKind):
         return CollectionKind(kind)
@@ -134,7 +134,7 @@ def _records_file(folder: Path) -> Path | None:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int]]:
-    """What lies in the folder, with sizes in bytes; of a folder in it, all that it holds."""
+    """The entries of the folder, with sizes in bytes; subfolders with their total size."""
     for path in sorted(folder.iterdir()):
         inside = (
             [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else []

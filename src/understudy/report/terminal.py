@@ -1,6 +1,6 @@
-"""What a run came to, in the terminal: the table of distillation and the list of stages.
+"""The results of a run in the terminal: the table of distillation and the list of stages.
 
-In: a run directory. Out: rich renderables. All text of others goes through ``visible``. Not here: reading single
+In: a run directory. Out: rich renderables. Untrusted text is passed through ``visible``. Not here: reading single
 trajectories (``terminal_reading``), the page.
 """
 
@@ -44,7 +44,7 @@ def terminal_table(run_dir: Path) -> RenderableType:
 
 
 def show_run(run_dir: Path, what: str = "", which: str = "", *, mask: bool = False) -> RenderableType:
-    """Show what a run holds, or one thing of it.
+    """Show a run, or one thing in it.
 
     ``what``: a stage, such as ``rollout/teacher`` or ``curate/agent``; empty for the whole run. ``which``: id of a
     trajectory or example; empty for the first. ``mask``: show an example as the student's tokens.
@@ -80,7 +80,7 @@ def _find_stage(run_dir: Path, what: str) -> Stage:
 
 
 def _show_example(run_dir: Path, stage: Stage, which: str, *, mask: bool) -> RenderableType:
-    """An example of a curation; if it has kept none, what it dropped."""
+    """An example of a curation; if there are none, the dropped attempts."""
     folder = run_dir / stage.key
     for example in read_if_there(folder / EXAMPLES, Example):
         if not which or which in (example.id, example.trajectory_id, example.task_id):
@@ -94,7 +94,7 @@ def _trajectory(folder: Path, which: str) -> Trajectory | None:
     found = None
     for trajectory in read_if_there(folder / TRAJECTORIES, Trajectory):
         if not which or which in (trajectory.id, trajectory.task.id):
-            found = trajectory  # of an attempt that was made again, the last record stands
+            found = trajectory  # of an attempt that was made again, the last record counts
             if not which:
                 break
     return found
@@ -116,7 +116,7 @@ def _id_of(row: dict[str, object]) -> str:
 
 
 def _tables_of(path: Path) -> Iterator[RenderableType]:
-    """What an evaluation came to by level, by type and, with several attempts, by the chance of one right among k."""
+    """Tables of an evaluation by level, by type and, with several attempts, of pass@k."""
     if not path.exists():
         return
     for part in read_record(path, Metrics).breakdowns:

@@ -1,7 +1,8 @@
 """One trajectory or example in the terminal.
 
-In: records. Out: rich renderables that show each word the model saw or said, control sequences stripped, invisible and
-direction-turning characters spelt out, no markup interpreted. Not here: finding the record (``terminal``).
+In: records. Out: rich renderables that show all text that the model saw or wrote. Control sequences are stripped,
+invisible characters and those that change the text direction are spelt out, and markup is not interpreted. Not here:
+finding the record (``terminal``).
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ _VERDICT_STYLES = {
     Verdict.FAILURE: "bold magenta",
 }
 _TRAINED_STYLES = ("black on bright_cyan", "black on bright_green")
-"""Neighbouring tokens take turns, so that one sees where each ends."""
+"""Neighbouring tokens have alternating colours, so that one sees where each ends."""
 
 
 def show_trajectory(trajectory: Trajectory, *scores: Score) -> RenderableType:
-    """A trajectory to be read: question, steps with their candidates, answer, and what its graders say of it."""
+    """A trajectory: question, steps with their candidates, answer, and the graders' judgements."""
     steps = {step.message_index: (number, step) for number, step in enumerate(trajectory.steps, 1)}
     action_format = format_of(trajectory.action_format)
     parts: list[RenderableType] = [*_head(trajectory, scores)]
@@ -49,7 +50,7 @@ def show_trajectory(trajectory: Trajectory, *scores: Score) -> RenderableType:
 
 
 def show_example(example: Example, maker: MaskMaker) -> RenderableType:
-    """A training example with what is learnt of it in colour."""
+    """A training example with the trained text in colour."""
     parts: list[RenderableType] = [_rule(f"example {visible(example.id)}")]
     for mask in maker.masks(example):
         parts.append(show_mask(mask))
@@ -57,7 +58,7 @@ def show_example(example: Example, maker: MaskMaker) -> RenderableType:
 
 
 def show_mask(mask: Mask) -> RenderableType:
-    """A training sequence: what is learnt is coloured, what is only read is dim."""
+    """A training sequence: trained text is coloured, text that is only read is dim."""
     text = Text()
     n_trained = sum(weight > 0 for weight in mask.weights)
     for number, (piece, weight) in enumerate(zip(mask.texts, mask.weights, strict=True)):
@@ -114,7 +115,7 @@ def _reply(content: str, prefilled_chars: int, action_format: ActionFormat) -> I
 
 
 def _action(text: str, code: str | None) -> Iterator[RenderableType]:
-    """An action with its code in colour, and what stands around it dim."""
+    """An action: the code in colour, the text around it dim."""
     before, found, after = text.partition(code) if code else ("", "", text)
     if before.strip():
         yield plain(before.strip("\n"), "dim")
@@ -137,7 +138,7 @@ def _facts_of(step: Step) -> Text:
 
 
 def _candidates(step: Step) -> Iterator[RenderableType]:
-    """The groups of the vote, the largest first, each by what its first member yielded."""
+    """The groups of the vote, the largest first, each with the outcome of its first member."""
     groups: dict[str, list[Candidate]] = {}
     for candidate in step.candidates:
         key = f"failed: {step_error(candidate)}" if candidate.vote is None else f"outcome {candidate.vote + 1}"

@@ -1,4 +1,4 @@
-"""A stage in the terminal that has no attempts to be read: a training, first thoughts, a failed curation, any other.
+"""A stage without attempts in the terminal: a training, first thoughts, a failed curation, any other.
 
 In: its folder and its ``Stage``. Out: rich renderables: state and result, and of a training its steps, losses and
 checkpoint. Not here: trajectories and examples (``terminal_reading``).
@@ -24,7 +24,7 @@ _SUMMARIES = ("summary.json", "metrics.json", "checkpoint/student.json")
 
 
 def show_stage(folder: Path, stage: Stage) -> RenderableType:
-    """What a stage came to, and what lies in its folder."""
+    """The result of a stage, and the files in its folder."""
     return Group(*_head(stage), *_drops(folder), *_log(folder), *_summaries(folder), *_files(stage))
 
 

@@ -1,9 +1,9 @@
-"""The viewer: all runs of a folder on loopback, following those that are going on.
+"""The viewer: all runs of a folder on loopback; it follows running ones.
 
-In: a folder of run directories. Out: an HTTP service that reads and never writes. The page is the report's own; it is
-fed by requests instead of by what is packed into it, and asks again every few seconds. Requests name runs and
-collections, never paths: a name that is not in the listing is not found. Not here: access for others; the service
-has no password and listens on loopback unless another host is chosen.
+In: a folder of run directories. Out: an HTTP service that reads and never writes. The page is that of the report, but
+it requests its data from the service, and again every few seconds. Requests name runs and collections, never paths:
+names that are not listed are not found. Not here: access for others; the service has no password and listens on
+loopback unless another host is chosen.
 """
 
 from __future__ import annotations
@@ -54,8 +54,7 @@ def serve_view(runs_dir: Path, host: str = "127.0.0.1", port: int = 7788) -> Non
 def view_app(runs_dir: Path, host: str = "127.0.0.1") -> Starlette:
     """The service itself, for a server of one's own.
 
-    On loopback it answers to the names of loopback only, so that no page from elsewhere can read runs through a name
-    of its own that points here.
+    On loopback it answers only to loopback host names, so that no foreign page can read runs through DNS rebinding.
     """
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
@@ -80,7 +79,7 @@ def view_app(runs_dir: Path, host: str = "127.0.0.1") -> Starlette:
 
 
 class _Viewer:
-    """Answers requests. The documents asked for last are kept as long as their files stay as they are."""
+    """Answers requests. Recently requested documents are cached until their files change."""
 
     def __init__(self, runs_dir: Path) -> None:
         self._runs_dir = runs_dir

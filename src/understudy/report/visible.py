@@ -1,7 +1,7 @@
-"""Text that others wrote, made safe to print: what you see is all there is.
+"""Makes untrusted text safe to print: nothing in it is hidden.
 
 In: any text. Out: text without terminal control sequences, in which no character is invisible or turns the order of
-the others around. Rich markup needs no care here: text goes into ``rich.text.Text``, which does not read any.
+the others around. Rich markup is harmless, because the text goes into ``rich.text.Text``, which does not interpret any.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ANSI = re.compile(
     r"|\x1b[ -/]*[0-~]?"
 )
 _JOINERS = "\u200c\u200d"
-"""Zero-width, but part of how words and emoji are written."""
+"""Zero-width, but part of the spelling of words and emoji."""
 
 
 def visible(text: str) -> str:
@@ -35,7 +35,7 @@ def readable(text: str) -> str:
 
 
 def plain(text: str, style: str = "") -> Text:
-    """Text of others for the terminal: visible, and no markup in it means anything."""
+    """Untrusted text for the terminal: visible, without interpreted markup."""
     return Text(visible(text), style=style)
 
 
