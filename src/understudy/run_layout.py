@@ -1,6 +1,6 @@
 """The layout of a run directory: the names of its files and folders, and where its stages are.
 
-In: a run directory. Out: paths. Not here: what the files hold (``understudy.records``), who writes them.
+In: a run directory. Out: paths. Not here: the contents of the files (``understudy.records``), and writing them.
 """
 
 from __future__ import annotations

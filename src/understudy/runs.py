@@ -1,7 +1,7 @@
-"""Files that survive: JSONL that is only appended to, atomic writes, digests, seeds.
+"""Files that survive a kill: append-only JSONL, atomic writes, digests, seeds.
 
-In: records and paths. Out: files under a run directory, records read back. Not here: what the
-stages of a run are (see ``understudy.recipe``) and how they are ordered (see ``understudy.cli``).
+In: records and paths. Out: files under a run directory, records read back. Not here: the stages of a run
+(``understudy.pipeline``).
 """
 
 from __future__ import annotations
@@ -97,10 +97,8 @@ def read_jsonl(path: Path, record_type: type[RecordT]) -> Iterator[RecordT]:
 
 
 def read_user_jsonl(path: Path, record_type: type[RecordT]) -> Iterator[RecordT]:
-    """Yield the records of a file that anybody may have written.
-
-    Nothing is taken for torn: the last line counts without a newline too. Blank lines and a byte order mark are
-    skipped. Raises what ``read_jsonl`` raises.
+    """Yield the records of a file that a user may have written. The last line counts without a newline too. Blank lines
+    and a byte order mark are skipped. Raises what ``read_jsonl`` raises.
     """
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -134,7 +132,7 @@ def write_jsonl(path: Path, records: Iterator[RecordT] | list[RecordT] | tuple[R
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write a file beside its place, make it durable, rename it into its place."""
+    """Write a temporary file in the same folder, make it durable, and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -3,10 +3,8 @@
 ``open_retriever(config)`` opens any engine: BM25 (tantivy), dense search (faiss with binary quantisation and exact
 rescoring), both fused, shards, a Qdrant server, a server of ours or of Search-R1's kind, or a user's own class or
 function. All of them are ``Retriever``s and safe to call from many threads. ``build_index``, ``download_corpus``,
-``serve_index`` and ``index_info`` are the verbs of ``understudy index``.
-
-Not promised: that approximate search finds all that exact search finds (the index says how much), or that BM25
-scores can be compared between corpora.
+``serve_index`` and ``index_info`` are the commands of ``understudy index``. Not promised: that approximate search finds
+everything that exact search finds (the index states its recall), or that BM25 scores can be compared between corpora.
 """
 
 from understudy.retrieval.build import BuildConfig, IndexInfo, build_index, index_info

@@ -1,8 +1,8 @@
-"""One thread owns the engine; everybody else queues.
+"""One thread owns the engine; all callers queue.
 
-In: a retriever and calls from any number of threads. Out: the same answers, as a ``Retriever``. The owner takes
-whatever waits (no fixed window), asks the engine for each number of hits once, merges equal queries, and answers
-repeats from a cache. A full queue refuses with ``BusyError`` instead of growing.
+In: a retriever and calls from any number of threads. Out: the same answers, as a ``Retriever``. The owner takes all
+waiting queries (there is no fixed window), calls the engine once for each number of hits, merges equal queries, and
+answers repeats from a cache. A full queue refuses with ``BusyError`` instead of growing.
 
 An answer does not depend on the batch it was computed in, as far as the engine beneath promises that.
 """
@@ -22,7 +22,7 @@ Hits = tuple[Hit, ...]
 
 
 class Question(NamedTuple):
-    """What is asked, and the key of the cache."""
+    """A query with its number of hits: the key of the cache."""
 
     query: str
     k: int
@@ -34,12 +34,12 @@ class BusyError(RetrievalError):
 
 @dataclass(slots=True)
 class Counters:
-    """What happened since the start; written by the owner and under its lock."""
+    """Counts since the start; written by the owner under its lock."""
 
     queries: int = 0
     cache_hits: int = 0
     merged: int = 0
-    """Queries that joined an equal one which was waiting or being answered."""
+    """Queries that joined an equal waiting or running one."""
     refused: int = 0
     failed: int = 0
     batches: int = 0
@@ -105,7 +105,7 @@ class BatchingRetriever:
         self._engine.close()
 
     def _take(self, question: Question) -> Future[Hits]:
-        """A future for one question, under the lock: known, being answered, or queued."""
+        """A future for one question, under the lock: cached, running, or queued."""
         self.counters.queries += 1
         future: Future[Hits] = Future()
         known = self._cache.get(question)
@@ -131,7 +131,7 @@ class BatchingRetriever:
                 self._answer(queries, k)
 
     def _next_batch(self) -> list[Question]:
-        """Whatever waits, at most ``max_batch``; empty when closed."""
+        """All waiting questions, at most ``max_batch``; empty when closed."""
         with self._changed:
             while not self._waiting and not self._is_closed:
                 self._changed.wait()

@@ -43,30 +43,30 @@ _PSEUDO_QUERY_WORDS = 12
 
 
 class BuildConfig(Record):
-    """What is built from which corpus."""
+    """The corpus and the parts of the index."""
 
     corpus: Path
     """JSONL, plain or gzipped: see ``corpus.py``."""
     folder: Path
-    """The index; made if it does not exist."""
+    """Folder of the index; created if it does not exist."""
     lexical: bool = True
     encoder: EncoderConfig | None = None
     """None builds no dense index."""
     flat_index: Path | None = None
-    """A faiss flat index whose vectors are used instead of encoding; ``encoder`` is what made them."""
+    """A faiss flat index whose vectors are used instead of encoding; ``encoder`` names the encoder that made them."""
     recall: Annotated[float, Field(gt=0, le=1)] = 0.98
     """Share of the exact best ten that a dense search has to find, on the tuning queries."""
     tuning_queries: Path | None = None
     """Text file, one question a line. None takes titles and first words of passages as queries."""
     n_tuning_queries: Annotated[int, Field(ge=1)] = 500
     shard_rows: Annotated[int, Field(ge=1)] = 8192
-    """Rows that are encoded between two points of resumption."""
+    """Rows per shard: a killed build resumes at the last complete shard."""
     min_rows_for_codes: int = 50_000
     """An index with fewer rows compares them all: quantisation gains nothing."""
 
 
 class IndexInfo(Record):
-    """What an index folder holds."""
+    """The contents of an index folder."""
 
     passages: CorpusFacts
     lexical: LexicalFacts | None
@@ -75,9 +75,9 @@ class IndexInfo(Record):
 
 
 def build_index(config: BuildConfig, encoder: Encoder | None = None, *, quiet: bool = False) -> IndexInfo:
-    """Build whatever of the index is not there yet. ``encoder`` stands for one that no config can name.
+    """Build the missing parts of the index. ``encoder``: an encoder that no config can name.
 
-    Raises ``BadCorpusError`` for a file that is no corpus, ``IndexMismatchError`` for vectors of another one,
+    Raises ``BadCorpusError`` for a file that is not a corpus, ``IndexMismatchError`` for vectors of another one,
     ``MissingExtraError`` before any work if a package is missing.
     """
     if config.encoder is not None:
@@ -98,7 +98,7 @@ def build_index(config: BuildConfig, encoder: Encoder | None = None, *, quiet: b
 
 
 def index_info(folder: Path, *, verify: bool = False, corpus: Path | None = None) -> IndexInfo:
-    """What lies in an index folder; ``verify`` reads every byte and refuses damaged files.
+    """The contents of an index folder; ``verify`` reads every byte and refuses damaged files.
 
     ``corpus`` says where the corpus is now, if it was moved.
     """

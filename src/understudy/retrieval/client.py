@@ -1,8 +1,8 @@
 """A retriever at the other end of ``POST /retrieve``: ours, or any server of Search-R1's kind.
 
-In: queries. Out: hits, with the scores that the server gave. Connections are kept; every wait has an end; what
-may pass (no connection, 429, 502 to 504) is tried again a bounded number of times, after the server's
-``Retry-After`` if it gives one. What does not pass raises ``RetrievalError`` with the server's own words.
+In: queries. Out: hits, with the scores that the server gave. Connections are kept; every wait has a time-out; temporary
+failures (no connection, 429, 502 to 504) are retried a limited number of times, after the server's ``Retry-After`` if
+there is one. Other failures raise ``RetrievalError`` with the server's message.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from understudy.retrieval.wire import MAX_QUERIES, RetrieveRequest
 
 _PASSING = (429, 502, 503, 504)
 _REFUSALS = (400, 413, 422)
-"""Of one query, if the server has answered others; of everything that we send, if it has not."""
+"""They refuse one query if the server has answered others; else they refuse all our requests."""
 _FIRST_PAUSE_S = 0.2
 
 

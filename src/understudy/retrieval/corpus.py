@@ -25,7 +25,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 class BadCorpusError(Exception):
-    """A corpus is not what it should be; the message says what it got, what was expected and where."""
+    """An invalid corpus; the message names the expected and the given value and the place."""
 
 
 def is_gzipped(path: Path) -> bool:
@@ -90,7 +90,7 @@ def parse_row(line: bytes, row: int, path: Path, number: int | None = None) -> P
 
 
 def passage_of_contents(passage_id: str, contents: str) -> Passage:
-    """Take title and text apart; the inverse of ``Passage.contents``.
+    """Split contents into title and text; the inverse of ``Passage.contents``.
 
     The first line is the title, with or without quotes around it. Text without a line break has no title.
     """
@@ -111,7 +111,7 @@ def titled(passage: Passage, title: object, contents: str) -> Passage:
 
 
 def _loads(line: bytes) -> object:
-    """As ``json`` and five times faster. Lone surrogates (``\\ud800``), at which much else stops, become ``?``."""
+    """Like ``json``, but five times faster. Lone surrogates (``\\ud800``), which many libraries refuse, become ``?``."""
     try:
         return from_json(line, cache_strings="keys")
     except ValueError:

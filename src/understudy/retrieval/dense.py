@@ -2,9 +2,8 @@
 
 In: an index folder with ``vectors.f16``, ``codes.faiss`` (absent if every row is compared) and the header
 ``dense.json``; an encoder; passages. Out: a ``Retriever`` whose scores are exact cosines. The header names corpus,
-encoder, files and tuning; what does not fit it is refused with ``IndexMismatchError``.
-
-A query's answer depends on the query alone, to the last bit, for encoders of which that is true.
+encoder, files and tuning; anything that does not match it is refused with ``IndexMismatchError``. A query's answer
+depends on the query alone, to the last bit, if the encoder's vectors do.
 """
 
 from __future__ import annotations
@@ -38,14 +37,14 @@ _CANDIDATES_A_HIT = 4
 
 
 class CodesFacts(Record):
-    """``codes.faiss`` and how to search it."""
+    """Facts about ``codes.faiss``, and its search settings."""
 
     config: CodesConfig
     bytes: int
     sha256: str
-    """Of all bytes: checked by ``index_info(verify=True)``."""
+    """Hash of all bytes, which ``index_info(verify=True)`` checks."""
     sampled_sha256: str
-    """Of bytes spread over the file: checked whenever it is opened."""
+    """Hash of bytes spread over the file, which is checked when it is opened."""
     tuning: Tuning
 
 

@@ -1,8 +1,8 @@
 """Exact search on a GPU: all rows are in its memory, and every row is compared.
 
-In: ``vectors.f16``, a torch device. Out: rows and scores as exact search on a CPU gives them: the device only names
-candidates, by products in float32, whose scores are then computed as they always are. There is nothing to tune.
-Not here: rows that do not fit; an index that is larger than the GPU is searched by its codes, or in shards.
+In: ``vectors.f16``, a torch device. Out: rows and scores as exact search on a CPU gives them: the device only selects
+candidates, by products in float32, and their scores are then computed as on a CPU. There is nothing to tune. Not here:
+rows that do not fit; an index that is larger than the GPU is searched by its codes, or in shards.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from understudy.retrieval.exact import Rows, rescored
 from understudy.retrieval.vectors import Scores, VectorFile
 
 _SLACK = 32
-"""Candidates beyond k, so that rounding of the device's products cannot lose a row that belongs to the best k."""
+"""Additional candidates beyond k, so that rounding on the device cannot lose one of the best k rows."""
 _BLOCK_ROWS = 131_072
 """Rows compared at once: 400 MB in float32 if they have 768 numbers."""
 _SPARE_BYTES = 1 << 30
-"""Left free on the device, for a block in float32 and the scores of a batch."""
+"""Memory left free on the device, for a block in float32 and the scores of a batch."""
 
 
 class DeviceTooSmallError(ValueError):

@@ -34,17 +34,17 @@ _MAX_PAUSE_S = 30.0
 
 
 class DownloadError(Exception):
-    """A file could not be fetched; what came of it is kept for the next attempt."""
+    """A file could not be fetched; the received part is kept for the next attempt."""
 
 
 class CorpusSource(Record):
-    """Where a corpus is, below a server of data sets."""
+    """The place of a corpus on a server of data sets."""
 
     corpus_path: str
     vector_paths: tuple[str, ...]
     """Pieces of one faiss flat index, in order."""
     encoder: EncoderConfig
-    """What made the vectors."""
+    """The encoder of the vectors."""
 
 
 CORPORA = {
@@ -60,7 +60,7 @@ CORPORA = {
 
 
 class DownloadConfig(Record):
-    """What is fetched, and what is built from it."""
+    """The download and the index that is built from it."""
 
     name: Literal["wiki-18"] = "wiki-18"
     folder: Path
@@ -72,9 +72,9 @@ class DownloadConfig(Record):
     base_url: str = "https://huggingface.co"
     """A mirror can stand here."""
     timeout_s: Annotated[float, Field(gt=0)] = 30.0
-    """Longest silence of the server."""
+    """Time-out without data from the server."""
     attempts: Annotated[int, Field(ge=1)] = 8
-    """In a row without a single byte."""
+    """Failed attempts in a row without a single byte."""
 
 
 class _State(Record):
@@ -86,7 +86,7 @@ class _State(Record):
 
 
 def download_corpus(config: DownloadConfig, *, quiet: bool = False) -> IndexInfo:
-    """Fetch what is not there yet, then build the index. Raises ``DownloadError``."""
+    """Fetch missing files, then build the index. Raises ``DownloadError``."""
     import httpx
 
     published = CORPORA[config.name]

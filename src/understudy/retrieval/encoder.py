@@ -1,8 +1,8 @@
 """Texts → vectors: the encoders of dense search.
 
 In: an ``EncoderConfig``. Out: an ``Encoder``, whose vectors are float32 of shape (texts, dim) and of length 1.
-Whatever changes a vector (weights, prefixes, pooling, length) is in its ``EncoderFacts``; an index stores them and
-is refused to any other encoder. Torch and transformers are imported when an encoder is opened.
+Everything that changes a vector (weights, prefixes, pooling, length) is in its ``EncoderFacts``; an index stores them
+and refuses any other encoder. Torch and transformers are imported when an encoder is opened.
 
 Not covered: training encoders; encoders that need two different models for queries and passages.
 """
@@ -31,7 +31,7 @@ Vectors = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
 class Pooling(StrEnum):
-    """How the vectors of a text's tokens become one."""
+    """How the vectors of a text's tokens are combined."""
 
     MEAN = "mean"
     """Over all tokens that are not padding."""
@@ -149,7 +149,7 @@ class CallableEncoder:
 
 
 class SharedEncoder:
-    """One encoder for several engines at once: locked, and what all of them ask in turn is encoded once."""
+    """One encoder for several engines: it is locked, and queries that all of them send in turn are encoded once."""
 
     def __init__(self, encoder: Encoder) -> None:
         self.facts = encoder.facts
@@ -178,7 +178,7 @@ def open_encoder(config: EncoderConfig) -> Encoder:
 
 
 def require_packages(config: EncoderConfig) -> None:
-    """Raise ``MissingExtraError`` if what this encoder runs on is not installed; loads nothing."""
+    """Raise ``MissingExtraError`` if a package that this encoder needs is not installed; loads nothing."""
     modules = {"transformer": ("torch", "transformers"), "static": ("tokenizers", "safetensors")}.get(config.kind, ())
     require("dense", f"an encoder of kind {config.kind!r}", *modules)
 
@@ -202,7 +202,7 @@ def config_of(facts: EncoderFacts) -> EncoderConfig:
 
 
 def prefixed(prefix: str, texts: Sequence[str]) -> list[str]:
-    """Each text behind the prefix, in Unicode's composed form and free of lone surrogates, at which tokenizers stop."""
+    """Each text after the prefix, in Unicode's composed form and without lone surrogates, which tokenizers refuse."""
     return [normalize("NFC", prefix + text).encode("utf-8", "replace").decode() for text in texts]
 
 

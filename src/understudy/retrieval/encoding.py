@@ -1,10 +1,9 @@
 """Passages → ``vectors.f16``, in shards, resumable.
 
-In: passages and an encoder. Out: ``vectors.f16`` and ``vectors.json``. A shard is appended to
-``vectors.f16.part`` and made durable, then recorded by a line of ``encoding.jsonl``; after a kill the file is cut back
-to the last such line and encoding resumes there. Another corpus or encoder starts from the beginning.
-
-Also here: vectors that somebody else computed (``import_flat_index``), from a faiss flat index file.
+In: passages and an encoder. Out: ``vectors.f16`` and ``vectors.json``. A shard is appended to ``vectors.f16.part`` and
+made durable, then recorded by a line of ``encoding.jsonl``; after a kill the file is cut back to the last such line and
+encoding resumes there. With another corpus or encoder, encoding starts from the beginning. Also here: importing
+precomputed vectors from a faiss flat index file (``import_flat_index``).
 """
 
 from __future__ import annotations

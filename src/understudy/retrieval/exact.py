@@ -1,4 +1,4 @@
-"""Exact search: every row is compared. The oracle that approximate search is tuned and tested against.
+"""Exact search: every row is compared. Approximate search is tuned and tested against it.
 
 In: query vectors (queries, dim). Out: rows and scores (queries, k), best first, equal scores by row.
 Time grows with the corpus (1 M rows of 768: about half a second a query on one core, much less in batches).
@@ -18,7 +18,7 @@ Rows = np.ndarray[tuple[int], np.dtype[np.int64]]
 Table = np.ndarray[tuple[int, int], np.dtype[Any]]
 
 _SLACK = 8
-"""Rows kept beyond k, so that rounding of the block products cannot lose one that belongs to the best k."""
+"""Additional rows beyond k, so that rounding of block products cannot lose one of the best k."""
 
 
 def exact_search(vectors: VectorFile, queries: Vectors, k: int, block_rows: int = 16384) -> list[tuple[Rows, Scores]]:

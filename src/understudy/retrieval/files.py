@@ -1,8 +1,8 @@
-"""Fingerprints of files too large to read whenever they are opened.
+"""Hashes of files that are too large to read at every opening.
 
-In: a path. Out: a SHA-256 of its size and of 64 KiB at each of up to 64 places, the first and the last bytes
-among them. It catches another file, a cut file and a damaged head; a flipped bit between the places it does
-not catch: ``full_hash`` does.
+In: a path. Out: a SHA-256 of its size and of 64 KiB at each of up to 64 places, the first and the last bytes among
+them. It detects another file, a truncated file and a damaged beginning, but not a flipped bit between the places;
+``full_hash`` does.
 """
 
 from __future__ import annotations

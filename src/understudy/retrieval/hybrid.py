@@ -1,8 +1,8 @@
 """Several rankings → one.
 
 ``HybridRetriever``: BM25 and dense search of one corpus, fused by reciprocal ranks (Cormack et al. 2009, k = 60): a
-passage scores the sum of 1 / (60 + rank) over the rankings that hold it. Off unless a config asks for it: the paper
-uses dense search alone.
+passage scores the sum of 1 / (60 + rank) over the rankings that hold it. It is optional: the paper uses dense search
+alone.
 
 ``ShardedRetriever``: disjoint parts of one corpus, each with its engine, merged by score. Sound only if scores are
 comparable, so for exact (rescored) cosines, not for BM25, whose weights differ from part to part.

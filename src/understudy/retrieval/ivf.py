@@ -1,11 +1,10 @@
 """Binary quantisation in inverted lists: which rows may be near a query.
 
-In: ``vectors.f16``. Out: ``codes.faiss``, a faiss index: subtract the corpus mean, rotate at random, assign to
-one of ``n_lists`` centroids, keep one bit a dimension of what is left (RaBitQ: Gao and Long 2024), about 1/25 of fp32.
-Its answers are candidates only: their scores are estimates and never leave this package.
-
-A killed build loses little: the index is trained, then saved after every ``part_rows`` rows (``codes.growing.faiss``),
-and renamed at the end. With the same number of threads the same vectors give the same file, interrupted or not.
+In: ``vectors.f16``. Out: ``codes.faiss``, a faiss index: subtract the corpus mean, rotate at random, assign to one of
+``n_lists`` centroids, keep one bit a dimension of what is left (RaBitQ: Gao and Long 2024), about 1/25 of fp32. Its
+results are candidates only: their scores are estimates and never leave this package. A killed build loses little work:
+the index is trained, then saved after every ``part_rows`` rows (``codes.growing.faiss``), and renamed at the end. With
+the same number of threads the same vectors give the same file, interrupted or not.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _JOB_NAME = "codes.job.json"
 
 
 class CodesConfig(Record):
-    """What decides the codes, apart from the vectors."""
+    """The settings that decide the codes, apart from the vectors."""
 
     n_lists: int
     part_rows: int = 1_000_000
@@ -55,7 +54,9 @@ class Codes:
     """The codes of all rows. Safe to call from many threads at once."""
 
     def __init__(self, path: Path) -> None:
-        """Reads the codes into memory. Mapping them is no gain: faiss copies blocks of codes, and both would stay."""
+        """Reads the codes into memory. Mapping them does not help: faiss copies blocks of codes, and both stay
+        resident.
+        """
         import faiss
 
         try:
@@ -112,7 +113,7 @@ def build_codes(
 
 
 def _train(vectors: VectorFile, n_lists: int, path: Path) -> None:
-    """Write an empty index that knows mean, rotation and centroids, from rows spread evenly over the file."""
+    """Write an empty index with mean, rotation and centroids, computed from rows spread evenly over the file."""
     import faiss
 
     n_rows = min(len(vectors), _TRAIN_ROWS_PER_LIST * n_lists)

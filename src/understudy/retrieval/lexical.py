@@ -33,11 +33,11 @@ FACTS_NAME = "lexical.json"
 _FOLDER_NAME = "lexical"
 _FORMAT = 2
 _FIRST_FORMAT = 1
-"""It knows neither n-grams nor normal forms of Unicode. Such an index is still opened, and searched as it was built."""
+"""This format lacks n-grams and Unicode normalisation. Such an index is still opened, and searched as it was built."""
 _WRITER_BYTES = 128_000_000
 _MAX_QUERY_WORDS = 256
 _MAX_TIES = 50_000
-"""Up to so many equal scores are ordered by row; beyond, by the engine."""
+"""Up to this many equal scores are ordered by row; further ones by the engine."""
 _REPORT_EVERY = 10_000
 _STOP_WORDS = frozenset(
     """
@@ -75,7 +75,7 @@ class LexicalIndex:
 
     @classmethod
     def build(cls, passages: PassageStore, folder: Path, advance: Advance = no_advance) -> Self:
-        """Index all passages into ``folder``. It is there whole or not at all; a rebuild replaces it."""
+        """Index all passages into ``folder``. It is complete or absent; a rebuild replaces it."""
         import tantivy
 
         place, beside = folder / _FOLDER_NAME, folder / f"{_FOLDER_NAME}.part"
@@ -115,7 +115,7 @@ class LexicalIndex:
             raise IndexMismatchError(f"{place}: cannot be opened, build it again ({error})") from error
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        """See ``Retriever``. A query without a word that can be searched for has no hits."""
+        """See ``Retriever``. A query without searchable words has no hits."""
         return [self._hits(rows) for rows in self.search_rows(queries, k)]
 
     def search_rows(self, queries: Sequence[str], k: int) -> list[list[tuple[int, float]]]:
@@ -190,7 +190,7 @@ def _open_linked(place: Path) -> tantivy.Index:
     """
     import tantivy
 
-    # A reader's thread may still write its lock while the folder is removed, which spoils nothing that was opened.
+    # A reader's thread may still write its lock while the folder is removed; this does not affect open files.
     with tempfile.TemporaryDirectory(prefix="understudy-index-", ignore_cleanup_errors=True) as links:
         for file in place.resolve().iterdir():
             if file.suffix != ".lock":

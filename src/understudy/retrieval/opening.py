@@ -1,8 +1,8 @@
-"""From a config to an engine that answers.
+"""Opens the engine of a config.
 
 In: a config of any kind, ours or a user's. Out: ``open_retriever`` for callers in this process: an engine with an
-encoder gets one owner, batches and a cache, and any engine is given up when search after search fails. ``open_engine``
-is the engine alone, for the service, which has a queue of its own.
+encoder gets one owner, batches and a cache, and any engine is abandoned after many failed searches in a row.
+``open_engine`` is the engine alone, for the service, which has a queue of its own.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def open_qdrant(config: QdrantConfig, encoder: Encoder | None = None) -> Retriev
 
 
 def open_shards(config: ShardsConfig, encoder: Encoder | None = None) -> Retriever:
-    """All shards of this process share one encoder, the first one's; one that does not fit a shard is refused there."""
+    """All shards of this process share the encoder of the first; a shard refuses an encoder that does not match."""
     local = [shard for shard in config.shards if isinstance(shard, DenseConfig)]
     if encoder is None and local:
         encoder = open_encoder(local[0].encoder or config_of(read_facts(local[0].folder).encoder))

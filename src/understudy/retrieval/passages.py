@@ -1,9 +1,9 @@
 """Passages by row number, without loading the corpus.
 
-In: a corpus file and the byte offset of each of its rows, or a sequence of passages. Out: ``fetch(rows)``.
-A plain JSONL file is read in place, by offset; a gzipped one is unpacked into the index folder once.
-Offsets (``offsets.u64``: the start of every row and the end of the file, little endian) and what is known
-of the corpus (``passages.json``, written last) are made by ``index_passages``.
+In: a corpus file and the byte offset of each of its rows, or a sequence of passages. Out: ``fetch(rows)``. A plain
+JSONL file is read in place, by offset; a gzipped one is unpacked into the index folder once. ``index_passages`` writes
+offsets (``offsets.u64``: the start of every row and the end of the file, little endian) and facts about the corpus
+(``passages.json``, written last).
 
 At 21 M passages: 168 MB of offsets on disk, memory-mapped; nothing of the text stays in memory.
 """
@@ -41,7 +41,7 @@ def no_advance(_count: int) -> None:
 
 
 class CorpusFacts(Record):
-    """What an index knows of its corpus: ``passages.json``."""
+    """An index's facts about its corpus: ``passages.json``."""
 
     path: str
     """Absolute, or relative to the index folder if the corpus was unpacked into it."""
@@ -49,9 +49,9 @@ class CorpusFacts(Record):
     bytes: int
     """Size of the file that is read by offset."""
     sha256: str
-    """Of all its bytes: the name of this corpus in everything made from it."""
+    """Hash of all its bytes, which identifies this corpus in all files made from it."""
     sampled_sha256: str
-    """Of bytes spread over it: what is checked whenever the index is opened."""
+    """Hash of bytes spread over it, which is checked when the index is opened."""
 
 
 class PassageStore(Protocol):
@@ -147,7 +147,7 @@ class JsonlPassages:
 def index_passages(corpus: Path, folder: Path, advance: Advance = no_advance) -> CorpusFacts:
     """Look through a corpus once: check every row, note where it starts, name the whole by its content.
 
-    Does nothing if ``folder`` holds the facts of this very corpus already. Raises ``BadCorpusError``.
+    Does nothing if ``folder`` already contains the facts of this corpus. Raises ``BadCorpusError``.
     """
     if not corpus.is_file():
         raise BadCorpusError(f"{corpus}: expected a corpus file, there is none")
@@ -214,7 +214,7 @@ def _look_through(path: Path, shown_path: Path, advance: Advance) -> tuple[Offse
 
 
 def read_corpus_facts(folder: Path) -> CorpusFacts:
-    """What an index folder knows of its corpus. Raises ``IndexMismatchError`` if it is no index folder."""
+    """The facts of an index folder about its corpus. Raises ``IndexMismatchError`` if it is no index folder."""
     if not (folder / FACTS_NAME).exists():
         raise IndexMismatchError(f"{folder}: expected an index folder with {FACTS_NAME}, there is none")
     return read_record(folder / FACTS_NAME, CorpusFacts)

@@ -1,10 +1,10 @@
-"""The same search in a Qdrant server: for corpora past one machine, or users who run one anyway.
+"""The same search in a Qdrant server: for corpora that exceed one machine, or users who run such a server.
 
 In: a ``QdrantConfig`` and an encoder. Out: a ``Retriever``. ``upload`` fills a collection: 1-bit codes in memory,
 the vectors and passages on disk, as our own index lays them out. Searches oversample by codes and let the server
 rescore with the vectors. The encoder's facts are kept in a collection beside it; another encoder is refused.
 
-Point ids are row numbers. Not covered: other servers of vectors; they fit behind the same protocol.
+Point ids are row numbers. Not covered: other vector databases, which could implement the same protocol.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def connect(config: QdrantConfig) -> QdrantClient:
 def upload(
     client: QdrantClient, collection: str, passages: PassageStore, encoder: Encoder, advance: Advance = no_advance
 ) -> None:
-    """Fill a collection with all passages. Done again, it overwrites the same points: a cut upload can be repeated."""
+    """Fill a collection with all passages. Repeating it overwrites the same points, so an interrupted upload can be
+    repeated.
+    """
     from qdrant_client import models
 
     if not client.collection_exists(collection):

@@ -1,4 +1,4 @@
-"""Replies of search servers → hits, whatever their columns are called.
+"""Replies of search servers → hits, for many names of columns.
 
 In: the bytes of a reply to ``POST /retrieve``. Out: one list of hits for each query, in the server's order.
 
@@ -54,7 +54,7 @@ def read_reply(reply: bytes, n_queries: int) -> list[list[Hit]]:
 
 
 def _answers(body: object) -> list[object] | None:
-    """The list that a reply holds, under whichever key."""
+    """The list in a reply, under any key."""
     if isinstance(body, list):
         return body
     if not isinstance(body, dict):
@@ -121,7 +121,7 @@ def hit_of(item: object, score: float | None = None) -> Hit:
 
 
 def _flattened(item: Fields) -> Iterator[tuple[str, object]]:
-    """The columns of a document and of what it is wrapped in; the innermost are last and count."""
+    """The columns of a document and of its wrappers; the innermost come last and take precedence."""
     yield from item.items()
     for key in ("metadata", *_DOCUMENT_KEYS):
         inner = item.get(key)

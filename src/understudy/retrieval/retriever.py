@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of text that can be found."""
+    """A piece of text that a search can find."""
 
     id: str
     title: str
@@ -27,12 +27,12 @@ class Hit:
 
     passage: Passage
     score: float | None
-    """Cosine similarity for dense engines, BM25 for lexical ones, reciprocal-rank sum for hybrid ones. None if a
-    server gave no score: its order then is all that is known."""
+    """Cosine similarity for dense engines, BM25 for lexical ones, reciprocal-rank sum for hybrid ones. None if a server
+    returned no score; then only its order is known."""
 
 
 class RetrievalError(Exception):
-    """The engine failed. This is an infrastructure error, never the fault of the query."""
+    """The engine failed. This is an infrastructure error, not an error of the query."""
 
 
 class BadQueryError(RetrievalError):
@@ -40,7 +40,7 @@ class BadQueryError(RetrievalError):
 
 
 class SearchDownError(Exception):
-    """So many searches failed one after the other that it is pointless to go on."""
+    """Too many searches in a row failed, so further searches are pointless."""
 
 
 class Retriever(Protocol):
@@ -54,7 +54,7 @@ class Retriever(Protocol):
 
 
 def as_retrieval_error(error: Exception) -> RetrievalError | SearchDownError:
-    """Any exception of an engine as one of the two that callers expect."""
+    """Any exception of an engine as a ``RetrievalError`` or ``BadQueryError``."""
     if isinstance(error, RetrievalError | SearchDownError):
         return error
     failure = RetrievalError(f"the search engine failed: {type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""Texts of any language → texts that a tokenizer for words between spaces can take apart.
+"""Texts of any language → texts for a tokenizer that splits at spaces.
 
 In: a passage or a query. Out: the same text in Unicode's composed form (NFC), in which runs of Chinese, Japanese,
 Korean, Thai, Lao, Khmer and Burmese are replaced by n-grams: single letters and pairs for a passage, pairs for a query.
@@ -17,7 +17,7 @@ _SPACELESS = re.compile(
     "["
     "\u0e00-\u0eff"  # Thai, Lao
     "\u1000-\u109f\u1780-\u17ff"  # Burmese, Khmer
-    "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"  # Korean. It has spaces, but particles cling to its words.
+    "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"  # Korean. It has spaces, but attaches particles to words.
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
     "\u3041-\u309f\u30a1-\u30fa\u30fc-\u312f\u31a0-\u31bf\u31f0-\u31ff\uff66-\uff9f"  # Kana, Bopomofo
     "]+"

@@ -48,7 +48,7 @@ def serve_index(config: ServeConfig) -> None:
 
 
 def own(engine: Retriever, config: ServiceConfig) -> BatchingRetriever:
-    """The engine behind the queue, the batches and the cache that the service has."""
+    """The engine with the queue, the batches and the cache of the service."""
     return BatchingRetriever(
         engine, max_batch=config.max_batch, max_waiting=config.max_waiting, cache_entries=config.cache_entries
     )

@@ -1,10 +1,9 @@
 """How many lists to probe and how many candidates to rescore, chosen against exact search.
 
 In: codes, query vectors that the index has not seen and their exact answers. Out: the cheapest ``Tuning`` that finds
-the wanted share of the exact best ten. Rescoring is exact, so a candidate that belongs to the best ten ends there: only
-membership has to be counted, and one search a number of probes serves all numbers of candidates.
-
-Cost is counted, not timed, so that the same index is tuned the same way twice.
+the wanted share of the exact best ten. Rescoring is exact, so every candidate that belongs to the best ten gets there:
+it is enough to count which rows are candidates, and one search per number of probes serves all numbers of candidates.
+Cost is counted, not timed, so that tuning is reproducible.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ _CODES_A_RESCORING = 50
 
 
 class Tuning(Record):
-    """How an index is searched, and what that was measured to find."""
+    """The search settings of an index, and their measured recall."""
 
     n_probes: int
     n_candidates: int
     wanted: float
-    """Share of the exact best ten that was asked for. What was reached may be less if no setting reaches it."""
+    """Requested share of the exact best ten. The reached share is lower if no setting reaches it."""
     recall_at_3: float
     recall_at_10: float
     n_queries: int

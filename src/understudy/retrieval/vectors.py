@@ -1,7 +1,7 @@
 """Vectors on disk: one fp16 row a passage, read where they are needed.
 
 In: ``vectors.f16`` (rows x dim, little-endian fp16, no header) and ``vectors.json``. Out: rows by number, blocks in
-sequence, exact scores. Nothing of it stays in the process's memory: the page cache keeps what is hot.
+sequence, exact scores. Nothing stays in the process's memory; the page cache keeps frequent rows.
 
 Rows that are in the page cache are read without waiting (``RWF_NOWAIT``); for those that are not, the kernel
 is asked for all of them first, so that the disk reads them in parallel.
@@ -29,7 +29,7 @@ Scores = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 
 class VectorFacts(Record):
-    """What is known of ``vectors.f16``; written when it is whole."""
+    """Facts about ``vectors.f16``; written when it is complete."""
 
     rows: int
     corpus_sha256: str

@@ -1,8 +1,8 @@
-"""An engine that is given up when search after search fails.
+"""An engine that is abandoned after many failed searches in a row.
 
-In: any ``Retriever``. Out: the same answers, until ``MAX_FAILED`` calls in a row have failed; then
-``SearchDownError`` with the last reason, at once and for every further call. It is no ``RetrievalError``, so it passes
-through agents and ends the stage: attempts that cannot search are paid for and lead nowhere.
+In: any ``Retriever``. Out: the same answers, until ``MAX_FAILED`` calls in a row have failed; then ``SearchDownError``
+with the last reason, at once and for every further call. It is not a ``RetrievalError``, so agents do not catch it and
+the stage ends: attempts without search would cost money in vain.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from understudy.retrieval.retriever import BadQueryError, Hit, Retriever, SearchDownError, as_retrieval_error
 
 MAX_FAILED = 20
-"""Each of them has already been tried several times, with pauses, if it went over the network."""
+"""Each failed search over the network was already tried several times, with pauses."""
 
 
 class WatchedRetriever:
@@ -24,7 +24,7 @@ class WatchedRetriever:
         self._max_failed = max_failed
         self._lock = threading.Lock()
         self._n_failed = 0
-        """Since the last answer."""
+        """Failed searches since the last success."""
         self._reason = ""
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:

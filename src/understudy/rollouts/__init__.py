@@ -1,8 +1,8 @@
 """Rollouts: tasks times attempts in, ``trajectories.jsonl`` out.
 
-``rollout(tasks, agent, path, config)`` appends a record an attempt as it ends and can be killed at any moment; the next
-call goes on. ``read_trajectories(path)`` gives the records that count. Not promised: that two rollouts may write to one
-file at once.
+``rollout(tasks, agent, path, config)`` appends the record of each attempt when it ends. It can be killed at any moment;
+the next call resumes. ``read_trajectories(path)`` yields the valid records. Not promised: that two rollouts may write
+to one file at once.
 """
 
 from understudy.rollouts.config import Engine, RayConfig, RolloutConfig, RolloutSummary

@@ -1,4 +1,4 @@
-"""What a recipe may say about a rollout, and what a rollout says when it is done."""
+"""The config and the summary of a rollout."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Engine(StrEnum):
     """Where episodes run."""
 
     THREADS = "threads"
-    """In this process, one thread an episode."""
+    """In this process, one thread per episode."""
     RAY = "ray"
     """On the nodes of a Ray cluster (extra ``ray``)."""
 
@@ -31,17 +31,17 @@ class RayConfig(Record):
     cpus_per_worker: Annotated[float, Field(gt=0)] = 1.0
     gpus_per_worker: Annotated[float, Field(ge=0)] = 0.0
     wait_for_workers_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1800.0
-    """So long a rollout waits while no worker is ready, loading of the model included; nodes may still join."""
+    """How long a rollout waits while no worker is ready, loading of the model included; nodes may still join."""
 
 
 class RolloutConfig(Record):
     """How tasks are turned into trajectories."""
 
     attempts: Annotated[int, Field(ge=1)] = 1
-    """Trajectories a task."""
+    """Trajectories per task."""
     seed: int = 0
     in_flight: Annotated[int, Field(ge=1), SpeedOnly] = 32
-    """Episodes under way at once, all workers together."""
+    """Concurrent episodes over all workers."""
     engine: Annotated[Engine, SpeedOnly] = Engine.THREADS
     ray: Annotated[RayConfig, SpeedOnly] = RayConfig()
 
@@ -52,7 +52,7 @@ class RolloutConfig(Record):
 
 
 class RolloutSummary(Record):
-    """What is in the file when a rollout is done."""
+    """Facts about the file of a finished rollout."""
 
     n_wanted: int
     """Tasks times attempts."""
@@ -61,11 +61,11 @@ class RolloutSummary(Record):
     n_retried: int = 0
     """Infrastructure errors of an earlier run that were retried."""
     outcomes: dict[Outcome, int] = Field(default_factory=dict)
-    """Of all records that count, before any grading."""
+    """Counts of all valid records, before any grading."""
     n_without_first_thought: int = 0
-    """Attempts for which the recipe wanted a first thought and there was none; they ran without."""
+    """Attempts without the first thought that the recipe asks for."""
     candidates_saved: int = 0
-    """Samples that adaptive voting did not ask for."""
+    """Samples that adaptive voting did not request."""
     usage: Usage = Usage()
     """Of all records that count."""
     wall_s: float = 0.0

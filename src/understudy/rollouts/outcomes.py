@@ -1,7 +1,7 @@
 """How attempts end: the taxonomy of failures, each with its rules.
 
-In: a trajectory, and its score if there is one. Out: one ``Outcome``; ``RULES`` says of each whether a resumed
-rollout tries it again and whether it may be trained on. Not here: which of the trainable trajectories are chosen
+In: a trajectory, and its score if there is one. Out: one ``Outcome``; ``RULES`` says of each whether a resumed rollout
+tries it again and whether it may be trained on. Not here: the choice among trainable trajectories
 (``understudy.curation``).
 """
 
@@ -19,7 +19,7 @@ class Outcome(StrEnum):
     """How an attempt ended, for counting."""
 
     ANSWERED = "answered"
-    """With an answer that is right, or not graded."""
+    """It has an answer that is right or not graded."""
     WRONG_ANSWER = "wrong_answer"
     STEP_LIMIT = "step_limit"
     FORMAT = "format"

@@ -1,9 +1,9 @@
 """The same rollout on the nodes of a Ray cluster (extra ``ray``).
 
-In: what an agent is made of, and assignments. Out: trajectories, handed to ``keep`` on the machine that writes the
-file. Each worker is an actor with its own model, sandbox and tools, and a share of the episodes in flight. Where a
-worker's node goes away, others make its attempts again: an attempt is recorded once, when it has ended. Not covered:
-starting a cluster of several machines (``ray up``), sharing files between them.
+In: an ``AgentSpec``, and assignments. Out: trajectories, passed to ``keep`` on the machine that writes the file. Each
+worker is an actor with its own model, sandbox and tools, and a share of the episodes in flight. If a worker's node is
+lost, others make its attempts again: an attempt is recorded once, when it has ended. Not covered: starting a cluster of
+several machines (``ray up``), sharing files between them.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from understudy.rollouts.worker_slot import Patience, Slot
 from understudy.rollouts.workers import Assignment
 
 MAX_TRIES = 5
-"""Workers that may die while they make one attempt before the rollout gives up: the attempt may be what kills them."""
+"""Workers that may die during one attempt before the rollout stops, because the attempt itself may kill them."""
 
 _CLOSING_S = 10.0
 _CLOSING_AFTER_ERROR_S = 1.0
-"""How long workers may take to close what they hold; Ctrl-C must not wait for the attempts under way."""
+"""How long workers may take to close; Ctrl-C must not wait for running attempts."""
 
 
 class WorkersLostError(Exception):
@@ -169,7 +169,7 @@ class RayWorkers:
     def _reply(
         self, reference: Any, slot: Slot, worker: Any, assignment: Assignment, tries: Counter[str]
     ) -> Trajectory | None:
-        """What came of an attempt; None if it must be made again."""
+        """The trajectory of an attempt; None if it must be made again."""
         try:
             trajectory = Trajectory.model_validate_json(ray.get(reference))
         except RayTaskError as error:

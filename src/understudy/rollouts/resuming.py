@@ -1,4 +1,4 @@
-"""What an earlier run left: which attempts are done, and whether they were made with the same settings.
+"""The state of an earlier run: which attempts are done, and whether they were made with the same settings.
 
 In: a trajectories file, perhaps half written, and its settings file beside it. Out: the attempts that need not be run
 again. Keys are (task id, attempt). An infrastructure error is not done: it is tried again, its new record is
@@ -33,7 +33,7 @@ class RolloutSettings(Record):
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What the file holds already."""
+    """The contents of the existing file."""
 
     done: frozenset[str]
     """Ids of trajectories that stay."""
@@ -90,9 +90,8 @@ def check_settings(path: Path, settings: RolloutSettings) -> None:
 
 
 def read_earlier(path: Path, tasks: Sequence[Task], attempts: int) -> Earlier:
-    """What of tasks times attempts the file holds. More tasks or attempts than before are fine.
-
-    Raises ``ResumeError`` if the file holds attempts that are not wanted, or a task that reads otherwise now.
+    """The attempts that the file contains already. More tasks or attempts than before are allowed. Raises
+    ``ResumeError`` if the file contains attempts that were not requested, or a task with another text.
     """
     wanted = {task.id: task for task in tasks}
     stops: dict[str, StopReason] = {}

@@ -1,8 +1,6 @@
-"""One worker of a rollout on other machines, and what happens when it is away.
-
-In: what is reported of the worker. Out: whether it may be given attempts. A worker that cannot be reached rests, longer
-each time until it has finished an attempt again; one that stays away, or has died, is replaced. Not here: who makes
-which attempt, and anything of Ray.
+"""One worker of a rollout on other machines, and its replacement. In: reports about the worker. Out: whether it may get
+attempts. An unreachable worker is paused, longer each time until it has finished an attempt again; a worker that stays
+unreachable, or has died, is replaced. Not here: the distribution of attempts, and Ray.
 """
 
 from __future__ import annotations
@@ -14,14 +12,15 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a worker that is away is waited for."""
+    """How long to wait for an unreachable worker."""
 
     first_rest_s: float = 1.0
     longest_rest_s: float = 30.0
     replace_after_s: float = 60.0
-    """Away for so long, a worker is replaced: Ray may not know for minutes that its node is gone."""
+    """A worker that is unreachable for this long is replaced: Ray may notice only after minutes that its node is
+    gone."""
     n_failed_starts: int = 5
-    """So many replacements in a row that could not be opened, and the slot stays empty."""
+    """After this many replacements in a row that could not be opened, the slot stays empty."""
 
 
 class Cluster(Protocol):
@@ -79,11 +78,11 @@ class Slot:
         self._away_since, self._n_failed_starts = None, 0
 
     def finished_attempt(self) -> None:
-        """The worker works: its next rest is short again."""
+        """The worker works: its next pause is short again."""
         self._rest_s = 0.0
 
     def unavailable(self, now: float) -> None:
-        """The worker cannot be reached, which may pass."""
+        """The worker is unreachable, which may be temporary."""
         if self.is_resting:
             return  # each of its attempts reports the same
         self._away_since = now if self._away_since is None else self._away_since

@@ -1,4 +1,4 @@
-"""Who makes the attempts: the threads of this process. ``ray_engine.py`` has the other kind.
+"""Threads of this process that make the attempts. ``ray_engine.py`` has the other kind.
 
 In: assignments. Out: trajectories, handed to ``keep`` in the order in which they end.
 """
@@ -33,7 +33,7 @@ class Assignment(Record):
 
 
 class Workers(Protocol):
-    """What makes attempts."""
+    """Makes attempts."""
 
     facts: AgentFacts
 

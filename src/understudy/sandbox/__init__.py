@@ -1,8 +1,8 @@
-"""Where model-written code runs: real CPython in processes that can reach nothing but the host's functions.
+"""Runs model-written code: real CPython in processes that can reach only the host's functions.
 
 In: code, and functions of the host that it may call. Out: ``Execution`` records: what was printed, the last
 expression's value, the final answer, how it ended. ``Sandbox`` gives episodes; an ``Episode`` runs code, branches its
-state and goes on from the best branch.
+state and continues from the best branch.
 
 Not promised: protection against bugs of the kernel, side channels, or tools that do harm when used as intended (see
 SECURITY.md).

@@ -27,7 +27,7 @@ _MAX_BYTES = 64 << 20
 _MAX_IMPORTS = 4_000
 _START_S = 30.0
 _CUT_NOTE_CHARS = 50
-"""A text that the process cut ends in how much is missing."""
+"""A cut text ends with the number of missing characters."""
 _STATUSES = frozenset(("ok", "error", "timeout", "memory", "violation"))
 _NUMBERS = itertools.count(1)
 
@@ -47,7 +47,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ActionSettings:
-    """What all actions of a sandbox share."""
+    """Settings that all actions of a sandbox share."""
 
     limits: Limits
     broker: ImportBroker
@@ -181,7 +181,7 @@ class Action:
         return self.process.cpu_s() - self._cpu_before_s if self.process else 0.0
 
     def check_limits(self) -> float:
-        """Enforce the limits. Returns the seconds after which to check again."""
+        """Enforce the limits. Returns the seconds until the next check."""
         limits = self._settings.limits
         if self.phase is Phase.STARTING:
             if self._wall_s() > _START_S:

@@ -18,7 +18,7 @@ from understudy.sandbox.calls import Answer, Call
 
 
 class Answering(Protocol):
-    """Where the functions run."""
+    """Runs the functions."""
 
     def ask(self, action: Action, call: Call) -> None: ...
     def deliver(self) -> None: ...
@@ -39,7 +39,7 @@ class InThisThread:
         return None
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to close."""
 
 
 class InThreads:

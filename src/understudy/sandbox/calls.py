@@ -83,7 +83,7 @@ class Calls:
         return self._functions[call.name].pure
 
     def may_branch(self, call: Call) -> bool:
-        """Whether this function may be asked on behalf of an uncommitted branch."""
+        """Whether this function may be called for an uncommitted branch."""
         return self.is_pure(call) or (self.is_branch and self.state is not None and call.name in self.state.functions)
 
     def answer(self, call: Call, then: Callable[[Answer], None]) -> None:
@@ -148,7 +148,7 @@ class Calls:
         return {"t": "return", "value": form}
 
     def _signature(self, name: str) -> inspect.Signature:
-        if name not in self._signatures:  # a fifth of what a call costs the host, and always the same
+        if name not in self._signatures:  # a fifth of the host's cost of a call, and always the same
             function = self._functions[name]
             self._signatures[name] = function.signature or inspect.signature(function.call)
         return self._signatures[name]

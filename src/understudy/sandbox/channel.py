@@ -18,7 +18,7 @@ from understudy.sandbox.inside.frames import Assembler, Frame, FrameError, pack
 MAX_FRAME_BYTES = 4 << 20
 _READ_BYTES = 1 << 16
 _MAX_READS = 16
-"""Reads in one turn: one flooding process must not keep the host from looking at the clock."""
+"""Reads in one turn: a flooding process must not keep the host from checking the clock."""
 _CREDENTIALS = struct.Struct("=iII")
 
 
@@ -64,7 +64,7 @@ class Channel:
         self.flush()
 
     def flush(self) -> None:
-        """Send what the socket takes. A peer that is gone is noticed by ``receive``."""
+        """Send what the socket takes. ``receive`` notices a closed peer."""
         try:
             while self._outbox:
                 rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", self._descriptors))]

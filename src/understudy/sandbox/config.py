@@ -1,6 +1,6 @@
 """Settings of a sandbox.
 
-In: a recipe's values. Out: ``SandboxConfig``. The level is a demand: a machine that cannot give it is refused.
+In: a recipe's values. Out: ``SandboxConfig``. The level is a requirement: a machine that cannot provide it is refused.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ STANDARD_IMPORTS = (
     *("reprlib", "secrets", "shlex", "stat", "statistics", "string", "struct", "sys", "textwrap", "time", "timeit"),
     *("traceback", "types", "typing", "unicodedata", "urllib.parse", "uuid", "warnings", "weakref", "zlib"),
 )
-"""``imports: standard``, the default, with what is preloaded: all of the standard library that calculates, and nothing
-that is there for files, networks, processes or threads, which the kernel refuses. No less safe than the paper's list:
-the list of imports is no part of the isolation.
+"""``imports: standard``, the default, with what is preloaded: the modules of the standard library that calculate, and
+none for files, networks, processes or threads, which the kernel refuses. It is as safe as the paper's list, because the
+list of imports is not part of the isolation.
 """
 
 _PRELOADED = ("numpy", "sympy")
@@ -68,7 +68,7 @@ class Rollback(StrEnum):
     """How the state before an action is restored when the action's process dies."""
 
     AUTO = "auto"
-    """Whichever is cheaper here: a fork is timed when the sandbox opens."""
+    """The cheaper of the two on this machine: the sandbox times a fork when it opens."""
     FORK = "fork"
     """Every action runs in a fork of the state's process, which stays until the action has ended well."""
     REPLAY = "replay"

@@ -2,8 +2,8 @@
 files.
 
 In: an image with this Python's minor version and the preloaded libraries, on a Docker engine of *this* machine
-(processes and sockets are shared with the host through its kernel; an engine in a virtual machine or elsewhere cannot
-serve). Out: the zygote's socket and the process of ``docker run``.
+(processes and sockets are shared with the host through its kernel, so an engine in a virtual machine or on another
+machine does not work). Out: the zygote's socket and the process of ``docker run``.
 """
 
 from __future__ import annotations

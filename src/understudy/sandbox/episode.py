@@ -1,4 +1,4 @@
-"""An episode: the state of one Python program, changed by one action after another, or by the best of several.
+"""An episode: the state of one Python program. Each action, or the best of several, changes it.
 
 In: code. Out: an ``Execution`` for each. An episode belongs to one thread at a time; different episodes may run at
 once. Code that fails is data; ``SandboxError`` is raised only when the sandbox itself fails.

@@ -40,8 +40,8 @@ class HostFunction:
 
     call: Callable[..., object]
     pure: bool = True
-    """Same arguments, same answer, no effect: asked once for all branches of a state. Must be safe to call from
-    several threads. One that is not pure makes a branch wait until it is committed.
+    """Equal arguments give equal answers, without effects: called once for all branches of a state. Must be safe to
+    call from several threads. One that is not pure makes a branch wait until it is committed.
     """
     signature: inspect.Signature | None = None
     """Names of the parameters, by which calls are recorded; None: those of ``call``."""
@@ -109,10 +109,10 @@ class Execution:
     branch: int | None = None
     """Which branch of ``Episode.branch`` this is; None for ``Episode.run``."""
     dropped_chars: int = 0
-    """Printed characters beyond the limit. Value and answer say themselves that they were cut, at their end."""
+    """Printed characters beyond the limit. Value and answer end with a note if they were cut."""
     restored: tuple[str, ...] = ()
-    """Functions whose names the code had bound to something else or deleted: they mean the functions again, and what
-    the code put there is gone.
+    """Functions whose names the code had bound to something else or deleted: the names are restored, and the code's
+    values are lost.
     """
     waits_for: str | None = None
     """The branch waits before a call of this function, which has effects: ``Episode.commit`` makes the call and
@@ -130,4 +130,4 @@ class SandboxError(Exception):
 
 
 class IsolationError(SandboxError):
-    """This machine cannot give the isolation that was demanded. The message says what is missing."""
+    """This machine cannot provide the required isolation. The message says what is missing."""

@@ -38,7 +38,7 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class EpisodeRequest:
-    """What a new episode's first process needs to know."""
+    """The facts that a new episode's first process needs."""
 
     functions: tuple[str, ...]
     seed: int

@@ -29,7 +29,7 @@ _DEATH_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class PastAction:
-    """One action that is part of the state, and the answers that its calls got."""
+    """One action that is part of the state, and the answers to its calls."""
 
     code: str
     answers: tuple[tuple[str, Answer], ...]
@@ -41,7 +41,7 @@ class Condition(Enum):
     ALIVE = auto()
     DEAD = auto()
     CORRUPT = auto()
-    """It sent frames that were not asked for, so the last action is not trusted and does not count."""
+    """It sent unexpected frames, so the last action is not trusted and does not count."""
 
 
 @dataclass(slots=True)
@@ -133,7 +133,7 @@ def restore_group(
     settings: ActionSettings,
     calls: Calls,
 ) -> ProcessGroup:
-    """A new group in the state after ``log``. Raises ``SandboxError`` if the code does not do the same on replay."""
+    """A new group in the state after ``log``. Raises ``SandboxError`` if the code behaves differently on replay."""
     group = start_group(zygotes, request)
     try:
         for number, done in enumerate(log, 1):

@@ -1,7 +1,7 @@
-"""The isolation that is really active, found by trying in a scratch episode and not read from configuration.
+"""The isolation that is really active, tested in a scratch episode and not read from configuration.
 
 In: an episode of a sandbox that is being opened. Out: an ``IsolationReport``. Each probe does by ``ctypes`` what
-hostile code would do, and says what the kernel answered.
+hostile code would do, and reports the kernel's answer.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class Protection(Record):
     name: str
     active: bool
     tried: str
-    """What was tried, and what came of it."""
+    """The test and its result."""
     required: bool = True
     """Without it the level is refused."""
 
 
 class IsolationReport(Record):
-    """What a level gives on this machine."""
+    """The protections of a level on this machine."""
 
     level: Level
     available: bool = True

@@ -26,7 +26,7 @@ from understudy.sandbox.report import IsolationReport, probe
 
 _MAX_CALL_THREADS = 64
 _CHEAP_FORK_S = 0.002
-"""Under this a fork for every action is worth what it saves after a death."""
+"""Below this cost, a fork for every action is cheaper than a replay after a crash."""
 _RESERVED = frozenset((*dir(builtins), *keyword.kwlist, "final_answer")) - {"copyright", "credits", "help", "license"}
 
 
@@ -181,7 +181,7 @@ def open_sandbox(config: SandboxConfig) -> Sandbox:
 
 
 def sandbox_report(level: Level = Level.KERNEL) -> IsolationReport:
-    """What level ``level`` gives on this machine, by trying. Never raises: a refusal is part of the report."""
+    """The tested protections of level ``level`` on this machine. Never raises: a refusal is part of the report."""
     try:
         with Sandbox(preload=(), level=level, rollback=Rollback.REPLAY) as sandbox:
             return sandbox.report()

@@ -1,8 +1,8 @@
 """Tasks: outside data becomes ``Task`` records.
 
-In: a file, a Hub data set, a benchmark of the paper, the toy world, or a source of your own. Out: ``TaskSet``, and the
-pairs of training and test questions that are too much alike. Not promised: that a Hub data set stays what it was (name
-a ``revision``).
+In: a file, a Hub data set, a benchmark of the paper, the toy world, or a source of your own. Out: ``TaskSet``, and
+pairs of training and test questions that are too similar. Not promised: that a Hub data set does not change (name a
+``revision``).
 """
 
 from understudy.tasks.benchmarks import BENCHMARKS, TEST_SETS, TRAINING_SETS, Benchmark, UnknownTaskSetError

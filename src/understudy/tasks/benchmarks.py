@@ -1,10 +1,10 @@
 """The paper's eight test sets and three training sets, by name.
 
-In: a name and a split. Out: which file holds it, where its authors keep it, what its bytes hash to, and its
-licence. Not here: the questions (they are fetched, not shipped) and reading them.
+In: a name and a split. Out: its file, its address, its checksum and its licence. Not here: the questions (they are
+fetched, not shipped) and reading them.
 
-The files are the exact subsets that the authors of the paper drew (section 5 and their released code). What the files
-say of themselves is partly wrong, so the facts are written down here: MuSiQue is 3-hop with 499 distinct questions,
+The files are the exact subsets that the authors of the paper drew (section 5 and their released code). The files' own
+descriptions are partly wrong, so the facts are recorded here: MuSiQue is 3-hop with 499 distinct questions,
 ``math_hard`` is MATH levels 4-5 and ``math_medium`` levels 2-3, four training answers are empty.
 """
 

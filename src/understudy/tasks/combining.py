@@ -1,6 +1,6 @@
 """Several task sets of a recipe become the tasks of one stage.
 
-In: task sets by the recipe's names. Out: tasks with unique ids, each of which knows the sets that hold it. Two sets may
+In: task sets by the recipe's names. Out: tasks with unique ids, each with the names of its sets. Two sets may
 be splits, draws or files of one source: a question of both is one task, and two questions with one id get ids of their
 own. Not here: loading a set.
 """

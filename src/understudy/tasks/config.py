@@ -27,7 +27,7 @@ SuiteSet = FactSet | MathSet
 FACT_SETS: tuple[FactSet, ...] = get_args(FactSet)
 MATH_SETS: tuple[MathSet, ...] = get_args(MathSet)
 IN_DOMAIN: tuple[SuiteSet, ...] = ("bridge", "word_problems")
-"""Sets of the suite that are trained on, with other questions than those of their test split."""
+"""Sets of the suite with a training split, whose questions differ from those of the test split."""
 
 
 class FieldMap(Record):
@@ -35,8 +35,8 @@ class FieldMap(Record):
 
     question: str = "question"
     answer: str = "answer"
-    """A text, a number, or a list of texts: the first is the reference, the others are aliases. Null or blank: the
-    task has no reference. So has a row without this field, unless you name the field."""
+    """A text, a number, or a list of texts: the first is the reference, the others are aliases. Null or blank: the task
+    has no reference. The same holds for a row without this field, unless you name the field."""
     id: str | None = None
     """None: the id is derived from question and answer."""
     aliases: str | None = None
@@ -53,7 +53,7 @@ class OwnQuestionsConfig(TaskSourceConfig):
     """Split of the folder or data set; empty: the only one. Of a file it only labels the tasks."""
     fields: FieldMap = FieldMap()
     task_kind: TaskKind = TaskKind.FACT
-    """What kind of answer the questions want: ``fact`` or ``math``. It decides the grader."""
+    """Kind of the answers, ``fact`` or ``math``. It decides the grader."""
 
     @field_validator("name")
     @classmethod
@@ -175,7 +175,7 @@ def _kind_of(keys: Mapping[str, object]) -> str | None:
 
 
 def _kind_of_answer_is_no_kind(keys: object) -> object:
-    """``kind`` said formerly what kind of answer the questions want."""
+    """``kind`` formerly meant the kind of the answers."""
     kind = keys.get("kind") if isinstance(keys, Mapping) else None
     if isinstance(kind, str) and kind in [*TaskKind, "maths"]:
         raise ValueError(f"kind: says where tasks come from; what kind of answer they want is `task_kind: {kind}`")

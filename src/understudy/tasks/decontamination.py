@@ -1,4 +1,4 @@
-"""Training questions that are too much like test questions, found by rules made for short questions.
+"""Training questions that are too similar to test questions, by rules for short questions.
 
 In: training and test tasks. Out: the pairs, each with the rule that found it and how strongly. Not here: dropping them
 (``understudy.curation`` does), paraphrases in other words.
@@ -30,7 +30,7 @@ from understudy.tasks.minhash import similar_pairs
 
 
 class ContaminationRule(StrEnum):
-    """What makes two questions too much alike."""
+    """Why two questions are too similar."""
 
     SAME_QUESTION = "same_question"
     NEAR_DUPLICATE = "near_duplicate"
@@ -38,7 +38,7 @@ class ContaminationRule(StrEnum):
 
 
 class DecontaminationConfig(Record):
-    """How much alike is too much."""
+    """Thresholds of similarity."""
 
     jaccard: Annotated[float, Field(ge=0.5, le=1)] = 0.7
     """Similarity of the token sets from which on two questions are near-duplicates."""
@@ -49,7 +49,7 @@ class DecontaminationConfig(Record):
 
 
 class Contamination(Record):
-    """One training question that is too much like one test question."""
+    """A training question that is too similar to a test question."""
 
     train_id: str
     test_id: str
@@ -83,7 +83,7 @@ class _Question:
 def find_contamination(
     train_tasks: Sequence[Task], test_tasks: Sequence[Task], config: DecontaminationConfig | None = None
 ) -> list[Contamination]:
-    """All pairs that are too much alike, in the order of the training tasks, the closest test question first."""
+    """All pairs that are too similar, in the order of the training tasks, the closest test question first."""
     config = config or DecontaminationConfig()
     train, test = [_read(task) for task in train_tasks], [_read(task) for task in test_tasks]
     found: dict[tuple[int, int], Contamination] = {}
@@ -106,7 +106,7 @@ def contaminated_questions(
     test_sets: Mapping[str, Sequence[Task]],
     config: DecontaminationConfig | None = None,
 ) -> dict[str, str]:
-    """Training question → name of the first test set and id of the closest test question that it is too much like.
+    """Training question → name of the first test set and id of the closest test question that is too similar.
 
     Questions are known by their text: several task sets may use one id for different questions.
     """

@@ -1,4 +1,4 @@
-"""Fetches a public file once, and believes it only if its bytes hash to what was written down.
+"""Fetches a public file once, and accepts it only with the recorded checksum.
 
 In: an address, a SHA-256, a place. Out: the file in its place. Not here: retries beyond a plain second try, resuming of
 half files (these files are under a megabyte), any file without a checksum.
@@ -16,7 +16,7 @@ from understudy.runs import write_atomic
 
 TIMEOUT_S = 60.0
 MAX_BYTES = 64 * 1024 * 1024
-"""Far more than any of the files; a server that sends more is not the one that we mean."""
+"""Far more than any of the files; a server that sends more is not the right one."""
 
 
 class DownloadError(Exception):

@@ -26,7 +26,7 @@ class TaskSet:
     split: str
     tasks: tuple[Task, ...]
     skipped: Mapping[SkipReason, int]
-    """Rows of the source that became no task, by reason, before ``limit``."""
+    """Rows of the source without a task, by reason, before ``limit``."""
     n_rows: int
     """Rows of the source."""
     n_repeated: int = 0

@@ -1,4 +1,4 @@
-"""What a task source is: a thing that yields tasks.
+"""The protocol of task sources, which yield tasks.
 
 In: nothing. Out: the protocol and the settings that all sources share. Not here: the built-in sources (``sources``), a
 user's own (``own_sources``), and what a task set is made of (``loading``).
@@ -27,7 +27,7 @@ class SkipReason(StrEnum):
 
 
 class BadTaskError(ValueError):
-    """A row is not what it should be; the message names file, line, field, what was expected and what it got."""
+    """An invalid row; the message names file, line, field, the expected and the given value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 In: a retriever, Python functions and MCP servers named in the recipe. Out: ``Tool`` objects, whose declarations go
 into the prompt and whose functions the sandbox calls, and ``JsonTool`` objects for agents whose calls are JSON. Not
-promised: that a function which never returns is stopped; its episode goes on without it.
+promised: that a function which never returns is stopped; its episode continues without it.
 """
 
 from understudy.tools.base import (

@@ -1,8 +1,8 @@
 """What a tool is: a function of the host that the agent's code may call by name, with limits of its own.
 
-In: a Python function. Out: a ``Tool``, which the prompt shows and the sandbox calls. Whatever goes wrong inside a
-tool (an exception, its time, the length of its answer) reaches the code as an error or a cut text, and so ends
-up in an observation. Not here: the search tool (``search.py``) and loading functions by name (``loading.py``).
+In: a Python function. Out: a ``Tool``, which the prompt shows and the sandbox calls. A failure inside a tool (an
+exception, a time-out, an answer that is too long) reaches the code as an error or a cut text, and so becomes part of an
+observation. Not here: the search tool (``search.py``) and loading functions by name (``loading.py``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Training: examples come in, a student's checkpoint goes out.
+"""Training: examples become a student's checkpoint.
 
-``checkpoint/`` holds an adapter or full weights, the tokenizer and ``student.json``. Not promised: that the student is
-any good; ``understudy.evaluation`` measures that. Importing this package loads no torch.
+``checkpoint/`` holds an adapter or full weights, the tokenizer and ``student.json``. Not promised: a good student;
+``understudy.evaluation`` measures that. Importing this package loads no torch.
 """
 
 from understudy.models.finite import NotFiniteError

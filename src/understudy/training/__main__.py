@@ -1,7 +1,7 @@
-"""``python -m understudy.training FOLDER``: one training as a process of its own.
+"""``python -m understudy.training FOLDER``: one training in its own process.
 
-In: ``FOLDER/job.json``. Out: what the training writes there; if it fails, also ``failure.json``, and the traceback
-on standard error. With ``--end-with-input`` the process ends when its standard input does, so that a pipeline that is
+In: ``FOLDER/job.json``. Out: the files of the training; if it fails, also ``failure.json``, and the traceback on
+standard error. With ``--end-with-input`` the process ends when its standard input does, so that a pipeline that is
 killed leaves no training behind. ``accelerate launch -m understudy.training FOLDER`` trains on several GPUs.
 """
 

@@ -61,9 +61,9 @@ def trl_arguments(config: TrainerConfig, folder: Path, n_steps: int) -> Any:
 
 @contextmanager
 def _number_format_from_recipe() -> Iterator[None]:
-    """Within, the launcher's number format is hidden from transformers, which would take it for the recipe's.
-
-    Every launch has one, from its settings or by default. The number format of a training is the recipe's alone.
+    """A context in which the launcher's number format is hidden from transformers, which would use it in place of the
+    recipe's. Every launch has one, from its settings or by default. Only the recipe decides the number format of a
+    training.
     """
     before = os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
     try:

@@ -1,6 +1,6 @@
-"""Which sequences each optimiser step sees, decided for the whole training before it begins.
+"""The sequences of each optimiser step, decided for the whole training before it begins.
 
-In: lengths of the sequences, the config. Out: one list of indices a step, the same for the same seed, however often
+In: lengths of the sequences, the config. Out: one list of indices per step, the same for the same seed, however often
 the training is killed and resumed. Every sequence is seen once an epoch. Not here: rows and passes (``layout``).
 """
 

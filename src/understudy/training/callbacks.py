@@ -1,4 +1,4 @@
-"""What is written while a student trains: its log, its progress, and marks on checkpoints that are whole.
+"""Files that are written during a training: log, progress, and marks on complete checkpoints.
 
 In: TRL's callbacks. Out: ``log.jsonl``, ``progress.json``, a mark in each finished checkpoint. A kill in the middle of
 saving leaves a checkpoint without its mark, from which nothing resumes. Importing this module loads transformers.
@@ -36,7 +36,7 @@ def last_whole_checkpoint(folder: Path) -> tuple[Path, int] | None:
 
 
 class LogCallback(TrainerCallback):  # type: ignore[misc]  # transformers' classes have no types
-    """Writes the log of one training and says where it stands."""
+    """Writes the log and the progress of one training."""
 
     def __init__(
         self,

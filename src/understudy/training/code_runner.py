@@ -1,4 +1,5 @@
-"""Does the code of a reply run? An eval callback asks this while a student trains, so nothing here may end a training.
+"""Tests whether the code of replies runs. The eval callback uses it during a training, so nothing here may end the
+training.
 
 In: the recipe's sandbox, tools and search engine as one record, and the code of sampled replies. Out: the share that
 runs without error, or None if tools or sandbox failed; the reason is logged once. Not here: whether the answer is
@@ -28,7 +29,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class CodeRunner:
-    """Runs code in fresh episodes. Opens what it needs when there is code for the first time."""
+    """Runs code in fresh episodes. Opens sandbox and tools when there is code for the first time."""
 
     def __init__(self, config: RuntimeConfig) -> None:
         limits = config.sandbox.limits
@@ -51,7 +52,7 @@ class CodeRunner:
     def code_runs_rate(self, codes: Sequence[str | None]) -> float | None:
         """Share of replies whose code runs without error; None in ``codes`` is a reply without code. Never raises.
 
-        None if sandbox or tools failed, which says nothing about the student.
+        None if sandbox or tools failed, because that is not the student's mistake.
         """
         try:
             n_ran = sum(self._runs(code) for code in codes if code is not None)
@@ -91,7 +92,7 @@ class CodeRunner:
 
 
 def _with_failures_apart(tool: Tool) -> Callable[..., object]:
-    """The tool, but failures of its own raise ``SandboxError``: they are no fault of the code that called it."""
+    """The tool, except that its own failures raise ``SandboxError``: they are not errors of the calling code."""
     timely = replace(tool, timeout_s=min(tool.timeout_s, MAX_TOOL_S))
 
     def call(*args: object, **kwargs: object) -> object:

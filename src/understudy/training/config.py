@@ -26,7 +26,7 @@ class Method(StrEnum):
 
 
 class Schedule(StrEnum):
-    """How the learning rate goes after the warm-up."""
+    """The learning rate after the warm-up."""
 
     LINEAR = "linear"
     """Down to 0."""
@@ -41,11 +41,11 @@ class OverLong(StrEnum):
 
     DROP = "drop"
     CUT_AT_STEP = "cut_at_step"
-    """Keep the steps that fit whole, never a part of one."""
+    """Keep the steps that fit completely, never a part of one."""
 
 
 class Dtype(StrEnum):
-    """Numbers that the base is held and computed in."""
+    """Number format of the base's weights and of its computations."""
 
     AUTO = "auto"
     """bfloat16 if a GPU has it, float32 elsewhere."""
@@ -78,8 +78,8 @@ class EvalCallbackConfig(Record):
     max_new_tokens: Annotated[int, Field(gt=0)] = 256
     run_code: bool | None = None
     """Whether the replies' code is run with the recipe's tools and sandbox, each in a fresh episode and for a few
-    seconds at most. None: if the tools are no more than a search by URL or in memory. True also opens an index in
-    the training's process, and calls tools that may have effects.
+    seconds at most. None: only if the recipe has no tools except a search by URL or in memory. True also opens an index
+    in the training's process and calls tools that may have effects.
     """
 
 
@@ -88,7 +88,7 @@ Ratio = Annotated[float, Field(ge=0, lt=1)]
 
 
 class TrainerConfig(Record):
-    """What every training by gradient descent shares, whatever its loss."""
+    """Settings that all trainings by gradient descent share, for any loss."""
 
     method: Method = Method.LORA
     lora: LoraSettings = LoraSettings()
@@ -141,7 +141,7 @@ class TrainConfig(TrainerConfig):
     """One training on examples."""
 
     packing: bool = True
-    """Lay the sequences of a step end to end in rows as long as the longest of them; off: one padded row each."""
+    """Concatenate the sequences of a step in rows as long as the longest of them; off: one padded row each."""
     group_by_length: bool = False
     """Batches of sequences of similar length: less padding, less random order."""
     over_long: OverLong = OverLong.DROP

@@ -1,8 +1,8 @@
 """From examples to sequences of token ids and weights.
 
 In: examples, the renderer that acting uses too, the limits of the model. Out: ``TrainSequence`` values no longer than
-allowed, and counts of everything on the way. What is trained is decided here and nowhere later: layout and trainer only
-carry weights along. Not here: where spans come from (``understudy.curation``), rows and padding (``layout``).
+allowed, and counts of everything on the way. Only this module decides what is trained: layout and trainer pass the
+weights on. Not here: where spans come from (``understudy.curation``), rows and padding (``layout``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class VocabularyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
-    """What a model can read, from its config."""
+    """Limits of a model, from its config."""
 
     window: int | None = None
     """Most tokens of a sequence; None: not limited."""
@@ -52,7 +52,7 @@ UNLIMITED = ModelLimits()
 
 
 class TokenCounts(Record):
-    """What a set of sequences is made of."""
+    """Counts of a set of sequences."""
 
     n_examples: int = 0
     n_sequences: int = 0
@@ -126,7 +126,7 @@ def encode(
 
 
 def _cut(rendered: Rendered, max_length: int) -> Rendered | None:
-    """The steps that fit whole; None if not even the first one does."""
+    """The steps that fit completely; None if not even the first one fits."""
     fitting = [turn for turn in rendered.turns if turn.end <= max_length]
     if not fitting:
         return None

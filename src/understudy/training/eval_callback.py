@@ -1,4 +1,4 @@
-"""An eval callback: what the student's replies are like while it trains.
+"""The eval callback: measurements of the student's replies during a training.
 
 In: prompts of first steps of its own examples. Out: lines of ``eval_callback.jsonl``: the share of replies that parse,
 that end by the end-of-turn token, and whose code runs. A loss shows none of these. Not here: later steps and right

@@ -2,7 +2,7 @@
 
 In: a base, the config, batches that are laid out, an objective, a folder. Out in the folder: ``checkpoint/``,
 ``log.jsonl``, ``progress.json``, ``summary.json``. A training that was killed resumes from its last whole checkpoint,
-to the same losses. Not here: what the batches hold and what is minimised; a method of training brings both.
+to the same losses. Not here: the contents of the batches and the loss; a training method brings both.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Batches:
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """One training, but for its data."""
+    """One training, without its data."""
 
     base: str
     config: TrainerConfig

@@ -16,7 +16,7 @@ from understudy.runs import read_record, write_atomic
 
 JOB, FAILURE = "job.json", "failure.json"
 END_WITH_INPUT = "--end-with-input"
-"""Argument of a training process that is to end when its standard input does."""
+"""Argument of a training process that must end with its standard input."""
 
 
 class TrainingJob(Record):
@@ -42,7 +42,7 @@ class _Stored(Record):
 
 
 def write_job(folder: Path, job: TrainingJob) -> None:
-    """Write what ``python -m understudy.training FOLDER`` is to do; an earlier failure is forgotten."""
+    """Write the job of ``python -m understudy.training FOLDER``; the file of an earlier failure is removed."""
     (folder / FAILURE).unlink(missing_ok=True)
     runner = f"{type(job).__module__}:{type(job).__qualname__}"
     stored = _Stored(runner=runner, job=job.model_dump(mode="json"))
@@ -57,7 +57,7 @@ def read_job(folder: Path) -> TrainingJob:
 
 
 def write_failure(folder: Path, error: BaseException) -> None:
-    """Say why the training ended."""
+    """Write why the training ended."""
     failure = TrainingFailure(kind=type(error).__name__, message=str(error) or type(error).__name__)
     write_atomic(folder / FAILURE, failure.model_dump_json(indent=1) + "\n")
 

@@ -1,4 +1,4 @@
-"""The base that is trained, and its adapter.
+"""The trained base and its adapter.
 
 In: a folder or Hub id, the config. Out: a model in the right number format, its limits, its tokenizer, PEFT's settings.
 Not here: training.
@@ -24,7 +24,7 @@ _STATEFUL = {"linear_attention", "conv", "hybrid", "hybrid_sliding"}
 
 
 def limits_of(base: str) -> ModelLimits:
-    """What the model can read, from its config alone. Raises ``OSError`` if there is no model."""
+    """Limits of the model, from its config alone. Raises ``OSError`` if there is no model."""
     settings = load_settings(base)
     return ModelLimits(getattr(settings, "max_position_embeddings", None), getattr(settings, "vocab_size", None))
 
@@ -32,8 +32,8 @@ def limits_of(base: str) -> ModelLimits:
 def load_trainable(base: str, config: TrainerConfig, *, packing: bool) -> Any:
     """The base as it is trained.
 
-    Raises ``ValueError`` if QLoRA is asked for without bitsandbytes, flash attention outside bfloat16, or packing of
-    a model in which neighbours in a row would reach each other, ``NotFiniteError`` for NaN or infinite weights.
+    Raises ``ValueError`` for QLoRA without bitsandbytes, for flash attention outside bfloat16, and for packing of a
+    model that would mix neighbouring sequences of a row, ``NotFiniteError`` for NaN or infinite weights.
     """
     import torch
 
@@ -94,7 +94,7 @@ def lora_settings(lora: LoraSettings) -> Any:
 
 @contextmanager
 def torch_threads(n_threads: int | None) -> Iterator[None]:
-    """Within, torch computes with so many threads; None leaves its choice."""
+    """A context in which torch computes with this many threads; None leaves its choice."""
     import torch
 
     before = torch.get_num_threads()
@@ -128,7 +128,7 @@ def _refuse_rows_that_leak(settings: Any, base: str) -> None:
 
 
 def _keep_weights_trainable_through(model: Any) -> None:
-    """On a CPU, one sampled reply would turn the weights into a form that gives no gradients."""
+    """On a CPU, sampling one reply would convert the weights into a form without gradients."""
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False

@@ -1,7 +1,6 @@
-"""Where a training stands, in a small file that other processes read.
-
-In: every step, and every pass within a step. Out: ``progress.json``, rewritten at most a few times a second. It informs
-only: a training resumes from its checkpoints. Not here: the log, and the estimate of the time that is left.
+"""The progress of a training, in a small file that other processes read. In: every step, and every pass within a step.
+Out: ``progress.json``, rewritten at most a few times per second. It is for display only: a training resumes from its
+checkpoints. Not here: the log, and the estimate of the time that is left.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ class TrainingProgress(Record):
 
     @property
     def kept(self) -> str:
-        """What a training that is stopped now leaves, as a sentence."""
+        """A sentence that says what is kept if the training stops now."""
         if not self.saved_step:
             return f"It was at step {int(self.step)} of {self.n_steps}; no checkpoint was written yet."
         return f"It was at step {int(self.step)} of {self.n_steps}; the checkpoint of step {self.saved_step} is kept."
 
 
 def read_progress(folder: Path) -> TrainingProgress | None:
-    """Where the training in a folder stands; None if nothing was written yet."""
+    """The progress of the training in a folder; None if nothing was written yet."""
     try:
         return TrainingProgress.model_validate_json((folder / PROGRESS).read_bytes())
     except (FileNotFoundError, ValidationError):
@@ -46,7 +45,7 @@ def read_progress(folder: Path) -> TrainingProgress | None:
 
 
 class ProgressFile:
-    """Writes where one training stands."""
+    """Writes the progress of one training."""
 
     def __init__(self, folder: Path, n_steps: int, done: int, *, is_writer: bool = True) -> None:
         """``done``: steps that an earlier process did and saved."""
@@ -78,6 +77,6 @@ class ProgressFile:
         if not self._is_writer:
             return
         beside = self._path.with_name(f".{self._path.name}.part")
-        with contextlib.suppress(OSError):  # a full disk ends a training if it loses something, not here
-            beside.write_text(self._now.model_dump_json() + "\n")  # not made durable: that can take longer than a step
+        with contextlib.suppress(OSError):  # a full disk does not end the training here: no result is lost
+            beside.write_text(self._now.model_dump_json() + "\n")  # fsync can take longer than a step
             beside.replace(self._path)

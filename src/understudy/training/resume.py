@@ -1,4 +1,4 @@
-"""May a training resume in this folder? A folder belongs to one training.
+"""Decides whether a training may resume in a folder, which belongs to one training.
 
 In: a folder and the settings that decide a training's result. Out: their digest, kept on disk, so that the same
 training resumes when it is called again and another one is refused. Settings that decide only speed do not count.
@@ -49,7 +49,7 @@ def start_or_resume(folder: Path, settings: Mapping[str, JsonValue]) -> str:
 
 
 def weights_digest(weights: str) -> str:
-    """Names weights by their content, wherever their folder lies; a Hub id names itself."""
+    """Identifies weights by their content, not by their path; a Hub id identifies itself."""
     return content_digest(Path(weights)) if Path(weights).exists() else weights
 
 

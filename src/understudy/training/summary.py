@@ -1,6 +1,5 @@
-"""What a training writes about itself: records only.
-
-A line of the log, a line of the eval callback, the card of a student, the summary of a training.
+"""Records that a training writes about itself: a line of the log, a line of the eval callback, the card of a student,
+the summary of a training.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class LogLine(Record):
 
 
 class EvalLine(Record):
-    """One line of ``eval_callback.jsonl``: what the student's replies are like."""
+    """One line of ``eval_callback.jsonl``: measurements of the student's replies."""
 
     step: int
     n_replies: int
@@ -45,7 +44,7 @@ class EvalLine(Record):
 
 
 class StudentCard(Record):
-    """``student.json`` in a checkpoint: what it is and where it comes from."""
+    """``student.json`` in a checkpoint: its origin and settings."""
 
     base: str
     base_sha256: str | None = None

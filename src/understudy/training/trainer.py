@@ -1,8 +1,8 @@
 """TRL's trainer, with our batches, our loss and our log.
 
-In: a model, TRL arguments, the passes of each step, an objective. Out: a trained model, and a call for each step. From
-TRL, transformers, PEFT and accelerate come the optimiser, its schedule, adapters, checkpoints, devices. Ours is what
-they would do otherwise: the batches are decided beforehand, the loss is a weighted mean over the whole step, on however
+In: a model, TRL arguments, the passes of each step, an objective. Out: a trained model, and a call for each step. TRL,
+transformers, PEFT and accelerate provide the optimiser, its schedule, adapters, checkpoints and devices. This module
+changes four things: the batches are decided beforehand, the loss is a weighted mean over the whole step, on however
 many devices and in however many passes, numbers that are not finite end the training, and no usage ping is sent.
 Importing this module loads torch.
 """
@@ -30,7 +30,7 @@ Metrics = dict[str, float]
 
 
 class Objective(Protocol):
-    """What is minimised: the loss of a step is the weighted mean of its passes' losses."""
+    """The objective: the loss of a step is the weighted mean of its passes' losses."""
 
     def weight(self, one: Any) -> float:
         """Of a pass: its trained tokens, its pairs."""
@@ -43,7 +43,7 @@ class Objective(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The course of a training, step by step, decided before its first."""
+    """All steps of a training, decided before the first one."""
 
     passes: Callable[[int], list[Any]]
     """Passes of one step for this device; called with the number of the step, from 0."""

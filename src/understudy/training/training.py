@@ -36,7 +36,7 @@ class TrainJob(TrainingJob):
     """Folder or Hub id."""
     config: TrainConfig
     acting: RuntimeConfig | None = None
-    """With what the code of sampled replies is run."""
+    """The runtime for the code of sampled replies."""
 
     def run(self, folder: Path) -> None:
         """Raises what ``train`` raises."""
@@ -54,7 +54,7 @@ def train(
 ) -> TrainSummary:
     """Train ``base`` (folder or Hub id) on the examples of a file; return the outcome.
 
-    ``acting``: with what the code of sampled replies is run; None: it is not run. Called again on a folder with the
+    ``acting``: the runtime for the code of sampled replies; None: no code is run. Called again on a folder with the
     same training, it resumes, or returns the summary of what is finished.
 
     Raises ``OtherTrainingError`` for a folder of another training, ``NothingToTrainError`` if no token would be

@@ -1,4 +1,4 @@
-"""Texts of values and errors, as a notebook would show them, from objects that may be hostile or merely broken.
+"""Texts of values and errors, as a notebook would show them, from objects that may be hostile or broken.
 
 In: any object, any exception. Out: text. Tracebacks name only lines of the code that was run, with the line itself.
 """

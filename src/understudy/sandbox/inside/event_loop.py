@@ -12,7 +12,7 @@ from typing import Any
 
 
 class _Sleeper:
-    """Stands where a loop has its selector: sleeps until the next timer is due."""
+    """Replaces a loop's selector: sleeps until the next timer is due."""
 
     def select(self, timeout: float | None) -> list[object]:
         if timeout is None:
@@ -33,11 +33,11 @@ class SleepingLoop(base_events.BaseEventLoop):
         """Nothing ever comes from outside."""
 
     def _write_to_self(self) -> None:
-        """Nobody sleeps elsewhere who would have to be woken: there is one thread."""
+        """There is one thread, so no other one must be woken."""
 
 
 def install() -> None:
-    """Make it the loop that ``asyncio.run`` opens."""
+    """Make ``asyncio.run`` open this loop."""
     names = ("_UnixDefaultEventLoopPolicy", "_DefaultEventLoopPolicy")  # before and from Python 3.14
     policy: Any = next(getattr(unix_events, name) for name in names if hasattr(unix_events, name))
     policy._loop_factory = SleepingLoop

@@ -1,7 +1,6 @@
-"""The privileges that the zygote drops before its first fork, and an episode before it runs any code.
-
-In: nothing but the calling process. Out: names of the protections that the kernel confirmed. None can be undone.
-Whether they hold is tried later (``report.py``); this module only returns what the kernel answered.
+"""Drops the privileges of the zygote before its first fork, and of an episode before it runs any code. In: the calling
+process. Out: names of the protections that the kernel confirmed. None can be undone. ``report.py`` tests later whether
+they hold; this module only returns the kernel's answers.
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 _CPU_BACKSTOP_S = 3600
-"""Ends a process even if its host is gone. The limit of an action is kept by the host, which can tell actions
-apart.
+"""Ends a process even if its host is gone. The host enforces the limit of each action.
 """
 _MAX_DESCRIPTORS = 280
 """A branch of 250 hands over as many sockets."""
@@ -95,7 +93,7 @@ def die_with_parent() -> None:
 
 
 def first_to_go_when_memory_is_short() -> None:
-    """Offer this process and its descendants to the kernel's out-of-memory killer before anybody else."""
+    """Make the kernel's out-of-memory killer prefer this process and its descendants."""
     try:
         fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         os.write(fd, b"1000")

@@ -18,7 +18,7 @@ _EAGER_WRITES = 512
 
 
 class _Bytes(io.RawIOBase):
-    """What code finds as ``sys.stdout.buffer``."""
+    """The code's ``sys.stdout.buffer``."""
 
     def __init__(self, text: Printed) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class _Bytes(io.RawIOBase):
 
 
 class Printed(io.TextIOBase):
-    """A text stream that ends at the host."""
+    """A text stream that sends its text to the host."""
 
     def __init__(self, pipe: Pipe) -> None:
         super().__init__()

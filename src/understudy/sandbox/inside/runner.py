@@ -1,4 +1,4 @@
-"""Runs actions in an episode's process: one namespace, one after another, and its forks at the host's word.
+"""Runs actions in an episode's process, one after another in one namespace, and forks when the host asks for it.
 
 In: ``run`` and ``branch`` frames. Out: ``out``, ``call``, ``import``, ``done`` and ``branched`` frames. The code
 can tamper with everything in this process, so nothing here is a defence: this is for clear errors and for state that is
@@ -35,7 +35,7 @@ FunctionType = Callable[..., object]
 
 
 class ToolError(RuntimeError):
-    """A function of the host raised instead of answering."""
+    """A function of the host raised an exception."""
 
 
 class Runner:

@@ -1,11 +1,11 @@
 """Which system calls an episode may make: one table, two architectures, compiled to classic BPF.
 
-In: the machine's name as ``os.uname().machine`` gives it. Out: filter programs as bytes, and their installation in
-the calling process. The list is an allowlist: what it does not name fails with EPERM, which Python shows as
-``PermissionError``, so the code's author learns of it and the state survives. A foreign architecture and x32 numbers
-are killed: no honest code gets there.
+In: the machine's name as ``os.uname().machine`` gives it. Out: filter programs as bytes, and their installation in the
+calling process. The list is an allowlist: what it does not name fails with EPERM, which Python shows as
+``PermissionError``: the code gets a clear error and the state survives. Calls of a foreign architecture and x32 calls
+kill the process, because honest code never makes them.
 
-Two filters are stacked. The *fork guard* turns ``clone`` into a question to whoever holds the listener (the host); the
+Two filters are stacked. The *fork guard* forwards each ``clone`` to the holder of the listener (the host); the
 *allowlist* comes on top, once the listener is handed over. The kernel takes the strictest answer of the two.
 """
 
@@ -166,7 +166,7 @@ def _block(number: int, conditions: tuple[Condition, ...], action: int) -> list[
 
 
 def fork_filter(machine: str) -> bytes:
-    """The filter that asks the listener's holder about every ``clone`` and has no opinion on the rest."""
+    """The filter that asks the listener's holder about every ``clone`` and allows all other calls."""
     architecture = ARCHITECTURES[machine]
     number = NUMBERS["clone"][architecture.column]
     assert number is not None

@@ -1,4 +1,4 @@
-"""Warnings and ignored exceptions as the code's standard error shows them: what was warned of, not where.
+"""Warnings and ignored exceptions as the code's standard error shows them: the text, not the place.
 
 In: what the interpreter reports. Out: one line on standard error for each different warning of an action. The line of
 source is left out, because candidates that differ in nothing but their text must print the same.

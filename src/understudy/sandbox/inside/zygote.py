@@ -5,7 +5,7 @@ frames. Out: one ``ready`` frame. It never runs model-written code. When the hos
 every descendant is killed.
 
 A group is one episode with its branches: one process group, which they cannot leave. Its root stays a zombie
-until the group ends, so that the group's number cannot pass to strangers while it may still be killed by it.
+until the group ends, so that its number is not reused while the group may still be killed.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def _run_episode(make: object, frame: Frame, descriptor: int, parent: int) -> No
 
 
 def _try_files() -> str:
-    """What the kernel says to reading the root directory, before any filter is on."""
+    """The kernel's answer to reading the root directory, before any filter is active."""
     try:
         os.close(os.open("/", os.O_RDONLY))
     except OSError as error:

@@ -1,4 +1,5 @@
-"""On-policy distillation from stored prefixes: the student samples its own action, the teacher says how likely it is.
+"""On-policy distillation from stored prefixes: the student samples its own action, and the teacher returns its
+probability.
 
 In: examples (their stored steps are the prefixes), a student's weights, a teacher with the same tokenizer, in this
 process or behind a server. Out: a checkpoint and a log, as of a training. No tool is called and no code is run: the

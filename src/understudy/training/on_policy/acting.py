@@ -1,7 +1,7 @@
 """The student's own actions at stored states.
 
-In: the student as it is now, prefixes, a seed. Out: token ids. The same student and seed give the same actions, so
-a killed distillation resumes with those that it would have had. Not here: tools; no code is run.
+In: the student as it is now, prefixes, a seed. Out: token ids. The same student and seed give the same actions, so a
+killed distillation resumes with the actions that it would have sampled. Not here: tools; no code is run.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def sample_actions(
 
 @contextmanager
 def _acting(model: Any) -> Iterator[None]:
-    """Within, dropout is off."""
+    """A context in which dropout is off."""
     model.eval()
     try:
         yield

@@ -16,9 +16,9 @@ class Divergence(StrEnum):
     """What is minimised between student and teacher at each token."""
 
     REVERSE_KL = "reverse_kl"
-    """Student to teacher: the student unlearns what the teacher would never say."""
+    """From student to teacher: the student avoids tokens that the teacher finds improbable."""
     FORWARD_KL = "forward_kl"
-    """Teacher to student: the student learns everything that the teacher might say."""
+    """From teacher to student: the student covers all tokens that the teacher finds probable."""
 
 
 class OnPolicyConfig(Record):

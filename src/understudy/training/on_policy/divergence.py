@@ -1,6 +1,6 @@
-"""How far a student is from its teacher, at each token of an action.
+"""The divergence of a student from its teacher at each token of an action.
 
-In: the student's log-probabilities of all tokens, the teacher's. Out: one number a place, in nats. A teacher that
+In: the student's log-probabilities of all tokens, the teacher's. Out: one number per token, in nats. A teacher that
 returns only its likeliest tokens is compared on these outcomes and on "any other": merging outcomes can only make a
 divergence smaller, so this is a lower bound of the whole one, and equal to it once all tokens are returned.
 """

@@ -1,4 +1,4 @@
-"""The stored states at which a student acts, and the proof that student and teacher read them alike.
+"""The stored states at which a student acts, and the check that student and teacher render them equally.
 
 In: examples, both renderers. Out: prefixes of token ids, one before each trained turn.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TokenizersDifferError(ValueError):
-    """Student and teacher cut or render text differently, so their token probabilities cannot be compared."""
+    """Student and teacher tokenize or render text differently, so their token probabilities cannot be compared."""
 
 
 @dataclass(frozen=True, slots=True)

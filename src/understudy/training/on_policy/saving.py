@@ -1,4 +1,4 @@
-"""What a killed distillation resumes from.
+"""The state from which a killed distillation resumes.
 
 In: the trained weights, the optimiser, sums since the last line of the log. Out: one file, written beside its place and
 renamed into it, the one before it removed after that.
@@ -25,7 +25,7 @@ class Tally:
 
 
 def save_state(folder: Path, step: int, model: Any, optimizer: torch.optim.Optimizer, tally: Tally) -> None:
-    """Write where the distillation stands after ``step`` steps."""
+    """Write the state of the distillation after ``step`` steps."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: one for name, one in model.named_parameters() if one.requires_grad}
     state = {"step": step, "weights": weights, "optimizer": optimizer.state_dict(), "tally": asdict(tally)}

@@ -1,4 +1,4 @@
-"""Teachers that say how likely tokens are: weights in this process, or a model behind a server.
+"""Teachers that return log-probabilities of tokens: weights in this process, or a model behind a server.
 
 In: prefixes and the student's actions. Out: the teacher's log-probabilities of each action. A server must accept token
 ids and return log-probabilities of its prompt (``prompt_logprobs`` of vLLM, and of this package's own server).
@@ -20,7 +20,7 @@ from understudy.training.on_policy.divergence import TeacherLogprobs
 from understudy.training.on_policy.prefixes import Prefix, TokenizersDifferError
 
 N_PROVEN_PREFIXES = 16
-"""Prefixes that a server is asked to render, before anything is trained."""
+"""Number of prefixes that a server must render before anything is trained."""
 
 
 LEAST_LOGPROB = -100.0
@@ -28,7 +28,7 @@ LEAST_LOGPROB = -100.0
 
 
 class Teacher(Protocol):
-    """Says how likely the tokens of actions are."""
+    """Returns log-probabilities of the tokens of actions."""
 
     def logprobs(
         self, prefixes: Sequence[Sequence[int]], actions: Sequence[Sequence[int]]
