@@ -29,7 +29,7 @@ class MathGrader:
     needs_reference = True
 
     def __init__(self, config: MathOptions, pool: WorkerPool, *, lists_are_points: bool = False) -> None:
-        """``lists_are_points``: an answer ``[3, 4]`` is no interval, see ``points``."""
+        """``lists_are_points``: an answer ``[3, 4]`` is not an interval, see ``points``."""
         self._config = config
         self._pool = pool
         self._lists_are_points = lists_are_points

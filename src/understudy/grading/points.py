@@ -1,6 +1,6 @@
 """Whether a list of two values, ``[3, 4]``, is the point ``(3, 4)`` or may be a closed interval.
 
-In: the question, and the attempt that gave the answer. Out: True if it is no interval. Not here: comparing.
+In: the question, and the attempt that gave the answer. Out: True if it is not an interval. Not here: comparing.
 
 A list that a program returned is a list, unless the question is about intervals. Where a model wrote the text, the
 question must ask for a point.

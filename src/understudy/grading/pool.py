@@ -1,7 +1,7 @@
 """A few worker processes for symbolic comparison: started when first needed, killed when late, and replaced.
 
-In: two LaTeX texts. Out: a reply, which may say that there is no verdict. Not here: the comparison (``symbolic``), the
-callers (``math_grader``).
+In: two LaTeX texts. Out: a reply, which may say that there is no verdict. Not here: the comparison (``symbolic``),
+the callers (``math_grader``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Messages as clients of our endpoint write them.
 
 In: OpenAI's JSON of a message: content as text or text parts, the role ``developer``, empty fields that the SDK adds
-when a reply is sent back. Out: ``Message`` records. What is no text is refused by name.
+when a reply is sent back. Out: ``Message`` records. What is not text is refused by name.
 """
 
 from __future__ import annotations

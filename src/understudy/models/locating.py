@@ -24,7 +24,7 @@ _MARKS = ("config.json", ADAPTER, "tokenizer.json", "tokenizer_config.json")
 def locate(path: str) -> str:
     """An existing folder as an absolute path; else a Hub id as it is.
 
-    Raises ``FileNotFoundError`` for a path that cannot be a Hub id and is no folder, or is one without a checkpoint,
+    Raises ``FileNotFoundError`` for a path that cannot be a Hub id and is not a folder, or is one without a checkpoint,
     ``GgufError`` for a file that cannot be read.
     """
     folder = Path(in_package(path)).expanduser()

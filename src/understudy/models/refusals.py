@@ -1,6 +1,6 @@
 """The meaning of a server's refusal: a full context, a parameter that it does not accept, a limit of the reply.
 
-In: status and body of an answer that is no reply; servers agree on no code, so their words are read. Out: a
+In: status and body of an answer that is not a reply; servers agree on no code, so their words are read. Out: a
 ``RefusalError``, and what can be done about it. The wordings that were met are rows of ``tests/models/manners.py``.
 """
 

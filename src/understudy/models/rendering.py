@@ -10,7 +10,7 @@ characters each token covers. So a sequence holds, by construction, at the step 
     ids[:turn.start] == renderer.prompt_ids(messages[:k])
 
 Some templates rewrite history: Qwen3 drops the thinking of former turns, Llama 3 trims white space.
-Then the prompt of a later step is no extension of what came before, and ``training_sequences`` gives
+Then the prompt of a later step is not an extension of what came before, and ``training_sequences`` gives
 one sequence for each run of turns that does extend. The prompt of a step is always rendered and cut
 into tokens as a whole, as servers do it.
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 CHUNK_TOKENS = 512
-"""Positions that are normalised at once: a vocabulary of 150,000 in float32 takes 300 MB for so many."""
+"""Positions that are normalised at once: a vocabulary of 150,000 in float32 takes 300 MB for this many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,8 @@ def with_unique_ids(calls: Iterable[FunctionCall], messages: Iterable[Message]) 
 def with_server_calls(completion: Completion, calls: Sequence[WireCall], request: Request, server: str) -> Completion:
     """The calls that a server has read, or left in the text.
 
-    Arguments that are no JSON object stand in ``broken_arguments``, and ``call_problem`` says what is wrong with them.
+    Arguments that are not a JSON object stand in ``broken_arguments``, and ``call_problem`` says what is wrong with
+    them.
     """
     if not calls:
         return _read_from_text(completion, request, server) if offers_tools(request) else completion

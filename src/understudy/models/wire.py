@@ -18,7 +18,7 @@ from understudy.runs import explain
 
 
 class BadReplyError(Exception):
-    """The server answered 200 with something that is no reply."""
+    """The server answered 200 with something that is not a reply."""
 
 
 class _FromServer(BaseModel):

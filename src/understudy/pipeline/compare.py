@@ -26,7 +26,7 @@ def compare_runs(run_dirs: Sequence[Path]) -> Table:
     """One row a system, one column a run; over seeds of one recipe also their median, lowest and highest.
 
     A column has the seed of its run, if all are of one recipe and their seeds differ, else the name of its folder.
-    Raises ``NoRunError`` if a folder is no run.
+    Raises ``NoRunError`` if a folder is not a run.
     """
     manifests = {run_dir: _manifest(run_dir) for run_dir in run_dirs}
     are_seeds = len({one.name for one in manifests.values()}) == 1 and _differ(one.seed for one in manifests.values())

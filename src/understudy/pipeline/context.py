@@ -91,7 +91,7 @@ class RunContext:
         return self._first_base(ref).model_copy(update={**changes, "name": name})
 
     def stage_named(self, target: Target, name: str) -> StageRef:
-        """The stage that a config refers to. Raises ``LookupError`` for a name that is no stage's."""
+        """The stage that a config refers to. Raises ``LookupError`` for a name that is not a stage's."""
         ref = self.recipe.names(target)[name]
         if ref is None:
             raise LookupError(f"{name!r} is an entry of the recipe, not a stage")

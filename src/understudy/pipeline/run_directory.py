@@ -45,7 +45,7 @@ class RunDirectory:
         return stage_folder(self.path, ref)
 
     def read_manifest(self) -> Manifest:
-        """Raises ``FileNotFoundError`` if the folder is no run, ``BadRecordError`` if it is a broken one."""
+        """Raises ``FileNotFoundError`` if the folder is not a run, ``BadRecordError`` if it is a broken one."""
         try:
             return Manifest.model_validate_json(self.manifest_path.read_bytes())
         except ValidationError as error:

@@ -42,7 +42,7 @@ class FunctionCall(Record):
     arguments: dict[str, JsonValue] = {}
     """Always a mapping; it is written as JSON text only if a server or a template wants a text."""
     broken_arguments: Annotated[str, Field(exclude_if=is_empty)] = ""
-    """What a server returned as the arguments, if that is no JSON object; ``arguments`` is empty then."""
+    """What a server returned as the arguments, if that is not a JSON object; ``arguments`` is empty then."""
 
     def __hash__(self) -> int:
         """Arguments cannot be hashed; equality does compare them."""

@@ -23,7 +23,7 @@ class ParseProblem(StrEnum):
     EMPTY = "empty"
     """Neither thought nor code."""
     BROKEN_CALL = "broken_call"
-    """Text that begins a tool call and is none, or arguments that are no JSON object."""
+    """Text that begins a tool call and is none, or arguments that are not a JSON object."""
 
 
 class ExecutionStatus(StrEnum):

@@ -101,7 +101,7 @@ class _System:
 
 
 def method_table(run_dirs: Sequence[Path]) -> MethodTable:
-    """The table of some runs. Raises ``NoMethodsError``, and ``FileNotFoundError`` if a folder is no run."""
+    """The table of some runs. Raises ``NoMethodsError``, and ``FileNotFoundError`` if a folder is not a run."""
     names = run_names(run_dirs)
     return MethodTable(tuple(_row(run_dir, name) for run_dir, name in zip(run_dirs, names, strict=True)))
 

@@ -111,7 +111,7 @@ def titled(passage: Passage, title: object, contents: str) -> Passage:
 
 
 def _loads(line: bytes) -> object:
-    """Like ``json``, but five times faster. Lone surrogates (``\\ud800``), which many libraries refuse, become ``?``."""
+    """Like ``json``, five times faster. Lone surrogates (``\\ud800``), which many libraries refuse, become ``?``."""
     try:
         return from_json(line, cache_strings="keys")
     except ValueError:

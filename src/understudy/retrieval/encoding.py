@@ -70,7 +70,7 @@ def import_flat_index(
 ) -> VectorFacts:
     """Take the vectors of a faiss flat index, such as the published one of wiki-18, streaming and as fp16.
 
-    Raises ``IndexMismatchError`` if it is no flat index or has other rows or dimensions than expected.
+    Raises ``IndexMismatchError`` if it is not a flat index or has other rows or dimensions than expected.
     """
     finished = finished_vectors(folder, passages.content_hash, encoder)
     if finished is not None:

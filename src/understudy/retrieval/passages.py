@@ -214,7 +214,7 @@ def _look_through(path: Path, shown_path: Path, advance: Advance) -> tuple[Offse
 
 
 def read_corpus_facts(folder: Path) -> CorpusFacts:
-    """The facts of an index folder about its corpus. Raises ``IndexMismatchError`` if it is no index folder."""
+    """The facts of an index folder about its corpus. Raises ``IndexMismatchError`` if it is not an index folder."""
     if not (folder / FACTS_NAME).exists():
         raise IndexMismatchError(f"{folder}: expected an index folder with {FACTS_NAME}, there is none")
     return read_record(folder / FACTS_NAME, CorpusFacts)

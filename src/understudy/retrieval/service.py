@@ -2,7 +2,7 @@
 
 In: a retriever and a ``ServiceConfig``. Out: an ASGI application and ``serve``, which runs it.
 
-* ``POST /retrieve``: see ``wire.py``. 400 for a body that is no such request, 413 for one too large, 503 with
+* ``POST /retrieve``: see ``wire.py``. 400 for a body that is not such a request, 413 for one too large, 503 with
   ``Retry-After`` when the queue is full, 500 with the reason when the engine failed.
 * ``GET /health``: what is served. ``GET /metrics``: counters in Prometheus' text format.
 

@@ -20,7 +20,7 @@ _DEPTH = 10
 _PROBED_SHARES = (1 / 128, 1 / 64, 1 / 32, 3 / 64, 1 / 16, 3 / 32, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 1.0)
 _N_CANDIDATES = (32, 64, 100, 150, 200, 300, 400, 600, 800)
 _CODES_A_RESCORING = 50
-"""One exact rescoring costs about as much as so many codes (a read and 1.5 KB against 100 bytes in sequence)."""
+"""One exact rescoring costs about as much as this many codes (a read and 1.5 KB against 100 bytes in sequence)."""
 
 
 class Tuning(Record):

@@ -58,7 +58,7 @@ class _Key(BaseModel):
 def read_trajectories(path: Path) -> Iterator[Trajectory]:
     """The records that count: the last one of each (task id, attempt), in the order of the file.
 
-    Raises ``FileNotFoundError``, or ``BadRecordError`` for a line that is no trajectory; a torn last line is passed
+    Raises ``FileNotFoundError``, or ``BadRecordError`` for a line that is not a trajectory; a torn last line is passed
     over.
     """
     last = {key.id: number for number, key in enumerate(read_jsonl(path, _Key))}

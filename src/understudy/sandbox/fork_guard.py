@@ -31,7 +31,7 @@ class ForkGuard:
         return self._listener
 
     def permit(self, parent: int, n_forks: int) -> None:
-        """Permit ``parent``, and no other process, to fork so many times."""
+        """Permit ``parent``, and no other process, to fork this many times."""
         self._parent, self._left = parent, n_forks
 
     def answer(self) -> None:

@@ -228,12 +228,12 @@ def _answer(name: str, result: CallToolResult) -> object:
     value = result.structured_content
     if value is None:
         return "\n".join(texts)
-    # Values that are no objects travel in an object with this one key.
+    # Values that are not objects travel in an object with this one key.
     return value["result"] if isinstance(value, dict) and set(value) == {"result"} else value
 
 
 def _text(part: ContentBlock) -> str:
-    """A part of an answer for a model to read. What is no text is named with its address and size."""
+    """A part of an answer for a model to read. What is not text is named with its address and size."""
     if part.type == "text":
         return part.text
     if part.type == "resource_link":

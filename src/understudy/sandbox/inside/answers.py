@@ -60,7 +60,7 @@ def _in_order(values: Set[Any]) -> Iterable[object]:
     """Equal sets have one text."""
     try:
         return sorted(values)
-    except Exception:  # members that have no order, or an order that is no truth value, as sympy's
+    except Exception:  # members that have no order, or an order that is not a truth value, as sympy's
         return sorted(values, key=str)
 
 

@@ -44,5 +44,5 @@ def _with_rest(logprobs: torch.Tensor, is_listed: torch.Tensor) -> torch.Tensor:
     """(A, K + 1): one more outcome, all tokens that are not listed."""
     shares = logprobs.exp().masked_fill(~is_listed, 0.0)
     rest = (1 - shares.sum(-1, keepdim=True)).clamp(min=_LEAST_REST).log()
-    nothing = torch.full_like(logprobs, -100.0)  # e^-100, and not -inf, whose product with 0 is no number
+    nothing = torch.full_like(logprobs, -100.0)  # e^-100, and not -inf, whose product with 0 is not a number
     return torch.cat([torch.where(is_listed, logprobs, nothing), rest], dim=-1)
