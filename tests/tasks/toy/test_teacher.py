@@ -19,6 +19,7 @@ class Asked:
     seed: int | None = 0
     temperature: float = 0.0
     continue_final: bool = False
+    tools: tuple[ToolSchema, ...] = ()
 
 
 class AnsweredError(Exception):

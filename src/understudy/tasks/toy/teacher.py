@@ -1,8 +1,9 @@
 """The toy teacher: a program in place of a model. Wherever its figures are shown, it is labelled a program.
 
-In: a request as a language model gets it. Out: the text of one reply. As an agent it works from what the messages show
-and nothing else: it parses the question, reads the observations and searches or computes. Asked for a chain of thought
-it may look into the world's facts, as a large model would into its memory.
+In: a request as a language model gets it. Out: one reply, with tool calls where the request offers tools, else with
+code. As an agent it works from what the messages show and nothing else: it parses the question, reads the observations
+and searches or computes. Asked for a chain of thought it may look into the world's facts, as a large model would into
+its memory.
 
 It slips at a stated rate, so that grading and curation have something to do. A *broken action* is seen as an error and
 mended in the next step. A *lost thread* (answering after the first of two hops, or with the wrong sign in a sum) ends
@@ -18,11 +19,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from understudy.records import Message, Role
+from understudy.records import Completion, Message, Role, ToolSchema
 from understudy.tasks.toy.arithmetic import Problem, parse_problem
 from understudy.tasks.toy.encyclopedia import world
 from understudy.tasks.toy.names import Partition
 from understudy.tasks.toy.questions import FactQuestion, parse_fact
+from understudy.tasks.toy.replies import Action, Answer, Compute, Search, as_calls, as_code
 from understudy.tasks.toy.world import WORDS, Relation, relations_of
 
 _OBJECT = r"([A-Z][a-z]+(?: [A-Z][a-z]+)*|\d+)"
@@ -41,6 +43,8 @@ class ToyRequest(Protocol):
     def temperature(self) -> float: ...
     @property
     def continue_final(self) -> bool: ...
+    @property
+    def tools(self) -> tuple[ToolSchema, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +55,19 @@ class ToyTeacher:
     error_rate: float = 0.0
     """Chance of a slip at each step, in [0, 1]."""
 
-    def __call__(self, request: ToyRequest) -> str:
+    def __call__(self, request: ToyRequest) -> str | Completion:
         """One reply. A reply that continues a begun message holds only what comes after its beginning."""
         messages = request.messages
         prefill = messages[-1].content if request.continue_final else ""
         question = _question(messages)
         rng = Random(f"{self.world_seed} {request.seed} {request.temperature} {len(messages)} {question}")
-        if not _wants_code(messages):
+        if not request.tools and not _wants_code(messages):
             return self._chain_of_thought(question)
         slips = rng.random() < self.error_rate
-        return _Turn(messages, question, prefill, rng if slips else None).reply()
+        thought, action = _Turn(messages, question, prefill, rng if slips else None).decide()
+        if request.tools:
+            return as_calls(thought, action, prefill, {tool.name for tool in request.tools})
+        return as_code(thought, action, prefill)
 
     def _chain_of_thought(self, question: str) -> str:
         if problem := parse_problem(question):
@@ -103,24 +110,25 @@ class _Turn:
     slip: Random | None
     """Where this turn's slip is drawn from, None if it makes none."""
 
-    def reply(self) -> str:
+    def decide(self) -> tuple[str, Action]:
+        """What the turn thinks and does."""
         if problem := parse_problem(self.question):
             return self._compute(problem)
         fact = parse_fact(self.question)
-        return self._look_up(fact) if fact else self._say("I do not know.", 'final_answer("unknown")')
+        return self._look_up(fact) if fact else ("I do not know.", Answer("unknown"))
 
-    def _compute(self, problem: Problem) -> str:
-        last = self._last_observation()
-        if last is not None and re.search(r"^-?\d+$", last, re.MULTILINE):
-            return self._say("This is the result.", "final_answer(result)")
+    def _compute(self, problem: Problem) -> tuple[str, Action]:
+        result = re.search(r"^-?\d+$", self._last_observation() or "", re.MULTILINE)
+        if result:
+            return "This is the result.", Answer(result.group(), is_result=True)
         expression = problem.expression
         if self.slip and self._is_planned(plan(problem)):
             expression = f"({expression}"
         elif self.slip:
             expression = expression.replace("-", "+") if "-" in expression else f"({expression}"
-        return self._say(self._first_thought("I compute it.", plan(problem)), f"result = {expression}\nprint(result)")
+        return self._first_thought("I compute it.", plan(problem)), Compute(expression)
 
-    def _look_up(self, fact: FactQuestion) -> str:
+    def _look_up(self, fact: FactQuestion) -> tuple[str, Action]:
         subject, stated = fact.entity, ""
         for hop, relation in enumerate(fact.relations, 1):
             text = self._page_on(subject)
@@ -132,41 +140,31 @@ class _Turn:
             predicate = WORDS[wanted].predicate
             found = re.search(f"{predicate} {_OBJECT}", text)
             if found is None:
-                return self._say(f"The page says nothing of the {relation}.", 'final_answer("unknown")')
+                return f"The page says nothing of the {relation}.", Answer("unknown")
             subject, stated = found.group(1), f"The page says it {found.group()}."
             if self.slip and hop < len(fact.relations) and self._page_on(subject) is None:
                 return self._lose_thread(fact, subject, stated)
-        return self._say(stated, f'final_answer("{subject}")')
+        return stated, Answer(subject)
 
-    def _lose_thread(self, fact: FactQuestion, subject: str, stated: str) -> str:
+    def _lose_thread(self, fact: FactQuestion, subject: str, stated: str) -> tuple[str, Action]:
         if self._is_planned(plan(fact)):
             return self._search(fact, subject, stated)
-        return self._say(stated, f'final_answer("{subject}")')
+        return stated, Answer(subject)
 
-    def _search(self, fact: FactQuestion, subject: str, stated: str) -> str:
-        quoted = subject if self.slip else f'"{subject}"'
+    def _search(self, fact: FactQuestion, subject: str, stated: str) -> tuple[str, Action]:
         thought = f"{stated} I look it up." if stated else self._first_thought("I look it up.", plan(fact))
-        return self._say(thought, f"print(web_search({quoted}))")
+        return thought, Search(subject, is_broken=self.slip is not None)
 
     def _first_thought(self, thought: str, planned: str) -> str:
         """The first thought: a begun one is completed with what is done now."""
         return f"{planned} {thought}" if planned in self.prefill else thought
 
-    def _say(self, thought: str, code: str) -> str:
-        text = f"Thought: {thought}\nCode:\n```py\n{code}\n```<end_code>"
-        if not self.prefill:
-            return text
-        return (
-            text.removeprefix(self.prefill)
-            if text.startswith(self.prefill)
-            else f" {thought}{text.partition(thought)[2]}"
-        )
-
     def _is_planned(self, planned: str) -> bool:
         return any(planned in text for text in (self.prefill, *_contents(self.messages, Role.ASSISTANT)))
 
     def _observations(self) -> list[str]:
-        return _contents(self.messages, Role.USER)[1:]
+        read = [message.content for message in self.messages if message.role in (Role.USER, Role.TOOL)]
+        return read[1:]
 
     def _last_observation(self) -> str | None:
         observations = self._observations()
@@ -201,6 +199,6 @@ def _boxed(planned: str, sentences: Sequence[str], answer: str) -> str:
     return f"{planned}\n\n{' '.join(sentences)}\n\n\\boxed{{{answer}}}"
 
 
-def toy_teacher(request: ToyRequest, *, world_seed: int = 0, error_rate: float = 0.0) -> str:
+def toy_teacher(request: ToyRequest, *, world_seed: int = 0, error_rate: float = 0.0) -> str | Completion:
     """The toy teacher as a recipe names it: ``understudy.tasks.toy:toy_teacher``."""
     return ToyTeacher(world_seed, error_rate)(request)
