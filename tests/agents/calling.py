@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from understudy.models import Request
+from understudy.models.tool_replies import with_unique_ids
 from understudy.records import Completion, FinishReason, FunctionCall, PrefixDelivery, Role, Usage
 from understudy.tools import Tool, tool
 
@@ -45,7 +46,10 @@ class Replies:
         step = sum(message.role is Role.ASSISTANT for message in request.messages) - request.continue_final
         start = self._asked.get(step, 0)
         self._asked[step] = start + request.n
-        return tuple(self.steps[step][number] for number in range(start, start + request.n))
+        said = (self.steps[step][number] for number in range(start, start + request.n))
+        return tuple(
+            each.model_copy(update={"tool_calls": with_unique_ids(each.tool_calls, request.messages)}) for each in said
+        )
 
     def close(self) -> None: ...
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.curation.attempts import PREFIX, attempt, score, task
+from understudy.agents import ReplyForm
 from understudy.curation import ChatMix, CurateConfig, Filter, Selection, SpanWeights, curate
 from understudy.curation.filters import FILTERS
 from understudy.curation.selection import SELECTIONS
@@ -33,7 +34,7 @@ EVERY_FILTER = CurateConfig(filters=tuple(one for one in Filter if one is not Fi
 class CountingStudent:
     """A student for whom a token is a character, and long thoughts are likely."""
 
-    def n_tokens(self, messages: Sequence[Message]) -> int:
+    def n_tokens(self, messages: Sequence[Message], tools: object = ()) -> int:
         return sum(len(message.content) for message in messages)
 
     def mean_nll(self, example: Example) -> float:
@@ -209,10 +210,10 @@ def test_the_students_initial_messages_replace_the_teachers_and_spans_move_with_
 
 def test_replies_are_written_in_the_students_action_format() -> None:
     one = attempt()
-    (same,) = curate([(one, score(one))], CurateConfig(), action_format="").examples
+    (same,) = curate([(one, score(one))], CurateConfig(), form=ReplyForm(action_format="")).examples
     assert same == curate([(one, score(one))], CurateConfig()).examples[0]
     config = CurateConfig(weights=SpanWeights(thought=0.5, code=2, final=3), prefix_trained=False)
-    (example,) = curate([(one, score(one))], config, action_format="code_tags").examples
+    (example,) = curate([(one, score(one))], config, form=ReplyForm(action_format="code_tags")).examples
     assert example.action_format == "code_tags"
     replies = [message.content for message in example.messages if message.role is Role.ASSISTANT]
     assert replies == [
@@ -253,7 +254,7 @@ def test_a_reply_without_an_action_stays_as_it_is_in_any_format() -> None:
     one = attempt(problem=ParseProblem.NO_CODE)
     first = one.steps[0].message_index
     changed = with_reply(one, "I wonder.")
-    (example,) = curate([(changed, None)], CurateConfig(filters=()), action_format="code_tags").examples
+    (example,) = curate([(changed, None)], CurateConfig(filters=()), form=ReplyForm(action_format="code_tags")).examples
     assert example.messages[first].content == "I wonder."
 
 

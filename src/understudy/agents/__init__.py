@@ -24,7 +24,14 @@ from understudy.agents.prompts import (
     prompt_set,
     prompts_hash,
 )
-from understudy.agents.runtime import AgentRuntime, RuntimeConfig, behaviour_hash, open_agent, written_format
+from understudy.agents.runtime import (
+    AgentRuntime,
+    ReplyForm,
+    RuntimeConfig,
+    behaviour_hash,
+    open_agent,
+    written_format,
+)
 
 __all__ = [
     "ACTION_FORMATS",
@@ -45,6 +52,7 @@ __all__ = [
     "PassagesConfig",
     "PromptRole",
     "PromptSetName",
+    "ReplyForm",
     "RuntimeConfig",
     "SelfConsistencyConfig",
     "ToolCallingConfig",

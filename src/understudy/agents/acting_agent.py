@@ -63,6 +63,11 @@ class ActingAgent(ABC, Generic[ConfigT]):
     def initial_messages(config: ConfigT, task: Task, runtime: AgentRuntime) -> tuple[Message, ...]:
         """How the model is prompted for a task."""
 
+    @staticmethod
+    def tool_schemas(config: ConfigT, runtime: AgentRuntime) -> tuple[ToolSchema, ...]:  # noqa: ARG004
+        """What the model is given as tools, beside the messages; nothing where the tools stand in the prompt."""
+        return ()
+
     def solve(
         self, task: Task, attempt: int = 0, seed: int = 0, first_thought: FirstThought | None = None
     ) -> Trajectory:

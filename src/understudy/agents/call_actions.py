@@ -79,7 +79,6 @@ class CallActions:
         self._schemas = schemas
         self._maker = maker
         self._normal_form = normal_form
-        self._ids: set[str] = set()
         self._tries: list[_Try] = []
 
     def prepared(self, request: Request) -> Request:
@@ -104,14 +103,13 @@ class CallActions:
         return self._carry_out(self._tries[index])
 
     def _carry_out(self, tried: _Try) -> Turn:
-        self._ids |= {call.id for call in tried.reply.message.tool_calls}
         done = replace(tried, results=(*tried.results, *self._maker.make(tried.waiting)))
         return replace(self._turn(done), tool_calls=self._maker.records(done.reply.calls, done.results))
 
     # --- reading ------------------------------------------------------------------------------
 
     def _read(self, completion: Completion, prefill: str) -> _Reply:
-        calls = self._with_own_ids(completion.tool_calls)
+        calls = completion.tool_calls
         message = Message(
             role=Role.ASSISTANT,
             content=prefill + completion.text,
@@ -140,18 +138,6 @@ class CallActions:
         if not without_reasoning(message.content).strip():
             return ParseProblem.EMPTY
         return ParseProblem.NO_CODE if self._config.answer is AnswerBy.TOOL else None
-
-    def _with_own_ids(self, calls: Sequence[FunctionCall]) -> tuple[FunctionCall, ...]:
-        """Each call with an id that no other call of the conversation has; the server's own where it is so."""
-        taken = set(self._ids)
-        named: list[FunctionCall] = []
-        for call in calls:
-            own, number = call.id, len(taken) + 1
-            while not own or own in taken:
-                own, number = f"call_{number}", number + 1
-            taken.add(own)
-            named.append(call if own == call.id else call.model_copy(update={"id": own}))
-        return tuple(named)
 
     # --- turns --------------------------------------------------------------------------------
 

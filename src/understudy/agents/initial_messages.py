@@ -15,7 +15,7 @@ from understudy.agents.prompts import PromptSet, call_messages, code_messages, c
 from understudy.models import Model
 from understudy.records import FirstThought, Message, PrefixDelivery, PrefixMode, Task
 from understudy.retrieval import Retriever
-from understudy.tools import JsonTool, Tool, write_hits
+from understudy.tools import Tool, write_hits
 
 NO_RETRIEVER = "agent.passages needs a retriever; name one under retrieval, or set passages to null"
 
@@ -28,9 +28,14 @@ def initial_code_messages(
     return code_messages(config.prompts, config.role, task, tools, imports, action_format, config.system_prompt)
 
 
-def initial_call_messages(config: ToolCallingConfig, task: Task, tools: Collection[JsonTool]) -> tuple[Message, ...]:
-    """How an agent that calls tools is prompted; the tools themselves are given beside the messages."""
-    return call_messages(config.prompts, config.role, task, tools, config.answer, config.system_prompt)
+def initial_call_messages(
+    config: ToolCallingConfig, task: Task, tools: Collection[str], *, searches: bool
+) -> tuple[Message, ...]:
+    """How an agent that calls tools is prompted; the tools themselves are given beside the messages.
+
+    ``tools``: their names. ``searches``: one of them looks something up.
+    """
+    return call_messages(config.prompts, config.role, task, tools, searches, config.answer, config.system_prompt)
 
 
 def initial_cot_messages(config: ChainOfThoughtConfig, task: Task, retriever: Retriever | None) -> tuple[Message, ...]:

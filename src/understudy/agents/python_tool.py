@@ -6,7 +6,8 @@ isolation, limits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import lru_cache
 
 from understudy.agents.observations import observe_execution
 from understudy.agents.prestarted_episode import PrestartedEpisode
@@ -14,7 +15,7 @@ from understudy.agents.prompts import ObservationTexts
 from understudy.records import ExecutionStatus
 from understudy.tools import JsonTool, Tool, ToolError, json_tool
 
-NAME = "python"
+PYTHON = "python"
 
 
 class FailedCodeError(ToolError):
@@ -25,7 +26,8 @@ class FailedCodeError(ToolError):
         self.status = status
 
 
-def _described(imports: Sequence[str]) -> JsonTool:
+@lru_cache(maxsize=16)
+def _described(imports: tuple[str, ...]) -> JsonTool:
     def python(code: str) -> str:
         return code
 
@@ -33,10 +35,12 @@ def _described(imports: Sequence[str]) -> JsonTool:
         "Run Python code and get what it prints and the value of its last expression. Variables of earlier calls are "
         f"still there. It may import only: {', '.join(imports)}.\ncode: the Python code."
     )
-    return json_tool(Tool(name=NAME, signature="(code: str) -> str", description=about, function=python))
+    return json_tool(Tool(name=PYTHON, signature="(code: str) -> str", description=about, function=python))
 
 
-def python_tool(imports: Sequence[str], texts: ObservationTexts, episode: PrestartedEpisode | None = None) -> JsonTool:
+def python_tool(
+    imports: tuple[str, ...], texts: ObservationTexts, episode: PrestartedEpisode | None = None
+) -> JsonTool:
     """The tool of one attempt; without an episode, its schema alone is of use.
 
     ``imports``: what the code may import.

@@ -37,6 +37,17 @@ class RuntimeConfig(Record):
         return has_light_search and not self.tools.functions and not self.tools.mcp
 
 
+class ReplyForm(Record):
+    """How an agent's model replies, as examples for a student have to say it."""
+
+    action_format: str | None = None
+    """As in ``Trajectory``; None: as the trajectory has it."""
+    tools: tuple[ToolSchema, ...] | None = None
+    """What the model is given as tools, beside the messages; None: as the trajectory has them."""
+    one_call: bool = False
+    """A reply makes one tool call at most."""
+
+
 class AgentRuntime:
     """Opened parts, shared by agents and by threads. A context manager."""
 
@@ -112,13 +123,14 @@ class AgentRuntime:
         initial_messages = getattr(AGENTS.part(config.kind), "initial_messages", None)
         return None if initial_messages is None else tuple(initial_messages(config, task, self))
 
-    def tool_schemas(self, config: AgentConfig) -> tuple[ToolSchema, ...]:
-        """What an agent's model is given as tools, beside the messages; nothing where the tools stand in the prompt.
-
-        Raises ``ToolConfigError``.
-        """
+    def reply_form(self, config: AgentConfig) -> ReplyForm:
+        """How a student that runs as this agent replies. Raises ``ToolConfigError``."""
         schemas = getattr(AGENTS.part(config.kind), "tool_schemas", None)
-        return () if schemas is None else tuple(schemas(config, self))
+        return ReplyForm(
+            action_format=written_format(config),
+            tools=None if schemas is None else tuple(schemas(config, self)),
+            one_call=not getattr(config, "parallel", True),
+        )
 
     def close(self) -> None:
         """Close what was opened here. Closing twice is fine."""

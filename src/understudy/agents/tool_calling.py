@@ -19,7 +19,7 @@ from understudy.agents.config import ToolCallingConfig
 from understudy.agents.initial_messages import Prefill, initial_call_messages, prefill_of
 from understudy.agents.prestarted_episode import PrestartedEpisode
 from understudy.agents.prompts import AnswerBy, call_observation_texts, call_prompt_set
-from understudy.agents.python_tool import python_tool
+from understudy.agents.python_tool import PYTHON, python_tool
 from understudy.agents.runtime import AgentRuntime
 from understudy.grading import normal_form
 from understudy.models import Model
@@ -52,7 +52,8 @@ class ToolCalling(ActingAgent[ToolCallingConfig]):
     @staticmethod
     def initial_messages(config: ToolCallingConfig, task: Task, runtime: AgentRuntime) -> tuple[Message, ...]:
         """How the model is prompted for a task, beside the tools."""
-        return initial_call_messages(config, task, _tools(config, runtime))
+        names = {tool.name for tool in runtime.tools} | ({PYTHON} if config.python else set())
+        return initial_call_messages(config, task, names, searches=any(tool.is_search for tool in runtime.tools))
 
     @staticmethod
     def tool_schemas(config: ToolCallingConfig, runtime: AgentRuntime) -> tuple[ToolSchema, ...]:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from understudy import curation, evaluation, rollouts, training
-from understudy.agents import AGENTS, Agent, FirstThoughtConfig, make_first_thoughts, written_format
+from understudy.agents import AGENTS, Agent, FirstThoughtConfig, make_first_thoughts
 from understudy.api.parts import (
     DEFAULTS,
     Function,
@@ -145,7 +145,7 @@ def curate(
             named,
             config,
             initial_messages=None if prompted is None else lambda one: runtime.initial_messages(prompted, one.task),
-            action_format=None if prompted is None else written_format(prompted),
+            form=None if prompted is None else runtime.reply_form(prompted),
             student=None if student is None else stack.enter_context(Scorer(local_config("student", student))),
             contaminated=contaminated_questions([one.task for one, *_ in named], {"against": tasks_of(against)}),
         )

@@ -5,6 +5,7 @@ In: a recipe's ``curate`` section. Out: ``CurateConfig``. Not here: where the tr
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -20,8 +21,9 @@ class SpanWeights(Record):
 
     thought: Annotated[float, Field(ge=0)] = 1.0
     code: Annotated[float, Field(ge=0)] = 1.0
+    """Actions: code, or tool calls."""
     final: Annotated[float, Field(ge=0)] = 1.0
-    """The code of a step that gives the final answer."""
+    """The action of a step that gives the final answer; of an agent that calls tools, the text of its answer."""
 
     @property
     def are_equal(self) -> bool:
@@ -32,6 +34,18 @@ class SpanWeights(Record):
         if self.thought == self.code == self.final == 0:
             raise ValueError("thought, code and final are all 0: nothing would be trained")
         return self
+
+
+class SeveralCalls(StrEnum):
+    """What a curation makes of a reply that calls several tools."""
+
+    AUTO = "auto"
+    """``split`` for a student's agent with ``parallel: false``, else ``keep``."""
+    KEEP = "keep"
+    SPLIT = "split"
+    """Into replies of one call each, one after the other; the thought stands before the first."""
+    DROP = "drop"
+    """Attempts with such a reply are left out."""
 
 
 class ChatMix(Record):
@@ -54,6 +68,8 @@ class CurateConfig(Record):
     failed_steps_trained: bool = True
     """Whether a step whose code failed is trained, as in the paper, or only read."""
     weights: SpanWeights = SpanWeights()
+    several_calls: SeveralCalls = SeveralCalls.AUTO
+    """What is made of replies that call several tools."""
     near_duplicates: Annotated[float, Field(gt=0, le=1)] | None = None
     """Drop a task whose question has at least this Jaccard similarity with an earlier one that has the same answer."""
     chat: ChatMix | None = None

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 
+from understudy.agents import ReplyForm
 from understudy.curation.chat import mix_in
-from understudy.curation.config import CurateConfig
+from understudy.curation.config import CurateConfig, SeveralCalls
 from understudy.curation.duplicates import TaskKey, key_of, near_duplicates
-from understudy.curation.filters import Case, why_dropped
+from understudy.curation.filters import Against, Case, why_dropped
 from understudy.curation.selection import Student, select
-from understudy.curation.spans import example_of
+from understudy.curation.several_calls import calls_several, with_single_calls
+from understudy.curation.spans import example_of, other_form
 from understudy.records import Dropped, DropReason, Example, Message, Score, Task, Trajectory
 
 Attempt = tuple[Trajectory, Score | None] | tuple[Trajectory, Score | None, str]
@@ -45,22 +47,22 @@ def curate(
     config: CurateConfig,
     *,
     initial_messages: InitialMessages | None = None,
-    action_format: str | None = None,
+    form: ReplyForm | None = None,
     student: Student | None = None,
     contaminated: Mapping[str, str] | None = None,
 ) -> Curated:
     """Choose trajectories and make examples of them, in the order they come.
 
-    ``initial_messages``: how the student is prompted; None keeps the teacher's prompts. ``action_format``: how the
-    student is to write its replies, as a trajectory records it; None keeps the teacher's. ``student`` is needed if
-    ``config.needs_student``. ``contaminated``: question → the test set that contains it. Raises ``ValueError`` if a
-    needed student is missing.
+    ``initial_messages``: how the student is prompted; None keeps the teacher's prompts. ``form``: how
+    the student is to write its replies; None keeps the teacher's. ``student`` is needed where ``config.needs_student``.
+    ``contaminated``: question → the test set that contains it.
+    Raises ``ValueError`` if a needed student is missing.
     """
     if config.needs_student and student is None:
         raise ValueError("this curation counts tokens or asks for likelihoods, but there is no student")
     groups = _Groups()
     dropped: list[Dropped] = []
-    filtering = _Filtering(config, initial_messages, action_format, student, contaminated or {})
+    filtering = _Filtering(config, initial_messages, form or ReplyForm(), student, contaminated or {})
     for trajectory, score, *stages in attempts:
         result = filtering.example_of(trajectory, score, "".join(stages))
         if isinstance(result, Dropped):
@@ -96,12 +98,37 @@ class _Filtering:
 
     config: CurateConfig
     initial_messages: InitialMessages | None
-    action_format: str | None
+    form: ReplyForm
     student: Student | None
     contaminated: Mapping[str, str]
 
     def example_of(self, trajectory: Trajectory, score: Score | None, stage: str) -> Example | Dropped:
-        # Making the initial messages may search, and most trajectories are dropped before that.
+        """The example, or why there is none."""
+        made, against = self._in_the_students_form(trajectory)
+        if against is None:
+            return self._filtered(made, score, stage)
+        reason, detail = against
+        return Dropped(trajectory_id=trajectory.id, stage=stage, reason=reason, detail=detail)
+
+    def _in_the_students_form(self, trajectory: Trajectory) -> tuple[Trajectory, Against]:
+        """The trajectory as the student could have acted, or why it could not."""
+        if trajectory.failure is not None or trajectory.stop_reason.is_infrastructure_error:
+            return trajectory, None  # a filter says so
+        if other := other_form(trajectory, self.form.action_format):
+            return trajectory, (DropReason.OTHER_FORM, other)
+        how = self.config.several_calls
+        if how is SeveralCalls.AUTO:
+            how = SeveralCalls.SPLIT if self.form.one_call else SeveralCalls.KEEP
+        if how is SeveralCalls.KEEP or not calls_several(trajectory):
+            return trajectory, None
+        single = with_single_calls(trajectory) if how is SeveralCalls.SPLIT else None
+        if single is None:
+            why = "cannot be split: a result is missing" if how is SeveralCalls.SPLIT else "several_calls: drop"
+            return trajectory, (DropReason.SEVERAL_CALLS, why)
+        return single, None
+
+    def _filtered(self, trajectory: Trajectory, score: Score | None, stage: str) -> Example | Dropped:
+        # Making it may search; most trajectories are dropped before that.
         make = cache(partial(self._made, trajectory, stage))
         against = why_dropped(self._case(trajectory, score, make), self.config.filters)
         question = trajectory.task.question
@@ -116,13 +143,13 @@ class _Filtering:
 
     def _case(self, trajectory: Trajectory, score: Score | None, make: Callable[[], Example]) -> Case:
         def count_tokens() -> int:
-            return 0 if self.student is None else self.student.n_tokens(make().messages)
+            return 0 if self.student is None else self.student.n_tokens(make().messages, make().tools)
 
         return Case(trajectory, score, max_tokens=self.config.max_tokens, count_tokens=count_tokens)
 
     def _made(self, trajectory: Trajectory, stage: str) -> Example:
         messages = self.initial_messages(trajectory) if self.initial_messages else None
-        example = example_of(trajectory, self.config, messages, self.action_format)
+        example = example_of(trajectory, self.config, messages, self.form.action_format, self.form.tools)
         return example.model_copy(update={"stage": stage})
 
 

@@ -5,6 +5,7 @@ uploading. Parquet needs pyarrow, which the extra ``train`` brings.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ def data_card(curated: Curated, config: CurateConfig, provenance: Provenance) ->
     n_kept = len(curated.examples) - curated.n_chat
     spans = [span for example in curated.examples for span in example.spans]
     trained_chars = sum(span.end - span.start for span in spans)
+    n_calls = sum(len(message.tool_calls) for example in curated.examples for message in example.messages)
     all_chars = sum(len(message.content) for example in curated.examples for message in example.messages)
     facts = {
         "Teacher": provenance.teacher,
@@ -75,7 +77,16 @@ def data_card(curated: Curated, config: CurateConfig, provenance: Provenance) ->
             "that are trained, with their loss weight. A span that ends where a message ends trains the "
             "end-of-turn token too.",
             "",
+            *([_calls_of_card(n_calls)] if n_calls else []),
         ]
+    )
+
+
+def _calls_of_card(n_calls: int) -> str:
+    return (
+        f"{n_calls:,} tool calls stand in `tool_calls` of assistant messages, and `tools` has the schemas that the "
+        'chat template is given. A span with `"part": "calls"` trains all that the template writes for the calls of '
+        "its message. In the Parquet file `arguments` and `parameters` are JSON text, so that rows keep their keys.\n"
     )
 
 
@@ -87,7 +98,18 @@ def _table(head: tuple[str, str], rows: Mapping[str, object]) -> str:
 def _write_parquet(examples: tuple[Example, ...], path: Path) -> None:
     import pyarrow.parquet
 
-    rows: list[dict[str, Any]] = [example.model_dump(mode="json") for example in examples]
+    rows = [_row(example) for example in examples]
     beside = path.with_name(f".{path.name}.part")
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), beside)
     beside.replace(path)
+
+
+def _row(example: Example) -> dict[str, Any]:
+    """A row of a table. Columns have one type: arguments and schemas, whose keys differ, become JSON text."""
+    row: dict[str, Any] = example.model_dump(mode="json")
+    for tool in row.get("tools", ()):
+        tool["parameters"] = json.dumps(tool["parameters"], ensure_ascii=False)
+    for message in row["messages"]:
+        for call in message.get("tool_calls", ()):
+            call["arguments"] = json.dumps(call["arguments"], ensure_ascii=False)
+    return row

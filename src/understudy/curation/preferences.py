@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from understudy.curation.repair import Repair
+from understudy.curation.repair import Repair, said
 from understudy.records import ParseProblem, PreferencePair, Trajectory
 
 
@@ -25,10 +25,10 @@ def preference_pairs(
             dropped["not_repaired"] += 1
             continue
         step = attempt.steps[verified.step - 1]
-        rejected, chosen = (one.messages[step.message_index].content for one in (attempt, verified.trajectory))
-        if chosen == rejected:
+        rejected, chosen = (one.messages[step.message_index] for one in (attempt, verified.trajectory))
+        if said(chosen) == said(rejected):
             dropped["same_reply"] += 1
-        elif min(len(chosen), len(rejected)) <= step.prefilled_chars:
+        elif any(len(one.content) <= step.prefilled_chars and not one.tool_calls for one in (chosen, rejected)):
             dropped["empty_reply"] += 1
         else:
             pairs.append(
@@ -36,8 +36,11 @@ def preference_pairs(
                     id=attempt.id,
                     task_id=attempt.task.id,
                     messages=attempt.messages[: step.message_index],
-                    chosen=chosen,
-                    rejected=rejected,
+                    chosen=chosen.content,
+                    rejected=rejected.content,
+                    chosen_calls=chosen.tool_calls,
+                    rejected_calls=rejected.tool_calls,
+                    tools=attempt.tools,
                     prefilled_chars=step.prefilled_chars,
                     rejected_is_whole=step.parse_problem is not ParseProblem.CUT_BY_LENGTH,
                 )

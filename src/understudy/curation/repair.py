@@ -109,11 +109,17 @@ def repair(
                 step=step,
                 trajectory=again,
                 score=grader.grade(again),
-                same_before=again.messages[:before] == wrong.messages[:before],
+                same_before=list(map(said, again.messages[:before])) == list(map(said, wrong.messages[:before])),
             )
             yield tried
             if tried.is_verified:
                 break
+
+
+def said(message: Message) -> tuple[object, ...]:
+    """What a message says, without the ids of its tool calls, which servers choose at random."""
+    calls = [(call.name, call.arguments, call.broken_arguments) for call in message.tool_calls]
+    return message.role, message.content, message.reasoning, calls
 
 
 def suspects(trajectory: Trajectory) -> list[int]:

@@ -5,11 +5,12 @@ In: the examples of one task in order of attempt. Out: those that are kept. Not 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
-from understudy.records import Example, Message, Role
+from understudy.records import Example, Message, Role, ToolSchema
 
 
 class Selection(StrEnum):
@@ -26,7 +27,7 @@ class Selection(StrEnum):
 class Student(Protocol):
     """What a curation needs of the student that is to be trained."""
 
-    def n_tokens(self, messages: Sequence[Message]) -> int:
+    def n_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> int:
         """Tokens of the rendered conversation."""
         ...
 
@@ -59,7 +60,13 @@ def _lowest_nll(examples: Sequence[Example], student: Student | None) -> list[Ex
 
 
 def _written_chars(example: Example) -> int:
-    return sum(len(message.content) for message in example.messages if message.role is Role.ASSISTANT)
+    return sum(map(_chars_said, example.messages))
+
+
+def _chars_said(message: Message) -> int:
+    if message.role is not Role.ASSISTANT:
+        return 0
+    return len(message.content) + sum(len(call.name) + len(json.dumps(call.arguments)) for call in message.tool_calls)
 
 
 SELECTIONS: Mapping[Selection, Callable[[Sequence[Example], Student | None], list[Example]]] = {

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from understudy.agents.formats import ActionFormat, PartName, ReplyPart, recorded_format
+from understudy.agents.formats import TOOL_CALLS, ActionFormat, PartName, ReplyPart, recorded_format, reply_parts
 from understudy.curation.config import CurateConfig
-from understudy.records import Example, Message, Role, Step, TrainSpan, Trajectory
+from understudy.records import Example, Message, Role, SpanPart, Step, ToolSchema, TrainSpan, Trajectory
 
 
 def example_of(
@@ -19,12 +19,14 @@ def example_of(
     config: CurateConfig,
     initial_messages: tuple[Message, ...] | None = None,
     action_format: str | None = None,
+    tools: tuple[ToolSchema, ...] | None = None,
 ) -> Example:
     """Return the example of one trajectory.
 
     ``initial_messages`` replace everything before the model's first reply; None keeps what the teacher saw.
-    ``action_format``: the student's, as a trajectory records it; replies in another format are converted to it. None
-    keeps the teacher's. Messages after the last reply are left out: nothing in them is trained.
+    ``action_format``: the student's, as a trajectory records it; replies in another format are converted to it. None keeps
+    the teacher's. ``tools``: what the student is given beside its messages; None keeps what the teacher was given.
+    Messages after the last reply are left out: nothing in them is trained.
     """
     replies = [index for index, message in enumerate(trajectory.messages) if message.role is Role.ASSISTANT]
     first = replies[0] if replies else len(trajectory.messages)
@@ -38,13 +40,13 @@ def example_of(
         message = trajectory.messages[index]
         if message.role is Role.ASSISTANT:
             step = steps.get(index)
-            content = message.content if step is None else _up_to_action(message.content, step, teachers)
+            content = message.content if step is None else _up_to_action(message, step, teachers)
             if record != trajectory.action_format:
                 content = _rewritten(content, teachers, students)
             if content != message.content:
                 message = message.model_copy(update={"content": content})
             at = len(before) + len(after)
-            spans += _spans_of_reply(message.content, at, step, config, students)
+            spans += _spans_of_reply(message, at, step, config, students)
         after.append(message)
     return Example(
         id=trajectory.id,
@@ -53,15 +55,26 @@ def example_of(
         messages=(*before, *after),
         spans=tuple(spans),
         action_format=record,
+        tools=trajectory.tools if tools is None else tools,
     )
 
 
-def _up_to_action(reply: str, step: Step, teachers: ActionFormat) -> str:
-    """The reply up to the action that was run: a student must not learn outputs that a teacher invented."""
-    *_, last = teachers.parts(reply)
+def other_form(trajectory: Trajectory, students: str | None) -> str:
+    """Why replies cannot be written in the student's format, as a trajectory records it; empty if they can."""
+    calls = any(message.tool_calls for message in trajectory.messages)
+    if students == TOOL_CALLS and not calls and any(step.execution_status is not None for step in trajectory.steps):
+        return "its replies hold code, and the student calls tools"
+    if students not in (None, TOOL_CALLS) and calls:
+        return "its replies call tools, and the student writes code"
+    return ""
+
+
+def _up_to_action(message: Message, step: Step, teachers: ActionFormat) -> str:
+    """The reply up to the action that was run: a student must not learn outputs that a teacher invented after it."""
+    *_, last = reply_parts(message, teachers)
     if step.execution_status is None or last.name is not PartName.REST:
-        return reply
-    return teachers.complete(reply[: last.start])
+        return message.content
+    return teachers.complete(message.content[: last.start])
 
 
 def _rewritten(reply: str, teachers: ActionFormat, students: ActionFormat) -> str:
@@ -71,16 +84,19 @@ def _rewritten(reply: str, teachers: ActionFormat, students: ActionFormat) -> st
 
 
 def _spans_of_reply(
-    content: str, index: int, step: Step | None, config: CurateConfig, action_format: ActionFormat
+    message: Message, index: int, step: Step | None, config: CurateConfig, action_format: ActionFormat
 ) -> Iterator[TrainSpan]:
     if step is not None and step.failed and not config.failed_steps_trained:
         return
     start = step.prefilled_chars if step is not None and not config.prefix_trained else 0
     weights = config.weights
     code_weight = weights.final if step is not None and step.is_final else weights.code
-    whole = (ReplyPart(PartName.THOUGHT, 0, len(content)),)
-    for part in whole if weights.are_equal else action_format.parts(content):
+    whole = (ReplyPart(PartName.THOUGHT, 0, len(message.content)),)
+    for part in whole if weights.are_equal else reply_parts(message, action_format):
         weight = weights.thought if part.name is PartName.THOUGHT else code_weight
         part_start = max(start, part.start)
         if weight > 0 and part_start < part.end:
             yield TrainSpan(message_index=index, start=part_start, end=part.end, weight=weight)
+    # Calls that a server could not read are not what the model said.
+    if code_weight > 0 and message.tool_calls and not any(call.broken_arguments for call in message.tool_calls):
+        yield TrainSpan(message_index=index, start=0, end=0, part=SpanPart.CALLS, weight=code_weight)

@@ -74,7 +74,10 @@ class Model(Protocol):
         return PrefixDelivery.INSTRUCTED
 
     def complete(self, request: Request) -> tuple[Completion, ...]:
-        """Return exactly ``request.n`` completions. Raises ``ProviderError`` or ``ContextFullError``."""
+        """Return exactly ``request.n`` completions; ids of tool calls are unique within the conversation.
+
+        Raises ``ProviderError`` or ``ContextFullError``.
+        """
         ...
 
     def close(self) -> None:

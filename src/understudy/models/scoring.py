@@ -16,7 +16,7 @@ from understudy.models.config import LocalConfig
 from understudy.models.finite import require_finite
 from understudy.models.rendering import Renderer
 from understudy.models.token_ids import require_known_ids
-from understudy.records import Example, Message, Role
+from understudy.records import Example, Message, Role, SpanPart, ToolSchema, TrainSpan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -95,10 +95,14 @@ class Scorer:
         self._model: PreTrainedModel | None = checkpoint.model
         self.renderer = Renderer(checkpoint.tokenizer)
 
-    def n_tokens(self, messages: Sequence[Message]) -> int:
+    def n_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> int:
         """Tokens of the conversation, an assistant message at its end included, its end-of-turn token not."""
         ends_with_reply = bool(messages) and messages[-1].role is Role.ASSISTANT
-        return len(self.renderer.prompt_ids(messages, continue_final=ends_with_reply))
+        if ends_with_reply and messages[-1].tool_calls:
+            calls = TrainSpan(message_index=len(messages) - 1, start=0, end=0, part=SpanPart.CALLS)
+            (rendered,) = self.renderer.training_sequences(messages, (calls,), tools)
+            return len(rendered.ids) - len(self.renderer.end_of_turn_ids)
+        return len(self.renderer.prompt_ids(messages, continue_final=ends_with_reply, tools=tools))
 
     def mean_nll(self, example: Example) -> float:
         """Negative log-likelihood of a trained token, in nats, each token weighted as it is in training."""

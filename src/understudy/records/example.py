@@ -81,6 +81,10 @@ class DropReason(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
     CONTAMINATED = "contaminated"
     NOTHING_TRAINED = "nothing_trained"
+    OTHER_FORM = "other_form"
+    """Its replies call tools and the student writes code, or the other way round."""
+    SEVERAL_CALLS = "several_calls"
+    """A reply calls several tools, which the student's may not."""
 
 
 _FORMER_REASONS = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from understudy.records import Message, Role, Task
+from understudy.records import Message, Role, Task, ToolSchema
 from understudy.tasks.toy import ToyTeacher, toy_passages, toy_tasks
 
 PAGES = {passage.title: passage.text for passage in toy_passages(0)}

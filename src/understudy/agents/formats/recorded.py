@@ -32,8 +32,12 @@ def recorded_format(record: str) -> ActionFormat:
 
 
 def reply_parts(message: Message, action_format: ActionFormat) -> tuple[ReplyPart, ...]:
-    """The parts of a reply's content, in order. An agent that calls tools answers by a reply without calls."""
-    if isinstance(action_format, TextBesideCalls) and not message.tool_calls:
+    """The parts of a reply's content, in order. Beside calls it is thought; without, it is the answer of an agent that
+    calls tools.
+    """
+    if message.tool_calls:
+        return (ReplyPart(PartName.THOUGHT, 0, len(message.content)),)
+    if isinstance(action_format, TextBesideCalls):
         return (ReplyPart(PartName.ANSWER, 0, len(message.content)),)
     return action_format.parts(message.content)
 

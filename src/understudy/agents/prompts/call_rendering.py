@@ -21,7 +21,6 @@ from understudy.agents.prompts.prompt_set import (
 from understudy.agents.prompts.rendering import fill, read_own, ruled
 from understudy.records import Message, Role, Task
 from understudy.runs import digest
-from understudy.tools import JsonTool
 
 
 def call_prompt_set(name: PromptSetName) -> PromptSet:
@@ -48,16 +47,17 @@ def call_messages(
     name: PromptSetName,
     role: PromptRole,
     task: Task,
-    tools: Collection[JsonTool],
+    tools: Collection[str],
+    searches: bool,
     answer: AnswerBy,
     system_prompt: Path | None = None,
 ) -> tuple[Message, Message]:
-    """System and user message."""
+    """System and user message. ``tools``: their names; ``searches``: one of them looks something up."""
     prompts = CALL_SETS[name]
     if system_prompt is not None:
         system = read_own(system_prompt)
     elif role is PromptRole.TEACHER:
-        system = prompts.system + _demonstrated(prompts, tools, answer) + ruled(prompts.rules, tools)
+        system = prompts.system + _demonstrated(prompts, tools, answer) + ruled(prompts.rules, tools, searches=searches)
     else:
         system = prompts.system
     words = {"ending": ENDINGS[answer]}
@@ -67,10 +67,9 @@ def call_messages(
     )
 
 
-def _demonstrated(prompts: PromptSet, tools: Collection[JsonTool], answer: AnswerBy) -> str:
+def _demonstrated(prompts: PromptSet, tools: Collection[str], answer: AnswerBy) -> str:
     """Solved tasks told in words, those alone whose tools the agent has."""
-    names = {tool.name for tool in tools}
-    shown = [_told(each, answer) for each in prompts.demonstrations if names.issuperset(each.tools)]
+    shown = [_told(each, answer) for each in prompts.demonstrations if set(tools).issuperset(each.tools)]
     return "\n" + "\n\n".join(["How tasks were solved:", *shown]) + "\n" if shown else ""
 
 

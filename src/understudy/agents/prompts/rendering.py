@@ -24,7 +24,7 @@ from understudy.agents.prompts.prompt_set import (
 )
 from understudy.records import Message, Role, Task
 from understudy.runs import digest
-from understudy.tools import JsonTool, Tool, describe_tools
+from understudy.tools import Tool, describe_tools
 
 _SETS = {PromptSetName.PAPER: PAPER, PromptSetName.BRIEF: BRIEF, PromptSetName.MINIMAL: MINIMAL}
 _FORM_THOUGHT = "what you know, what you still need, and what the code will find out."
@@ -63,7 +63,11 @@ def code_messages(
     if system_prompt is not None:
         system = read_own(system_prompt)
     elif role is PromptRole.TEACHER:
-        system = prompts.system + _demonstrated(prompts, tools, action_format) + ruled(prompts.rules, tools)
+        system = (
+            prompts.system
+            + _demonstrated(prompts, tools, action_format)
+            + ruled(prompts.rules, {tool.name for tool in tools}, searches=any(tool.is_search for tool in tools))
+        )
     else:
         system = prompts.system
     system = fill(system, tools=describe_tools(tools), imports=", ".join(imports), **words)
@@ -136,10 +140,8 @@ def _as_text(demonstration: Demonstration, texts: ObservationTexts, action_forma
     return "\n".join(lines)
 
 
-def ruled(rules: Sequence[Rule], tools: Collection[Tool | JsonTool]) -> str:
-    """The rules that fit the tools, numbered."""
-    names = {tool.name for tool in tools}
-    searches = any(tool.is_search for tool in tools)
+def ruled(rules: Sequence[Rule], names: Collection[str], *, searches: bool) -> str:
+    """The rules that fit the tools of these names, numbered. ``searches``: one of them looks something up."""
     kept = [rule for rule in rules if searches or not rule.needs_search]
     texts = [rule.text if not rule.tool or rule.tool in names else rule.otherwise for rule in kept]
     numbered = [f"{number}. {text}" for number, text in enumerate(filter(None, texts), 1)]

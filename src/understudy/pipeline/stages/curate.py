@@ -11,7 +11,6 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from understudy.agents import written_format
 from understudy.annotations import AgentRef, AttemptsRef, LocalModelRef, TaskSetRef
 from understudy.curation import CurateConfig, curate, write_curated
 from understudy.models.scoring import Scorer
@@ -53,7 +52,7 @@ class Curate(Stage[CurateStageConfig]):
                 attempts,
                 self.config,
                 initial_messages=lambda trajectory: self.context.initial_messages(self.config.agent, trajectory.task),
-                action_format=written_format(agent),
+                form=self.context.runtime().reply_form(agent),
                 student=stack.enter_context(Scorer(self.context.local_config(student))) if student else None,
                 contaminated=contaminated_questions([trajectory.task for trajectory, *_ in attempts], test_sets),
             )

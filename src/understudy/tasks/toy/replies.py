@@ -49,10 +49,18 @@ def as_code(thought: str, action: Action, prefill: str) -> str:
 
 
 def as_calls(thought: str, action: Action, prefill: str, tools: Collection[str]) -> Completion:
-    """Thought, then a call. An answer is text in a box, or a call of ``final_answer`` where ``tools`` has it."""
+    """Thought, then a call. One that is broken names a wrong argument, or cannot be read.
+
+    An answer is text in a box, or a call of ``final_answer`` where ``tools`` has it.
+    """
     said = thought.removeprefix(prefill) if thought.startswith(prefill) else f" {thought}"
     if isinstance(action, Answer) and "final_answer" not in tools:
         return Completion(text=f"{said}\n\\boxed{{{action.text}}}", finish_reason=FinishReason.STOP)
+    if isinstance(action, Search) and action.is_broken and " " in action.subject:
+        broken = f'<tool_call>\n{{"name": "web_search", "arguments": {{"query": "{action.subject}}}}}\n</tool_call>'
+        return Completion(
+            text=f"{said}\n{broken}", finish_reason=FinishReason.STOP, call_problem="The quote is not closed."
+        )
     return Completion(text=said, finish_reason=FinishReason.STOP, tool_calls=(_call(action),))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from understudy.models.rendering import Renderer
-from understudy.records import Message, PreferencePair, Role, TrainSpan
+from understudy.records import FunctionCall, Message, PreferencePair, Role, SpanPart, TrainSpan
 from understudy.training.encoding import ModelLimits, NothingToTrainError, TokenCounts, TrainSequence
 from understudy.training.layout import RowPass, lay_out
 
@@ -52,8 +52,8 @@ def encode_pairs(
     n_pairs = n_over_window = 0
     for pair in pairs:
         n_pairs += 1
-        chosen = _reply(pair, pair.chosen, renderer, is_whole=True)
-        rejected = _reply(pair, pair.rejected, renderer, is_whole=pair.rejected_is_whole)
+        chosen = _reply(pair, pair.chosen, pair.chosen_calls, renderer, is_whole=True)
+        rejected = _reply(pair, pair.rejected, pair.rejected_calls, renderer, is_whole=pair.rejected_is_whole)
         limits.check_ids((*chosen.ids, *rejected.ids), renderer, pair.id)
         longest = max(len(chosen), len(rejected))
         if longest <= limits.longest(max_length):
@@ -113,10 +113,17 @@ def _width(pair: EncodedPair) -> int:
     return max(len(pair.chosen), len(pair.rejected))
 
 
-def _reply(pair: PreferencePair, reply: str, renderer: Renderer, *, is_whole: bool) -> TrainSequence:
-    messages = (*pair.messages, Message(role=Role.ASSISTANT, content=reply))
-    span = TrainSpan(message_index=len(pair.messages), start=pair.prefilled_chars, end=len(reply))
-    rendered = renderer.training_ids(messages, (span,))
+def _reply(
+    pair: PreferencePair, reply: str, calls: tuple[FunctionCall, ...], renderer: Renderer, *, is_whole: bool
+) -> TrainSequence:
+    index = len(pair.messages)
+    messages = (*pair.messages, Message(role=Role.ASSISTANT, content=reply, tool_calls=calls))
+    spans = []
+    if len(reply) > pair.prefilled_chars:
+        spans.append(TrainSpan(message_index=index, start=pair.prefilled_chars, end=len(reply)))
+    if calls:
+        spans.append(TrainSpan(message_index=index, start=0, end=0, part=SpanPart.CALLS))
+    rendered = renderer.training_ids(messages, spans, pair.tools)
     n_end = 0 if is_whole else len(renderer.end_of_turn_ids)
     kept = len(rendered.ids) - n_end
     return TrainSequence(rendered.ids[:kept], rendered.weights[:kept], pair.id)
