@@ -24,9 +24,9 @@ def example_of(
     """Return the example of one trajectory.
 
     ``initial_messages`` replace everything before the model's first reply; None keeps what the teacher saw.
-    ``action_format``: the student's, as a trajectory records it; replies in another format are converted to it. None keeps
-    the teacher's. ``tools``: what the student is given beside its messages; None keeps what the teacher was given.
-    Messages after the last reply are left out: nothing in them is trained.
+    ``action_format``: the student's, as a trajectory records it; replies in another format are converted to it. None
+    keeps the teacher's. ``tools``: what the student is given beside its messages; None keeps what the teacher was
+    given. Messages after the last reply are left out: nothing in them is trained.
     """
     replies = [index for index, message in enumerate(trajectory.messages) if message.role is Role.ASSISTANT]
     first = replies[0] if replies else len(trajectory.messages)
