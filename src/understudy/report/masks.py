@@ -7,6 +7,7 @@ colours show the actual loss weights. Not here: the drawing.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from understudy.agents.formats import ActionFormat, PartName, recorded_format
-from understudy.records import Example, Message, Role
+from understudy.agents.formats import ActionFormat, PartName, recorded_format, reply_parts
+from understudy.records import Example, FunctionCall, Message, Role, SpanPart
 from understudy.report.data import Mask, TextAmount, Unit
 from understudy.report.stage_files import StageFile
 from understudy.run_layout import CHECKPOINT, STAGE
@@ -84,7 +85,8 @@ def character_mask(example: Example) -> Mask:
     pieces: list[tuple[str, float]] = []
     for index, message in enumerate(example.messages):
         cut = [(message.content[start:end], weight) for start, end, weight in _cut_at_spans(example, index, message)]
-        pieces += [(f"{message.role.value}\n", 0.0), *cut, ("\n", 0.0)]
+        called = [(f"\n{call_text(call)}", _calls_weight(example, index)) for call in message.tool_calls]
+        pieces += [(f"{message.role.value}\n", 0.0), *cut, *called, ("\n", 0.0)]
     texts, weights = zip(*pieces, strict=True) if pieces else ((), ())
     return Mask(texts=texts, weights=weights, unit=Unit.CHARACTERS)
 
@@ -100,7 +102,19 @@ def text_amounts(examples: Iterable[Example], count: Callable[[str], int] = len)
                 for part, part_start, part_end in parts:
                     piece = message.content[max(start, part_start) : min(end, part_end)]
                     (trained if weight > 0 else read)[part] += count(piece) if piece else 0
+            n_called = sum(count(call_text(call)) for call in message.tool_calls)
+            (trained if _calls_weight(example, index) > 0 else read)["code"] += n_called
     return tuple(TextAmount(part=part, trained=trained[part], read=read[part]) for part in PARTS)
+
+
+def call_text(call: FunctionCall) -> str:
+    """A tool call as pages and the terminal show it: its name, then its arguments as JSON."""
+    return f"{call.name} {call.broken_arguments or json.dumps(call.arguments, ensure_ascii=False)}"
+
+
+def _calls_weight(example: Example, index: int) -> float:
+    spans = (one for one in example.spans if one.message_index == index and one.part is SpanPart.CALLS)
+    return next((one.weight for one in spans), 0.0)
 
 
 def _was_trained_on(stage_dir: Path, curation: str) -> bool:
@@ -156,7 +170,7 @@ def _anchor(renderer: Renderer) -> tuple[list[int], str]:
 def _cut_at_spans(example: Example, index: int, message: Message) -> Iterator[tuple[int, int, float]]:
     """Start, end and weight of each piece of a message."""
     done = 0
-    for span in (span for span in example.spans if span.message_index == index):
+    for span in (one for one in example.spans if one.message_index == index and one.part is SpanPart.CONTENT):
         if span.start > done:
             yield done, span.start, 0.0
         yield span.start, span.end, span.weight
@@ -168,7 +182,7 @@ def _cut_at_spans(example: Example, index: int, message: Message) -> Iterator[tu
 def _parts(example: Example, index: int, message: Message) -> list[tuple[str, int, int]]:
     """The kind, the start and the end of each part of a message."""
     if message.role is Role.ASSISTANT:
-        parts = format_of(example.action_format).parts(message.content)
+        parts = reply_parts(message, format_of(example.action_format))
         return [("thought" if part.name is PartName.THOUGHT else "code", part.start, part.end) for part in parts]
     has_reply = any(one.role is Role.ASSISTANT for one in example.messages[:index])
     name = "system" if message.role is Role.SYSTEM else "observation" if has_reply else "question"

@@ -14,10 +14,10 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text
 
-from understudy.agents.formats import ActionFormat, PartName
-from understudy.records import Candidate, Example, Score, Step, Trajectory
+from understudy.agents.formats import ActionFormat, PartName, reply_parts
+from understudy.records import Candidate, Example, Message, Score, Step, Trajectory
 from understudy.report.data import Mask, Unit, Verdict
-from understudy.report.masks import MaskMaker, format_of
+from understudy.report.masks import MaskMaker, call_text, format_of
 from understudy.report.rows import step_error, verdict_of
 from understudy.report.visible import plain, visible
 
@@ -41,7 +41,7 @@ def show_trajectory(trajectory: Trajectory, *scores: Score) -> RenderableType:
             number, step = steps[index]
             parts += [
                 _rule(f"step {number} of {len(steps)}"),
-                *_reply(message.content, step.prefilled_chars, action_format),
+                *_reply(message, step.prefilled_chars, action_format),
             ]
             parts += [_facts_of(step), *_candidates(step)]
         else:
@@ -103,15 +103,17 @@ def _head(trajectory: Trajectory, scores: tuple[Score, ...]) -> Iterator[Rendera
         yield plain(f"infrastructure error: {trajectory.failure.message}", "magenta")
 
 
-def _reply(content: str, prefilled_chars: int, action_format: ActionFormat) -> Iterator[RenderableType]:
+def _reply(message: Message, prefilled_chars: int, action_format: ActionFormat) -> Iterator[RenderableType]:
+    content = message.content
     if prefilled_chars:
         yield Text.assemble(("prefilled: ", "italic dim"), plain(content[:prefilled_chars], "on grey23"))
-    for part in action_format.parts(content):
+    for part in reply_parts(message, action_format) if content else ():
         text = content[max(part.start, prefilled_chars) : part.end]
         if part.name is PartName.THOUGHT:
             yield plain(text.rstrip("\n"))
         else:
             yield from _action(text, action_format.parse(content).code)
+    yield from (plain(f"→ {call_text(call)}", "cyan") for call in message.tool_calls)
 
 
 def _action(text: str, code: str | None) -> Iterator[RenderableType]:

@@ -72,7 +72,8 @@ async function searchTexts(collection, needle, isWanted, tell) {
 function textOf(body) {
   const messages = (body.trajectory || body.example).messages.filter((message) => message.role !== "system");
   const explanations = (body.scores || []).map((score) => score.explanation || "");
-  return [...messages.map((message) => message.content), ...explanations];
+  const calls = messages.flatMap((message) => message.tool_calls || []).map((call) => `${call.name} ${JSON.stringify(call.arguments || {})}`);
+  return [...messages.map((message) => message.content), ...calls, ...explanations];
 }
 
 // The bar of filters. ``change(part)`` is called with what the reader chose.

@@ -37,7 +37,11 @@ function questionView(trajectory) {
 }
 
 function messageView(message) {
-  return h("section", { class: `message ${message.role}` }, [h("h4", {}, message.role), textBlock(message.content, { className: "output", lines: 24 })]);
+  return h("section", { class: `message ${message.role}` }, [
+    h("h4", {}, message.role),
+    message.content || !(message.tool_calls || []).length ? textBlock(message.content, { className: "output", lines: 24 }) : null,
+    (message.tool_calls || []).length ? calledView(message.tool_calls, [], []) : null,
+  ]);
 }
 
 function verdictBox(row, trajectory, scores) {
@@ -65,6 +69,7 @@ function factsList(trajectory) {
     ["Ended", words(trajectory.stop_reason) + (trajectory.answer_was_asked ? ", asked once for the answer" : "")],
     ["Model", trajectory.model],
     ["Agent", words(trajectory.agent)],
+    (trajectory.tools || []).length ? ["Tools", trajectory.tools.map((tool) => tool.name).join(", ")] : null,
     ["Tokens", `${count(usage.prompt_tokens || 0)} read, ${count(usage.completion_tokens || 0)} written`],
     time ? ["Time", seconds(time)] : null,
     usage.cost_usd === undefined || usage.cost_usd === null ? null : ["Cost", money(usage.cost_usd)],

@@ -57,10 +57,10 @@ function stepView(step, number, nSteps, reply, answers) {
       step.prefilled_chars ? h("span", { class: "badge given" }, "begins with a first-thought prefix") : null,
       h("span", { class: "spent" }, spent(step)),
     ]),
-    replyView(reply.content, step.prefilled_chars || 0),
-    callsView(step.tool_calls || []),
+    reply.content || !(reply.tool_calls || []).length ? replyView(reply.content, step.prefilled_chars || 0) : null,
+    (reply.tool_calls || []).length ? calledView(reply.tool_calls, step.tool_calls || [], answers) : callsView(step.tool_calls || []),
     votesView(step.candidates || []),
-    answers.map((message) => observationView(message)),
+    answers.filter((message) => !message.tool_call_id).map((message) => observationView(message)),
   ]);
 }
 
@@ -80,16 +80,45 @@ function spent({ usage = {}, timing = {}, mean_logprob: logprob }) {
 
 function callsView(calls) {
   if (!calls.length) return null;
-  return h("ul", { class: "calls" }, calls.map((call) => h("li", {}, [
-    h("code", {}, [h("b", {}, plainly(call.name)), " ", says(call.arguments.length > 400 ? `${call.arguments.slice(0, 400)}…` : call.arguments)]),
-    call.cached ? h("span", { class: "badge" }, "cached") : null,
-    call.error ? h("span", { class: "badge bad" }, says(call.error.slice(0, 200))) : null,
-  ])));
+  return h("ul", { class: "calls" }, calls.map((call) => callItem(call.name, call.arguments, call)));
 }
 
-function observationView(message) {
+function callItem(name, args, { cached, error }) {
+  return h("li", {}, [
+    h("code", {}, [h("b", {}, plainly(name)), " ", says(args.length > 400 ? `${args.slice(0, 400)}…` : args)]),
+    cached ? h("span", { class: "badge" }, "cached") : null,
+    error ? h("span", { class: "badge bad" }, says(error.slice(0, 200))) : null,
+  ]);
+}
+
+// Tool calls of a reply, each with its result. ``made``: what was executed of them, in order.
+function calledView(calls, made, answers) {
+  const results = new Map(answers.map((message) => [message.tool_call_id, message]));
+  return calls.map((call, i) => h("div", { class: "called" }, [
+    h("ul", { class: "calls" }, callItem(call.name, argumentsText(call), { ...made[i], error: null })),
+    Object.values(call.arguments || {}).some((value) => isLong(value)) ? longArguments(call) : null,
+    results.has(call.id) ? observationView(results.get(call.id), made[i] && made[i].error ? "Result: error" : "Result") : null,
+  ]));
+}
+
+function argumentsText(call) {
+  if (call.broken_arguments) return call.broken_arguments;
+  return JSON.stringify(call.arguments || {}, (_, value) => (isLong(value) ? "…" : value));
+}
+
+const isLong = (value) => typeof value === "string" && value.includes("\n");
+
+// Arguments of several lines, such as code, as they are.
+function longArguments(call) {
+  return Object.entries(call.arguments).filter(([, value]) => isLong(value)).map(([name, value]) => h("div", { class: "reply" }, [
+    h("div", { class: "fence" }, plainly(name)),
+    textBlock(value, { className: "code", draw: name === "code" ? python : undefined, lines: 60 }),
+  ]));
+}
+
+function observationView(message, title = message.role === "user" ? "Observation" : words(message.role)) {
   return h("div", { class: "observation" }, [
-    h("h4", {}, message.role === "user" ? "Observation" : words(message.role)),
+    h("h4", {}, title),
     textBlock(message.content.replace(/^Observation:\n/, ""), { className: "output", lines: 18 }),
   ]);
 }
@@ -126,6 +155,7 @@ function voteGroup(key, members, n) {
     members.map((one) => h("div", { class: one.chosen ? "candidate chosen" : "candidate" }, [
       h("p", { class: "muted" }, [one.chosen ? "chosen · " : null, `${count(one.completion_tokens || 0)} tokens`, one.mean_logprob === undefined || one.mean_logprob === null ? null : ` · mean log-prob ${one.mean_logprob.toFixed(2)}`, one.cut_at ? [" · ", cutBadge(one)] : null]),
       replyView(one.reply),
+      (one.tool_calls || []).length ? calledView(one.tool_calls, [], []) : null,
     ])),
   ]);
 }
