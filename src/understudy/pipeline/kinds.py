@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from understudy.agents import ACTION_FORMATS, AGENTS
+from understudy.export import EXPORTERS
 from understudy.grading import GRADERS
 from understudy.models import MODELS
 from understudy.pipeline.stage_kinds import STAGES
@@ -17,5 +18,5 @@ from understudy.tasks import TASK_SOURCES
 
 
 def groups() -> tuple[Group[Any], ...]:
-    """Task sources, models, agents, action formats, retrievers, graders, stages."""
-    return TASK_SOURCES, MODELS, AGENTS, ACTION_FORMATS, RETRIEVERS, ENCODERS, GRADERS, STAGES
+    """Task sources, models, agents, action formats, retrievers, graders, stages, exporters."""
+    return TASK_SOURCES, MODELS, AGENTS, ACTION_FORMATS, RETRIEVERS, ENCODERS, GRADERS, STAGES, EXPORTERS

@@ -36,12 +36,7 @@ def verify_students(recipe: Recipe, run_dir: Path, stage: str | None = None, url
     Raises ``ValueError`` for a stage that is not in the recipe, ``FileNotFoundError`` for one that was not trained,
     ``AdapterWithoutEffectError``, ``StudentMismatchError``.
     """
-    trainings = [ref for ref in recipe.ordered_stages() if recipe.stage_class(ref).provides is Target.MODEL]
-    chosen = [ref for ref in trainings if stage in (None, ref.name, str(ref))]
-    if stage is not None and not chosen:
-        raise ValueError(f"stage: expected one of {', '.join(map(str, trainings)) or '(none)'}; got {stage!r}")
-    if not chosen:
-        raise ValueError(f"{run_dir}: expected a run whose recipe trains a student; it has no stage that does")
+    chosen = choose_trainings(recipe, run_dir, stage)
     with RunContext(recipe, RunDirectory(run_dir), quiet=True) as context:
         for ref in chosen:
             report = _check(context, ref, url)
@@ -51,6 +46,17 @@ def verify_students(recipe: Recipe, run_dir: Path, stage: str | None = None, url
                 distance = "no log-probabilities" if difference is None else f"{difference:.2g} nat apart on average"
                 agreement = f"greedy agreement {one.greedy_agreement:.0%}"
                 yield f"  {one.system}: {distance} over {one.n_tokens} tokens, {agreement}"
+
+
+def choose_trainings(recipe: Recipe, run_dir: Path, stage: str | None) -> list[StageRef]:
+    """The stages that train a student, or the one of this name. Raises ``ValueError`` if there is none."""
+    trainings = [ref for ref in recipe.ordered_stages() if recipe.stage_class(ref).provides is Target.MODEL]
+    chosen = [ref for ref in trainings if stage in (None, ref.name, str(ref))]
+    if stage is not None and not chosen:
+        raise ValueError(f"stage: expected one of {', '.join(map(str, trainings)) or '(none)'}; got {stage!r}")
+    if not chosen:
+        raise ValueError(f"{run_dir}: expected a run whose recipe trains a student; it has no stage that does")
+    return chosen
 
 
 def verify_before_use(context: RunContext, ref: StageRef) -> ParityReport:
@@ -64,7 +70,7 @@ def verify_before_use(context: RunContext, ref: StageRef) -> ParityReport:
     if path.exists():
         return ParityReport.model_validate_json(path.read_bytes())
     base, adapter, untrained = _student(context, ref)
-    prompts = _prompts(context, ref)[:N_PROMPTS_BEFORE_USE]
+    prompts = training_prompts(context, ref)[:N_PROMPTS_BEFORE_USE]
     report = check_student(base, prompts, adapter=adapter, untrained=untrained, acting=adapter is not None)
     write_atomic(path, report.model_dump_json(indent=1) + "\n")
     return report
@@ -72,7 +78,7 @@ def verify_before_use(context: RunContext, ref: StageRef) -> ParityReport:
 
 def _check(context: RunContext, ref: StageRef, url: str | None) -> ParityReport:
     base, adapter, untrained = _student(context, ref)
-    prompts = _prompts(context, ref)
+    prompts = training_prompts(context, ref)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         merged = None
         if adapter is not None:
@@ -97,7 +103,7 @@ def _student(context: RunContext, ref: StageRef) -> tuple[LocalConfig, str | Non
     return config.model_copy(update={"adapter": None}), config.adapter, untrained
 
 
-def _prompts(context: RunContext, ref: StageRef) -> list[tuple[Message, ...]]:
+def training_prompts(context: RunContext, ref: StageRef) -> list[tuple[Message, ...]]:
     """Prompts that the student read in training before its first replies."""
     stage: Any = context.recipe.stage_class(ref)
     return list(islice(stage(context, ref, context.recipe.config(ref)).prompts(), N_PROMPTS))

