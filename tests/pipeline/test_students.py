@@ -9,9 +9,12 @@ import pytest
 
 from tests.pipeline.test_run import run_quietly
 from tests.tiny_model import save_tiny_model
+from understudy.export import EXPORTERS
+from understudy.models import LocalConfig, Request, open_model
 from understudy.models.loading import AdapterWithoutEffectError
 from understudy.models.parity import ParityReport, StudentMismatchError
-from understudy.pipeline import Recipe, load_recipe, verify_students
+from understudy.pipeline import Recipe, export_student, load_recipe, verify_students
+from understudy.records import Message, Role
 
 RECIPE = """\
 name: students
@@ -61,6 +64,33 @@ def test_a_student_is_proven_once(tmp_path: Path, method: str, systems: list[str
     assert any("server" in line for line in said)
     with pytest.raises(ValueError, match=r"expected one of train/student; got 'untaught'"):
         list(verify_students(recipe, run_dir, "untaught"))
+    check_folder_export(recipe, run_dir, tmp_path / "exported")
+
+
+def check_folder_export(recipe: Recipe, run_dir: Path, folder: Path) -> None:
+    """The exported folder is a model like any other, says what the student says, and knows its agent."""
+    form = EXPORTERS.validate("folder")
+    with pytest.raises(ValueError, match=r"--agent: expected one of agent, long; got 'other'"):
+        list(export_student(recipe, run_dir, form, folder, agent="other"))
+    assert not folder.exists()
+    assert list(export_student(recipe, run_dir, form, folder)) == [
+        f"{folder}: merged weights, tokenizer, chat template, generation_config.json, agent.json"
+    ]
+    settings = json.loads((folder / "agent.json").read_text())
+    assert settings["agent"]["max_tokens"] == 4
+    assert settings["system"] == "Answer with thoughts and Python code."
+    assert [tool.split("(")[0] for tool in settings["tools"]] == ["def web_search", "def final_answer"]
+    generation = json.loads((folder / "generation_config.json").read_text())
+    assert generation["do_sample"] is False
+    request = Request(messages=(Message(role=Role.USER, content="In which town is Stivumso based?"),), max_tokens=8)
+    base, adapter = str(folder.parent / "base"), str(run_dir / "train/student/checkpoint")
+    texts = []
+    for config in (LocalConfig(path=str(folder)), LocalConfig(path=base, adapter=adapter)):
+        with open_model(config) as model:
+            texts.append(model.complete(request)[0].token_ids)
+    assert texts[0] == texts[1]
+    with pytest.raises(ValueError, match="expected a new folder"):
+        list(export_student(recipe, run_dir, form, folder))
 
 
 def test_a_student_without_effect_is_not_evaluated(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
 from understudy.pipeline.students import choose_trainings, training_prompts
 from understudy.records import StageRef
+from understudy.tools import FINAL_ANSWER
 
 
 def export_student(
@@ -77,7 +78,7 @@ def _student(context: RunContext, ref: StageRef, agent: str) -> Student:
         name=str(ref),
         checkpoint=checkpoint,
         agent=config.model_dump(mode="json"),
-        tools=tuple(tool.declaration() for tool in context.runtime().tools),
+        tools=tuple(tool.declaration() for tool in (*context.runtime().tools, FINAL_ANSWER)),
         stop=action_format.stop if action_format else (),
         temperature=getattr(config, "temperature", 0.0),
         top_p=getattr(config, "top_p", 1.0),
