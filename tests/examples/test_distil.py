@@ -33,7 +33,7 @@ def test_the_whole_method_runs_with_tiny_numbers_and_resumes(tmp_path: Path) -> 
     assert re.search(r"^  user       '", printed, re.M)
     assert re.search(r"^trained: 1 steps, loss \d", printed, re.M)
     assert re.search(r"^teacher \(program\): \d.\d{3} \[", printed, re.M)
-    assert re.search(r"^student less base: [+-]\d.\d{3} \[.*\], p = ", printed, re.M)
+    assert re.search(r"^student minus base: [+-]\d.\d{3} \[.*\], p = ", printed, re.M)
     checkpoint = tmp_path / "out" / "student" / "checkpoint" / "model.safetensors"
     written = checkpoint.stat().st_mtime_ns
     assert distil(tmp_path / "out", *tiny).splitlines()[:4] == printed.splitlines()[:4]

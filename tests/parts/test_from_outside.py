@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from understudy.pipeline import load_recipe, run_recipe
+from understudy.recipe import RecipeError
 from understudy.records import Example, Message, Score, StageRecord, Trajectory
 from understudy.rollouts import read_trajectories
 from understudy.runs import read_jsonl
@@ -165,6 +166,57 @@ def test_a_part_is_one_file_and_lines_of_a_recipe(
     came_to(Run(tmp_path / "run"))
     assert {path.name for path in tmp_path.iterdir() if path.suffix == ".py"} == {"own.py"}
     assert tree() == ours
+
+
+PART_WITH_OPTIONS = """\
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from understudy.pipeline import Counts, Stage
+
+
+class Options(BaseModel):
+    times: int = 1
+
+
+class Part:
+    Config = Options
+
+
+class Step(Stage[Options]):
+    kind = "step"
+    Config: ClassVar = Options
+
+    def run(self) -> Counts:
+        return {}
+"""
+WRONG_OPTIONS = {
+    "grading.times": 'grading: {kind: "own:Part", times: soon}',
+    "tasks.few.times": 'tasks: {few: {kind: "own:Part", times: soon}}',
+    "models.teacher.times": 'models: {teacher: {kind: "own:Part", times: soon}}',
+    "agents.agent.times": 'agents: {agent: {kind: "own:Part", times: soon}}',
+    "agents.agent.action_format.times": (
+        'agents: {agent: {kind: code_agent, action_format: {kind: "own:Part", times: soon}}}'
+    ),
+    "retrieval.times": 'retrieval: {kind: "own:Part", times: soon}',
+    "own:Step.first.times": '"own:Step": {first: {times: soon}}',
+}
+
+
+@pytest.mark.usefixtures("forget_own")
+@pytest.mark.parametrize(("key", "line"), WRONG_OPTIONS.items(), ids=WRONG_OPTIONS)
+def test_a_wrong_option_of_any_part_is_named_with_its_line_and_key(key: str, line: str, tmp_path: Path) -> None:
+    sections = {name: value for name, value in yaml.safe_load(RECIPE).items() if name not in yaml.safe_load(line)}
+    above = yaml.safe_dump(sections)
+    (tmp_path / "own.py").write_text(PART_WITH_OPTIONS)
+    (tmp_path / "recipe.yaml").write_text(above + line + "\n")
+    with pytest.raises(RecipeError) as refused:
+        load_recipe(tmp_path / "recipe.yaml")
+    (problem,) = [one for one in refused.value.problems if key in one]
+    assert f"line {above.count(chr(10)) + 1}" in problem
+    assert "integer" in problem
+    assert "soon" in problem
 
 
 def test_a_package_announces_short_names(tmp_path: Path) -> None:
