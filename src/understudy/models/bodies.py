@@ -10,6 +10,7 @@ import time
 import uuid
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, Protocol, Self, runtime_checkable
 
@@ -19,6 +20,7 @@ from understudy.models.chat_messages import ChatMessage
 from understudy.models.fields import without_neutral
 from understudy.models.model import Model, Request
 from understudy.models.rendering import Renderer
+from understudy.models.tool_bodies import ToolBody, ToolChoice, checked_choice, message_deltas, said_call
 from understudy.records import Completion, Message
 
 MAX_PROMPT_LOGPROBS = 100
@@ -92,8 +94,8 @@ class SamplingBody(Body):
         """The part of a choice that this kind of completion has for itself."""
 
     @abstractmethod
-    def delta(self, choice: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        """The same in a chunk that holds all of the text; of an empty choice, in the chunk that ends it."""
+    def deltas(self, choice: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:
+        """The same in chunks, at least one; of an empty choice, in the chunk that ends it."""
 
     def chunks(self, reply: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:
         """A whole reply as the chunks of a stream."""
@@ -101,9 +103,14 @@ class SamplingBody(Body):
         shared["object"] = self.kind if self.kind == "text_completion" else f"{self.kind}.chunk"
         for choice in _choices(reply):
             others: dict[str, JsonValue] = {key: choice[key] for key in ("token_ids", "logprobs") if key in choice}
-            content: JsonValue = {"index": choice["index"], **self.delta(choice), **others, "finish_reason": None}
-            end: JsonValue = {"index": choice["index"], **self.delta({}), "finish_reason": choice["finish_reason"]}
-            yield {**shared, "choices": [content]}
+            for delta in self.deltas(choice):
+                yield {**shared, "choices": [{"index": choice["index"], **delta, **others, "finish_reason": None}]}
+                others = {}
+            end: JsonValue = {
+                "index": choice["index"],
+                **next(self.deltas({})),
+                "finish_reason": choice["finish_reason"],
+            }
             yield {**shared, "choices": [end]}
         if self.stream_options.include_usage:
             yield {**shared, "choices": [], "usage": reply["usage"]}
@@ -130,7 +137,7 @@ class SamplingBody(Body):
         for number, completion in enumerate(completions):
             choice = {
                 "index": number,
-                "finish_reason": completion.finish_reason.value,
+                "finish_reason": "tool_calls" if completion.tool_calls else completion.finish_reason.value,
                 **self.choice(completion),
                 **shared,
             }
@@ -155,12 +162,21 @@ class ChatBody(SamplingBody):
     logprobs: bool = False
     continue_final_message: bool = False
     add_generation_prompt: bool = True
+    tools: tuple[ToolBody, ...] = ()
+    tool_choice: ToolChoice = "auto"
+    parallel_tool_calls: bool = True
 
     def reply(self, model: Model) -> dict[str, JsonValue]:
         if self.add_generation_prompt == self.continue_final_message:
             raise ValueError("expected either add_generation_prompt or continue_final_message")
         messages = tuple(message.record() for message in self.messages)
-        request = self.request(messages, self.continue_final_message, self.logprobs)
+        tools = tuple(tool.record() for tool in self.tools)
+        request = replace(
+            self.request(messages, self.continue_final_message, self.logprobs),
+            tools=tools,
+            tool_choice=checked_choice(self.tool_choice, tools),
+            parallel_tool_calls=self.parallel_tool_calls,
+        )
         return self.reply_of(model.complete(request), model)
 
     def choice(self, completion: Completion) -> dict[str, JsonValue]:
@@ -168,14 +184,21 @@ class ChatBody(SamplingBody):
             {"token": f"token_id:{token_id}", "logprob": logprob, "top_logprobs": []}
             for token_id, logprob in _tokens(completion)
         ]
-        reasoning = {"reasoning_content": completion.reasoning} if completion.reasoning else {}
+        message: dict[str, JsonValue] = {"role": "assistant", "content": completion.text}
+        if completion.reasoning:
+            message["reasoning_content"] = completion.reasoning
+        if completion.tool_calls:
+            message["content"] = completion.text or None
+            message["tool_calls"] = [said_call(call) for call in completion.tool_calls]
         return {
-            "message": {"role": "assistant", "content": completion.text, **reasoning},
+            "message": message,
             "logprobs": {"content": tokens} if tokens else None,
         }
 
-    def delta(self, choice: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        return {"delta": choice.get("message", {})}
+    def deltas(self, choice: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:
+        message = choice.get("message", {})
+        assert isinstance(message, dict)
+        yield from ({"delta": delta} for delta in message_deltas(message))
 
 
 class RawBody(SamplingBody):
@@ -211,8 +234,8 @@ class RawBody(SamplingBody):
             "logprobs": {"tokens": names, "token_logprobs": logprobs} if tokens else None,
         }
 
-    def delta(self, choice: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        return {"text": choice.get("text", "")}
+    def deltas(self, choice: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:
+        yield {"text": choice.get("text", "")}
 
     def _prompt_ids(self, tokens: CompletesIds) -> list[int]:
         if isinstance(self.prompt, str):
@@ -225,9 +248,11 @@ class TokenizeBody(Body):
 
     messages: Annotated[tuple[ChatMessage, ...], Field(min_length=1)]
     add_generation_prompt: Literal[True] = True
+    tools: tuple[ToolBody, ...] = ()
 
     def reply(self, model: Model) -> dict[str, JsonValue]:
-        ids: list[JsonValue] = list(_with_tokens(model).renderer.prompt_ids([one.record() for one in self.messages]))
+        messages, tools = [one.record() for one in self.messages], [tool.record() for tool in self.tools]
+        ids: list[JsonValue] = list(_with_tokens(model).renderer.prompt_ids(messages, tools=tools))
         return {"count": len(ids), "tokens": ids}
 
 

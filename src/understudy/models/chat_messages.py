@@ -1,7 +1,7 @@
 """Messages as clients of our endpoint write them.
 
-In: OpenAI's JSON of a message: content as text or text parts, the role ``developer``, empty fields that the SDK adds
-when a reply is sent back. Out: ``Message`` records. What is not text is refused by name.
+In: OpenAI's JSON of a message: content as text or text parts, calls and results, the role ``developer``, empty fields
+that the SDK adds when a reply is sent back. Out: ``Message`` records. What is not text is refused by name.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, model_validator
 
+from understudy.models.tool_bodies import CallBody
 from understudy.records import Message, Role
 
 _EMPTY = frozenset({"name", "refusal", "tool_calls", "function_call", "audio", "annotations", "tool_call_id"})
@@ -19,8 +20,8 @@ _KEPT_FROM_MODELS = frozenset({"reasoning", "reasoning_content"})
 
 
 def _role(value: JsonValue) -> JsonValue:
-    if value in ("tool", "function"):
-        raise ValueError("tool calls are not served here")
+    if value == "function":
+        raise ValueError("the role function is no longer read; expected the role tool with a tool_call_id")
     return "system" if value == "developer" else value
 
 
@@ -48,6 +49,8 @@ class ChatMessage(BaseModel):
 
     role: Annotated[Role, BeforeValidator(_role)]
     content: Annotated[str, BeforeValidator(_text)] = ""
+    tool_calls: tuple[CallBody, ...] = ()
+    tool_call_id: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -55,8 +58,11 @@ class ChatMessage(BaseModel):
         if not isinstance(value, dict):
             return value
         dropped = {key for key in value if key in _KEPT_FROM_MODELS or (key in _EMPTY and not value[key])}
+        if value.get("role") == "tool":
+            dropped.add("name")  # of the tool, which the call says too
         return {key: inner for key, inner in value.items() if key not in dropped}
 
     def record(self) -> Message:
         """The message as models take it."""
-        return Message(role=self.role, content=self.content)
+        calls = tuple(call.record() for call in self.tool_calls)
+        return Message(role=self.role, content=self.content, tool_calls=calls, tool_call_id=self.tool_call_id)

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 IGNORED = frozenset(
     {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
-    | {"parallel_tool_calls"}
+    | {"parallel_tool_calls"}  # where there are no tools
 )
 """They change no reply, whatever they say."""
 NEUTRAL: dict[str, tuple[JsonValue, ...]] = {
@@ -41,9 +41,9 @@ NEUTRAL: dict[str, tuple[JsonValue, ...]] = {
     "use_beam_search": (False,),
 }
 """Values of other fields that change no reply."""
-_TOOLS = "tool calls are not served here"
 _REASONS = {
-    **dict.fromkeys(("tools", "functions", "tool_choice", "function_call"), _TOOLS),
+    **dict.fromkeys(("tools", "tool_choice"), "only chat completions have tools here"),
+    **dict.fromkeys(("functions", "function_call"), "is no longer read; tools and tool_choice are"),
     **dict.fromkeys(("frequency_penalty", "presence_penalty", "repetition_penalty"), "penalties are not applied here"),
     "response_format": "replies are not held to a format here",
     "top_logprobs": "only the sampled token's log-probability is returned here",
@@ -66,3 +66,8 @@ def without_neutral(body: Mapping[str, JsonValue], used: frozenset[str]) -> dict
             expected = " or ".join(repr(neutral) for neutral in NEUTRAL[name])
             raise ValueError(f"{name}: {_REASONS.get(name, 'is not done here')}; expected none, or {expected}")
     return kept
+
+
+def without_nulls(value: object) -> object:
+    """A JSON object without its nulls: clients send them for what they do not set."""
+    return {key: inner for key, inner in value.items() if inner is not None} if isinstance(value, dict) else value

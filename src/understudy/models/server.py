@@ -4,7 +4,7 @@ In: HTTP. Out: chat completions, raw completions (local models), rendered conver
 has what agents need and small servers lack: n, seed, stop, log-probabilities of the reply and of the prompt, token
 ids, a continued assistant message. A stream is sent once the reply is whole.
 
-Loopback by default: there is no key. Not here: tool calls, several models.
+Tool calls are made and streamed as OpenAI's are. Loopback by default: there is no key. Not here: several models.
 """
 
 from __future__ import annotations

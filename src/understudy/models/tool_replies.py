@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from understudy.models.rendering import Renderer
 
 _log = logging.getLogger(__name__)
-_AS_TEXT = ("hermes", "qwen_xml", "phi4_mini", "llama_json")
-"""Forms that are looked for in the text of a server's reply."""
+_MARKS = {"<function=": "qwen_xml", "<tool_call>": "hermes", "functools[": "phi4_mini", "<|tool_call|>": "phi4_mini"}
+"""By what stands in the text of a server's reply: the form that is looked for. Without a mark it is Llama's."""
 
 
 def offers_tools(request: Request) -> bool:
@@ -138,15 +138,16 @@ def _function_call(call: WireCall) -> tuple[FunctionCall, str]:
 
 
 def _read_from_text(completion: Completion, request: Request, server: str) -> Completion:
-    for form in (CALL_FORMS[name] for name in _AS_TEXT):
-        parsed = form.parse(completion.text, request.tools)
-        known = {tool.name for tool in request.tools}
-        if parsed.calls and known.issuperset(call.name for call in parsed.calls):
-            _say_once(server, form.name, form.vllm_parser)
-            return with_parsed(completion, parsed, request.messages, request.parallel_tool_calls)
-        if parsed.problem and form.name in ("hermes", "qwen_xml"):
-            return completion.model_copy(update={"call_problem": parsed.problem})
-    return completion
+    """Calls of tools that were offered; JSON without marks that names others is an answer."""
+    marked = next((name for mark, name in _MARKS.items() if mark in completion.text), "")
+    form = CALL_FORMS[marked or "llama_json"]
+    parsed = form.parse(completion.text, request.tools)
+    known = {tool.name for tool in request.tools}
+    if not marked and not known.issuperset(call.name for call in parsed.calls):
+        return completion
+    if parsed.calls:
+        _say_once(server, form.name, form.vllm_parser)
+    return with_parsed(completion, parsed, request.messages, request.parallel_tool_calls)
 
 
 @lru_cache(maxsize=64)
