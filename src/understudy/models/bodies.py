@@ -198,7 +198,8 @@ class ChatBody(SamplingBody):
     def deltas(self, choice: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:
         message = choice.get("message", {})
         assert isinstance(message, dict)
-        yield from ({"delta": delta} for delta in message_deltas(message))
+        for delta in message_deltas(message):
+            yield {"delta": delta}
 
 
 class RawBody(SamplingBody):
