@@ -18,8 +18,9 @@ from understudy.models import DType, LocalConfig, OpenAIChatConfig
 from understudy.models.finite import NotFiniteError
 from understudy.models.loading import AdapterWithoutEffectError, without_peft_warning
 from understudy.models.local import LocalModel
-from understudy.models.parity import StudentMismatchError, check_student
-from understudy.records import Message, Role
+from understudy.models.parity import StudentMismatchError, check_student, says_the_same
+from understudy.models.rendering import open_renderer
+from understudy.records import Completion, FinishReason, FunctionCall, Message, Role, ToolSchema
 
 PROMPTS = [(Message(role=Role.USER, content=text),) for text in ("hello", "What is 6 * 7?", "Who wrote it?")]
 
@@ -42,6 +43,35 @@ def base(tiny_dir: Path) -> LocalConfig:
 
 def at(url: str) -> OpenAIChatConfig:
     return OpenAIChatConfig(model="student", base_urls=(url,), max_retries=0)
+
+
+def test_tools_are_offered_wherever_the_student_is_asked(
+    base: LocalConfig, adapter_dir: Path, merged_dir: Path
+) -> None:
+    tools = [(ToolSchema(name="search"),)] * len(PROMPTS)
+    student = LocalConfig(path=str(merged_dir), name="student")
+    with LocalModel(student) as model, serving(model) as url:
+        report = check_student(base, PROMPTS, adapter=str(adapter_dir), server=at(url), tools=tools)
+    (server,) = [one for one in report.systems if one.system == "server"]
+    assert server.greedy_agreement == 1.0
+    without = check_student(base, PROMPTS, adapter=str(adapter_dir))
+    assert without.systems[0].mean_difference_nat != report.systems[0].mean_difference_nat
+
+
+@pytest.mark.parametrize(
+    ("text", "calls", "same"),
+    [
+        ("I look.", [{"q": "a"}], True),
+        ("I look.", [{"q": "b"}], False),
+        ("I look.", [], False),
+        ("Look.", [{"q": "a"}], False),
+    ],
+)
+def test_a_server_must_read_the_same_calls(tiny_dir: Path, text: str, calls: list[dict[str, str]], same: bool) -> None:
+    made = tuple(FunctionCall.model_validate({"id": "x", "name": "search", "arguments": one}) for one in calls)
+    served = Completion(text=text, finish_reason=FinishReason.STOP, tool_calls=made)
+    own = 'I look.\n<tool_call>\n{"name": "search", "arguments": {"q": "a"}}\n</tool_call>'
+    assert says_the_same(served, own, open_renderer(str(tiny_dir)), (ToolSchema(name="search"),)) is same
 
 
 def test_base_adapter_merged_weights_and_server_are_compared(

@@ -22,7 +22,7 @@ from understudy.models.loading import load_adapter, load_checkpoint, load_for_re
 from understudy.models.model import Request
 from understudy.models.rendering import Renderer, open_renderer
 from understudy.models.scoring import Scored, score
-from understudy.records import Completion, Message, Record
+from understudy.records import Completion, Message, Record, ToolSchema
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -67,6 +67,7 @@ def check_student(
     acting: bool = False,
     merged: str | None = None,
     server: OpenAIChatConfig | None = None,
+    tools: Sequence[Sequence[ToolSchema]] | None = None,
     max_tokens: int = 32,
     merged_tolerance_nat: float = MERGED_TOLERANCE_NAT,
     server_tolerance_nat: float = SERVER_TOLERANCE_NAT,
@@ -74,7 +75,8 @@ def check_student(
     """Compare all systems that are named; ``adapter`` None makes the base itself the reference.
 
     ``untrained``: the weights that full fine-tuning began with, which the reference must differ from. ``acting``: also
-    load the student as agents run it, with its adapter merged in memory.
+    load the student as agents run it, with its adapter merged in memory. ``tools``: what each prompt offers; of a
+    server's replies the parsed calls are compared too.
 
     Raises ``StudentMismatchError``, ``AdapterWithoutEffectError``, ``NotFiniteError`` if weights or
     log-probabilities are NaN or infinite, ``ValueError`` without prompts, and what the server's model raises.
@@ -83,7 +85,8 @@ def check_student(
         raise ValueError("expected at least one prompt")
     name = base.path if adapter is None else f"{base.path} + {adapter}"
     renderer = open_renderer(base.path)
-    prompt_ids = [renderer.prompt_ids(prompt) for prompt in prompts]
+    offered = tools or [()] * len(prompts)
+    prompt_ids = [renderer.prompt_ids(prompt, tools=given) for prompt, given in zip(prompts, offered, strict=True)]
     systems: list[SystemParity] = []
 
     reference = load_for_reading(base)
@@ -94,8 +97,8 @@ def check_student(
         with adapted.disable_adapter():
             systems.append(_compare("base", replies, _score_all(reference, prompt_ids, replies)))
     if server is not None:
-        own_replies = _ask_server(server, prompts, max_tokens)
-        systems.append(_compare_server(own_replies, replies, prompt_ids, reference, renderer))
+        own_replies = _ask_server(server, prompts, offered, max_tokens)
+        systems.append(_compare_server(own_replies, replies, prompt_ids, offered, reference, renderer))
     del adapted, reference  # one set of weights in memory at a time
 
     def compare(system: str, load: Callable[[], PreTrainedModel]) -> None:
@@ -112,7 +115,7 @@ def check_student(
 
     report = ParityReport(reference=name, n_prompts=len(prompts), systems=tuple(systems))
     tolerances = {"acting": merged_tolerance_nat, "merged": merged_tolerance_nat, "server": server_tolerance_nat}
-    _refuse(report, tolerances)
+    _refuse(report, tolerances, renderer.calls.form.vllm_parser if tools and any(tools) else "")
     return report
 
 
@@ -148,10 +151,18 @@ def _parity(system: str, differences: list[float], same: list[bool]) -> SystemPa
     )
 
 
-def _ask_server(config: OpenAIChatConfig, prompts: Sequence[Sequence[Message]], max_tokens: int) -> list[Completion]:
+def _ask_server(
+    config: OpenAIChatConfig,
+    prompts: Sequence[Sequence[Message]],
+    offered: Sequence[Sequence[ToolSchema]],
+    max_tokens: int,
+) -> list[Completion]:
     from understudy.models.openai_chat import OpenAIChatModel
 
-    requests = [Request(messages=tuple(prompt), max_tokens=max_tokens, logprobs=True) for prompt in prompts]
+    requests = [
+        Request(messages=tuple(prompt), max_tokens=max_tokens, logprobs=True, tools=tuple(tools))
+        for prompt, tools in zip(prompts, offered, strict=True)
+    ]
     with OpenAIChatModel(config.model_copy(update={"token_ids": True})) as model:
         return [model.complete(request)[0] for request in requests]
 
@@ -160,23 +171,35 @@ def _compare_server(
     own: list[Completion],
     replies: list[Scored],
     prompt_ids: list[list[int]],
+    offered: Sequence[Sequence[ToolSchema]],
     reference: PreTrainedModel,
     renderer: Renderer,
 ) -> SystemParity:
     differences: list[float] = []
     same: list[bool] = []
-    for served, reply, prompt in zip(own, replies, prompt_ids, strict=True):
+    for served, reply, prompt, tools in zip(own, replies, prompt_ids, offered, strict=True):
+        text = renderer.tokenizer.decode(reply.ids, skip_special_tokens=True)
+        is_read_alike = says_the_same(served, text, renderer, tools)
         if served.token_ids is None:
-            same.append(served.text == renderer.tokenizer.decode(reply.ids, skip_special_tokens=True))
+            same.append(is_read_alike)
             continue
-        same.append(served.token_ids == reply.ids)
+        same.append(served.token_ids == reply.ids and (is_read_alike or not tools))
         if served.logprobs:
             scored = score(reference, [*prompt, *served.token_ids], len(prompt))
             differences += [abs(a - b) for a, b in zip(scored.logprobs, served.logprobs, strict=True)]
     return _parity("server", differences, same)
 
 
-def _refuse(report: ParityReport, tolerances: dict[str, float]) -> None:
+def says_the_same(served: Completion, text: str, renderer: Renderer, tools: Sequence[ToolSchema]) -> bool:
+    """Whether a server read the reply as it is read here: the same text, the same calls."""
+    if not tools:
+        return served.text == text
+    read = renderer.calls.form.parse(text, tools)
+    calls = [[(call.name, call.arguments) for call in calls] for calls in (read.calls, served.tool_calls)]
+    return calls[0] == calls[1] and read.text.strip() == served.text.strip()
+
+
+def _refuse(report: ParityReport, tolerances: dict[str, float], vllm_parser: str) -> None:
     for system in report.systems:
         if system.system == "base" and system.max_difference_nat == 0:
             raise StudentMismatchError(
@@ -190,10 +213,18 @@ def _refuse(report: ParityReport, tolerances: dict[str, float]) -> None:
         if got is None:  # a server that tells nothing but text
             if system.greedy_agreement > 0:
                 continue
-            raise StudentMismatchError(f"{system.system}: no greedy reply equals that of {report.reference}")
+            raise StudentMismatchError(
+                f"{system.system}: no greedy reply equals that of {report.reference}{_parser_hint(vllm_parser)}"
+            )
         if not got <= allowed:
             raise StudentMismatchError(
                 f"{system.system} is not {report.reference}: over {system.n_tokens} tokens, log-probabilities differ "
                 f"by {got:.4f} nat on average (at most {system.max_difference_nat:.4f}), allowed {allowed:g}; "
                 f"greedy agreement {system.greedy_agreement:.0%}"
             )
+
+
+def _parser_hint(vllm_parser: str) -> str:
+    if not vllm_parser:
+        return ""
+    return f"; if it is vLLM, start it with --enable-auto-tool-choice --tool-call-parser {vllm_parser}"

@@ -82,5 +82,5 @@ def _student(context: RunContext, ref: StageRef, agent: str) -> Student:
         stop=action_format.stop if action_format else (),
         temperature=getattr(config, "temperature", 0.0),
         top_p=getattr(config, "top_p", 1.0),
-        prompts=tuple(training_prompts(context, ref)),
+        prompts=tuple(messages for messages, _ in training_prompts(context, ref)),
     )

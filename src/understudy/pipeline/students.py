@@ -20,7 +20,7 @@ from understudy.models.serving import served
 from understudy.pipeline.context import RunContext
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
-from understudy.records import Message, StageRef, Target
+from understudy.records import Message, StageRef, Target, ToolSchema
 from understudy.run_layout import PARITY
 from understudy.runs import write_atomic
 from understudy.training import merge, read_card
@@ -71,7 +71,10 @@ def verify_before_use(context: RunContext, ref: StageRef) -> ParityReport:
         return ParityReport.model_validate_json(path.read_bytes())
     base, adapter, untrained = _student(context, ref)
     prompts = training_prompts(context, ref)[:N_PROMPTS_BEFORE_USE]
-    report = check_student(base, prompts, adapter=adapter, untrained=untrained, acting=adapter is not None)
+    messages, tools = [one[0] for one in prompts], [one[1] for one in prompts]
+    report = check_student(
+        base, messages, adapter=adapter, untrained=untrained, acting=adapter is not None, tools=tools
+    )
     write_atomic(path, report.model_dump_json(indent=1) + "\n")
     return report
 
@@ -79,6 +82,7 @@ def verify_before_use(context: RunContext, ref: StageRef) -> ParityReport:
 def _check(context: RunContext, ref: StageRef, url: str | None) -> ParityReport:
     base, adapter, untrained = _student(context, ref)
     prompts = training_prompts(context, ref)
+    messages, tools = [one[0] for one in prompts], [one[1] for one in prompts]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         merged = None
         if adapter is not None:
@@ -88,7 +92,8 @@ def _check(context: RunContext, ref: StageRef, url: str | None) -> ParityReport:
             url = stack.enter_context(served(context.local_config(str(ref))))
         return check_student(
             base,
-            prompts,
+            messages,
+            tools=tools,
             adapter=adapter,
             untrained=untrained,
             merged=merged,
@@ -103,7 +108,7 @@ def _student(context: RunContext, ref: StageRef) -> tuple[LocalConfig, str | Non
     return config.model_copy(update={"adapter": None}), config.adapter, untrained
 
 
-def training_prompts(context: RunContext, ref: StageRef) -> list[tuple[Message, ...]]:
-    """Prompts that the student read in training before its first replies."""
+def training_prompts(context: RunContext, ref: StageRef) -> list[tuple[tuple[Message, ...], tuple[ToolSchema, ...]]]:
+    """Prompts that the student read in training before its first replies, and the tools that it was given."""
     stage: Any = context.recipe.stage_class(ref)
     return list(islice(stage(context, ref, context.recipe.config(ref)).prompts(), N_PROMPTS))

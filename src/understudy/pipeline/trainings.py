@@ -19,7 +19,7 @@ from typing import IO, Any, TypeVar
 from understudy.agents import RuntimeConfig
 from understudy.pipeline.stage import ConfigT, Counts, Stage, StageFailedError
 from understudy.progress import Progress
-from understudy.records import Example, Message, Record, Role, StageRef, Target
+from understudy.records import Example, Message, Record, Role, StageRef, Target, ToolSchema
 from understudy.run_layout import EVAL_LOG, EXAMPLES, TRAINING_LOG, TRAINING_OUTPUT
 from understudy.runs import read_jsonl
 from understudy.training import (
@@ -59,14 +59,14 @@ class TrainingStage(Stage[ConfigT]):
         ((_, counts),) = run_trainings([self])
         return counts
 
-    def prompts(self) -> Iterator[tuple[Message, ...]]:
-        """Messages before a reply, for comparing the student with its base: here the initial messages of its
-        examples.
+    def prompts(self) -> Iterator[tuple[tuple[Message, ...], tuple[ToolSchema, ...]]]:
+        """Messages before a reply, and the tools that it may call, for comparing the student with its base: here the
+        initial messages of its examples.
         """
         curation = self.context.recipe.input_of(self.ref, Target.EXAMPLES)
         for example in read_jsonl(self.context.directory.folder(curation) / EXAMPLES, Example):
             first_reply = next(n for n, message in enumerate(example.messages) if message.role is Role.ASSISTANT)
-            yield example.messages[:first_reply]
+            yield example.messages[:first_reply], example.tools
 
     def data_counts(self) -> Counts:
         """Counts of the stage's own data, in addition to the counts that all trainings have."""

@@ -15,7 +15,7 @@ from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.stage import Counts, StageFailedError
 from understudy.pipeline.stages.repair import Repair, RepairStageConfig, read_tries
 from understudy.pipeline.trainings import TrainingStage
-from understudy.records import Message, PreferencePair, Target
+from understudy.records import Message, PreferencePair, Target, ToolSchema
 from understudy.run_layout import PAIRS
 from understudy.runs import read_jsonl, write_jsonl
 from understudy.training import DpoConfig, DpoJob
@@ -54,8 +54,8 @@ class Dpo(TrainingStage[DpoStageConfig]):
             config=self.training_config(DpoConfig),
         )
 
-    def prompts(self) -> Iterator[tuple[Message, ...]]:
-        return (pair.messages for pair in read_jsonl(self.folder / PAIRS, PreferencePair))
+    def prompts(self) -> Iterator[tuple[tuple[Message, ...], tuple[ToolSchema, ...]]]:
+        return ((pair.messages, pair.tools) for pair in read_jsonl(self.folder / PAIRS, PreferencePair))
 
     def data_counts(self) -> Counts:
         return self._write_pairs()
