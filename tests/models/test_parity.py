@@ -45,17 +45,13 @@ def at(url: str) -> OpenAIChatConfig:
     return OpenAIChatConfig(model="student", base_urls=(url,), max_retries=0)
 
 
-def test_tools_are_offered_wherever_the_student_is_asked(
-    base: LocalConfig, adapter_dir: Path, merged_dir: Path
-) -> None:
+def test_tools_are_offered_to_all_systems(base: LocalConfig, adapter_dir: Path) -> None:
     tools = [(ToolSchema(name="search"),)] * len(PROMPTS)
-    student = LocalConfig(path=str(merged_dir), name="student")
-    with LocalModel(student) as model, serving(model) as url:
-        report = check_student(base, PROMPTS, adapter=str(adapter_dir), server=at(url), tools=tools)
-    (server,) = [one for one in report.systems if one.system == "server"]
-    assert server.greedy_agreement == 1.0
+    report = check_student(base, PROMPTS, adapter=str(adapter_dir), acting=True, tools=tools)
+    by_name = {system.system: system for system in report.systems}
+    assert by_name["acting"].greedy_agreement == 1.0
     without = check_student(base, PROMPTS, adapter=str(adapter_dir))
-    assert without.systems[0].mean_difference_nat != report.systems[0].mean_difference_nat
+    assert without.systems[0].mean_difference_nat != by_name["base"].mean_difference_nat
 
 
 @pytest.mark.parametrize(
