@@ -133,10 +133,10 @@ def test_training_goes_by_what_acting_sends_and_trains_exactly_what_is_said(fami
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_call_form_is_the_familys(family: str) -> None:
-    manner = renderer(family).calls
-    assert manner.form.name == CALLING[family]
-    assert not manner.arguments_as_text
-    assert manner.takes_parallel == (manner.form.name != "llama_json")
+    convention = renderer(family).calls
+    assert convention.form.name == CALLING[family]
+    assert not convention.arguments_as_text
+    assert convention.takes_parallel == (convention.form.name != "llama_json")
 
 
 @pytest.mark.parametrize("family", [one for one in FAMILIES if CALLING[one] not in ("plain", "phi4_mini")])

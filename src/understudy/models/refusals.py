@@ -1,7 +1,7 @@
 """The meaning of a server's refusal: a full context, a parameter that it does not accept, a limit of the reply.
 
-In: status and body of an answer that is not a reply; servers agree on no code, so their words are read. Out: a
-``RefusalError``, and what can be done about it. The wordings that were met are rows of ``tests/models/manners.py``.
+In: status and body of an answer that is not a reply; servers share no code, so their words are read. Out: a
+``RefusalError``, and what can be done about it. ``tests/models/server_behaviours.py`` has the wordings that users met.
 """
 
 from __future__ import annotations

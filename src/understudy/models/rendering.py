@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 from understudy.models.calls.form import UnwritableCallError
 from understudy.models.template import ChatTemplate, RenderingError
-from understudy.models.template_calls import CallManner, content_before_calls
+from understudy.models.template_calls import CallConvention, content_before_calls
 from understudy.records import Message, Role, SpanPart, ToolSchema, TrainSpan
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Renderer:
         """What the model says to end its turn."""
 
     @property
-    def calls(self) -> CallManner:
+    def calls(self) -> CallConvention:
         """How the template is told of tools, and the form in which its model calls them."""
         return self._template.calls
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2.exceptions import TemplateError
 
 from understudy.models.calls.form import UnwritableCallError
-from understudy.models.template_calls import CallManner, as_rows, find_manner
+from understudy.models.template_calls import CallConvention, as_rows, find_convention
 from understudy.records import Message, Role, ToolSchema
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class ChatTemplate:
         """The template has no system role: its text goes before the first user message."""
 
     @cached_property
-    def calls(self) -> CallManner:
+    def calls(self) -> CallConvention:
         """How this template is told of tools, and how it writes calls."""
-        return find_manner(self._try_rows)
+        return find_convention(self._try_rows)
 
     def text(
         self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, add_generation_prompt: bool

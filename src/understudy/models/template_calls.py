@@ -1,6 +1,6 @@
-"""How a chat template is told of tools, and which call form it writes.
+"""How a chat template receives tools, and which call form it writes.
 
-In: a template that can be tried. Out: its ``CallManner``; conversations as the rows that the template takes.
+In: a template that can be rendered. Out: its ``CallConvention``; conversations in the rows that the template expects.
 
 A template that shows schemas and writes calls in a known form is used as it is (Qwen, Llama). One that shows the
 ``tools`` of a system message is Phi-4-mini's. For all others the system message states the tools in words, calls are
@@ -39,21 +39,21 @@ class SchemaPlace(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CallManner:
-    """How one template takes tools."""
+class CallConvention:
+    """How one template receives tools and writes calls."""
 
     form: CallForm
     place: SchemaPlace
     separator: str
     """Between the content of a message and its calls."""
     arguments_as_text: bool = False
-    """The template wants arguments as JSON text; a mapping would be refused or written in another way."""
+    """The template expects arguments as JSON text; it would refuse a mapping or write it differently."""
     takes_parallel: bool = True
-    """The template takes several calls in one message."""
+    """The template accepts several calls in one message."""
 
 
-def find_manner(render: Try) -> CallManner:
-    """Try the template out."""
+def find_convention(render: Try) -> CallConvention:
+    """The convention of a template, found by rendering it."""
     user = {"role": "user", "content": "u"}
     if _is_shown(render([user], [_schema_row(_PROBE_TOOL)])):
         for as_text in (False, True):
@@ -61,41 +61,41 @@ def find_manner(render: Try) -> CallManner:
                 one = _with_calls(render, form, as_text, 1)
                 if one is not None:
                     parallel = _with_calls(render, form, as_text, 2) is not None
-                    return CallManner(form, SchemaPlace.TEMPLATE, one, as_text, parallel)
+                    return CallConvention(form, SchemaPlace.TEMPLATE, one, as_text, parallel)
     if _is_shown(render([{"role": "system", "content": "s", "tools": _PROBE_TOOL.name}, user], None)):
-        return CallManner(PHI4_MINI, SchemaPlace.SYSTEM_KEY, PHI4_MINI.separator)
-    return CallManner(PLAIN, SchemaPlace.STATED, PLAIN.separator)
+        return CallConvention(PHI4_MINI, SchemaPlace.SYSTEM_KEY, PHI4_MINI.separator)
+    return CallConvention(PLAIN, SchemaPlace.STATED, PLAIN.separator)
 
 
 def as_rows(
-    messages: Sequence[Message], tools: Sequence[ToolSchema], manner: CallManner
+    messages: Sequence[Message], tools: Sequence[ToolSchema], convention: CallConvention
 ) -> tuple[Rows, list[Any] | None]:
     """Messages and schemas as the template takes them."""
-    if manner.place is SchemaPlace.TEMPLATE:
-        rows = [_template_row(message, manner) for message in messages]
+    if convention.place is SchemaPlace.TEMPLATE:
+        rows = [_template_row(message, convention) for message in messages]
         return rows, [_schema_row(tool) for tool in tools] or None
-    written = [_written(message, manner) for message in messages]
-    if manner.place is SchemaPlace.SYSTEM_KEY:
+    written = [_written(message, convention) for message in messages]
+    if convention.place is SchemaPlace.SYSTEM_KEY:
         return _with_system_key(written, tools), None
     return _with_stated_tools(written, tools), None
 
 
-def reply_text(message: Message, manner: CallManner) -> str:
+def reply_text(message: Message, convention: CallConvention) -> str:
     """What a model says that says this message: its content, then its calls. Raises ``UnwritableCallError``."""
     if not message.tool_calls:
         return message.content
-    return content_before_calls(message, manner) + manner.form.render(message.tool_calls)
+    return content_before_calls(message, convention) + convention.form.render(message.tool_calls)
 
 
-def content_before_calls(message: Message, manner: CallManner) -> str:
+def content_before_calls(message: Message, convention: CallConvention) -> str:
     """The content, and what stands between it and the calls."""
-    return message.content + manner.separator if message.content else ""
+    return message.content + convention.separator if message.content else ""
 
 
-def _template_row(message: Message, manner: CallManner) -> dict[str, Any]:
+def _template_row(message: Message, convention: CallConvention) -> dict[str, Any]:
     row: dict[str, Any] = {"role": message.role.value, "content": message.content}
     if message.tool_calls:
-        row["tool_calls"] = [_call_row(call, manner.arguments_as_text) for call in message.tool_calls]
+        row["tool_calls"] = [_call_row(call, convention.arguments_as_text) for call in message.tool_calls]
     if message.tool_call_id:
         row["tool_call_id"] = message.tool_call_id
     return row
@@ -110,8 +110,8 @@ def _schema_row(tool: ToolSchema) -> dict[str, Any]:
     return {"type": "function", "function": tool.model_dump(mode="json")}
 
 
-def _written(message: Message, manner: CallManner) -> dict[str, Any]:
-    return {"role": message.role.value, "content": reply_text(message, manner)}
+def _written(message: Message, convention: CallConvention) -> dict[str, Any]:
+    return {"role": message.role.value, "content": reply_text(message, convention)}
 
 
 def _with_system_key(rows: Rows, tools: Sequence[ToolSchema]) -> Rows:

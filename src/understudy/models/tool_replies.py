@@ -61,10 +61,10 @@ def with_calls_read(completion: Completion, renderer: Renderer, request: Request
     """The reply of a model that writes calls as text, read in the form of its template."""
     if not offers_tools(request):
         return completion
-    manner = renderer.calls
+    convention = renderer.calls
     opened = completion.model_copy(update={"text": forced_opening(renderer, request) + completion.text})
-    may_be_several = manner.takes_parallel and request.parallel_tool_calls
-    return with_parsed(opened, manner.form.parse(opened.text, request.tools), request.messages, may_be_several)
+    may_be_several = convention.takes_parallel and request.parallel_tool_calls
+    return with_parsed(opened, convention.form.parse(opened.text, request.tools), request.messages, may_be_several)
 
 
 def with_parsed(

@@ -2,7 +2,7 @@
 
 In: bytes of an answer. Out: checked values. Servers differ in everything but the text, so what can be understood is
 understood (texts in parts, missing counts, other words for the same reason), unknown keys are passed over, and a
-failure that comes as a reply is an error. The forms that were met are rows of ``tests/models/manners.py``.
+failure that comes as a reply is an error. The forms that were met are rows of ``tests/models/server_behaviours.py``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # ruff: noqa: E501, what servers say is quoted whole
-"""How servers that speak OpenAI's protocol differ, as their users report it: a row a manner.
+"""How servers that speak OpenAI's protocol differ, as users report: one row per behaviour.
 
-``docs/models.md`` shows these tables; ``test_manners.py`` holds the client to each row. Numbers are made small.
+``docs/models.md`` shows these tables; ``test_server_behaviours.py`` holds the client to each row. Numbers are made small.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Reply:
     """A body of a 200, and what is understood."""
 
     server: str
-    manner: str
+    behaviour: str
     body: Json
     text: str = "hello"
     reasoning: str = ""
@@ -138,7 +138,7 @@ class Refused:
     """A parameter that a server refuses, and how it says so."""
 
     server: str
-    manner: str
+    behaviour: str
     status: int
     body: Json
     """The refusal, sent as long as ``refuses`` holds."""
@@ -599,7 +599,7 @@ class ModelList:
     """What ``/v1/models`` answers, and how a reply is then begun."""
 
     server: str
-    manner: str
+    behaviour: str
     status: int
     body: Json
     delivery: str = "instructed"

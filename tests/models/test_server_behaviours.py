@@ -1,4 +1,4 @@
-"""The client understands what the servers of ``manners`` say, each row over a real socket."""
+"""The client understands what the servers of ``server_behaviours`` say, each row over a real socket."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.models import manners
+from tests.models import server_behaviours
 from tests.models.faulty_server import Answer, Faulty, refuse, reply, running
-from tests.models.manners import FULL, MODEL_LISTS, NOT_FULL, REFUSED, REPLIES, Full, ModelList, Refused, Reply
+from tests.models.server_behaviours import (
+    FULL,
+    MODEL_LISTS,
+    NOT_FULL,
+    REFUSED,
+    REPLIES,
+    Full,
+    ModelList,
+    Refused,
+    Reply,
+)
 from tests.models.test_openai_chat import ask, config, echo
 from understudy.models import ContextFullError, ProviderError, Request
 from understudy.models.openai_chat import OpenAIChatModel
@@ -19,7 +29,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "models.md"
 
 
 def named(row: Reply | Refused | Full | ModelList) -> str:
-    return f"{row.server}: {row.words if isinstance(row, Full) else row.manner}"
+    return f"{row.server}: {row.words if isinstance(row, Full) else row.behaviour}"
 
 
 @pytest.mark.parametrize("row", REPLIES, ids=named)
@@ -55,7 +65,7 @@ def test_a_refused_parameter_is_dropped_or_renamed_once_and_said_once(
     def answer(body: dict[str, object]) -> Answer:
         return (row.status, row.body) if row.refuses(body) else reply("one<end>two")
 
-    request = FULL_REQUEST if row.manner != "`n`" else ask(n=3, temperature=1.0, seed=7, stop=("<end>",))
+    request = FULL_REQUEST if row.behaviour != "`n`" else ask(n=3, temperature=1.0, seed=7, stop=("<end>",))
     with running(Faulty(answer)) as faulty, OpenAIChatModel(config(faulty, max_retries=0)) as model:
         texts = [completion.text for _ in range(2) for completion in model.complete(request)]
     assert texts == ["one"] * 2 * request.n, "whatever was dropped, the reply ends at the stop string"
@@ -86,7 +96,7 @@ def test_a_server_that_refuses_one_parameter_after_the_other_is_asked_without_th
     def answer(body: dict[str, object]) -> Answer:
         for name in refused:
             if name in body:
-                return 400, manners.openai_error(f"Unsupported parameter: '{name}' is not supported.", name)
+                return 400, server_behaviours.openai_error(f"Unsupported parameter: '{name}' is not supported.", name)
         return reply("hello<end>")
 
     with running(Faulty(answer)) as faulty, OpenAIChatModel(config(faulty)) as model:
@@ -98,7 +108,7 @@ def test_a_server_that_refuses_one_parameter_after_the_other_is_asked_without_th
 def test_a_limit_that_is_refused_under_both_names_is_left_out() -> None:
     def answer(body: dict[str, object]) -> Answer:
         name = next((name for name in ("max_tokens", "max_completion_tokens") if name in body), None)
-        return (400, manners.openai_error(f"Unknown parameter: '{name}'.", name)) if name else echo(body)
+        return (400, server_behaviours.openai_error(f"Unknown parameter: '{name}'.", name)) if name else echo(body)
 
     with running(Faulty(answer)) as faulty, OpenAIChatModel(config(faulty)) as model:
         assert model.complete(ask("x"))[0].text == "you said x"
@@ -107,7 +117,11 @@ def test_a_limit_that_is_refused_under_both_names_is_left_out() -> None:
 
 def test_each_server_is_remembered_by_itself() -> None:
     def strict(body: dict[str, object]) -> Answer:
-        return (400, manners.openai_error("Unsupported parameter: 'stop'", "stop")) if "stop" in body else echo(body)
+        return (
+            (400, server_behaviours.openai_error("Unsupported parameter: 'stop'", "stop"))
+            if "stop" in body
+            else echo(body)
+        )
 
     with running(Faulty(strict)) as one, running(Faulty(echo)) as two, OpenAIChatModel(config(one, two)) as model:
         for number in range(8):
@@ -120,7 +134,7 @@ def test_each_server_is_remembered_by_itself() -> None:
 
 def test_what_the_user_put_into_extra_body_is_never_dropped() -> None:
     def answer(body: dict[str, object]) -> Answer:
-        return 400, manners.openai_error("Unsupported parameter: 'top_p' is not supported.", "top_p")
+        return 400, server_behaviours.openai_error("Unsupported parameter: 'top_p' is not supported.", "top_p")
 
     with (
         running(Faulty(answer)) as faulty,
@@ -216,7 +230,7 @@ CALL = "Thought: rows\nCode:\n```py\nprint(rows)\n```"
 def test_a_reply_of_a_server_that_does_not_stop_is_cut_here(
     came: str, text: str, stop: str, finish_reason: str
 ) -> None:
-    body = manners.said({"content": came}, finish_reason=finish_reason)
+    body = server_behaviours.said({"content": came}, finish_reason=finish_reason)
     with running(Faulty(lambda _: (200, body))) as faulty, OpenAIChatModel(config(faulty)) as model:
         (completion,) = model.complete(ask(stop=STOPS))
         (whole,) = model.complete(ask())
@@ -267,15 +281,15 @@ def table() -> str:
     lines = ["| server | what it does | result |", "|---|---|---|"]
     for reply_row in REPLIES:
         outcome = "retried, then an error with its message" if reply_row.error else _understood(reply_row)
-        lines.append(f"| {reply_row.server} | {reply_row.manner} | {outcome} |")
+        lines.append(f"| {reply_row.server} | {reply_row.behaviour} | {outcome} |")
     for refused in REFUSED:
         left = [f"`{name}: {value}`" for name, value in refused.sent.items() if name != "messages"]
         if "messages" in refused.sent:
             left.append("its text goes before the first user message")
         left += [f"no `{name}`" for name in refused.absent]
-        lines.append(f"| {refused.server} | refuses {refused.manner} | {', '.join(left)} |")
+        lines.append(f"| {refused.server} | refuses {refused.behaviour} | {', '.join(left)} |")
     for models in MODEL_LISTS:
-        lines.append(f"| {models.server} | `/v1/models`: {models.manner} | `{models.delivery}` |")
+        lines.append(f"| {models.server} | `/v1/models`: {models.behaviour} | `{models.delivery}` |")
     return "\n".join(lines)
 
 
