@@ -15,12 +15,21 @@ def shout(request: Request) -> str:
 
 def two_tools(request: Request) -> Completion:
     """Ask for a city's population, double it, say what came. Every framework can be told of such tools."""
-    results = [message.content for message in request.messages if message.role is Role.TOOL]
+    results = [message.content for message in request.messages if message.role is Role.TOOL] or _observations(request)
     if len(results) == 0:
         return _calls("I look it up.", "population", city="Zürich")
     if len(results) == 1:
         return _calls("", "double", number=int(results[0]))
-    return Completion(text=f"Twice the population is {results[1]}.", finish_reason=FinishReason.STOP)
+    answer = f"Twice the population is {results[1]}."
+    if any(tool.name == "final_answer" for tool in request.tools):
+        return _calls("", "final_answer", answer=answer)
+    return Completion(text=answer, finish_reason=FinishReason.STOP)
+
+
+def _observations(request: Request) -> list[str]:
+    """Results as smolagents sends them: user messages."""
+    begin = "Observation:\n"
+    return [message.content.removeprefix(begin) for message in request.messages if message.content.startswith(begin)]
 
 
 def both_at_once(request: Request) -> Completion:

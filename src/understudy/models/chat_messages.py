@@ -15,8 +15,8 @@ from understudy.records import Message, Role
 
 _EMPTY = frozenset({"name", "refusal", "tool_calls", "function_call", "audio", "annotations", "tool_call_id"})
 """Accepted if they hold nothing."""
-_KEPT_FROM_MODELS = frozenset({"reasoning", "reasoning_content"})
-"""Reasoning of former turns; no chat template is given it."""
+_KEPT_FROM_MODELS = frozenset({"reasoning", "reasoning_content", "parsed"})
+"""Reasoning of former turns, which no chat template is given; the SDK's own reading of the content."""
 
 
 def _role(value: JsonValue) -> JsonValue:

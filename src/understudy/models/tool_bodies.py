@@ -41,7 +41,7 @@ class ToolBody(BaseModel):
 
 
 class _Called(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")  # the SDK sends its parsed_arguments back
 
     name: Annotated[str, Field(min_length=1)]
     arguments: JsonValue = ""
