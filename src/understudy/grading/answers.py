@@ -30,6 +30,8 @@ _ARROW = re.compile(
     r"^(?:=>|⇒|→|⟹|\\(?:Rightarrow|implies|therefore|to)\b|∴)\s*|^\*(?=[^*\s])(?=[^*]*\*$)|(?<=[^*\s])\*$"
 )
 _HEADING = re.compile(r"^#+\s+", re.MULTILINE)
+_LABEL = re.compile(r"[A-Za-z][A-Za-z ]+:\s+(?=[-\d$\\(\[{][^:]*$)")
+"""``Total: 12``, before one value."""
 _CODE = re.compile(r"```\w*\n?|`([^`\n]+)`")
 
 _AS_LIST = str.maketrans("⟦⟧", "[]")
@@ -91,6 +93,7 @@ def mathematical_answer(text: str) -> str:
         return " ".join(plain_python(text).split())
     text = _CODE.sub(lambda match: match[1] or "", _HEADING.sub("", text)).strip()
     text = _ARROW.sub("", _EMPHASIS.sub(r"\2", text))
+    text = _LABEL.sub("", text, count=1) if _LABEL.match(text) else text
     if statements := list(_SAID.finditer(text)):
         rest = text[statements[-1].end() :].split("\n")[0].strip().removeprefix("}").strip()
         return _end_of_sentence(rest) if rest else text

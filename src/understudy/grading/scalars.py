@@ -201,15 +201,19 @@ class ScalarComparison:
         return reply.equal
 
 
+_VARIABLE = re.compile(r"\\?[A-Za-z]\w?")
+
+
 def is_closed(text: str) -> bool:
     """Whether the text is a number, perhaps with a unit."""
     return isinstance(_number(split_unit(text)[0]), Value)
 
 
 def _before_approximation(text: str) -> str:
-    """The text without an approximation after the value; if nothing precedes the sign, the approximation itself."""
-    exact, _, approximation = text.partition("≈")
-    return (exact if exact.strip() and not exact.strip().endswith("=") else approximation or text).strip(" =")
+    """The text without an approximation after the value; the approximation itself if no value precedes the sign."""
+    exact, sign, approximation = text.partition("≈")
+    has_no_value = not exact.strip() or exact.strip().endswith("=") or (sign and _VARIABLE.fullmatch(exact.strip()))
+    return (approximation or text if has_no_value else exact).strip(" =")
 
 
 def _number(text: str, log_base: str | None = None, *, degrees: bool = False) -> Value | NotClosedError | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
-           "quadrillion": 10**15, "dozen": 12,
+           "quadrillion": 10**15, "dozen": 12, "tens": 10, "score": 20, "gross": 144,
            "mn": 10**6, "bn": 10**9, "lakh": 10**5, "crore": 10**7}  # fmt: skip
 _SUFFIXES = {"k": 10**3, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9, "t": 10**12, "tn": 10**12}
 _ONES = {word: number for number, word in enumerate(
@@ -26,6 +26,12 @@ _SCALE = re.compile(rf"(?<=[\d)}}])\s*{_OPEN_TEXT}\b({'|'.join(_SCALES)})s?\b(?:
 _SCALED_TEXT = re.compile(
     rf"(?<=[\d)}}])\s*\\(?:text|mbox|textrm|textnormal|mathrm)\s*\{{\s*({'|'.join(_SCALES)})s?\s+([^{{}}]*)\}}"
 )
+_SMALL_PARTS = {**{f"{name}s": below for name, below in _PARTS.items() if name not in ("half", "halves", "quarter")},
+                "halves": 2, "thousandths": 1000, "millionths": 10**6}  # fmt: skip
+"""Not ``quarters``, which are coins and parts of a year too."""
+_SMALL_PART = re.compile(rf"(?<=\d)\s*{_OPEN_TEXT}\b({'|'.join(_SMALL_PARTS)})\b(\s*\}})?", re.IGNORECASE)
+_POWERS = {"squared": "^2", "cubed": "^3", "factorial": "!"}
+_POWER = re.compile(rf"(?<=[\d)}}])\s*{_OPEN_TEXT}\b({'|'.join(_POWERS)})\b(\s*\}})?", re.IGNORECASE)
 _PERCENT = re.compile(rf"\s*{_OPEN_TEXT}\b(?:percent|per\s+cent|pct)\b\.?(\s*\}})?", re.IGNORECASE)
 _OUT_OF = re.compile(r"(\d+)\s+(?:out\s+of|in)\s+(\d+)")
 _RATIO = re.compile(r"(\d+)\s+to\s+(\d+)")
@@ -67,6 +73,8 @@ def in_figures(text: str) -> str:
     text = _SCALED_TEXT.sub(lambda m: rf"*{_SCALES[m[1].lower()]} \text{{{m[2]}}}", text)
     while (scaled := _SCALE.sub(lambda m: f"*{_SCALES[m[1].lower()]} ", text)) != text:
         text = scaled
+    text = _SMALL_PART.sub(lambda m: f"/{_SMALL_PARTS[m[1].lower()]}", text)
+    text = _POWER.sub(lambda m: _POWERS[m[1].lower()], text)
     text = _PERCENT.sub("%", text)
     text = _TIMES_TEN.sub("*", text)
     text = _OUT_OF.sub(r"\1/\2", text)
@@ -110,7 +118,7 @@ def number_of_words(text: str) -> tuple[str, str] | None:
         if not joins or not (
             word in _ONES
             or word in _TENS
-            or word.rstrip("s") in _SCALES
+            or _scale_of(word)
             or word.rstrip("s") in _PARTS
             or word in ("halves", "and", "a", "an")
         ):
@@ -121,6 +129,10 @@ def number_of_words(text: str) -> tuple[str, str] | None:
         end = text.lower().rindex(words.pop(), 0, end)
     value = _value_of(words)
     return None if value is None else (value, text[end:].strip())
+
+
+def _scale_of(word: str) -> int | None:
+    return _SCALES.get(word) or _SCALES.get(word.rstrip("s"))
 
 
 def _value_of(words: list[str]) -> str | None:
@@ -142,14 +154,14 @@ def _value_of(words: list[str]) -> str | None:
 def _whole_of(words: list[str]) -> int | None:
     total, group, seen = 0, 0, False
     for word in words:
-        scale = _SCALES.get(word.rstrip("s"))
+        scale = _scale_of(word)
         if word in ("a", "an"):
             group, seen = group + 1, True
         elif word in _ONES or word in _TENS:
             group, seen = group + (_ONES.get(word) or _TENS.get(word) or 0), True
         elif scale is None or not seen:
             return None
-        elif scale in (100, 12):
+        elif scale in (100, 12, 20, 144):
             group *= scale
         else:
             total, group = total + group * scale, 0

@@ -41,7 +41,7 @@ _COMMANDS = {
 _GREEK = "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi rho sigma tau phi chi psi omega".split()
 _COMMAND = re.compile(r"\\([A-Za-z]+)\s?")
 _ESCAPES = (
-    (re.compile(r"\\\\(?=[A-Za-z])(?!.*\\end)(?!(?:hline|cr)\b)", re.DOTALL), r"\\"),
+    (re.compile(r"(?<!\\)\\\\(?=[A-Za-z])(?!.*\\end)(?!(?:hline|cr)\b)", re.DOTALL), r"\\"),
     (re.compile(r"\\\\\*?\s*(?:\[\s*-?[\d.]+\s*(?:pt|em|ex|cm|mm|in|baselineskip)\s*\])?"), " ⏎ "),
     (re.compile(r"\\(?:hspace|vspace|phantom|hphantom|label|tag)\*?\s*\{[^{}]*\}"), " "),
     (re.compile(r"\\mathbb\s*\{?R\}?|\\Reals\b|\\R\b"), "(-∞,∞)"),
@@ -76,6 +76,7 @@ _BRACKETED_REPEATING = re.compile(r"(?<![\w.])(\d+)\.(\d*)\((\d+)\)(?!\w)")
 _TRAILING_DOTS = re.compile(r"(\d+)\.(\d*?)(\d+?)(\3{2,})…$")
 _NUMBER_TYPES = re.compile(r"\b(?:float\d*|int\d*|Float|Integer|Decimal)\(\s*['\"]?([-+.\deE]+)['\"]?\s*\)")
 _FRACTION_TYPES = re.compile(r"\b(?:Fraction|Rational)\(\s*([-+.\d]+)\s*,\s*([-+.\d]+)\s*\)")
+_FLOORS = re.compile(r"(?<![\\A-Za-z])(floor|ceil)(?:ing)?\(([^()]*)\)")
 _PYTHON_NAMES = re.compile(r"\b(?:math|cmath|numpy|np|sympy|sp|mpmath)\.(?=[A-Za-z_])")
 _INFINITIES = re.compile(r"\b(?:oo|inf|infinity|infty)\b", re.IGNORECASE)
 _REALS = re.compile(r"\s*(?:the\s+set\s+of\s+)?all\s+(?:of\s+the\s+)?real(?:\s+numbers?|s)?\s*", re.IGNORECASE)
@@ -103,7 +104,7 @@ def tidy(text: str) -> str:
     if _NOTHING.fullmatch(text.strip(" .")):
         return "∅"
     text = " ".join(text.split())
-    text = text.strip(" :,").rstrip(".").lstrip("=").strip()
+    text = text.strip(" :,").rstrip(" \\.").lstrip("=").strip()
     return _without_thousands(text)
 
 
@@ -125,6 +126,7 @@ def _tidy_python(text: str) -> str:
     text = re.sub(r"\bpi\b", "π", _PYTHON_NAMES.sub("", text))
     text = re.sub(rf"(?<![\\A-Za-z])({'|'.join(_GREEK)})(?![A-Za-z])", r"\\\1 ", text)
     text = _FRACTION_TYPES.sub(r"(\1)/(\2)", _NUMBER_TYPES.sub(r"\1", text))
+    text = _FLOORS.sub(lambda match: rf"\l{match[1]} {match[2]} \r{match[1]} ", text)
     text = text.replace("**", "^").replace("<=", "≤").replace(">=", "≥").replace("!=", "≠").replace("==", "=")
     return _INFINITIES.sub("∞", text)
 
