@@ -7,6 +7,9 @@ from __future__ import annotations
 
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "arithmetic": ("x = 3\ny = x ** 5 - 7\ny", "y // 2, y % 5, -y / 3"),
+    "from the future": (
+        "from __future__ import annotations\ndef f(a: Missing) -> AlsoMissing: return a\nprint(f(1), f.__annotations__)",
+    ),
     "big integers": ("2 ** 400", "import math\nmath.factorial(60)"),
     "floats": ("0.1 + 0.2", "1e308 * 10", "float('nan')", "round(2.675, 2)"),
     "nested loops": (

@@ -56,6 +56,16 @@ def test_a_branch_gives_the_same_as_a_run(name: str, sandbox: Sandbox, expected:
     assert outcomes == expected[name]
 
 
+def test_nobody_answers_input_and_the_error_says_so(episode: Episode) -> None:
+    execution = episode.run("x = int(input('How many? '))")
+    assert "input() has nobody to ask here" in execution.error
+    assert execution.printed == ""
+
+
+def test_the_final_answer_is_named_as_the_code_names_it(episode: Episode) -> None:
+    assert episode.run("final_answer()").error.startswith("TypeError: final_answer() missing 1 required positional")
+
+
 def test_errors_name_the_line(episode: Episode) -> None:
     episode.run("def halve(n):\n    return 1 / n")
     execution = episode.run("a = 1\nhalve(0)")

@@ -164,6 +164,10 @@ GOOD = {
     "a block in a list": f"Thought: a\n- {FENCE}py\n  final_answer(1)\n  {FENCE}",
     "no closing fence": f"Thought: a\nCode:\n{FENCE}py\nfinal_answer(1)",
     "a cut stop string for a closing fence": f"Thought: a\nCode:\n{FENCE}py\nfinal_answer(1)\n<end_co",
+    "a cut closing fence": f"Thought: a\nCode:\n{FENCE}py\nfinal_answer(1)\n``",
+    "one backtick of a closing fence": f"Thought: a\nCode:\n{FENCE}py\nfinal_answer(1)\n`",
+    "spaces that Python does not know": f"Thought: a\nCode:\n{FENCE}py\n\u00a0final_answer(1)\n{FENCE}<end_code>",
+    "characters of no width": f"Thought: a\nCode:\n{FENCE}py\n\u200bfinal_answer(1)\ufeff\n{FENCE}<end_code>",
     "no opening fence": f"Thought: a\nCode:\nfinal_answer(1)\n{FENCE}<end_code>",
     "no fence": "Thought: a\nCode:\nfinal_answer(1)\n<end_code>",
     "no label": f"Thought: a\n{BLOCK}<end_code>",
@@ -190,6 +194,8 @@ def test_good_replies_are_read(text: str) -> None:
         f's = """{FENCE}\n"""\nprint(s)',
         f"# ends in {FENCE}\nfinal_answer(1)",
         "print('Code:')\nprint('<think>no</think>')",
+        "print('a\u00a0b')",
+        "s = '`'\nprint(s)",
     ],
 )
 def test_backticks_inside_the_code_close_nothing(code: str) -> None:

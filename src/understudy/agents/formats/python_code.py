@@ -11,12 +11,20 @@ MAX_CODE_CHARS = 100_000
 """Longer code is refused unread: Python's parser needs memory in proportion."""
 _WARNINGS_LOCK = threading.Lock()
 _ACTING = ("final_answer", "print")
+_UNSEEN = dict.fromkeys((0xA0, 0x2007, 0x202F, 0x3000), " ") | dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))
+"""Spaces that Python does not know, and characters of no width, which it refuses outside of strings."""
 
 
 def readable(code: str) -> str:
-    """The code without an indentation that all its lines share, if it parses only without it."""
-    dedented = textwrap.dedent(code)
-    return dedented if dedented != code and syntax_error(code) and not syntax_error(dedented) else code
+    """The code without an indentation that all its lines share, or without characters that nobody sees.
+
+    Code that can be read as it is stays so, and what cannot be read either way does too.
+    """
+    plain = code.translate(_UNSEEN)
+    for other in dict.fromkeys((textwrap.dedent(code), plain, textwrap.dedent(plain))):
+        if other != code and syntax_error(code) and not syntax_error(other):
+            return other
+    return code
 
 
 def syntax_error(code: str) -> str:

@@ -112,4 +112,4 @@ def guard_imports(allowed: frozenset[str]) -> None:
 
 def _is_allowed(name: str, allowed: frozenset[str]) -> bool:
     parts = name.split(".")
-    return any(".".join(parts[:end]) in allowed for end in range(1, len(parts) + 1)) or name == "__future__"
+    return any(".".join(parts[:end]) in allowed for end in range(1, len(parts) + 1)) or parts[0] == "__future__"

@@ -55,6 +55,7 @@ class Runner:
         self._tools["final_answer"] = self._make_final_answer()
         main.__dict__.update(__builtins__=builtins, **self._tools)
         sys.modules["__main__"] = main
+        builtins.input = _refuse_input
         self._namespace = main.__dict__
         self._warned = Warned()
         signal.signal(signal.SIGXCPU, self._on_alarm)
@@ -205,6 +206,7 @@ class Runner:
             self._stop.keep_raising(reason, Runner._execute.__code__)
             raise reason
 
+        final_answer.__qualname__ = "final_answer"
         return final_answer
 
     # --- functions of the host ----------------------------------------------------------------
@@ -227,6 +229,10 @@ class Runner:
 
         function.__name__ = function.__qualname__ = name
         return function
+
+
+def _refuse_input(prompt: object = "", /) -> str:  # noqa: ARG001
+    raise EOFError("input() has nobody to ask here: take the values from the task")
 
 
 def _reap_children() -> None:
