@@ -6,6 +6,8 @@ them is left out of a fingerprint or read as a name.
 
 from __future__ import annotations
 
+import re
+import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,7 +18,7 @@ from pydantic import AfterValidator, Field, JsonValue, ValidationInfo
 from pydantic_core import to_jsonable_python
 
 from understudy.records import Record, Target
-from understudy.registry import code_version
+from understudy.registry import TargetError, code_version, import_target
 from understudy.runs import content_digest
 
 
@@ -59,6 +61,10 @@ class Folders:
 
 
 _IN_PACKAGE = "package:"
+HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+"""What can be the name of a repository."""
+CHECKPOINT_FILES = ("config.json", "adapter_config.json", "tokenizer.json", "tokenizer_config.json")
+"""A folder of a checkpoint, an adapter or a tokenizer holds one of them."""
 
 
 def existing_path(path: Path, info: ValidationInfo) -> Path:
@@ -79,10 +85,18 @@ def _local_or_hub(name: str, info: ValidationInfo) -> str:
     folders = info.context if isinstance(info.context, Folders) else Folders((Path.cwd(),))
     found = folders.find(name)
     if found is not None:
+        if isinstance(info.context, Folders) and (problem := _no_weights(found)):
+            raise ValueError(problem)
         return str(found)
-    if name.startswith((".", "/", "~")) or name.count("/") > 1 or name.endswith(".gguf"):
+    if name.startswith((".", "/", "~")) or not HUB_ID.fullmatch(name) or name.endswith(".gguf"):
         raise ValueError(f"expected a folder that exists or a Hub id or GGUF file; there is no {name!r} in {folders}")
     return name
+
+
+def _no_weights(found: Path) -> str:
+    if found.is_dir():
+        return without_checkpoint(found)
+    return "" if found.suffix == ".gguf" else f"{found} is a file: expected a folder with a checkpoint, or a .gguf file"
 
 
 def in_package(name: str) -> str:
@@ -99,9 +113,44 @@ def in_package(name: str) -> str:
     return str(found)
 
 
+def existing_code(target: str, info: ValidationInfo) -> str:
+    """A function that a recipe names, which must be there; outside of a recipe nothing is imported."""
+    if isinstance(info.context, Folders):
+        try:
+            import_target(target)
+        except TargetError as error:
+            raise ValueError(f"expected a function that exists; {error}") from None
+    return target
+
+
+def web_address(url: str) -> str:
+    """A URL without blanks around it. Raises ``ValueError`` for what is none of ``http://`` or ``https://``."""
+    url = url.strip()
+    try:
+        parts = urllib.parse.urlsplit(url)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no port, or brackets that hold no address
+        is_good = False
+    if not is_good or re.search(r"\s", url):
+        hint = "" if "/" in url.partition("://")[1] or ":/" in url else f": did you mean http://{url.lstrip('/')}?"
+        raise ValueError(f"expected a URL such as http://localhost:8000, got {url!r}{hint}")
+    return url
+
+
+def without_checkpoint(folder: Path) -> str:
+    """Why a folder is none with a model, an adapter or a tokenizer in it; empty if it is one."""
+    if any((folder / name).exists() for name in CHECKPOINT_FILES):
+        return ""
+    inside = folder / "checkpoint"
+    hint = f"; did you mean {inside}?" if inside.is_dir() else ""
+    return f"{folder} holds no checkpoint: expected one of {', '.join(CHECKPOINT_FILES)}{hint}"
+
+
+WebAddress = Annotated[str, AfterValidator(web_address)]
+"""A URL of HTTP."""
 InputPath = Annotated[Path, AfterValidator(existing_path), Content()]
 """A file or folder that a recipe reads: looked for in the recipe's folder, then in the working directory."""
-CodeTarget = Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$"), Code()]
+CodeTarget = Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$"), AfterValidator(existing_code), Code()]
 """A function of a module: ``module:function``."""
 OutputPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute()), SpeedOnly]
 """A file or folder that is written, such as a cache; relative to the working directory."""

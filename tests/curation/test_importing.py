@@ -230,11 +230,32 @@ def test_pictures_of_a_memory_log_are_not_left_out_silently(tmp_path: Path, key:
 @pytest.mark.parametrize(
     ("score", "correct"),
     [
-        *((one, True) for one in (1, 1.0, True, "1", "1.0", " 1 ", "True", "true", "TRUE", "yes", "correct")),
+        *(
+            (one, True)
+            for one in (
+                1,
+                1.0,
+                True,
+                "1",
+                "1.0",
+                " 1 ",
+                "True",
+                "true",
+                "TRUE",
+                "yes",
+                "correct",
+                "right",
+                "Y",
+                "T",
+                "PASS",
+                "passed",
+            )
+        ),
         *(
             (one, False)
             for one in (0, 0.0, False, "0", "0.0", "False", "false", "no", "0.5", 0.5, "incorrect", "wrong")
         ),
+        *((one, False) for one in ("n", "F", "fail", "FAILED")),
         *((one, None) for one in (None, "", "  ", "null", "None", "nan", "NaN", float("nan"), "n/a")),
     ],
 )

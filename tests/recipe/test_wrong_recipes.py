@@ -201,6 +201,35 @@ WRONG = [
         'kind: openai_chat, model: m, base_urls: ["localhost:8000/v1"]',
         ["models.teacher.base_urls", "http://", "localhost:8000/v1"],
     ),
+    ("kind: memory, corpus: toy", "kind: http, url: 'http://'", ["retrieval.url", "such as http://"]),
+    ("kind: memory, corpus: toy", "kind: http, url: 'http://a b'", ["retrieval.url", "'http://a b'"]),
+    ("kind: memory, corpus: toy", "kind: http, url: 'http://host:99999'", ["retrieval.url", "http://host:99999"]),
+    ("kind: memory, corpus: toy", "kind: http, url: 'http:/host'", ["retrieval.url", "'http:/host'"]),
+    (
+        'kind: scripted, program: "understudy.tasks.toy:toy_teacher"',
+        'kind: openai_chat, model: m, base_urls: ["http://host:0/v1"]',
+        ["models.teacher.base_urls", "http://host:0/v1"],
+    ),
+    # Folders that hold something else, and names that can be no Hub id.
+    ("path: somewhere", "path: recipes", ["line 9", "models.student.path", "/recipes holds no checkpoint"]),
+    ("path: somewhere", "path: '~'", ["models.student.path", "holds no checkpoint"]),
+    ("path: somewhere", "path: Makefile", ["models.student.path", "/Makefile is a file"]),
+    ("path: somewhere", "path: 'a b'", ["models.student.path", "'a b'", "Hub id"]),
+    ("path: somewhere", "path: $HOME/base", ["models.student.path", "$HOME/base"]),
+    ("path: somewhere", "path: somewhere, adapter: docs", ["models.student.adapter", "/docs holds no checkpoint"]),
+    # Functions that are not there.
+    ("understudy.tasks.toy:toy_teacher", "understudy.tasks.toy:toy_teecher", ["program", "did you mean 'toy_teacher'"]),
+    ("understudy.tasks.toy:toy_teacher", "nowhere.toy:teacher", ["models.teacher.program", "no module 'nowhere'"]),
+    # Lists that hold a name twice.
+    ("rollouts: [main]", "rollouts: [main, main]", ["line 16", "curate.main.rollouts.1", "'main' again"]),
+    ("tasks: [test]", "tasks: [test, test]", ["evaluate.main.tasks.1", "'test' again"]),
+    (
+        "base: student",
+        "base: student, schedule: stable_decay, warmup_ratio: 0.9, decay_ratio: 0.9",
+        ["train.main", "warmup_ratio=0.9, decay_ratio=0.9"],
+    ),
+    ("seed: 3", "sandbox: {imports: standrad}", ["line 2", "sandbox.imports", "no module 'standrad'"]),
+    ("seed: 3", "sandbox: {imports: [paper, 'os path']}", ["sandbox.imports", "no module 'os path'"]),
     # Parts of a user.
     ("kind: code_agent", "kind: 'shop.agents:Clerk'", ["agents.agent.kind", "there is no module 'shop'"]),
     ("kind: code_agent", "kind: 'json:no_such'", ["agents.agent.kind", "json has no 'no_such'"]),

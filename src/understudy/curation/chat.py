@@ -54,6 +54,12 @@ def mix_in(examples: Sequence[Example], mix: ChatMix, seed: int) -> list[Example
     return mixed
 
 
+def require_conversations(path: Path) -> None:
+    """Read the first row of a chat file. Raises ``ValueError`` if that is no conversation, or there is none."""
+    if next(_chat_examples(path), None) is None:
+        raise ValueError(f"{path}: expected conversations, it holds no rows")
+
+
 def _chat_examples(path: Path) -> Iterator[Example]:
     for index, row in enumerate(read_rows(path)):
         if isinstance(row, BadRow):

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from understudy.annotations import CodeTarget, ModelPath, SpeedOnly
+from understudy.annotations import CodeTarget, ModelPath, SpeedOnly, web_address
 from understudy.records import PrefixDelivery
 from understudy.registry import PartConfig
 
@@ -73,15 +73,13 @@ class OpenAIChatConfig(PartConfig):
     @field_validator("base_urls")
     @classmethod
     def _are_urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        urls = tuple(map(web_address, urls))
         for url in urls:
-            parts = urllib.parse.urlsplit(url.strip())
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                hint = "" if "://" in url else f": did you mean http://{url.lstrip('/')}?"
-                raise ValueError(f"expected a URL such as http://localhost:8000/v1, got {url!r}{hint}")
+            parts = urllib.parse.urlsplit(url)
             if parts.path.rstrip("/").endswith("/completions"):
                 base = url.partition("/chat/completions")[0].partition("/completions")[0]
                 raise ValueError(f"expected the URL that all paths begin with, such as {base}; got {url!r}")
-        return tuple(url.strip() for url in urls)
+        return urls
 
     @model_validator(mode="after")
     def _completion_needs_a_tokenizer(self) -> Self:

@@ -9,16 +9,12 @@ Not here: loading.
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
-from understudy.annotations import in_package
+from understudy.annotations import HUB_ID, in_package, without_checkpoint
 from understudy.models.gguf_file import dequantised, is_gguf
 
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 ADAPTER = "adapter_config.json"
-_MARKS = ("config.json", ADAPTER, "tokenizer.json", "tokenizer_config.json")
-"""A folder of a checkpoint, an adapter or a tokenizer holds one of them."""
 
 
 def locate(path: str) -> str:
@@ -35,9 +31,10 @@ def locate(path: str) -> str:
     if folder.is_file():
         raise FileNotFoundError(f"{folder.absolute()} is a file: expected a folder with a checkpoint, or a .gguf file")
     if folder.is_dir():
-        _require_checkpoint(folder.absolute())
+        if problem := without_checkpoint(folder.absolute()):
+            raise FileNotFoundError(problem)
         return str(folder.absolute())
-    if path.startswith((".", "~", "/")) or not _HUB_ID.fullmatch(path):
+    if path.startswith((".", "~", "/")) or not HUB_ID.fullmatch(path):
         raise FileNotFoundError(f"{path}: there is no folder {folder.absolute()}, and this cannot be a Hub id")
     return path
 
@@ -53,14 +50,6 @@ def base_and_adapter(path: str, adapter: str | None) -> tuple[str, str | None]:
     if adapter is not None:
         raise ValueError(f"{path} is an adapter itself: expected the base of {adapter}")
     return _base_of(folder.absolute()), str(folder.absolute())
-
-
-def _require_checkpoint(folder: Path) -> None:
-    if any((folder / name).exists() for name in _MARKS):
-        return
-    inside = folder / "checkpoint"
-    hint = f"; did you mean {inside}?" if inside.is_dir() else ""
-    raise FileNotFoundError(f"{folder} holds no checkpoint: expected one of {', '.join(_MARKS)}{hint}")
 
 
 def _base_of(adapter: Path) -> str:

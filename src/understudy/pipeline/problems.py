@@ -38,6 +38,17 @@ def _dangling_names(recipe: Recipe) -> Iterator[str]:
         own += [Reference(f"{key}.{one.key}", one.name, one.mark) for one in found]
     for reference in own:
         yield from _dangling(recipe, reference)
+    yield from _twice(own)
+
+
+def _twice(own: list[Reference]) -> Iterator[str]:
+    """Names that a list holds two times: its attempts or questions would count twice."""
+    seen: set[tuple[str, str]] = set()
+    for reference in own:
+        section, dot, number = reference.key.rpartition(".")
+        if dot and number.isdigit() and (section, reference.name) in seen:
+            yield f"{reference.key}: expected each name once; got {reference.name!r} again"
+        seen.add((section, reference.name))
 
 
 def _dangling(recipe: Recipe, reference: Reference) -> Iterator[str]:

@@ -20,6 +20,7 @@ from understudy.evaluation import Graded, compare_all
 from understudy.grading.judge_prompt import JUDGE_SYSTEM
 from understudy.models.gguf_file import file_sha256
 from understudy.pipeline.attempts import read_graded
+from understudy.pipeline.before_work import require_inputs
 from understudy.pipeline.context import RunContext
 from understudy.pipeline.machine import commit_of, describe_machine, installed_versions
 from understudy.pipeline.recipe import Recipe
@@ -66,7 +67,9 @@ def run_recipe(
     outcomes: dict[str, Outcome] = {}
     with directory.locked(), RunContext(recipe, directory, say=say, quiet=quiet) as context:
         _write_manifest(recipe, directory)
-        for batch in _batches(context, _records(recipe)):
+        records = _records(recipe)
+        require_inputs(context, [one for one in records if chosen is None or str(one.ref) in chosen])
+        for batch in _batches(context, records):
             wanted = [record for record in batch if chosen is None or str(record.ref) in chosen]
             outcomes |= _run_batch(context, wanted, restart=restart, say=say)
         finish(context)

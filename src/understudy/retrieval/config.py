@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from understudy.annotations import Content, InputPath, SpeedOnly, existing_path
+from understudy.annotations import Content, InputPath, SpeedOnly, WebAddress, existing_path
 from understudy.registry import Builtin, Group, PartConfig
 from understudy.retrieval.encoder import EncoderConfig
 from understudy.retrieval.functions import FunctionRetriever
@@ -73,7 +73,7 @@ class HttpConfig(PartConfig):
     """A retrieval server."""
 
     kind: Literal["http"] = "http"
-    url: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:8000"
+    url: WebAddress = "http://127.0.0.1:8000"
     """With or without ``/retrieve``."""
     token_env: Annotated[str | None, SpeedOnly] = None
     """Name of the environment variable that holds the bearer token."""

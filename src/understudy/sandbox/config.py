@@ -5,10 +5,11 @@ In: a recipe's values. Out: ``SandboxConfig``. The level is a requirement: a mac
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from understudy.records import Record
 from understudy.sandbox.execution import Limits
@@ -92,6 +93,15 @@ class SandboxConfig(Record):
     rollback: Rollback = Rollback.AUTO
     docker_image: str = ""
     """Image for level ``docker``: this Python's version with the preloaded libraries in this process's versions."""
+
+    @field_validator("imports")
+    @classmethod
+    def _are_modules(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            package = name.partition(".")[0]
+            if not (package.isidentifier() and importlib.util.find_spec(package)):
+                raise ValueError(f"expected standard, paper or names of modules; there is no module {name!r}")
+        return names
 
     @model_validator(mode="before")
     @classmethod

@@ -129,6 +129,9 @@ class TrainerConfig(Record):
     def _one_length_of_training(self) -> Self:
         if (self.epochs is None) == (self.max_steps is None):
             raise ValueError(f"set one of epochs and max_steps: got epochs={self.epochs}, max_steps={self.max_steps}")
+        if self.schedule is Schedule.STABLE_DECAY and self.warmup_ratio + self.decay_ratio > 1:
+            shares = f"warmup_ratio={self.warmup_ratio:g}, decay_ratio={self.decay_ratio:g}"
+            raise ValueError(f"expected shares of all steps that are 1 at most together; got {shares}")
         return self
 
     @property

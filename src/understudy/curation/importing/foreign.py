@@ -32,7 +32,9 @@ ODD_SCORE = "odd_score"
 _STEP_KEYS = frozenset({"step_number", "step", "model_output", "plan", "system_prompt"})
 _ROW_KEYS = frozenset({"steps", "messages", "log_data", "question"})
 _PICTURES = ("task_images", "observations_images")
-_VERDICTS = {"true": 1.0, "yes": 1.0, "correct": 1.0, "false": 0.0, "no": 0.0, "incorrect": 0.0, "wrong": 0.0}
+_VERDICTS = dict.fromkeys(("true", "t", "yes", "y", "correct", "right", "pass", "passed"), 1.0) | dict.fromkeys(
+    ("false", "f", "no", "n", "incorrect", "wrong", "fail", "failed"), 0.0
+)
 _BLANK = frozenset({"", "none", "null", "nan", "n/a"})
 
 

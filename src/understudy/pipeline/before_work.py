@@ -1,0 +1,45 @@
+"""What the stages of a run will read, looked at before the first of them begins.
+
+In: a run's context and the stages that are to run. Out: nothing, or the error of the first thing that is not as it must
+be: questions that cannot be read, a chat file without conversations, a key that is not set. What was read stays in the
+context. Not here: what the recipe itself shows (``problems``), what stages make for one another.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from understudy.curation import CurateConfig
+from understudy.curation.chat import require_conversations
+from understudy.pipeline.context import RunContext
+from understudy.records import StageRecord, StageRef, StageState, Target
+
+
+class MissingKeyError(ValueError):
+    """An environment variable that a model's config names holds no key."""
+
+
+def require_inputs(context: RunContext, records: Iterable[StageRecord]) -> None:
+    """Look at the inputs of all stages that are not done. Raises what reading them raises, and ``MissingKeyError``."""
+    for record in records:
+        old = context.directory.read_stage(record.ref)
+        if old is None or old.state is not StageState.DONE or old.fingerprint != record.fingerprint:
+            _require_inputs_of(context, record.ref)
+
+
+def _require_inputs_of(context: RunContext, ref: StageRef) -> None:
+    recipe, config = context.recipe, context.recipe.config(ref)
+    for reference in recipe.references_of(ref):
+        if reference.mark.to is Target.TASK_SET:
+            context.tasks(reference.name)
+        elif reference.mark.to is Target.MODEL and reference.name in recipe.models:
+            _require_key(reference.name, recipe.models[reference.name])
+    if isinstance(config, CurateConfig) and config.chat is not None:
+        require_conversations(config.chat.path)
+
+
+def _require_key(name: str, config: object) -> None:
+    variable = getattr(config, "api_key_env", None)
+    if isinstance(variable, str) and not os.environ.get(variable):
+        raise MissingKeyError(f"models.{name}.api_key_env: the environment variable {variable} holds no key")

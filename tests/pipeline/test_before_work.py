@@ -1,0 +1,77 @@
+"""What a late stage reads is looked at before the first stage begins, which may be a teacher's dear rollout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from understudy.datafiles import DataFileError
+from understudy.pipeline import load_recipe, run_recipe
+from understudy.pipeline.before_work import MissingKeyError
+
+RECIPE = """\
+name: late
+tasks:
+  train: {name: toy, split: train, limit: 2}
+  own: {path: own.jsonl}
+models:
+  teacher: {kind: scripted, program: "understudy.tasks.toy:toy_teacher"}
+  far: {kind: openai_chat, model: m, api_key_env: NO_SUCH_KEY_IS_SET}
+agents:
+  agent: {kind: code_agent, prompts: minimal}
+  cot: {kind: chain_of_thought}
+retrieval: {kind: memory, corpus: toy}
+rollout:
+  main: {tasks: [train], model: teacher, agent: agent}
+"""
+CURATE = "curate:\n  main: {rollouts: [main], agent: agent, chat: {path: chat.jsonl, ratio: 0.5}}\n"
+CHAT = b'{"messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hello"}]}\n'
+OWN = b'{"question": "Two and two?", "answer": "4"}\n'
+EVALUATE = "evaluate:\n  main: {label: late, model: teacher, agent: agent, tasks: [own]}\n"
+FAR = "evaluate:\n  main: {label: far, model: far, agent: cot, tasks: [own]}\n"
+JUDGE = "grading: {kind: judge, model: far}\n"
+CASES = [
+    (EVALUATE, {"own.jsonl": b""}, ValueError, "own: expected tasks, the source holds no rows"),
+    (EVALUATE, {"own.jsonl": b'{"question": "Two?"'}, ValueError, "own.jsonl, line 1"),
+    (EVALUATE, {"own.jsonl": b"\xff\xfe\x00"}, ValueError, "own.jsonl"),
+    (EVALUATE, {"own.jsonl": OWN + b'{"answer": "4"}\n'}, ValueError, "line 2"),
+    (EVALUATE, {"own.jsonl/notes.txt": b"x"}, DataFileError, "own.jsonl"),
+    (CURATE, {"chat.jsonl": b""}, ValueError, "chat.jsonl: expected conversations"),
+    (CURATE, {"chat.jsonl": b"\xff\xfe\x00"}, ValueError, "chat.jsonl"),
+    (CURATE, {"chat.jsonl": b'{"text": "Hello"}\n'}, ValueError, "chat.jsonl, line 1"),
+    (CURATE, {"chat.jsonl/notes.txt": b"x"}, DataFileError, "chat.jsonl"),
+    (FAR, {}, MissingKeyError, "models.far.api_key_env: the environment variable NO_SUCH_KEY_IS_SET"),
+    (JUDGE, {}, MissingKeyError, "models.far.api_key_env"),
+]
+
+
+def write(folder: Path, sections: str, files: dict[str, bytes]) -> Path:
+    for name, content in {"own.jsonl": OWN, "chat.jsonl": CHAT}.items():
+        if not any(given.startswith(name) for given in files):
+            (folder / name).write_bytes(content)
+    for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    path = folder / "late.yaml"
+    path.write_text(RECIPE + sections)
+    return path
+
+
+@pytest.mark.parametrize(("sections", "files", "error", "said"), CASES)
+def test_no_stage_begins_where_a_later_one_cannot(
+    tmp_path: Path, sections: str, files: dict[str, bytes], error: type[Exception], said: str
+) -> None:
+    recipe = load_recipe(write(tmp_path, sections, files))
+    with pytest.raises(error, match=said):
+        run_recipe(recipe, tmp_path / "run", say=lambda _: None, quiet=True)
+    assert not (tmp_path / "run" / "rollout").exists()
+    assert (tmp_path / "run" / "manifest.json").exists()
+
+
+def test_a_stage_that_is_done_needs_nothing_more(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path, EVALUATE, {}))
+    first = run_recipe(recipe, tmp_path / "run", say=lambda _: None, quiet=True)
+    again = run_recipe(recipe, tmp_path / "run", say=lambda _: None, quiet=True)
+    assert set(first.values()) == {"done"}
+    assert set(again.values()) == {"unchanged"}
