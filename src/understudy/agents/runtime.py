@@ -10,11 +10,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
-from types import TracebackType
-from typing import Self
 
 from understudy.agents.agent import AGENTS, Agent, AgentConfig, AgentFacts
 from understudy.agents.own_agent import open_own_agent
+from understudy.closing import Closing
 from understudy.models import Model
 from understudy.records import Message, Record, Task, ToolSchema
 from understudy.retrieval import HttpConfig, MemoryConfig, RetrievalConfig, Retriever, open_retriever
@@ -48,7 +47,7 @@ class ReplyForm(Record):
     """A reply makes one tool call at most."""
 
 
-class AgentRuntime:
+class AgentRuntime(Closing):
     """Opened parts, shared by agents and by threads. A context manager."""
 
     def __init__(
@@ -135,14 +134,6 @@ class AgentRuntime:
     def close(self) -> None:
         """Close what was opened here. Closing twice is fine."""
         self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def behaviour_hash(config: AgentConfig) -> str:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from types import TracebackType
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Protocol
 
 from pydantic import Field
 
 from understudy.agents import Agent
+from understudy.closing import Closing
 from understudy.models import Model, Request
 from understudy.records import Completion, Message, PrefixDelivery, Record, Role, Score, Trajectory
 
@@ -51,7 +51,7 @@ class Grades(Protocol):
     def grade(self, trajectory: Trajectory) -> Score: ...
 
 
-class RepairingModel:
+class RepairingModel(Closing):
     """The student, except for one step, which the teacher writes. Safe to call from many threads at once."""
 
     def __init__(self, student: Model, teacher: Model, step: int, reopen: ReOpen | None = None) -> None:
@@ -74,14 +74,6 @@ class RepairingModel:
 
     def close(self) -> None:
         """Nothing is closed: both models belong to the caller."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def repair(

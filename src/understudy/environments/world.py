@@ -11,11 +11,12 @@ import inspect
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType, TracebackType
-from typing import Protocol, Self
+from types import MappingProxyType
+from typing import Protocol
 
 from pydantic import JsonValue
 
+from understudy.closing import Closing
 from understudy.environments.environment import Action, EnvironmentFailedError
 from understudy.records import EnvironmentRecord
 from understudy.runs import digest
@@ -60,7 +61,7 @@ class WorldFunction:
         return self.world.call(self.action.name, args, kwargs)
 
 
-class World:
+class World(Closing):
     """A context manager that closes the environment. Safe to call from many threads, which wait for one another.
 
     It is also the state that a sandbox's branches fork (``understudy.sandbox.HostState``).
@@ -191,11 +192,3 @@ class World:
         finally:
             if is_free:
                 self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

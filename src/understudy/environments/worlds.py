@@ -5,9 +5,7 @@ In: the config of an environment, a task for each attempt. Out: ``World`` object
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
+from understudy.closing import Closing
 from understudy.environments.config import ENVIRONMENTS, EnvironmentConfig
 from understudy.environments.environment import Action, Environment, actions_of
 from understudy.environments.isolated import Zygote
@@ -17,7 +15,7 @@ from understudy.records import Task
 from understudy.registry import PartConfig
 
 
-class Worlds:
+class Worlds(Closing):
     """Makes the worlds of one config. A context manager. Safe to call from many threads."""
 
     def __init__(self, config: PartConfig | str) -> None:
@@ -50,11 +48,3 @@ class Worlds:
         """End the processes. Closing twice is fine."""
         if self._zygote is not None:
             self._zygote.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -17,9 +17,9 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
+from understudy.closing import Closing
 from understudy.grading.worker import LENGTH, MAX_MESSAGE_BYTES, read_message, write_message
 
 START_TIMEOUT_S = 120.0
@@ -44,7 +44,7 @@ class Reply:
     """CPU seconds of the comparison; starting a process is not part of it."""
 
 
-class WorkerPool:
+class WorkerPool(Closing):
     """At most ``n_workers`` processes. Safe to call from many threads. A context manager; leaving it stops all
     processes.
     """
@@ -106,14 +106,6 @@ class WorkerPool:
             workers, self._workers = list(self._workers), set()
         for worker in workers:
             worker.kill()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class _Worker:

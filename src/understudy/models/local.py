@@ -17,11 +17,10 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
+from understudy.closing import Closing
 from understudy.models.config import LocalConfig
 from understudy.models.decoding import Decoder, Row
 from understudy.models.loading import Checkpoint, load_checkpoint
@@ -53,7 +52,7 @@ class _Job:
     n_admitted: int = 0
 
 
-class LocalModel:
+class LocalModel(Closing):
     """A model whose weights are in this process."""
 
     is_program = False
@@ -116,14 +115,6 @@ class LocalModel:
             self._is_closed = True
             self._wake.notify()
         self._thread.join(CLOSE_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _run(self) -> None:
         steps_since_join = 0

@@ -19,11 +19,11 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from understudy.closing import Closing
 from understudy.models.config import OpenAIChatConfig
 from understudy.models.dialect import LIMITS
 from understudy.models.endpoints import Endpoint, Endpoints
@@ -43,7 +43,7 @@ CONTINUING_SERVERS = frozenset({"vllm", "sglang", "understudy"})
 """``owned_by`` in the model lists of servers that continue an assistant message."""
 
 
-class OpenAIChatModel:
+class OpenAIChatModel(Closing):
     """A model by URL."""
 
     is_program = False
@@ -124,14 +124,6 @@ class OpenAIChatModel:
     def close(self) -> None:
         """Close all connections."""
         self._endpoints.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _owner(self) -> str:
         """Empty for a server that does not list its models, or not for this key."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from understudy.closing import Closing
 from understudy.models.config import LocalConfig
 from understudy.models.finite import require_finite
 from understudy.models.rendering import Renderer
@@ -84,7 +84,7 @@ def top_logprobs(model: PreTrainedModel, ids: Sequence[int], top_k: int) -> list
     return places
 
 
-class Scorer:
+class Scorer(Closing):
     """A checkpoint in this process that judges replies; a context manager that gives the weights back."""
 
     def __init__(self, config: LocalConfig) -> None:
@@ -124,11 +124,3 @@ class Scorer:
     def close(self) -> None:
         """Let go of the weights. Closing twice is fine."""
         self._model = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -12,9 +12,8 @@ import re
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
+from understudy.closing import Closing
 from understudy.models.calls.forms import PLAIN
 from understudy.models.calls.json_calls import dump
 from understudy.models.config import ScriptedConfig
@@ -34,7 +33,7 @@ of which text, reasoning, tool calls and call problem count.
 """
 
 
-class ScriptedModel:
+class ScriptedModel(Closing):
     """Answers by calling a function.
 
     ``ProviderError`` and ``ContextFullError`` of the function are raised as a server's would be; all else that goes
@@ -90,17 +89,6 @@ class ScriptedModel:
             f"the program {self.name}: expected a Completion or text, the reply; "
             f"it returned {type(reply).__name__}: {reply!r:.200}"
         )
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open_scripted(config: ScriptedConfig) -> ScriptedModel:

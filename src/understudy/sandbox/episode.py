@@ -9,9 +9,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
+from understudy.closing import Closing
 from understudy.sandbox.action import Action, ActionSettings, Phase
 from understudy.sandbox.answering import Answering, InThisThread, InThreads
 from understudy.sandbox.calls import Calls
@@ -24,7 +23,7 @@ from understudy.sandbox.process_group import Condition, PastAction, ProcessGroup
 MAX_BRANCHES = 64
 
 
-class Episode:
+class Episode(Closing):
     """A context manager; leaving it kills every process of the episode."""
 
     def __init__(
@@ -42,14 +41,6 @@ class Episode:
         self._branches: dict[int, tuple[Action, ProcessGroup]] = {}
         self._log: list[PastAction] = []
         self._group: ProcessGroup | None = start_group(zygote, request)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # --- one action ---------------------------------------------------------------------------
 

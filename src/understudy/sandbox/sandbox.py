@@ -12,9 +12,8 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
+from understudy.closing import Closing
 from understudy.sandbox.action import ActionSettings
 from understudy.sandbox.broker import ImportBroker
 from understudy.sandbox.calls import Calls
@@ -30,7 +29,7 @@ _CHEAP_FORK_S = 0.002
 _RESERVED = frozenset((*dir(builtins), *keyword.kwlist, "final_answer")) - {"copyright", "credits", "help", "license"}
 
 
-class Sandbox:
+class Sandbox(Closing):
     """A context manager. Opening starts the zygote and tries the isolation; closing kills every process of every
     episode.
 
@@ -70,14 +69,6 @@ class Sandbox:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def episode(
         self,

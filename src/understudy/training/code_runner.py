@@ -12,10 +12,9 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
 from understudy.agents import AgentRuntime, RuntimeConfig
+from understudy.closing import Closing
 from understudy.records import ExecutionStatus
 from understudy.retrieval import RetrievalError
 from understudy.sandbox import HostFunction, Sandbox, SandboxError
@@ -28,7 +27,7 @@ MAX_TOOL_S = 10.0
 _LOG = logging.getLogger(__name__)
 
 
-class CodeRunner:
+class CodeRunner(Closing):
     """Runs code in fresh episodes. Opens sandbox and tools when there is code for the first time."""
 
     def __init__(self, config: RuntimeConfig) -> None:
@@ -40,14 +39,6 @@ class CodeRunner:
         self._functions: dict[str, HostFunction] = {}
         self._cannot_open = False
         self._has_logged = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def code_runs_rate(self, codes: Sequence[str | None]) -> float | None:
         """Share of replies whose code runs without error; None in ``codes`` is a reply without code. Never raises.
