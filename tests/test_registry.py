@@ -80,7 +80,7 @@ def test_a_users_class_without_options_and_a_function() -> None:
         (None, ("voice",), "expected a mapping with `kind`"),
     ],
 )
-def test_what_is_wrong_is_said_where_it_is(said: object, loc: tuple[str, ...], message: str) -> None:
+def test_what_is_wrong_is_reported_with_its_place(said: object, loc: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Stage.model_validate({"voice": said})
     (problem,) = caught.value.errors()

@@ -1,4 +1,4 @@
-"""The trees and tables of README and ARCHITECTURE name what there is, and leave nothing out."""
+"""The trees and tables of README and ARCHITECTURE name existing files only, and all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from understudy.pipeline.stage_table import STAGE_TABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "understudy"
-# Neither packages nor modules that a reader looks for.
+# Entries of the package that the tree need not list.
 UNLISTED = {"__init__.py", "__main__.py", "__pycache__", "py.typed"}
 
 

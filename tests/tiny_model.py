@@ -1,4 +1,4 @@
-"""Small tokenizers and small causal models, made on the spot, for the tests of every room.
+"""Small tokenizers and small causal models, made on the spot, for the tests of all packages.
 
 ``save_tiny_model`` writes a folder that ``transformers`` loads as any other checkpoint. Its weights
 are random: what such a model says means nothing, but it says the same thing each time.

@@ -1,6 +1,6 @@
-"""Kept trajectories of real runs, and how they are run again from their own words.
+"""Stored trajectories of real runs, and how they are replayed with their own replies.
 
-``python -m tests.agents.replaying`` makes them anew, with the toy world's teacher: do so only where the format of
+``python -m tests.agents.replaying`` makes them again, with the toy world's teacher: do so only if the format of
 records changes on purpose, and read the difference.
 """
 
@@ -95,7 +95,7 @@ def replay(name: str, kept: Trajectory, sandbox: Sandbox) -> Trajectory:
 
 
 def main() -> None:
-    """Make all of them anew."""
+    """Make all of them again."""
     task = next(each for each in toy_tasks("train", 12, WORLD) if each.type == "2-hop")
     model = ScriptedModel(ToyTeacher(WORLD, error_rate=0.4), "toy teacher, a program")
     with open_sandbox(SandboxConfig(preload=())) as sandbox:

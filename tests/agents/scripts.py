@@ -1,4 +1,4 @@
-"""Models that say what a test tells them to."""
+"""Models with scripted replies for tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rival: its answers, its vote, its passages, its failures."""
+"""The baseline: its answers, its vote, its passages, its failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop: what the model is told, how attempts end, what the record holds."""
+"""The loop: what the model reads, how attempts end, what the record contains."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_endless_loops_end(sandbox: Sandbox) -> None:
         (action("x = = 1"), ParseProblem.SYNTAX_ERROR, "not valid Python"),
     ],
 )
-def test_an_unusable_reply_is_told_why(sandbox: Sandbox, reply: str, problem: ParseProblem, words: str) -> None:
+def test_an_unusable_reply_is_reported_why(sandbox: Sandbox, reply: str, problem: ParseProblem, words: str) -> None:
     trajectory = solve(sandbox, reply, action("final_answer(1)"))
     assert (trajectory.steps[0].parse_problem, trajectory.steps[0].execution_status) == (problem, None)
     assert words in observations(trajectory)[0]
@@ -199,7 +199,7 @@ def test_the_minimal_set_spends_few_words(sandbox: Sandbox) -> None:
     assert seen[1].startswith("Error: NameError")
 
 
-def test_teacher_and_student_differ_in_the_opening_only(sandbox: Sandbox) -> None:
+def test_teacher_and_student_differ_in_the_initial_messages_only(sandbox: Sandbox) -> None:
     teacher, student = (
         solve(sandbox, action("x = 42"), ANSWER, config=CodeAgentConfig(role=role)) for role in PromptRole
     )

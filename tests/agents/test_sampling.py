@@ -1,4 +1,5 @@
-"""Self-consistent actions: each candidate runs once from the same state, and the winner's state goes on."""
+"""Self-consistent actions: each candidate runs once from the same state, and the episode continues from the winner's
+state."""
 
 from __future__ import annotations
 

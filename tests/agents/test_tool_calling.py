@@ -77,7 +77,7 @@ def test_calls_results_and_an_answer_are_messages() -> None:
     assert Trajectory.model_validate_json(trajectory.model_dump_json()) == trajectory
 
 
-def test_the_model_is_given_the_tools_and_what_was_said() -> None:
+def test_the_model_is_given_the_tools_and_what_was_written() -> None:
     model = Replies([])
     trajectory = solve(calls(SEARCH_A), says("42"), model=model)
     first, second = model.requests
@@ -105,7 +105,7 @@ def test_what_is_wrong_with_a_call_is_its_result(call: tuple[str, dict[str, obje
     assert step.tool_calls[1].error is None
 
 
-def test_a_call_that_was_no_call_is_told_to_the_model() -> None:
+def test_a_call_that_was_no_call_reaches_the_model() -> None:
     broken = says('<tool_call>{"name": look_up}</tool_call>').model_copy(update={"call_problem": "no JSON: look_up"})
     trajectory = solve(broken, says("42"))
     assert trajectory.steps[0].parse_problem is ParseProblem.BROKEN_CALL

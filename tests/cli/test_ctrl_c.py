@@ -1,4 +1,4 @@
-"""Ctrl-C in a command: one sentence, exit status 130, no traceback, whatever is under way."""
+"""Ctrl-C in a command: one sentence, exit status 130, no traceback, whatever is running."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def test_parquet_keeps_each_rows_own_arguments(tmp_path: Path) -> None:
     assert "2 tool calls stand in `tool_calls`" in card
 
 
-def test_pairs_and_corrections_compare_what_is_said_not_ids() -> None:
+def test_pairs_and_corrections_compare_texts_not_ids() -> None:
     wrong = attempt(call(1, q="a"), answer="Bergen")
     same, better = attempt(call(7, q="a")), attempt(call(7, q="b"))
 

@@ -81,7 +81,7 @@ def test_the_conversation_is_what_the_model_was_given_before_its_last_reply(tmp_
         assert from_dump(f"1.26-{case}.full").messages[: len(given.messages)] == given.messages
 
 
-def test_an_answered_memory_is_told_step_by_step() -> None:
+def test_an_answered_memory_is_reported_step_by_step() -> None:
     trajectory = from_dump("1.26-answered.full")
     assert trajectory.messages == (
         Message(role=Role.SYSTEM, content="You solve tasks with code."),
@@ -150,7 +150,7 @@ def test_a_plan_is_read_and_never_learnt(tmp_path: Path) -> None:
     assert pair[0].usage.requests == 4, "what planning cost is counted"
 
 
-def test_the_student_reads_its_own_opening_before_what_the_teacher_said(tmp_path: Path) -> None:
+def test_the_student_reads_its_own_initial_messages_before_what_the_teacher_wrote(tmp_path: Path) -> None:
     path = row(tmp_path / "rows.jsonl", "1.26-planned.full", score=True)
     own = (Message(role=Role.SYSTEM, content="Be brief."), Message(role=Role.USER, content="Capital of Norway?"))
     pairs = imported(path)

@@ -1,4 +1,4 @@
-"""Repair: the teacher replaces one action of a wrong attempt, and only what is then graded right counts."""
+"""Repair: the teacher replaces one action of a wrong attempt, and only attempts that are then graded right count."""
 
 from __future__ import annotations
 

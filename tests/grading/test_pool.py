@@ -1,4 +1,4 @@
-"""Hostile answers end in time, and the pool lives on."""
+"""Comparisons of hostile answers end in time, and the pool stays usable."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def test_the_prompt_and_all_tokens_are_counted(local_model: LocalModel) -> None:
     assert [c.usage.completion_tokens for c in completions] == [len(c.token_ids or ()) for c in completions]
 
 
-def test_a_full_context_is_said_and_a_nearly_full_one_is_used_up(tmp_path: Path) -> None:
+def test_a_full_context_is_reported_and_a_nearly_full_one_is_used_up(tmp_path: Path) -> None:
     folder = save_tiny_model(tmp_path / "short", max_tokens=48)
     with LocalModel(LocalConfig(path=str(folder))) as model:
         with pytest.raises(ContextFullError, match="context window 48"):

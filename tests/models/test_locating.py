@@ -60,7 +60,7 @@ def test_what_could_be_either_says_which_folder_was_looked_at(tmp_path: Path, mo
             load("demo/base")
 
 
-def test_a_stage_in_place_of_its_checkpoint_is_said(tmp_path: Path) -> None:
+def test_a_stage_in_place_of_its_checkpoint_is_reported(tmp_path: Path) -> None:
     (tmp_path / "train" / "agent" / "checkpoint").mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match=r"holds no checkpoint.*did you mean .*train/agent/checkpoint"):
         load_checkpoint(LocalConfig(path=str(tmp_path / "train" / "agent")))
@@ -90,7 +90,7 @@ def test_the_base_of_an_adapter_is_found_from_anywhere(
         assert alone.complete(request)[0].token_ids == beside.complete(request)[0].token_ids
 
 
-def test_a_base_that_is_gone_is_said(adapter_dir: Path, tmp_path: Path) -> None:
+def test_a_base_that_is_gone_is_reported(adapter_dir: Path, tmp_path: Path) -> None:
     adapter = Path(shutil.copytree(adapter_dir, tmp_path / "adapter"))
     _name_base(adapter, "/nowhere/base")
     with pytest.raises(FileNotFoundError, match=f"the base of the adapter {adapter} is not there: /nowhere/base"):

@@ -1,4 +1,4 @@
-"""Models by URL, against real servers that fail: nothing is lost, nothing is asked for in vain."""
+"""Models by URL, against real servers that fail: no request is lost, and none is repeated in vain."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_server_that_refuses_schemas_is_sent_one_once(status: int) -> None:
     assert ["response_format" in body for body in faulty.bodies] == [True, False, False, False]
 
 
-def test_a_refusal_for_another_reason_is_told_and_says_nothing_about_schemas() -> None:
+def test_a_refusal_for_another_reason_is_reported_and_says_nothing_about_schemas() -> None:
     def answer(body: dict[str, object]) -> Answer:
         return refuse(400, "bad word") if "bad" in json.dumps(body) else echo(body)
 
@@ -161,7 +161,7 @@ def test_greedy_completions_are_asked_for_one_at_a_time() -> None:
         assert [c.text for c in model.complete(ask("x", n=3))] == ["you said x"] * 3
 
 
-def test_an_endpoint_that_keeps_failing_is_said_once_and_so_is_its_return(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_endpoint_that_keeps_failing_is_reported_once_and_so_is_its_return(caplog: pytest.LogCaptureFixture) -> None:
     with (
         running(Faulty(echo, lambda number: "500" if number < 5 else None)) as faulty,
         OpenAIChatModel(config(faulty)) as model,
@@ -215,7 +215,7 @@ def test_requests_are_spread_over_the_endpoints() -> None:
         "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)",
     ],
 )
-def test_a_full_context_is_told_from_other_refusals(message: str) -> None:
+def test_a_full_context_is_distinguished_from_other_refusals(message: str) -> None:
     with (
         running(Faulty(lambda body: refuse(400, message))) as faulty,
         OpenAIChatModel(config(faulty)) as model,
@@ -225,7 +225,7 @@ def test_a_full_context_is_told_from_other_refusals(message: str) -> None:
     assert len(faulty.bodies) == 1
 
 
-def test_a_prompt_that_fits_gets_the_room_that_is_left() -> None:
+def test_a_prompt_that_fits_gets_the_remaining_tokens() -> None:
     message = (
         "'max_tokens' or 'max_completion_tokens' is too large: 1024. This model's maximum context length is 2048 "
         "tokens and your request has 1500 input tokens (1024 > 2048 - 1500)."
@@ -321,7 +321,7 @@ def test_tokens_and_money_are_counted() -> None:
     assert total.requests == 1
 
 
-def test_no_path_to_render_with_is_told_from_no_such_model() -> None:
+def test_no_path_to_render_with_is_distinguished_from_no_such_model() -> None:
     def no_path(body: dict[str, object]) -> Answer:
         return 404, {"detail": "Not Found"}
 

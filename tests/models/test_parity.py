@@ -1,4 +1,4 @@
-"""A student is what was trained, or it is refused."""
+"""A student is the one that was trained, or it is refused."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def most_calls(family: str) -> int:
 @pytest.mark.parametrize("family", FAMILIES)
 @given(data=st.data())
 @settings(max_examples=12, deadline=None)
-def test_training_goes_by_what_acting_sends_and_trains_exactly_what_is_said(family: str, data: st.DataObject) -> None:
+def test_training_renders_what_acting_sends_and_trains_what_is_written(family: str, data: st.DataObject) -> None:
     chat = renderer(family)
     dialogue = data.draw(dialogues(most_calls(family)))
     try:
@@ -296,7 +296,7 @@ def test_a_template_that_wants_arguments_as_text_gets_text() -> None:
     assert '{"name": "search", "arguments": {"query": "é"}}' in chat.prompt_text([user("Q"), says("", call(query="é"))])
 
 
-def test_a_template_that_writes_calls_in_an_unknown_form_is_told_in_words() -> None:
+def test_a_template_that_writes_calls_in_an_unknown_form_is_reported_in_words() -> None:
     unknown = _WANTS_TEXT.replace("<tool_call>", "<x>").replace("</tool_call>", "</x>").replace(" + ''", "")
     chat = Renderer(tiny_tokenizer(chat_template=unknown))
     assert chat.calls.form.name == "plain"

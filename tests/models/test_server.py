@@ -101,7 +101,7 @@ def test_many_requests_at_once_are_batched_not_queued(url: str, local_model: Loc
     assert texts == [local_model.complete(request)[0].text for request in requests]
 
 
-def test_a_full_context_is_told_across_http(url: str) -> None:
+def test_a_full_context_is_reported_across_http(url: str) -> None:
     with client(url) as model, pytest.raises(ContextFullError, match="context window 2048"):
         model.complete(Request(question("a " * 3000)))
 
@@ -287,7 +287,7 @@ def test_a_path_that_is_not_there_says_which_are(url: str) -> None:
     assert httpx.get(f"{url}/chat/completions").status_code == 404
 
 
-def test_a_programs_mistake_is_said_across_http() -> None:
+def test_a_programs_mistake_is_reported_across_http() -> None:
     def broken(request: Request) -> str:
         raise KeyError("missing")
 
@@ -420,7 +420,7 @@ def test_a_server_that_never_becomes_healthy_is_stopped_at_the_deadline() -> Non
     ]
 
 
-def test_no_executable_is_said() -> None:
+def test_no_executable_is_reported() -> None:
     with (
         pytest.raises(FileNotFoundError, match=r"no executable 'no-such-vllm'.*understudy serve-model m --local"),
         vllm_served(VllmConfig(model="m", executable="no-such-vllm")),

@@ -59,7 +59,7 @@ FULL_REQUEST = Request(
 
 
 @pytest.mark.parametrize("row", REFUSED, ids=named)
-def test_a_refused_parameter_is_dropped_or_renamed_once_and_said_once(
+def test_a_refused_parameter_is_dropped_or_renamed_once_and_reported_once(
     row: Refused, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(body: dict[str, object]) -> Answer:
@@ -177,7 +177,7 @@ def _error_of(row: Full) -> Answer:
 
 
 @pytest.mark.parametrize("row", FULL, ids=named)
-def test_a_full_context_is_told_in_any_words_and_the_room_that_is_left_is_used(row: Full) -> None:
+def test_a_full_context_is_reported_in_any_words_and_the_remaining_tokens_are_used(row: Full) -> None:
     def answer(body: dict[str, object]) -> Answer:
         asked = body["max_tokens"]
         assert isinstance(asked, int)

@@ -13,7 +13,7 @@ import pytest
 from tests.models.faulty_server import Faulty, reply, running
 from tests.models.programs import both_at_once, calls_in_text, two_tools
 from tests.models.test_openai_chat import config
-from tests.models.tool_manners import TOOL_MANNERS, CallManner
+from tests.models.tool_behaviours import TOOL_BEHAVIOURS, CallManner
 from tests.tiny_model import save_tiny_model
 from understudy.models import LocalConfig, OpenAIChatConfig, Request
 from understudy.models.local import LocalModel
@@ -39,7 +39,7 @@ def called(number: int, name: str = "search", **given: Any) -> FunctionCall:
 # --- by URL -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("row", TOOL_MANNERS, ids=lambda row: f"{row.server}: {row.manner}")
+@pytest.mark.parametrize("row", TOOL_BEHAVIOURS, ids=lambda row: f"{row.server}: {row.behaviour}")
 def test_calls_are_read_however_a_server_returns_them(row: CallManner) -> None:
     choice = {"index": 0, "message": row.message, "finish_reason": row.finish_reason}
     body = {"choices": [choice], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
@@ -97,7 +97,7 @@ def test_what_is_sent_is_openais() -> None:
     ]
 
 
-def test_without_tools_nothing_is_said_of_them() -> None:
+def test_without_tools_nothing_mentions_them() -> None:
     assert (
         _asked(Request((QUESTION,), tool_choice="required"))
         .keys()
@@ -243,15 +243,15 @@ def test_a_programs_call_that_the_limit_cuts_is_a_problem() -> None:
 # --- the docs -----------------------------------------------------------------------------------------
 
 
-def manners_table() -> str:
+def behaviours_table() -> str:
     lines = ["| server | what it returns | what is made of it |", "|---|---|---|"]
-    for row in TOOL_MANNERS:
+    for row in TOOL_BEHAVIOURS:
         made = [f"{len(row.calls)} call{'s' * (len(row.calls) > 1)}"] if row.calls else []
         made += ["the arguments as `broken_arguments`"] * bool(row.broken)
         made += ["text"] * (bool(row.text) and not row.problem) + [f"problem: {row.problem}"] * bool(row.problem)
-        lines.append(f"| {row.server} | {row.manner} | {', '.join(made)} |".replace("<tool_call>", "`<tool_call>`"))
+        lines.append(f"| {row.server} | {row.behaviour} | {', '.join(made)} |".replace("<tool_call>", "`<tool_call>`"))
     return "\n".join(lines)
 
 
 def test_the_docs_show_how_servers_return_calls() -> None:
-    assert manners_table() in DOCS.read_text()
+    assert behaviours_table() in DOCS.read_text()

@@ -1,4 +1,4 @@
-"""The client, the started process and the proof of parity, against a real vLLM.
+"""The client, the started process and the parity check, against a real vLLM.
 
 ``UNDERSTUDY_VLLM_PYTHON=/path/to/python pytest -m slow tests/models/test_vllm.py``, where that interpreter has vLLM, or
 its CPU build. Five to ten minutes on two cores, most of it vLLM's start; where it does not start, the error has the

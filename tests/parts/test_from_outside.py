@@ -1,4 +1,4 @@
-"""Each kind of part is added from outside: one file of a user's, named by a recipe, and none of ours is touched.
+"""Each kind of part is added from outside: a recipe names one file of a user, and no file of the package changes.
 
 The files and the lines of the recipes are those of ``docs/extend.md``.
 """

@@ -1,4 +1,4 @@
-"""The demo itself: it reaches its figures, and killed at any stage it ends in the same ones."""
+"""The demo itself: it reaches its figures, also if it is killed at any stage and resumed."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def verdicts(run_dir: Path) -> list[tuple[str, bool | None]]:
     return [(one.grader, one.correct) for one in scores]
 
 
-def test_imported_attempts_become_examples_with_the_students_opening(recipe: Recipe, tmp_path: Path) -> None:
+def test_imported_attempts_become_examples_with_the_students_initial_messages(recipe: Recipe, tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     assert run_quietly(recipe, run_dir) == {"imported/released": Outcome.DONE, "curate/agent": Outcome.DONE}
     assert verdicts(run_dir) == [

@@ -1,4 +1,4 @@
-"""Evaluation begins with the proof that the student is what was trained."""
+"""An evaluation first verifies that the student is the one that was trained."""
 
 from __future__ import annotations
 

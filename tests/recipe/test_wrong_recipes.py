@@ -273,7 +273,7 @@ def test_a_manifest_brings_the_recipe_back(tmp_path: Path) -> None:
     assert Recipe.model_validate_json(recipe.model_dump_json()).stages == recipe.stages
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     path.write_text(GOOD.replace("seed: 3", "seed: x").replace("limit: 4", "limit: 0"))
     with pytest.raises(RecipeError) as caught:

@@ -46,7 +46,7 @@ def test_candidates_are_counted_where_there_was_a_vote(made_run: Path) -> None:
     assert voting == {"Agent distilled + SAG", STUDENT}
 
 
-def test_fate_is_said_of_the_rollout_that_the_curation_took_from(made_run: Path) -> None:
+def test_fate_is_reported_of_the_rollout_that_the_curation_took_from(made_run: Path) -> None:
     document = collect(made_run)
     rollout = next(one for one in document.collections if one.key == "rollout/teacher-agent")
     examples = next(one for one in document.collections if one.key == "curate/teacher-agent")

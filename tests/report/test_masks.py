@@ -1,4 +1,4 @@
-"""What is coloured is what is learnt."""
+"""The coloured text is the trained text."""
 
 from __future__ import annotations
 

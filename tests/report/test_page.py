@@ -1,4 +1,4 @@
-"""The file: whole, small, deaf and dumb."""
+"""The file: complete, small, without any connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The opening sentence and the figures that the report itself works out."""
+"""The opening sentence and the figures that the report itself computes."""
 
 from __future__ import annotations
 

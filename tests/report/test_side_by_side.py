@@ -89,7 +89,7 @@ def test_a_file_that_is_missing_or_damaged_is_named(made_runs: Path, tmp_path: P
 
 
 @given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map(lambda parts: Path("/", *parts))))
-def test_runs_of_one_name_are_told_apart(paths: list[Path]) -> None:
+def test_runs_of_one_name_are_distinguished(paths: list[Path]) -> None:
     names = run_names(paths)
     assert len(set(names)) == len(paths)
     for path, name in zip(paths, names, strict=True):
@@ -162,7 +162,7 @@ def test_choose_filter_open_and_walk_by_keyboard(open_page: OpenPage, made_runs:
         (AGENT | {"ac": "evaluate/<b>"}, "first has no attempts of “evaluate/<b>”"),
     ],
 )
-def test_what_cannot_be_put_side_by_side_is_said(
+def test_what_cannot_be_compared_is_reported(
     open_page: OpenPage, made_comparison: Path, state: dict[str, str], text: str
 ) -> None:
     page = open_page(address(made_comparison, **state), width=360)

@@ -1,4 +1,4 @@
-"""The terminal: everything is said, nothing is obeyed."""
+"""The terminal: all text is shown, no control sequence is interpreted."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_reply_that_was_cut_says_where(made_run: Path) -> None:
     assert r"cut at 'Observation:\n'" in text
 
 
-def test_what_is_not_there_is_said_with_what_is(made_run: Path) -> None:
+def test_what_is_not_there_is_reported_with_what_is(made_run: Path) -> None:
     with pytest.raises(LookupError, match=r"expected one of .*rollout/teacher-agent.*; got 'rollout/none'"):
         show_run(made_run, "rollout/none")
     with pytest.raises(LookupError, match="no trajectory 'none'"):

@@ -43,7 +43,7 @@ def test_lists_runs_and_gives_their_documents(client: TestClient) -> None:
     assert len(client.get("/run/one/chunk/evaluate/agent/0").text.split("\n")) == 12
 
 
-def test_gives_what_two_runs_are_put_side_by_side_by(client: TestClient, runs_dir: Path) -> None:
+def test_gives_what_two_runs_are_compared_by(client: TestClient, runs_dir: Path) -> None:
     assert "text/html" in client.get("/compare/").headers["content-type"]
     outline = client.get("/run/one/outline").json()
     assert [one["n"] for one in outline["collections"]] == [12] * 9 + [6] * 2
@@ -80,7 +80,7 @@ def test_answers_to_loopback_names_only(runs_dir: Path) -> None:
     assert TestClient(view_app(runs_dir), base_url="http://evil.example").get("/runs").status_code == 400
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="expected a folder of run directories"):
         serve_view(tmp_path / "none")
 

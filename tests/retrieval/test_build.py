@@ -144,7 +144,7 @@ def test_info_says_what_is_there_and_verify_reads_all(whole: Path, tmp_path: Pat
         index_info(tmp_path)
 
 
-def test_a_changed_corpus_is_indexed_anew(tmp_path: Path, encoder: CallableEncoder) -> None:
+def test_a_changed_corpus_is_indexed_again(tmp_path: Path, encoder: CallableEncoder) -> None:
     config = BuildConfig(corpus=tmp_path / "c.jsonl", folder=tmp_path / "index")
     for seed in (0, 1):
         rows = make_passages(60, seed)

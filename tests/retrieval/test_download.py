@@ -105,7 +105,7 @@ def test_pieces_become_one_file_through_any_number_of_cuts(
     assert (tmp_path / "file").read_bytes() == DATA
 
 
-def test_a_file_that_changed_meanwhile_begins_anew(site: Site, tmp_path: Path) -> None:
+def test_a_file_that_changed_meanwhile_starts_again(site: Site, tmp_path: Path) -> None:
     site.files["a"] = DATA
     site.cuts = [3_000_000, 0]
     with pytest.raises(DownloadError):
@@ -135,7 +135,7 @@ def test_a_kill_after_the_last_byte_is_no_loss(site: Site, tmp_path: Path) -> No
     assert site.sent == 0
 
 
-def test_what_is_not_there_is_said_at_once(site: Site, tmp_path: Path) -> None:
+def test_what_is_not_there_is_reported_at_once(site: Site, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="404"):
         fetch(site, tmp_path / "file", "missing", attempts=5)
     assert len(site.requests) == 1

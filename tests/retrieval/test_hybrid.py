@@ -82,7 +82,7 @@ def test_shards_of_a_corpus_answer_as_the_whole_here_and_over_http(
     second.close()
 
 
-def test_a_shard_that_fails_is_said(passages: list[Passage]) -> None:
+def test_a_shard_that_fails_is_reported(passages: list[Passage]) -> None:
     class Broken(Fixed):
         def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
             raise RetrievalError("shard two is gone")

@@ -87,7 +87,7 @@ def test_a_missing_or_damaged_index_is_refused(tmp_path: Path) -> None:
         LexicalIndex.open(store, tmp_path)
 
 
-def test_importing_the_room_loads_no_engine() -> None:
+def test_importing_the_package_loads_no_engine() -> None:
     import subprocess
 
     engines = ("torch", "faiss", "tantivy", "httpx")

@@ -80,7 +80,7 @@ class Recipe(Record):
     retrieval: RetrievalConfig | None = None
 
 
-def test_a_recipe_keeps_all_that_was_said() -> None:
+def test_a_recipe_keeps_all_that_was_written() -> None:
     told = {"retrieval": {"kind": "lexical", "folder": "index"}}
     recipe = Recipe.model_validate(told)
     assert recipe.retrieval == LexicalConfig(folder=Path("index"))

@@ -195,7 +195,7 @@ def test_a_client_that_leaves_does_not_take_the_answer_with_it() -> None:
     retriever.close()
 
 
-def test_a_port_that_is_taken_is_said(owned: BatchingRetriever) -> None:
+def test_a_port_that_is_taken_is_reported(owned: BatchingRetriever) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config = ServiceConfig(port=taken.getsockname()[1])
         with pytest.raises(RetrievalError, match="did not start"), running_server(owned, config):

@@ -1,4 +1,4 @@
-"""Ctrl-C ends a rollout promptly, whatever is under way, and what had ended is kept."""
+"""Ctrl-C ends a rollout promptly, whatever is running, and finished attempts are kept."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_errors_of_the_program_reach_the_caller_as_they_are(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("one_node")
-def test_a_cluster_without_room_is_waited_for_and_then_said_so(tmp_path: Path) -> None:
+def test_a_cluster_without_room_is_waited_for_and_then_reported(tmp_path: Path) -> None:
     short = ON_RAY.model_copy(update={"ray": RayConfig(n_workers=1, cpus_per_worker=64, wait_for_workers_s=3)})
     with pytest.raises(WorkersLostError, match=r"no worker for 3 s .*the cluster has no room"):
         rollout(make_tasks(1), spec(), tmp_path / "x.jsonl", short, progress=None)

@@ -1,6 +1,6 @@
 """The ten mistakes of the released code: for each, a test through public calls that would have caught it.
 
-Where a room has tests of its own for the same thing, the test here is the shortest that tells the story.
+If a package has tests of its own for the same mistake, the test here is the shortest that tells the story.
 """
 
 from __future__ import annotations

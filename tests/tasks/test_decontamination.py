@@ -73,7 +73,7 @@ def test_the_same_question_in_other_spelling() -> None:
     assert pairs[0].same_numbers
 
 
-def test_other_numbers_are_said() -> None:
+def test_other_numbers_are_reported() -> None:
     question = "How many ways are there to put {} balls in {} boxes if the balls are not distinguishable?"
     pairs = find_contamination(tasks(question.format(5, 3)), tasks(question.format(5, 2), source="test"))
     assert [(p.rule, p.same_numbers) for p in pairs] == [(ContaminationRule.NEAR_DUPLICATE, False)]

@@ -108,7 +108,7 @@ def test_functions_get_the_records_that_they_ask_for() -> None:
         (records.ship, (), "missing a required argument: 'day'"),
     ],
 )  # fmt: skip
-def test_wrong_records_are_told_in_words(
+def test_wrong_records_are_reported_in_words(
     function: Callable[..., object], args: tuple[object, ...], message: str
 ) -> None:
     with pytest.raises(ToolError, match=message):

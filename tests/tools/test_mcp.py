@@ -71,7 +71,7 @@ def test_only_the_recipe_says_what_is_pure(tools: dict[str, Tool]) -> None:
         ("add", ("one",), {}, "a"),
     ],
 )
-def test_what_goes_wrong_is_told_to_the_code(
+def test_what_goes_wrong_reaches_the_code(
     tools: dict[str, Tool], name: str, args: tuple[object, ...], kwargs: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ToolError, match=message):

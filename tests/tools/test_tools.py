@@ -74,7 +74,7 @@ def test_a_function_is_called_with_its_arguments() -> None:
         ("flood_list", (50_000,), "at most 20000 are passed on"),
     ],
 )
-def test_what_goes_wrong_is_told_in_words(name: str, arguments: tuple[object, ...], message: str) -> None:
+def test_what_goes_wrong_is_reported_in_words(name: str, arguments: tuple[object, ...], message: str) -> None:
     with pytest.raises(ToolError, match=message):
         tool(name)(*arguments)
 

@@ -1,4 +1,4 @@
-"""One tiny base and one file of examples for all tests of this room."""
+"""One tiny base and one file of examples for all tests of this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training as a process: any class can be its job, its failure is a sentence, and it says where it stands."""
+"""A training as a process: any class can be its job, a failure is one sentence, and it reports its progress."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class NoteJob(TrainingJob):
-    """A method of training of somebody else's."""
+    """A user's own training method."""
 
     text: str
 

@@ -56,7 +56,7 @@ def losses(out_dir: Path) -> list[float]:
     return [line.loss for line in read_jsonl(out_dir / "log.jsonl", LogLine)]
 
 
-def test_one_batch_is_learnt_by_heart_and_then_said(base: str, tmp_path: Path) -> None:
+def test_one_batch_is_memorised_and_then_reproduced(base: str, tmp_path: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

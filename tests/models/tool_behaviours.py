@@ -1,4 +1,4 @@
-"""How servers return tool calls: a row a manner. ``docs/tool-calls.md`` shows the table."""
+"""How servers return tool calls: one row per behaviour. ``docs/tool-calls.md`` shows the table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class CallManner:
     """The message of a 200, and what is made of it."""
 
     server: str
-    manner: str
+    behaviour: str
     message: dict[str, Any]
     calls: tuple[tuple[str, str, dict[str, JsonValue]], ...] = (("a1", "search", {"query": "x"}),)
     """Id, name and arguments of each."""
@@ -40,7 +40,7 @@ _NUMBERED = (("call_0", "search", {"query": "x"}),)
 _TEXT = '<tool_call>\n{"name": "search", "arguments": {"query": "x"}}\n</tool_call>'
 _BROKEN = '{"query": "x'
 
-TOOL_MANNERS = (
+TOOL_BEHAVIOURS = (
     CallManner("OpenAI", "`content: null` beside a call", message(one())),
     CallManner("OpenAI", "content and a call", message(one(), content="I look."), text="I look."),
     CallManner("OpenAI", "two calls", message(one(), _SECOND), calls=_TWO),
