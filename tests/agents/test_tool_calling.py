@@ -10,7 +10,8 @@ import pytest
 from tests.agents.calling import Replies, World, calls, says
 from tests.agents.scripts import TASK
 from understudy.agents import AgentRuntime, ToolCallingConfig, open_agent
-from understudy.models import ContextFullError, ProviderError, Request
+from understudy.grading import normal_form
+from understudy.models import ContextFullError, ProviderError, Request, ScriptedModel
 from understudy.records import (
     Completion,
     ExecutionStatus,
@@ -28,6 +29,7 @@ from understudy.records import (
     Trajectory,
 )
 from understudy.sandbox import Sandbox
+from understudy.tasks.toy import ToyTeacher, toy_passages, toy_tasks
 from understudy.tools import ToolConfigError, ToolUnavailableError, tool
 
 SEARCH_A = ("look_up", {"name": "a"})
@@ -381,3 +383,20 @@ def test_code_as_a_tool_runs_in_one_episode(sandbox: Sandbox) -> None:
     assert [schema.name for schema in trajectory.tools] == ["look_up", "send", "python"]
     with pytest.raises(ValueError, match="sandbox"):
         solve(says("1"), python=True)
+
+
+@pytest.mark.parametrize("answer", ["text", "tool"])
+def test_the_toy_teacher_solves_its_world_with_calls(sandbox: Sandbox, answer: str) -> None:
+    pages = {passage.title: passage.text for passage in toy_passages(0)}
+
+    def web_search(query: str) -> str:
+        """Find a page."""
+        return pages[query]
+
+    config = ToolCallingConfig.model_validate({"prompts": "minimal", "python": True, "answer": answer})
+    agent = open_agent(config, ScriptedModel(ToyTeacher(0), "toy teacher"), sandbox, (tool(web_search, pure=True),))
+    for task in toy_tasks("train", 9, 0):
+        trajectory = agent.solve(task)
+        assert task.answer is not None
+        assert normal_form(task, trajectory.answer or "") == normal_form(task, task.answer)
+        assert not any(step.failed for step in trajectory.steps)
