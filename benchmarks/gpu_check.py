@@ -8,6 +8,8 @@
   defaults on the same sequences in the same batches, each with and without computing activations again.
 * **Generation**: 64 requests in flight through the model in process, beside one batched ``generate()`` of the same.
 * **Exact search**: all rows on the card, beside torch's matrix product and faiss Flat on the CPU.
+* **Suite** (only where ``--parts`` names it, in a call of its own): SmolLM2-135M on the small suite in full, and the
+  paper's table. ``--weights`` says where its weights are; ``benchmarks.gpu_suite`` splits them into portions.
 
 Each part runs in a process of its own; one that fails or takes too long is reported, and the others go on. Steps that
 warm up are not counted. MFU is the share of the data sheet's dense bf16 rate (989 TFLOP/s) that the needed products
@@ -27,6 +29,7 @@ from pathlib import Path
 
 from benchmarks.gpu_generate import measure_generation
 from benchmarks.gpu_search import measure_search
+from benchmarks.gpu_suite import measure_suite
 from benchmarks.gpu_timing import Row, seconds_of, where
 from benchmarks.gpu_train import measure_training
 
@@ -42,11 +45,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/gpu-check"))
     parser.add_argument("--parts", nargs="+", default=["device", "train", "generate", "search"])
     parser.add_argument("--shapes", nargs="+")
+    parser.add_argument("--weights", type=Path, help="SmolLM2 as a GGUF file, or the folder with its portions")
     parser.add_argument("--part", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.shapes = options.shapes or (["tiny"] if options.tiny else ["qwen2.5-0.5b", "qwen2.5-1.5b"])
     if options.part:
-        _run_part(options.part[0], options.part[1], tiny=options.tiny)
+        _run_part(options.part[0], options.part[1], weights=options.weights, tiny=options.tiny)
         return
     options.out.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + 60 * options.minutes
@@ -92,12 +96,13 @@ def _child(part: str, shape: str, left_s: float) -> list[Row]:
     return rows
 
 
-def _run_part(part: str, shape: str, *, tiny: bool) -> None:
+def _run_part(part: str, shape: str, *, weights: Path | None, tiny: bool) -> None:
     parts: dict[str, Callable[[], Iterator[Row]]] = {
         "device": lambda: _device(tiny=tiny),
         "train": lambda: measure_training(shape, tiny=tiny),
         "generate": lambda: measure_generation(shape, tiny=tiny),
         "search": lambda: measure_search(tiny=tiny),
+        "suite": lambda: measure_suite(weights, tiny=tiny),
     }
     started = time.monotonic()
     for row in parts[part]():

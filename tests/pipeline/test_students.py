@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.test_run import run_quietly
+from tests.tiny_gguf import write_tiny_gguf
 from tests.tiny_model import save_tiny_model
 from understudy.export import EXPORTERS
 from understudy.models import LocalConfig, Request, open_model
+from understudy.models.gguf_file import file_sha256
 from understudy.models.loading import AdapterWithoutEffectError
 from understudy.models.parity import ParityReport, StudentMismatchError
 from understudy.pipeline import Recipe, export_student, load_recipe, verify_students
-from understudy.records import Message, Role
+from understudy.records import Manifest, Message, Role
+from understudy.training import read_card
 
 RECIPE = """\
 name: students
@@ -43,9 +46,9 @@ evaluate:
 """
 
 
-def recipe_of(folder: Path, method: str) -> Recipe:
+def recipe_of(folder: Path, method: str, base: Path | None = None) -> Recipe:
     path = folder / "students.yaml"
-    path.write_text(RECIPE.format(base=save_tiny_model(folder / "base"), method=method))
+    path.write_text(RECIPE.format(base=base or save_tiny_model(folder / "base"), method=method))
     return load_recipe(path)
 
 
@@ -118,3 +121,20 @@ def test_full_weights_that_are_the_bases_are_not_evaluated(tmp_path: Path) -> No
     (checkpoint / "model.safetensors").write_bytes((Path(base) / "model.safetensors").read_bytes())
     with pytest.raises(StudentMismatchError, match="training had no effect"):
         run_quietly(recipe, run_dir)
+
+
+def test_a_student_of_a_gguf_file_acts_and_the_manifest_has_the_file_s_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = write_tiny_gguf(tmp_path / "tiny.gguf", quantised=True)
+    recipe, run_dir = recipe_of(tmp_path, "lora", file), tmp_path / "run"
+    run_quietly(recipe, run_dir)
+    expected = file_sha256(str(file))
+    manifest = Manifest.model_validate_json((run_dir / "manifest.json").read_bytes())
+    assert manifest.weights == {"base": expected}
+    card = read_card(run_dir / "train/student/checkpoint")
+    assert (card.base, card.base_sha256) == (str(file), expected)
+    report = ParityReport.model_validate_json((run_dir / "train/student/parity.json").read_bytes())
+    assert [one.system for one in report.systems] == ["base", "acting"]
+    assert (run_dir / "evaluate/student/trajectories.jsonl").exists()
