@@ -83,7 +83,14 @@ def test_pairs_are_tested_on_the_same_questions_and_marked(runs: list[Path]) -> 
 def test_a_mark_says_whether_our_interval_has_the_papers_sign(
     one: PaperMethod, other: PaperMethod, low: float, high: float, expected: Agreement
 ) -> None:
-    assert agreement(one, other, Interval(low=low, high=high, level=0.95)) is expected
+    assert agreement(one, other, Interval(low=low, high=high, level=0.95), 0.001) is expected
+
+
+def test_a_difference_that_the_paired_test_does_not_see_is_no_order() -> None:
+    """Four questions of four: the interval of the average leaves zero out, the exact test says .125."""
+    interval = Interval(low=0.005, high=0.04, level=0.95)
+    assert agreement(BOTH, COT, interval, 0.125) is Agreement.CANNOT_TELL
+    assert agreement(BOTH, COT, interval, 0.049) is Agreement.AGREES
 
 
 def test_the_papers_differences_are_those_of_its_table() -> None:
@@ -103,6 +110,7 @@ def test_terminal_and_page_hold_every_cell(runs: list[Path], tmp_path: Path) -> 
         for run_dir in runs:
             assert f"{100 * metrics_of(run_dir, 'agent-both').average:.1f} [" in shown
     assert text.count(" over ") >= 28
+    assert "−0.0" not in text
     assert "<script" not in page
 
 

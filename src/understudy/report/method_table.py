@@ -44,7 +44,7 @@ class Agreement(StrEnum):
     AGREES = "agrees"
     DISAGREES = "disagrees"
     CANNOT_TELL = "cannot tell"
-    """Our interval holds zero."""
+    """Our interval holds zero, or the paired test does not tell the two apart."""
     PAPER_DIFFERS = "paper differs"
     """The paper's sizes do not order the two alike."""
 
@@ -169,14 +169,18 @@ def _pairs(
         for earlier, later in combinations([method for method in PaperMethod if method in graded], 2):
             if compared := compare_all(graded[later], graded[earlier]):
                 # Over several sets the last one is of their average.
-                yield (later, earlier, scope), Pair(compared[-1], agreement(later, earlier, compared[-1].interval))
+                found = compared[-1]
+                yield (later, earlier, scope), Pair(found, agreement(later, earlier, found.interval, found.p_value))
 
 
-def agreement(one: PaperMethod, other: PaperMethod, interval: Interval) -> Agreement:
-    """Whether our difference of two ways has the paper's sign."""
+def agreement(one: PaperMethod, other: PaperMethod, interval: Interval, p_value: float) -> Agreement:
+    """Whether our difference of two ways has the paper's sign.
+
+    Interval and test can disagree: the interval is of an average over sets, the test counts questions of all sets.
+    """
     differences = paper_differences(one, other)
     if min(differences) <= 0 <= max(differences):
         return Agreement.PAPER_DIFFERS
-    if interval.low <= 0 <= interval.high:
+    if interval.low <= 0 <= interval.high or p_value >= 1 - interval.level:
         return Agreement.CANNOT_TELL
     return Agreement.AGREES if (interval.low > 0) == (differences[0] > 0) else Agreement.DISAGREES

@@ -35,8 +35,9 @@ CAPTION = (
 KEY = (
     "Each pair is compared on the same questions: our difference in points, its 95 % interval, the p-value (not "
     "corrected for the number of pairs), then a mark each for all sets, in domain and out of domain. "
-    "✓ our order is the paper's, ✗ it is the opposite, ? our interval holds zero, · the paper's sizes differ among "
-    "themselves. The paper's column: its smallest and largest difference over four sizes."
+    "✓ our order is the paper's, ✗ it is the opposite, ? our interval holds zero or p is .05 or more, · "
+    "the paper's sizes differ among themselves. The paper's column: its smallest and largest difference over four "
+    "sizes."
 )
 
 
@@ -81,7 +82,10 @@ def write_method_table(table: MethodTable, path: Path) -> Path:
 
 
 _STYLE = (
-    "body{padding:1rem 2rem}table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .7rem;text-align:right}"
+    "body{padding:1rem 2rem}div{overflow-x:auto}table{border-collapse:collapse;margin:1rem 0}"
+    "td,th{padding:.2rem .7rem;text-align:right;white-space:nowrap}"
+    "td:nth-child(-n+2),th:nth-child(-n+2){text-align:left}"
+    "tr:hover td{background:rgb(128 128 128/.12)}"
 )
 
 
@@ -150,7 +154,7 @@ def _marks(found: Sequence[Pair | None]) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
+    return f"{round(value, 1) + 0:+.1f}".replace("-", "−")
 
 
 def _rich(grid: _Grid) -> Table:
@@ -165,4 +169,4 @@ def _rich(grid: _Grid) -> Table:
 def _html(grid: _Grid) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in grid.head)
     rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in grid.rows)
-    return f"<table><tr>{head}</tr>{rows}</table>"
+    return f"<div><table><tr>{head}</tr>{rows}</table></div>"
