@@ -235,7 +235,7 @@ def test_the_bar_says_rate_tokens_and_failures(tmp_path: Path, capsys: pytest.Ca
 def test_a_rollout_that_fails_from_its_start_stops(tmp_path: Path) -> None:
     path = tmp_path / "trajectories.jsonl"
     failing, config = spec("fail_sometimes", modulus=1), RolloutConfig(in_flight=4)
-    with pytest.raises(RolloutStoppedError, match=r"first 20 attempts all failed .* 503 from the test"):
+    with pytest.raises(RolloutStoppedError, match=r"first 20 attempts all ended .* 503 from the test"):
         rollout(make_tasks(200), failing, path, config, progress=None)
     assert 20 <= lines(path) <= 24, "those under way end and are kept"
     summary = rollout(make_tasks(200), spec(), path, config, progress=None)
