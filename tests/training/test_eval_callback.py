@@ -19,6 +19,8 @@ from understudy.training import EvalCallbackConfig, EvalLine, Method, TrainConfi
 from understudy.training.code_runner import CodeRunner
 
 SANDBOX = SandboxConfig(preload=())
+WITHOUT_ITS_MODULE = SANDBOX.model_copy(update={"preload": ("no_such_module",)})
+"""As if the package had been removed since the recipe was read."""
 SEARCH = ToolsConfig(search=SearchConfig())
 NOWHERE = HttpConfig(url="http://127.0.0.1:9", attempts=1)
 GAP_S = 2.0
@@ -83,7 +85,7 @@ def test_replies_without_code_open_nothing(caplog: pytest.LogCaptureFixture) -> 
     [
         (RuntimeConfig(sandbox=SANDBOX, tools=SEARCH), "1", "needs a retriever"),
         (RuntimeConfig(sandbox=SANDBOX, tools=function("nothing")), "1", "has no 'nothing'"),
-        (RuntimeConfig(sandbox=SandboxConfig(preload=("no_such_module",))), "1", "no_such_module"),
+        (RuntimeConfig(sandbox=WITHOUT_ITS_MODULE), "1", "no_such_module"),
         (RuntimeConfig(sandbox=SANDBOX, tools=SEARCH, retrieval=NOWHERE), "web_search('Oslo')", "the search failed"),
         (RuntimeConfig(sandbox=SANDBOX, tools=function("offline")), "offline()", "no route to the service"),
         (RuntimeConfig(sandbox=SANDBOX, tools=function("slow", 0.2)), "slow('x')", "did not answer within"),
