@@ -28,7 +28,7 @@ from understudy.sandbox import SandboxConfig, SandboxError
 from understudy.tools import FunctionToolConfig, ToolConfigError, ToolsConfig
 
 CONFIG: TypeAdapter[AgentConfig] = TypeAdapter(AgentConfig)
-NO_SANDBOX = SandboxConfig(preload=("no_such_module",))
+NO_SANDBOX = SandboxConfig(preload=("json.no_such_module",))
 CONVERT = ToolsConfig(search=None, functions=(FunctionToolConfig(function="tests.tools.functions:convert"),))
 OWN = "tests.agents.own_agents"
 

@@ -1,7 +1,7 @@
 // The figures below the table.
 
 const FAILURES = [
-  ["no_code", "f0"], ["several_blocks", "f1"], ["cut_by_length", "f2"], ["syntax_error", "f3"], ["empty", "f7"],
+  ["no_code", "f0"], ["several_blocks", "f1"], ["cut_by_length", "f2"], ["syntax_error", "f3"], ["empty", "f7"], ["broken_call", "f10"],
   ["error", "f4"], ["timeout", "f5"], ["memory", "f6"], ["crashed", "f8"], ["violation", "f9"],
 ];
 
