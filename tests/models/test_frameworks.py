@@ -56,10 +56,12 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def both_tools_are_called() -> Iterator[None]:
+def nothing_was_called() -> None:
     CALLED.clear()
-    yield
-    assert CALLED == [("population", "Zürich"), ("double", 443000)]
+
+
+def both_tools_were_called() -> bool:
+    return CALLED == [("population", "Zürich"), ("double", 443000)]
 
 
 streamed_or_not = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
@@ -86,6 +88,7 @@ def test_openai_sdk(url: str, streamed: bool) -> None:
                 result = functions[call.function.name](**json.loads(call.function.arguments))
                 messages.append({"role": "tool", "tool_call_id": call.id, "content": str(result)})
     assert message.content == ANSWER
+    assert both_tools_were_called()
 
 
 def _schema(name: str, **properties: object) -> dict[str, Any]:
@@ -119,6 +122,7 @@ def test_openai_agents(url: str, streamed: bool) -> None:
             return result.final_output
 
     assert asyncio.run(run()) == ANSWER
+    assert both_tools_were_called()
 
 
 @streamed_or_not
@@ -128,11 +132,12 @@ def test_langgraph(url: str, streamed: bool) -> None:
     model = langchain_openai.ChatOpenAI(model="program", base_url=url, api_key="none", streaming=streamed)
     agent = prebuilt.create_react_agent(model, [population, double])
     asked = {"messages": [("user", QUESTION)]}
-    if not streamed:
+    if streamed:
+        chunks = [chunk for chunk, _ in agent.stream(asked, stream_mode="messages") if chunk.type == "AIMessageChunk"]
+        assert "".join(chunk.content for chunk in chunks) == f"I look it up.{ANSWER}"
+    else:
         assert agent.invoke(asked)["messages"][-1].content == ANSWER
-        return
-    chunks = [chunk for chunk, _ in agent.stream(asked, stream_mode="messages") if chunk.type == "AIMessageChunk"]
-    assert "".join(chunk.content for chunk in chunks) == f"I look it up.{ANSWER}"
+    assert both_tools_were_called()
 
 
 @streamed_or_not
@@ -158,6 +163,7 @@ def test_pydantic_ai(url: str, streamed: bool) -> None:
         return steps.result.output if steps.result else None
 
     assert asyncio.run(run()) == ANSWER
+    assert both_tools_were_called()
 
 
 @streamed_or_not
@@ -170,3 +176,4 @@ def test_smolagents(url: str, streamed: bool) -> None:
         verbosity_level=0,
     )
     assert agent.run(QUESTION) == ANSWER
+    assert both_tools_were_called()
