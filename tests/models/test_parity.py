@@ -48,6 +48,7 @@ def at(url: str) -> OpenAIChatConfig:
 def test_tools_are_offered_to_all_systems(base: LocalConfig, adapter_dir: Path) -> None:
     tools = [(ToolSchema(name="search"),)] * len(PROMPTS)
     report = check_student(base, PROMPTS, adapter=str(adapter_dir), acting=True, tools=tools)
+    assert report.call_form == "plain"
     by_name = {system.system: system for system in report.systems}
     assert by_name["acting"].greedy_agreement == 1.0
     without = check_student(base, PROMPTS, adapter=str(adapter_dir))

@@ -16,6 +16,7 @@ from understudy.models.gguf_file import file_sha256
 from understudy.models.loading import AdapterWithoutEffectError
 from understudy.models.parity import ParityReport, StudentMismatchError
 from understudy.pipeline import Recipe, export_student, load_recipe, verify_students
+from understudy.pipeline.students import comparison_lines
 from understudy.records import Manifest, Message, Role
 from understudy.training import read_card
 
@@ -138,3 +139,10 @@ def test_a_student_of_a_gguf_file_acts_and_the_manifest_has_the_file_s_hash(
     report = ParityReport.model_validate_json((run_dir / "train/student/parity.json").read_bytes())
     assert [one.system for one in report.systems] == ["base", "acting"]
     assert (run_dir / "evaluate/student/trajectories.jsonl").exists()
+
+
+def test_the_flags_of_vllm_are_said_for_a_student_that_calls_tools() -> None:
+    report = ParityReport(reference="student", n_prompts=1, systems=(), call_form="llama_json")
+    (line,) = comparison_lines(report)
+    assert line.endswith("--enable-auto-tool-choice --tool-call-parser llama3_json")
+    assert not list(comparison_lines(report.model_copy(update={"call_form": ""})))

@@ -56,6 +56,8 @@ class ParityReport(Record):
     reference: str
     n_prompts: int
     systems: tuple[SystemParity, ...]
+    call_form: str = ""
+    """How the student writes tool calls; empty if the prompts offer no tools."""
 
 
 def check_student(
@@ -113,7 +115,8 @@ def check_student(
     if merged is not None:
         compare("merged", lambda: load_for_reading(base.model_copy(update={"path": merged})))
 
-    report = ParityReport(reference=name, n_prompts=len(prompts), systems=tuple(systems))
+    form = renderer.calls.form.name if tools and any(tools) else ""
+    report = ParityReport(reference=name, n_prompts=len(prompts), systems=tuple(systems), call_form=form)
     tolerances = {"acting": merged_tolerance_nat, "merged": merged_tolerance_nat, "server": server_tolerance_nat}
     _refuse(report, tolerances, renderer.calls.form.vllm_parser if tools and any(tools) else "")
     return report

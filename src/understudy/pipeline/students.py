@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy.models import LocalConfig, OpenAIChatConfig
+from understudy.models.calls import CALL_FORMS
 from understudy.models.parity import ParityReport, check_student
 from understudy.models.serving import served
 from understudy.pipeline.context import RunContext
@@ -41,11 +42,19 @@ def verify_students(recipe: Recipe, run_dir: Path, stage: str | None = None, url
         for ref in chosen:
             report = _check(context, ref, url)
             yield f"{ref}: {report.reference}, {report.n_prompts} prompts"
-            for one in report.systems:
-                difference = one.mean_difference_nat
-                distance = "no log-probabilities" if difference is None else f"{difference:.2g} nat apart on average"
-                agreement = f"greedy agreement {one.greedy_agreement:.0%}"
-                yield f"  {one.system}: {distance} over {one.n_tokens} tokens, {agreement}"
+            yield from comparison_lines(report)
+
+
+def comparison_lines(report: ParityReport) -> Iterator[str]:
+    """A line for each system, and how vLLM is started for a student that calls tools."""
+    for one in report.systems:
+        difference = one.mean_difference_nat
+        distance = "no log-probabilities" if difference is None else f"{difference:.2g} nat apart on average"
+        yield f"  {one.system}: {distance} over {one.n_tokens} tokens, greedy agreement {one.greedy_agreement:.0%}"
+    if report.call_form:
+        parser = CALL_FORMS[report.call_form].vllm_parser
+        flags = f"--enable-auto-tool-choice --tool-call-parser {parser}"
+        yield f"  tool calls in the form {report.call_form}; vLLM reads them with {flags}"
 
 
 def choose_trainings(recipe: Recipe, run_dir: Path, stage: str | None) -> list[StageRef]:
