@@ -24,6 +24,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "mcp": ("mcp",),
     "ray": ("ray",),
     "reasoning_gym": ("reasoning_gym",),
+    "bfcl": ("bfcl_eval",),
 }
 """The modules that each extra brings."""
 

@@ -6,12 +6,12 @@ In: keys of a recipe. Out: a typed config of one kind. Not here: making environm
 from __future__ import annotations
 
 import inspect
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import create_model
 
 from understudy.environments.environment import Environment
-from understudy.registry import Group, PartConfig, TargetError
+from understudy.registry import Builtin, Group, PartConfig, TargetError
 
 
 class EnvironmentConfig(PartConfig):
@@ -21,6 +21,17 @@ class EnvironmentConfig(PartConfig):
     """Each attempt's environment lives in a process of its own: for classes that keep state outside of their objects,
     or that may be used from one thread only.
     """
+
+
+class BfclConfig(EnvironmentConfig):
+    """The worlds of BFCL's multi-turn tasks: files, cars, trading, travel, messages, posts, tickets, calculations."""
+
+    kind: Literal["bfcl"] = "bfcl"
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("bfcl",)
 
 
 class EnvironmentGroup(Group[Environment]):
@@ -44,7 +55,7 @@ class EnvironmentGroup(Group[Environment]):
 ENVIRONMENTS = EnvironmentGroup(
     "environments",
     "is a world with state that an agent acts in",
-    {},
+    {"bfcl": Builtin("understudy.environments.bfcl:BfclEnvironment", "understudy.environments.config:BfclConfig")},
 )
 AnyEnvironment = Annotated[PartConfig, ENVIRONMENTS]
 """The config of any kind of environment."""

@@ -61,6 +61,17 @@ class ReasoningGymConfig(MathOptions, PartConfig):
         return ("reasoning_gym",)
 
 
+class BfclConfig(MathOptions, PartConfig):
+    """Judges dialogues of BFCL by its own checker of states and results, and all others as ``auto`` does."""
+
+    kind: Literal["bfcl"] = "bfcl"
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("bfcl",)
+
+
 class JudgeConfig(MathOptions, PartConfig):
     """Lets a language model judge factual tasks, and all that have no reference; ``math`` judges the others."""
 
@@ -82,6 +93,7 @@ GRADERS: Group[Grader] = Group(
         "reasoning_gym": Builtin(
             "understudy.grading.procedural:ReasoningGymGrader", "understudy.grading.config:ReasoningGymConfig"
         ),
+        "bfcl": Builtin("understudy.grading.bfcl:BfclGrader", "understudy.grading.config:BfclConfig"),
         "judge": Builtin("understudy.grading.kinds:judge", "understudy.grading.config:JudgeConfig"),
     },
     adapt=FunctionGrader,

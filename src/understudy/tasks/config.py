@@ -24,6 +24,7 @@ TOY = "toy"
 FactSet = Literal["bridge", "deep", "comparison", "paraphrase"]
 MathSet = Literal["word_problems", "chain_sum", "count_primes", "equations"]
 SuiteSet = FactSet | MathSet
+BfclSet = Literal["base", "long_context", "miss_func", "miss_param"]
 FACT_SETS: tuple[FactSet, ...] = get_args(FactSet)
 MATH_SETS: tuple[MathSet, ...] = get_args(MathSet)
 IN_DOMAIN: tuple[SuiteSet, ...] = ("bridge", "word_problems")
@@ -163,6 +164,22 @@ class SuiteConfig(TaskSourceConfig):
         return ("reasoning_gym",) if self.name in MATH_SETS else ()
 
 
+class BfclConfig(TaskSourceConfig):
+    """Dialogues of BFCL's multi-turn sets, about worlds with state; the environment ``bfcl`` is their world."""
+
+    kind: Literal["bfcl"] = "bfcl"
+    name: BfclSet
+    split: Literal["train", "test", "all"] = "all"
+    """``train`` and ``test`` are halves that hold different dialogues, the same ones of each set: the sets are variants
+    of one another, so train on ``train`` of one and test on ``test`` of any.
+    """
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("bfcl",)
+
+
 def _kind_of(keys: Mapping[str, object]) -> str | None:
     """The kind that the keys imply."""
     if "path" in keys:
@@ -197,6 +214,7 @@ TASK_SOURCES = TaskSourceGroup(
         "toy": _builtin("Toy"),
         "suite": _builtin("Suite"),
         "reasoning_gym": _builtin("ReasoningGym", "procedural"),
+        "bfcl": _builtin("Bfcl", "bfcl.tasks"),
     },
     adapt=function_source,
     kind_of=_kind_of,

@@ -1,0 +1,117 @@
+"""The grader of BFCL's multi-turn tasks: the package's own checker, fed with the calls of an attempt.
+
+In: a trajectory whose task is BFCL's. Out: a score. Right is an attempt whose every turn has the state and the results
+that the true calls give; ``value`` is the share of turns, from the first on, for which that holds. Other tasks are
+judged as ``auto`` judges them. Not here: the worlds (``understudy.environments.bfcl``).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from understudy.extras import require
+from understudy.grading.config import AutoConfig, BfclConfig
+from understudy.grading.grader import Judgement, infrastructure_error, score_of
+from understudy.grading.kinds import TaskGrader, auto
+from understudy.records import Score, StopReason, ToolCall, Trajectory
+from understudy.tasks.bfcl.data import EXTRA, METADATA_KEY, BfclEntry, entry_of, function_docs
+
+NAME, VERSION = "bfcl", "1 bfcl-eval 2026.3.23"
+_NUMBERS = itertools.count()
+_DETAIL_CHARS = 600
+Turns = Sequence[Sequence[Sequence[str]]]
+"""By turn and step, calls as Python."""
+
+
+class BfclGrader:
+    """Judges what BFCL asks by its checker, and all else as ``auto`` does."""
+
+    def __init__(self, config: BfclConfig) -> None:
+        self._others: TaskGrader = auto(AutoConfig.model_validate(config.model_dump(exclude={"kind"})))
+
+    def grade(self, trajectory: Trajectory) -> Score:
+        """Judge one attempt."""
+        if METADATA_KEY not in trajectory.task.metadata:
+            return self._others.grade(trajectory)
+        return score_of(NAME, VERSION, trajectory, infrastructure_error(trajectory) or judge(trajectory))
+
+    def close(self) -> None:
+        """End the processes of symbolic comparison."""
+        self._others.close()
+
+
+def judge(trajectory: Trajectory) -> Judgement:
+    """The verdict of BFCL's checker on an attempt."""
+    entry = entry_of(trajectory.task)
+    turns = calls_by_turn(entry, trajectory)
+    n_ended = sum(step.is_final for step in trajectory.steps)
+    if trajectory.stop_reason is StopReason.ANSWERED and n_ended >= len(entry.truth):
+        found = check(entry, turns)
+        if found["valid"]:
+            return Judgement(True, f"all {len(entry.truth)} turns are right", trajectory.answer, 1.0)
+        why = _explained(found)
+    else:
+        why = f"the dialogue ended in turn {n_ended + 1} of {len(entry.truth)} ({trajectory.stop_reason.value})"
+    n_right = _n_right(entry, turns[:n_ended])
+    explanation = f"{n_right} of {len(entry.truth)} turns are right; {why}"
+    return Judgement(False, explanation, trajectory.answer, n_right / len(entry.truth))
+
+
+def check(entry: BfclEntry, turns: Turns, truth: Sequence[Sequence[str]] | None = None) -> Mapping[str, Any]:
+    """What BFCL's checker says of calls. ``truth``: another one than the task's. Raises ``MissingExtraError``."""
+    require(EXTRA, "grading: bfcl")
+    from bfcl_eval.eval_checker.multi_turn_eval import multi_turn_utils
+    from bfcl_eval.eval_checker.multi_turn_eval.multi_turn_checker import multi_turn_checker
+
+    # The checker keeps its objects in its module, under this name.
+    name = f"understudy_{next(_NUMBERS)}_of"
+    question = {"id": entry.id, "initial_config": entry.config, "involved_classes": list(entry.classes)}
+    wanted = [list(calls) for calls in (entry.truth if truth is None else truth)]
+    made = [[list(step) for step in turn] for turn in turns]
+    try:
+        found: Mapping[str, Any] = multi_turn_checker(made, wanted, question, f"multi_turn_{entry.set}", name)
+    finally:
+        space = vars(multi_turn_utils)
+        for key in [one for one in list(space) if one.startswith(name)]:
+            del space[key]
+    return found
+
+
+def calls_by_turn(entry: BfclEntry, trajectory: Trajectory) -> list[list[list[str]]]:
+    """The calls of an attempt that reached its world, by turn and step; steps without calls are left out."""
+    known = {doc["name"] for name in entry.classes for doc in function_docs(name)} - set(entry.excluded)
+    turns: list[list[list[str]]] = [[] for _ in entry.truth]
+    for step in trajectory.steps:
+        held_back = {name for turn, names in entry.missing.items() if turn > step.turn for name in names}
+        calls = [as_python(call) for call in step.tool_calls if call.name in known - held_back]
+        if calls and step.turn < len(turns):
+            turns[step.turn].append(calls)
+    return turns
+
+
+def as_python(call: ToolCall) -> str:
+    """A recorded call as the checker evaluates it: literals only."""
+    named = json.loads(call.arguments)
+    if set(named) == {"args", "kwargs"}:  # the call did not fit the signature, and will fail as it did
+        args, named = named["args"], named["kwargs"]
+    else:
+        args = []
+    written = [*map(repr, args), *(f"{name}={value!r}" for name, value in named.items())]
+    return f"{call.name}({', '.join(written)})"
+
+
+def _n_right(entry: BfclEntry, turns: Turns) -> int:
+    for n_turns in range(1, len(turns) + 1):
+        if not check(entry, turns[:n_turns], entry.truth[:n_turns])["valid"]:
+            return n_turns - 1
+    return len(turns)
+
+
+def _explained(found: Mapping[str, Any]) -> str:
+    kind = str(found["error_type"]).removeprefix("multi_turn:")
+    details = found.get("details", {})
+    shown = details.get("differences") or details.get("missing_items") or ""
+    return f"{kind}: {found['error_message']} {str(shown)[:_DETAIL_CHARS]}".strip()

@@ -1,0 +1,12 @@
+"""BFCL's multi-turn tasks: dialogues about worlds with state, with their true calls.
+
+In: the name of a set and a split. Out: tasks whose metadata hold how the world begins and the calls that are right. Not
+here: the worlds (``understudy.environments.bfcl``), grading (``understudy.grading.bfcl``).
+
+The data, the worlds and the checker are those of the package ``bfcl-eval`` (Apache-2.0), unchanged.
+"""
+
+from understudy.tasks.bfcl.data import BfclEntry, entry_of, load_set, split_numbers
+from understudy.tasks.bfcl.tasks import BfclSource, bfcl_tasks
+
+__all__ = ["BfclEntry", "BfclSource", "bfcl_tasks", "entry_of", "load_set", "split_numbers"]
