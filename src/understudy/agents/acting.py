@@ -15,6 +15,7 @@ from understudy.agents.prompts import ObservationTexts
 from understudy.agents.self_consistency import Ballot
 from understudy.models import Request
 from understudy.records import Candidate, Completion, ExecutionStatus, Message, ParseProblem, ToolCall
+from understudy.tools import Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,10 @@ class Actions(Protocol):
 
         ``keep_earlier``: candidates of the calls before stay candidates, and indices go on from them.
         """
+        ...
+
+    def announced(self, tools: Sequence[Tool]) -> str:
+        """How the model is told of tools that appear in the course of a dialogue."""
         ...
 
     def commit(self, index: int) -> Turn:

@@ -17,10 +17,12 @@ from typing import Generic, TypeVar
 from understudy.agents.acting import Actions
 from understudy.agents.agent import AgentFacts
 from understudy.agents.config import ActingConfig
+from understudy.agents.dialogue import Dialogue
 from understudy.agents.history import AttemptFacts, History
 from understudy.agents.initial_messages import Prefill
 from understudy.agents.runtime import AgentRuntime, behaviour_hash, written_format
 from understudy.agents.sampling import Sampler, complete
+from understudy.environments import World
 from understudy.models import ContextFullError, Model, ProviderError, Request
 from understudy.records import FirstThought, Message, Role, StopReason, Task, Timing, ToolSchema, Trajectory
 from understudy.runs import derive_seed
@@ -32,9 +34,6 @@ ConfigT = TypeVar("ConfigT", bound=ActingConfig)
 
 class ActingAgent(ABC, Generic[ConfigT]):
     """Solves tasks in steps. Safe to call from many threads at once."""
-
-    schemas: tuple[ToolSchema, ...] = ()
-    """The tools that the model is given beside the messages."""
 
     def __init__(self, config: ConfigT, model: Model, runtime: AgentRuntime, declarations: tuple[str, ...]) -> None:
         """``declarations``: of the tools, as facts of the agent."""
@@ -48,10 +47,11 @@ class ActingAgent(ABC, Generic[ConfigT]):
             is_program=model.is_program,
             prompt_hash=behaviour_hash(config),
             tools=declarations,
+            environment=None if runtime.worlds is None else runtime.worlds.config,
         )
 
     @abstractmethod
-    def _actions(self, task: Task, seed: int) -> AbstractContextManager[Actions]:
+    def _actions(self, task: Task, seed: int, world: World | None) -> AbstractContextManager[Actions]:
         """The way to act of one attempt."""
 
     @abstractmethod
@@ -60,12 +60,16 @@ class ActingAgent(ABC, Generic[ConfigT]):
 
     @staticmethod
     @abstractmethod
-    def initial_messages(config: ConfigT, task: Task, runtime: AgentRuntime) -> tuple[Message, ...]:
-        """How the model is prompted for a task."""
+    def initial_messages(
+        config: ConfigT, task: Task, runtime: AgentRuntime, world: World | None = None
+    ) -> tuple[Message, ...]:
+        """How the model is prompted for a task. ``world``: of the attempt; None: one is made where tools depend on it.
 
-    @staticmethod
-    def tool_schemas(config: ConfigT, runtime: AgentRuntime) -> tuple[ToolSchema, ...]:  # noqa: ARG004
-        """What the model is given as tools, beside the messages; nothing where the tools stand in the prompt."""
+        Raises ``EnvironmentFailedError``.
+        """
+
+    def _tool_schemas(self, world: World | None) -> tuple[ToolSchema, ...]:  # noqa: ARG002
+        """The tools that the model is given beside the messages."""
         return ()
 
     def solve(
@@ -81,21 +85,31 @@ class ActingAgent(ABC, Generic[ConfigT]):
             seed=seed,
             prompt_hash=self.facts.prompt_hash,
             action_format=written_format(config) or "",
-            tools=self.schemas,
         )
-        history = History(facts, list(self.initial_messages(config, task, self._runtime)))
+        history = History(facts, [])
         try:
-            prefill = self._begin(history, first_thought)
-            with self._actions(task, seed) as actions:
-                return self._run(history, actions, prefill)
-        except ContextFullError:
-            return history.trajectory(StopReason.CONTEXT_FULL)
+            with self._runtime.world(task) as world:
+                return self._attempt(history, world, first_thought)
         except ProviderError as error:
             return history.trajectory(StopReason.PROVIDER, error=error)
         except ToolDownError:
             raise  # no attempt after this one would fare better
         except SandboxError as error:
             return history.trajectory(StopReason.SANDBOX, error=error)
+
+    def _attempt(self, history: History, world: World | None, first_thought: FirstThought | None) -> Trajectory:
+        """All of it, but for what stops the program."""
+        config, task = self._config, history.facts.task
+        history.facts = replace(history.facts, tools=self._tool_schemas(world))
+        history.messages = list(self.initial_messages(config, task, self._runtime, world))
+        before = {} if world is None else world.state()
+        try:
+            prefill = self._begin(history, first_thought)
+            with self._actions(task, history.facts.seed, world) as actions:
+                trajectory = self._run(history, actions, Dialogue(task, world), prefill)
+        except ContextFullError:
+            trajectory = history.trajectory(StopReason.CONTEXT_FULL)
+        return trajectory if world is None else trajectory.model_copy(update={"environment": world.record(before)})
 
     def _begin(self, history: History, first_thought: FirstThought | None) -> str:
         """Give the first step what the recipe says, record it, and return the beginning of the reply."""
@@ -105,25 +119,41 @@ class ActingAgent(ABC, Generic[ConfigT]):
             history.add_to_question(prefill.addition)
         return prefill.text
 
-    def _run(self, history: History, actions: Actions, prefill: str) -> Trajectory:
-        for number in range(self._config.max_steps):
-            answer = self._step(history, actions, number, prefill if number == 0 else "")
-            if answer is not None:
+    def _run(self, history: History, actions: Actions, dialogue: Dialogue, prefill: str) -> Trajectory:
+        """Turn after turn, until the user has no more to say."""
+        while True:
+            answer = self._answer(history, actions, dialogue.turn, prefill)
+            if isinstance(answer, StopReason):
+                break
+            said = dialogue.next_turn(answer, actions.announced)
+            if said is None:
                 return history.trajectory(StopReason.ANSWERED, answer)
-            budget = self._config.token_budget
-            if budget is not None and history.usage.total_tokens >= budget:
-                return history.trajectory(StopReason.TOKEN_BUDGET)
-        if self._config.ask_once_after_limit:
-            return history.trajectory(StopReason.STEP_LIMIT, self._ask_answer(history, actions), was_asked=True)
-        return history.trajectory(StopReason.STEP_LIMIT)
+            history.say(Role.USER, said)
+            prefill = ""
+        if answer is StopReason.STEP_LIMIT and self._config.ask_once_after_limit:
+            return history.trajectory(answer, self._ask_answer(history, actions), was_asked=True)
+        return history.trajectory(answer)
 
-    def _step(self, history: History, actions: Actions, number: int, prefill: str) -> str | None:
+    def _answer(self, history: History, actions: Actions, turn: int, prefill: str) -> str | StopReason:
+        """One turn: steps until an answer, or what stopped them."""
+        config = self._config
+        for number in range(config.max_steps):
+            if config.max_task_steps is not None and len(history.steps) >= config.max_task_steps:
+                break
+            answer = self._step(history, actions, turn, prefill if number == 0 else "")
+            if answer is not None:
+                return answer
+            if config.token_budget is not None and history.usage.total_tokens >= config.token_budget:
+                return StopReason.TOKEN_BUDGET
+        return StopReason.STEP_LIMIT
+
+    def _step(self, history: History, actions: Actions, turn: int, prefill: str) -> str | None:
         """Think, act, observe. Returns the answer where the reply gave one."""
-        seed = derive_seed(history.facts.seed, "step", number)
+        seed = derive_seed(history.facts.seed, "step", len(history.steps))
         sampled = self._sampler.sample(tuple(history.messages), actions, seed, prefill)
         history.spend(sampled.usage, sampled.timing)
         index = history.add(sampled.turn.message)
-        history.steps.append(sampled.record(index, len(prefill)))
+        history.steps.append(sampled.record(index, len(prefill), turn))
         if sampled.turn.is_final:
             return sampled.turn.answer
         for observation in sampled.turn.observations:

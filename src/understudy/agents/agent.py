@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Protocol
 
+from pydantic import Field
+
+from understudy.environments import AnyEnvironment
 from understudy.records import FirstThought, Record, Task, Trajectory
+from understudy.records.record import is_empty
 from understudy.registry import Builtin, Group, PartConfig
 
 
@@ -57,4 +61,6 @@ class AgentFacts(Record):
     prompt_hash: str
     """For a user's agent: its version, or a digest of its source."""
     tools: tuple[str, ...] = ()
-    """Declarations of the tools, as the prompt shows them."""
+    """Declarations of the tools, as the prompt shows them; those of an environment depend on the task."""
+    environment: Annotated[AnyEnvironment | None, Field(exclude_if=is_empty)] = None
+    """The world that each attempt has for itself."""

@@ -18,6 +18,7 @@ from understudy.agents.config import ToolCallingConfig
 from understudy.agents.formats.reasoning import without_reasoning
 from understudy.agents.observations import observe_error, observe_problem
 from understudy.agents.prompts import AnswerBy, ObservationTexts
+from understudy.environments import World
 from understudy.models import Request
 from understudy.records import (
     Completion,
@@ -29,7 +30,7 @@ from understudy.records import (
     Role,
     ToolSchema,
 )
-from understudy.tools import FINAL_ANSWER, result_text
+from understudy.tools import FINAL_ANSWER, Tool, json_tool, result_text
 
 _NOT_MADE = "Not called, since another call of the same reply cannot be read."
 _ONE_AT_A_TIME = "Not called: only the first call of a reply is made. Call again if you still need it."
@@ -55,6 +56,8 @@ class _Try:
 
     reply: _Reply
     results: tuple[CallResult, ...] = ()
+    world: World | None = None
+    """Where a candidate made its calls: a copy of the attempt's world."""
 
     @property
     def waiting(self) -> tuple[FunctionCall, ...]:
@@ -72,13 +75,15 @@ class CallActions:
         maker: CallMaker,
         texts: ObservationTexts,
         normal_form: NormalForm,
+        world: World | None = None,
     ) -> None:
-        """``normal_form``: equal for final answers that say the same."""
+        """``normal_form``: equal for final answers that say the same. ``world``: what tools of ``maker`` act on."""
         self.texts = texts
         self._config = config
         self._schemas = schemas
         self._maker = maker
         self._normal_form = normal_form
+        self._world = world
         self._tries: list[_Try] = []
 
     def prepared(self, request: Request) -> Request:
@@ -90,17 +95,38 @@ class CallActions:
         return self._carry_out(_Try(self._read(completion, prefill)))
 
     def branch(self, completions: Sequence[Completion], prefill: str, *, keep_earlier: bool) -> list[Turn]:
-        """Pure calls are made, all at the same time and each once; a call with effects, and what follows it, waits."""
+        """Pure calls are made, all at the same time and each once; a call with effects, and what follows it, waits. In
+        an environment each candidate makes its calls in a copy of the world.
+        """
         replies = [self._read(completion, prefill) for completion in completions]
-        first = [tuple(takewhile(self._maker.is_pure, reply.calls)) for reply in replies]
-        results = iter(self._maker.ask_at_once([call for calls in first for call in calls]))
-        tries = [_Try(reply, tuple(next(results) for _ in calls)) for reply, calls in zip(replies, first, strict=True)]
+        if self._world is None:
+            tries = self._ask_first(replies)
+        else:
+            tries = [self._act_in(self._world.fork(), reply) for reply in replies]
         self._tries = [*(self._tries if keep_earlier else []), *tries]
         return [self._turn(each) for each in tries]
 
     def commit(self, index: int) -> Turn:
         """What waits is done now."""
-        return self._carry_out(self._tries[index])
+        kept = self._tries[index]
+        if self._world is not None and kept.world is not None:
+            self._world.adopt(kept.world)
+        return self._carry_out(kept)
+
+    def announced(self, tools: Sequence[Tool]) -> str:
+        """Their schemas: those that the model was given at first stay as they are."""
+        return "\n".join(json_tool(tool).schema.model_dump_json() for tool in tools)
+
+    def _ask_first(self, replies: Sequence[_Reply]) -> list[_Try]:
+        first = [tuple(takewhile(self._maker.is_pure, reply.calls)) for reply in replies]
+        results = iter(self._maker.ask_at_once([call for calls in first for call in calls]))
+        return [_Try(reply, tuple(next(results) for _ in calls)) for reply, calls in zip(replies, first, strict=True)]
+
+    def _act_in(self, world: World, reply: _Reply) -> _Try:
+        maker = self._maker.with_tools({tool.name: tool for tool in world.json_tools})
+        first = tuple(takewhile(lambda call: call.name in world.actions or maker.is_pure(call), reply.calls))
+        results = maker.make(first)
+        return _Try(reply, tuple(results), world)
 
     def _carry_out(self, tried: _Try) -> Turn:
         done = replace(tried, results=(*tried.results, *self._maker.make(tried.waiting)))
@@ -166,7 +192,8 @@ class CallActions:
     def _agrees_by(self, tried: _Try, answer: str | None) -> Hashable:
         returned = tuple(" ".join(each.text.split()) for each in tried.results)
         waiting = tuple(canonical(call) for call in tried.waiting)
-        return ("calls", returned, waiting, None if answer is None else self._normal_form(answer))
+        effects = "" if tried.world is None else tried.world.digest()
+        return ("calls", returned, waiting, None if answer is None else self._normal_form(answer), effects)
 
     def _observations(self, tried: _Try) -> tuple[Message, ...]:
         made = [

@@ -16,7 +16,8 @@ from understudy.records import ExecutionStatus, FunctionCall, ToolCall
 from understudy.sandbox import SandboxError
 from understudy.tools import JsonTool, ToolError, result_text
 
-_ARGUMENT_CHARS = 2_000
+_UNKNOWN_CHARS = 2_000
+"""Of the arguments of a call that names no tool, so much is recorded."""
 _AT_ONCE = 16
 """Pure calls that are made at the same time."""
 
@@ -49,6 +50,10 @@ class CallMaker:
     """Results of pure calls, by canonical call."""
     _recorded: set[str] = field(default_factory=set)
     """Those of them that stand in the history: candidates that lost do not count."""
+
+    def with_tools(self, tools: Mapping[str, JsonTool]) -> CallMaker:
+        """The same attempt, with other tools of these names."""
+        return CallMaker({**self.tools, **tools}, self._known, self._recorded)
 
     def is_pure(self, call: FunctionCall) -> bool:
         """Whether it may be made for a candidate that may lose. A call that cannot be made has no effect either."""
@@ -94,7 +99,7 @@ class CallMaker:
         tool = self.tools.get(call.name)
         record = ToolCall(
             name=call.name,
-            arguments=json.dumps(call.arguments, ensure_ascii=False)[:_ARGUMENT_CHARS],
+            arguments=json.dumps(call.arguments, ensure_ascii=False)[: tool.argument_chars if tool else _UNKNOWN_CHARS],
             is_search=tool is not None and tool.is_search,
         )
         try:

@@ -18,6 +18,7 @@ from understudy.agents.self_consistency import outcome_of
 from understudy.models import Request
 from understudy.records import Completion, Message, Role
 from understudy.sandbox import Execution
+from understudy.tools import Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,10 @@ class CodeActions:
             kept = replace(kept, execution=self._as_first_asked(self._episode.get().commit(kept.execution)))
         return self._turn(kept)
 
+    def announced(self, tools: Sequence[Tool]) -> str:
+        """As the system message declares them."""
+        return "\n\n".join(tool.declaration() for tool in tools)
+
     def _read(self, completion: Completion, prefill: str) -> tuple[Message, ParsedReply]:
         content = self._format.complete(prefill + completion.text, completion.finish_reason)
         message = Message(role=Role.ASSISTANT, content=content, reasoning=completion.reasoning)
@@ -107,6 +112,8 @@ class CodeActions:
 
 def _agrees_by(execution: Execution, reply: ParsedReply) -> Hashable | None:
     outcome = outcome_of(execution)
+    if execution.effects and outcome is not None:
+        outcome = (outcome, execution.effects)
     if execution.waits_for is not None and outcome is not None:
         # It stands before a call with effects. What it will yield is not known: only equal code agrees.
         return (outcome, reply.code)

@@ -19,6 +19,7 @@ from understudy.agents.initial_messages import Prefill, initial_code_messages, p
 from understudy.agents.prestarted_episode import PrestartedEpisode
 from understudy.agents.prompts import observation_texts, prompt_set
 from understudy.agents.runtime import AgentRuntime
+from understudy.environments import World
 from understudy.models import Model
 from understudy.records import FirstThought, Message, Task
 
@@ -34,13 +35,15 @@ class CodeAgent(ActingAgent[CodeAgentConfig]):
         self._texts = observation_texts(config.prompts, self._format)
 
     @staticmethod
-    def initial_messages(config: CodeAgentConfig, task: Task, runtime: AgentRuntime) -> tuple[Message, ...]:
+    def initial_messages(
+        config: CodeAgentConfig, task: Task, runtime: AgentRuntime, world: World | None = None
+    ) -> tuple[Message, ...]:
         """How the model is prompted for a task."""
-        return initial_code_messages(config, task, runtime.tools, runtime.sandbox_config.imports)
+        return initial_code_messages(config, task, runtime.tools_for(task, world), runtime.sandbox_config.imports)
 
     @contextmanager
-    def _actions(self, task: Task, seed: int) -> Iterator[Actions]:  # noqa: ARG002
-        with PrestartedEpisode(partial(self._sandbox.episode, self._functions, seed)) as episode:
+    def _actions(self, task: Task, seed: int, world: World | None) -> Iterator[Actions]:  # noqa: ARG002
+        with PrestartedEpisode(partial(self._sandbox.episode, self._functions, seed, world)) as episode:
             yield CodeActions(self._format, self._texts, episode)
 
     def _prefill(self, first_thought: FirstThought | None) -> Prefill:

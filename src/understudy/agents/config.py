@@ -18,6 +18,7 @@ from understudy.agents.prompts import (
 )
 from understudy.annotations import InputPath
 from understudy.records import PrefixMode, Record
+from understudy.records.record import is_empty
 from understudy.registry import PartConfig
 from understudy.runs import digest
 from understudy.tools import SearchShape
@@ -57,6 +58,9 @@ class ActingConfig(PartConfig):
     role: PromptRole = PromptRole.STUDENT
     """Which system message: long for models that have to be taught the form, short for models trained on it."""
     max_steps: Count = 5
+    """Of one turn of the user. A turn ends with an answer: in code by ``final_answer``, else as the agent answers."""
+    max_task_steps: Annotated[Count | None, Field(exclude_if=is_empty)] = None
+    """Of all turns together; None: as many as the turns allow."""
     temperature: Temperature = 0.0
     """Of a single sample. Self-consistent actions have their own temperature."""
     top_p: Share = 0.8

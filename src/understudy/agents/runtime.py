@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from typing import Annotated
+
+from pydantic import Field
 
 from understudy.agents.agent import AGENTS, Agent, AgentConfig, AgentFacts
 from understudy.agents.own_agent import open_own_agent
 from understudy.closing import Closing
+from understudy.environments import AnyEnvironment, World, Worlds
 from understudy.models import Model
 from understudy.records import Message, Record, Task, ToolSchema
+from understudy.records.record import is_empty
 from understudy.retrieval import HttpConfig, MemoryConfig, RetrievalConfig, Retriever, open_retriever
 from understudy.sandbox import Sandbox, SandboxConfig, open_sandbox
 from understudy.tools import Tool, ToolsConfig, open_tools, tools_of
@@ -28,12 +33,14 @@ class RuntimeConfig(Record):
     sandbox: SandboxConfig = SandboxConfig()
     """Opened only for agents that run code."""
     retrieval: RetrievalConfig | None = None
+    environment: Annotated[AnyEnvironment | None, Field(exclude_if=is_empty)] = None
+    """The world that each attempt has for itself; None: no state beside the sandbox's variables."""
 
     @property
     def is_cheap_to_open(self) -> bool:
         """Opening is cheap and calls have no effects: there are no tools except a search in memory or by URL."""
         has_light_search = self.retrieval is None or isinstance(self.retrieval, HttpConfig | MemoryConfig)
-        return has_light_search and not self.tools.functions and not self.tools.mcp
+        return has_light_search and not (self.tools.functions or self.tools.mcp or self.environment)
 
 
 class ReplyForm(Record):
@@ -57,12 +64,14 @@ class AgentRuntime(Closing):
         sandbox: Sandbox | None = None,
         tools: Iterable[Tool | Callable[..., object]] | None = None,
         retriever: Retriever | None = None,
+        worlds: Worlds | None = None,
     ) -> None:
         """``config``: what is opened when it is needed. Parts that are passed are used and stay open."""
         self._config = config
         self._sandbox = sandbox
         self._tools = None if config is not None and tools is None else tools_of(tools or ())
         self._retriever = retriever
+        self._worlds = worlds
         self._stack = ExitStack()
         self._lock = threading.RLock()
 
@@ -100,6 +109,27 @@ class AgentRuntime(Closing):
                 self._tools = self._stack.enter_context(open_tools(self._config.tools, self.retriever))
             return self._tools
 
+    @property
+    def worlds(self) -> Worlds | None:
+        """What makes the world of each attempt; None without an environment."""
+        with self._lock:
+            if self._worlds is None and self._config is not None and self._config.environment is not None:
+                self._worlds = self._stack.enter_context(Worlds(self._config.environment))
+            return self._worlds
+
+    def world(self, task: Task) -> AbstractContextManager[World | None]:
+        """The world of one attempt; None without an environment. Raises ``EnvironmentFailedError``."""
+        return nullcontext() if self.worlds is None else self.worlds.make(task)
+
+    def described_world(self, task: Task, world: World | None = None) -> AbstractContextManager[World | None]:
+        """The world of an attempt, or one that is made for its description alone."""
+        return self.world(task) if world is None else nullcontext(world)
+
+    def tools_for(self, task: Task, world: World | None = None) -> tuple[Tool, ...]:
+        """What an agent may call in the first turn. Raises ``ToolConfigError``, ``EnvironmentFailedError``."""
+        with self.described_world(task, world) as described:
+            return self.tools if described is None else tools_of((*self.tools, *described.offered))
+
     def open_agent(self, config: AgentConfig, model: Model) -> Agent:
         """Assemble an agent, which need not be closed. Raises ``ValueError`` if the agent needs a part that is missing,
         and what opening the parts raises.
@@ -112,6 +142,7 @@ class AgentRuntime(Closing):
             is_program=model.is_program,
             prompt_hash=behaviour_hash(config),
             tools=tuple(tool.declaration() for tool in self.tools),
+            environment=None if self.worlds is None else self.worlds.config,
         )
         return open_own_agent(lambda: AGENTS.open(config, model, self), facts)
 
@@ -123,11 +154,13 @@ class AgentRuntime(Closing):
         return None if initial_messages is None else tuple(initial_messages(config, task, self))
 
     def reply_form(self, config: AgentConfig) -> ReplyForm:
-        """How a student that runs as this agent replies. Raises ``ToolConfigError``."""
+        """How a student that runs as this agent replies. The tools of an environment depend on the task, so they are
+        those of the trajectory. Raises ``ToolConfigError``.
+        """
         schemas = getattr(AGENTS.part(config.kind), "tool_schemas", None)
         return ReplyForm(
             action_format=written_format(config),
-            tools=None if schemas is None else tuple(schemas(config, self)),
+            tools=None if schemas is None or self.worlds is not None else tuple(schemas(config, self)),
             one_call=not getattr(config, "parallel", True),
         )
 

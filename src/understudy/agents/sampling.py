@@ -32,10 +32,11 @@ class SampledStep:
     n_saved: int = 0
     """Candidates that were not sampled, because they could not change the vote."""
 
-    def record(self, message_index: int, prefilled_chars: int) -> Step:
+    def record(self, message_index: int, prefilled_chars: int, turn: int = 0) -> Step:
         """The facts of the step, as a trajectory keeps them."""
         return Step(
             message_index=message_index,
+            turn=turn,
             parse_problem=self.turn.problem,
             execution_status=self.turn.status,
             error_name=self.turn.error_name,

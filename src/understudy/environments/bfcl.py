@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from understudy.environments.config import BfclConfig
 from understudy.environments.environment import Action, Environment, as_json
-from understudy.records import Task
+from understudy.records import Task, ToolSchema
 from understudy.tasks.bfcl import entry_of
 from understudy.tasks.bfcl.data import function_docs
 from understudy.tools import Tool
@@ -90,6 +90,7 @@ def _tool(class_name: str, doc: Mapping[str, Any]) -> Tool:
     return Tool(
         name=doc["name"],
         signature=f"({shown}) -> {returned(json_schema(doc['response']))}",
+        schema=ToolSchema(name=doc["name"], description=doc["description"], parameters=parameters),
         description=doc["description"].rpartition("Tool description:")[2].strip(),
         function=_function(class_name, doc["name"]),
     )
@@ -155,7 +156,7 @@ def _plain(value: Any, depth: int = 0) -> object:
 
 
 def _path(directory: Any) -> str:
-    names = []
+    names: list[str] = []
     while directory is not None and len(names) < _MAX_DEPTH:
         names.append(directory.name)
         directory = directory.parent

@@ -21,7 +21,7 @@ from understudy.environments.environment import Action, EnvironmentFailedError
 from understudy.records import EnvironmentRecord
 from understudy.runs import digest
 from understudy.sandbox import HostFunction
-from understudy.tools import Tool, ToolError
+from understudy.tools import JsonTool, Tool, ToolError, json_tool
 
 _ARGUMENT_CHARS = 100_000
 _PATIENCE_S = 1.0
@@ -77,6 +77,7 @@ class World(Closing):
         self._parent: World | None = None
         """Whose environment it shares until it changes something."""
         self._lock = threading.RLock()
+        self._forks: list[World] = []
         self._functions: dict[str, HostFunction] = {}
         self._digest: str | None = None
 
@@ -89,6 +90,11 @@ class World(Closing):
     def offered(self) -> tuple[Tool, ...]:
         """The tools that are on offer in the present turn."""
         return tuple(tool for tool in self.tools if tool.name not in self.held_back)
+
+    @property
+    def json_tools(self) -> tuple[JsonTool, ...]:
+        """All actions as tools for JSON calls. Raises ``ToolConfigError``."""
+        return tuple(json_tool(self._tool(one), like=one.tool) for one in self.actions.values())
 
     @property
     def functions(self) -> Mapping[str, HostFunction]:
@@ -139,16 +145,20 @@ class World(Closing):
         """The same world again, which changes by itself from now on; this one must not change before it is closed."""
         made = World(self.kind, tuple(self.actions.values()), None)
         made._parent = self
+        self._forks.append(made)
         made.held_back = self.held_back
         return made
 
     def adopt(self, fork: World) -> None:
-        """Continue with the environment of a fork, which is used up; without one, nothing has changed."""
+        """Continue with the environment of a fork, which is used up; without one, nothing has changed. All other forks
+        are closed.
+        """
         with fork._lock, self._lock:
             backend, fork._backend, fork._parent = fork._backend, None, None
             if backend is not None:
                 self.close()
                 self._backend, self._digest = backend, None
+        self._close_forks()
 
     def digest(self) -> str:
         """Names what a fork has changed its world to; empty if it is as it was."""
@@ -175,15 +185,20 @@ class World(Closing):
 
     def _tool(self, one: Action) -> Tool:
         # A time-out is a failure of the environment, whose state is then not known.
-        return replace(one.tool, function=WorldFunction(self, one), pure=False, is_service=True)
+        return replace(
+            one.tool,
+            function=WorldFunction(self, one),
+            pure=False,
+            is_service=True,
+            argument_chars=_ARGUMENT_CHARS,
+        )
 
     def _host_function(self, one: Action) -> HostFunction:
-        tool = self._tool(one)
-        signature = inspect.signature(one.tool.function)
-        return HostFunction(tool, False, signature, tool.is_search, _ARGUMENT_CHARS)
+        return self._tool(one).host_function()
 
     def close(self) -> None:
         """Close the environment. Closing twice is fine."""
+        self._close_forks()
         is_free = self._lock.acquire(timeout=_PATIENCE_S)  # an action that never returns keeps the lock
         try:
             backend, self._backend = self._backend, None
@@ -192,3 +207,8 @@ class World(Closing):
         finally:
             if is_free:
                 self._lock.release()
+
+    def _close_forks(self) -> None:
+        forks, self._forks = self._forks, []
+        for fork in forks:
+            fork.close()

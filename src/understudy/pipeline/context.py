@@ -146,7 +146,10 @@ class RunContext:
     def acting(self) -> RuntimeConfig:
         """The config of the runtime, for another process."""
         return RuntimeConfig(
-            sandbox=self.recipe.sandbox, tools=self._tools_config(), retrieval=self._retrieval_config()
+            sandbox=self.recipe.sandbox,
+            tools=self._tools_config(),
+            retrieval=self._retrieval_config(),
+            environment=self.recipe.environment,
         )
 
     def _tools_config(self) -> ToolsConfig:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from understudy.agents import ACTION_FORMATS, AGENTS
+from understudy.environments import ENVIRONMENTS
 from understudy.export import EXPORTERS
 from understudy.grading import GRADERS
 from understudy.models import MODELS
@@ -18,5 +19,6 @@ from understudy.tasks import TASK_SOURCES
 
 
 def groups() -> tuple[Group[Any], ...]:
-    """Task sources, models, agents, action formats, retrievers, graders, stages, exporters."""
-    return TASK_SOURCES, MODELS, AGENTS, ACTION_FORMATS, RETRIEVERS, ENCODERS, GRADERS, STAGES, EXPORTERS
+    """Task sources, models, agents, action formats, environments, retrievers, graders, stages, exporters."""
+    parts = (TASK_SOURCES, MODELS, AGENTS, ACTION_FORMATS, ENVIRONMENTS, RETRIEVERS, ENCODERS, GRADERS)
+    return (*parts, STAGES, EXPORTERS)

@@ -18,10 +18,12 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from understudy.agents import AgentConfig
 from understudy.annotations import DisplayOnly, Reference, SpeedOnly, references
+from understudy.environments import AnyEnvironment
 from understudy.grading import AutoConfig, GraderConfig
 from understudy.models import ModelConfig
 from understudy.pipeline.stage_kinds import STAGES, Name, StageKind, StageSections, is_stage, stage_class
 from understudy.records import Record, StageRef, Target
+from understudy.records.record import is_empty
 from understudy.report import ReportConfig
 from understudy.retrieval import RetrievalConfig
 from understudy.sandbox import SandboxConfig
@@ -46,6 +48,8 @@ class Recipe(Record):
     retrieval: RetrievalConfig | None = None
     """The engine behind ``web_search``; None: the agent has no search."""
     tools: ToolsConfig = ToolsConfig()
+    environment: Annotated[AnyEnvironment | None, Field(exclude_if=is_empty)] = None
+    """The world with state that each attempt has for itself; None: no state beside the sandbox's variables."""
     sandbox: SandboxConfig = SandboxConfig()
     grading: GraderConfig = AutoConfig()
     report: Annotated[ReportConfig, DisplayOnly] = ReportConfig()

@@ -16,7 +16,9 @@ from understudy.runs import digest
 def settings_of(recipe: Recipe, ref: StageRef) -> dict[str, JsonValue]:
     """All settings that a stage's results depend on, without those of other stages."""
     settings: dict[str, JsonValue] = {"seed": recipe.seed, "stage": result_settings(recipe.config(ref))}
-    settings |= {name: result_settings(getattr(recipe, name)) for name in recipe.stage_class(ref).uses}
+    for name in recipe.stage_class(ref).uses:
+        if name != "environment" or recipe.environment is not None:  # runs from before there were any still stand
+            settings[name] = result_settings(getattr(recipe, name))
     for reference in recipe.references_of(ref):
         named = _named(recipe, reference.mark.to, reference.name)
         if named is not None:

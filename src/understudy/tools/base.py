@@ -64,6 +64,8 @@ class Tool:
     """It looks something up. Recorded with each call: reports count searches, curation may demand one."""
     is_service: bool = False
     """A time-out is the fault of the server behind it, not of the agent's code: it ends the attempt."""
+    argument_chars: int = 2_000
+    """Arguments are recorded up to this length."""
     schema: ToolSchema | None = None
     """What JSON calls are told of it, where its owner says it and checks the arguments; None: made of the function."""
 
@@ -73,7 +75,9 @@ class Tool:
             signature = inspect.signature(self.function)
         except (TypeError, ValueError):  # some functions made of C have none
             signature = None
-        return HostFunction(self, pure=self.pure, signature=signature, is_search=self.is_search)
+        return HostFunction(
+            self, pure=self.pure, signature=signature, is_search=self.is_search, argument_chars=self.argument_chars
+        )
 
     def __call__(self, /, *args: object, **kwargs: object) -> object:
         """Call the function within the tool's limits. Raises ``ToolError`` and nothing else."""

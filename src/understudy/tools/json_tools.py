@@ -10,7 +10,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import JsonValue
@@ -35,6 +35,8 @@ class JsonTool:
     pure: bool = False
     """As in ``Tool``."""
     is_search: bool = False
+    argument_chars: int = 2_000
+    """As in ``Tool``."""
 
     @property
     def name(self) -> str:
@@ -45,20 +47,33 @@ class JsonTool:
         return self.bind(arguments)()
 
 
-def json_tool(tool: Tool) -> JsonTool:
-    """A tool for JSON calls. Raises ``ToolConfigError`` for a function whose arguments JSON cannot hold."""
+def json_tool(tool: Tool, like: Tool | None = None) -> JsonTool:
+    """A tool for JSON calls. Raises ``ToolConfigError`` for a function whose arguments JSON cannot hold.
+
+    ``like``: a tool that is described in the same way and was read before, so that it need not be read again.
+    """
     if tool.schema is not None:
-        return JsonTool(tool.schema, lambda arguments: partial(tool, **arguments), tool.pure, tool.is_search)
-    signature = _signature(tool.function)
-    text = read_docstring(tool.description, tuple(signature.parameters))
-    arguments = Arguments(tool.name, signature, text.arguments)
+        own = tool.schema
+        return JsonTool(
+            own, lambda arguments: partial(tool, **arguments), tool.pure, tool.is_search, tool.argument_chars
+        )
+    schema, arguments = _described(tool) if like is None else _described_once(like)
 
     def bind(given: JsonArguments) -> Callable[[], object]:
         bound = arguments.bind(given)
         return lambda: tool(*bound.args, **bound.kwargs)
 
-    schema = ToolSchema(name=tool.name, description=text.description, parameters=arguments.schema)
-    return JsonTool(schema, bind, tool.pure, tool.is_search)
+    return JsonTool(schema, bind, tool.pure, tool.is_search, tool.argument_chars)
+
+
+def _described(tool: Tool) -> tuple[ToolSchema, Arguments]:
+    signature = _signature(tool.function)
+    text = read_docstring(tool.description, tuple(signature.parameters))
+    arguments = Arguments(tool.name, signature, text.arguments)
+    return ToolSchema(name=tool.name, description=text.description, parameters=arguments.schema), arguments
+
+
+_described_once = lru_cache(maxsize=1024)(_described)
 
 
 def result_text(value: object) -> str:

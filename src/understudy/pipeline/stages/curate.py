@@ -39,7 +39,7 @@ class Curate(Stage[CurateStageConfig]):
 
     kind = "curate"
     provides = Target.EXAMPLES
-    uses = ("retrieval", "tools", "sandbox")
+    uses = ("retrieval", "tools", "sandbox", "environment")
     Config: ClassVar = CurateStageConfig
 
     def run(self) -> Counts:

@@ -40,7 +40,7 @@ class Evaluate(Stage[EvaluateConfig]):
 
     kind = EVALUATE
     provides = Target.ATTEMPTS
-    uses = ("retrieval", "tools", "sandbox", "grading")
+    uses = ("retrieval", "tools", "sandbox", "environment", "grading")
     Config: ClassVar = EvaluateConfig
 
     def run(self) -> Counts:

@@ -1,0 +1,45 @@
+"""The user's side of an attempt: what comes after an answer.
+
+In: a task, and the world of the attempt where there is one. Out: the text of the next user turn, or None after the last
+one. A task scripts its turns; where it scripts none, the user of its environment speaks, which may be a model. Not
+here: what the agent says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from understudy.environments import World
+from understudy.records import Task
+from understudy.tools import Tool
+
+
+class Dialogue:
+    """Counts the turns of one attempt."""
+
+    def __init__(self, task: Task, world: World | None) -> None:
+        self.turn = 0
+        """The present turn, counted from 0."""
+        self._task = task
+        self._world = world
+
+    def next_turn(self, answer: str, announced: Callable[[Sequence[Tool]], str]) -> str | None:
+        """What the user says after an answer. ``announced``: how the model is told of tools that appear.
+
+        Raises ``EnvironmentFailedError``.
+        """
+        said = self._said(self.turn + 1, answer)
+        if said is None:
+            return None
+        self.turn += 1
+        if self._world is None:
+            return said
+        before = self._world.held_back
+        self._world.begin_turn(self.turn)
+        new = [tool for tool in self._world.offered if tool.name in before]
+        return f"{announced(new)}\n\n{said}" if new else said
+
+    def _said(self, turn: int, answer: str) -> str | None:
+        if self._task.turns:
+            return self._task.turns[turn - 1] if turn <= len(self._task.turns) else None
+        return None if self._world is None else self._world.user_says(turn, answer)
