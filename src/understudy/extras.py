@@ -27,6 +27,8 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "bfcl": ("bfcl_eval",),
 }
 """The modules that each extra brings."""
+COMMANDS: Mapping[str, str] = {"bfcl": "pip install --no-deps bfcl-eval==2026.3.23"}
+"""How that is installed which is no extra of this package, since its dependencies are not used and pin versions."""
 
 
 class MissingExtraError(ImportError):
@@ -47,13 +49,16 @@ def missing(extra: str, purpose: str, *modules: str) -> str:
     if not absent:
         return ""
     verb = "is" if len(absent) == 1 else "are"
-    return f"{purpose} needs {', '.join(absent)}, which {verb} not installed: pip install 'understudy[{extra}]'"
+    command = COMMANDS.get(extra, f"pip install 'understudy[{extra}]'")
+    return f"{purpose} needs {', '.join(absent)}, which {verb} not installed: {command}"
 
 
 def how_to_install(module: str) -> str:
     """The command that installs a module of this package or of one of its extras."""
     top = module.partition(".")[0]
     extra = next((name for name, modules in EXTRAS.items() if top in modules), None)
+    if extra in COMMANDS:
+        return COMMANDS[extra]
     return (
         f"pip install 'understudy[{extra}]'" if extra else f"pip install --force-reinstall understudy, or {top} alone"
     )

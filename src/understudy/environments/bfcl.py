@@ -27,6 +27,8 @@ from understudy.tools.schemas import parameters_of, returned
 _TYPES = {"dict": "object", "float": "number", "tuple": "array"}
 """BFCL's names of types, where JSON Schema has others."""
 _MAX_DEPTH = 30
+_MAX_CHARS = 200_000
+"""Of a result: those of the set ``long_context`` are as long as its name says, and the model is to cope with it."""
 
 
 class BfclEnvironment(Environment):
@@ -89,10 +91,11 @@ def _tool(class_name: str, doc: Mapping[str, Any]) -> Tool:
     shown = ", ".join(one.written for one in parameters_of(parameters).values())
     return Tool(
         name=doc["name"],
-        signature=f"({shown}) -> {returned(json_schema(doc['response']))}",
+        signature=f"({shown}) -> {returned(json_schema(doc['response'], is_whole=True))}",
         schema=ToolSchema(name=doc["name"], description=doc["description"], parameters=parameters),
         description=doc["description"].rpartition("Tool description:")[2].strip(),
         function=_function(class_name, doc["name"]),
+        max_chars=_MAX_CHARS,
     )
 
 
@@ -126,14 +129,16 @@ def _opened(class_name: str, config: Mapping[str, Any], *, is_long: bool) -> Any
     return made
 
 
-def json_schema(schema: Any) -> Any:
-    """BFCL's schema as a JSON schema."""
+def json_schema(schema: Any, *, is_whole: bool = False) -> Any:
+    """BFCL's schema as a JSON schema. ``is_whole``: all fields are there, as in what a function returns."""
     if isinstance(schema, list):
-        return [json_schema(one) for one in schema]
+        return [json_schema(one, is_whole=is_whole) for one in schema]
     if not isinstance(schema, Mapping):
         return schema
-    made = {key: json_schema(value) for key, value in schema.items()}
+    made = {key: json_schema(value, is_whole=is_whole) for key, value in schema.items()}
     kind = made.get("type")
+    if is_whole and kind == "dict" and isinstance(made.get("properties"), dict):
+        made["required"] = list(made["properties"])
     if kind == "any":
         del made["type"]
     elif isinstance(kind, str):

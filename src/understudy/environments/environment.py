@@ -89,7 +89,9 @@ class Environment:
         return actions_of(kind)
 
     def held_back(self) -> frozenset[str]:
-        """Names of actions that are not on offer in the present turn."""
+        """Names of actions that the agent is not told of yet. Where it calls one all the same, that is done: raise
+        ``ToolError`` to refuse it.
+        """
         return frozenset()
 
     def begin_turn(self, turn: int) -> None:

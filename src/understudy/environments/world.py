@@ -21,7 +21,7 @@ from understudy.environments.environment import Action, EnvironmentFailedError
 from understudy.records import EnvironmentRecord
 from understudy.runs import digest
 from understudy.sandbox import HostFunction
-from understudy.tools import JsonTool, Tool, ToolError, json_tool
+from understudy.tools import JsonTool, Tool, json_tool
 
 _ARGUMENT_CHARS = 100_000
 _PATIENCE_S = 1.0
@@ -37,7 +37,7 @@ class Backend(Protocol):
         ...
 
     def begin_turn(self, turn: int) -> frozenset[str]:
-        """Returns the actions that are held back in this turn."""
+        """Returns the actions that the agent is not told of in this turn."""
         ...
 
     def user_says(self, turn: int, answer: str) -> str | None: ...
@@ -72,7 +72,7 @@ class World(Closing):
         self.kind = kind
         self.actions: Mapping[str, Action] = MappingProxyType({one.name: one for one in actions})
         self.held_back: frozenset[str] = frozenset()
-        """Actions that are not on offer in the present turn."""
+        """Actions that the agent is not told of yet."""
         self._backend = backend
         self._parent: World | None = None
         """Whose environment it shares until it changes something."""
@@ -83,12 +83,12 @@ class World(Closing):
 
     @property
     def tools(self) -> tuple[Tool, ...]:
-        """All actions as tools of this world, those that are held back too."""
+        """All actions as tools of this world, those that it holds back too."""
         return tuple(self._tool(one) for one in self.actions.values())
 
     @property
     def offered(self) -> tuple[Tool, ...]:
-        """The tools that are on offer in the present turn."""
+        """The tools that the agent is told of in the present turn."""
         return tuple(tool for tool in self.tools if tool.name not in self.held_back)
 
     @property
@@ -104,9 +104,7 @@ class World(Closing):
         return self._functions
 
     def call(self, name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
-        """Do an action. Raises what it raises, and ``ToolError`` for one that is not on offer."""
-        if name in self.held_back or name not in self.actions:
-            raise ToolError(f"there is no tool {name}")
+        """Do an action. Raises what it raises."""
         with self._lock:
             if not self.actions[name].read_only:
                 self._digest = None

@@ -85,8 +85,7 @@ def calls_by_turn(entry: BfclEntry, trajectory: Trajectory) -> list[list[list[st
     known = {doc["name"] for name in entry.classes for doc in function_docs(name)} - set(entry.excluded)
     turns: list[list[list[str]]] = [[] for _ in entry.truth]
     for step in trajectory.steps:
-        held_back = {name for turn, names in entry.missing.items() if turn > step.turn for name in names}
-        calls = [as_python(call) for call in step.tool_calls if call.name in known - held_back]
+        calls = [as_python(call) for call in step.tool_calls if call.name in known]
         if calls and step.turn < len(turns):
             turns[step.turn].append(calls)
     return turns

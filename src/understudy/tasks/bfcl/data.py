@@ -9,7 +9,7 @@ import importlib.util
 import json
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import JsonValue
 
@@ -19,6 +19,7 @@ from understudy.tasks.config import BfclSet
 from understudy.tasks.source import BadTaskError
 
 METADATA_KEY = "bfcl"
+SET_NAMES: tuple[BfclSet, ...] = get_args(BfclSet)
 EXTRA = "bfcl"
 MORE_TOOLS = "I have updated some more functions you can choose from. What about now?"
 """What the user says in the turn in which a missing function appears; the words are BFCL's."""
