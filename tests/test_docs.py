@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ from tests.retrieval.conftest import make_passages, write_corpus
 from tests.tiny_model import save_tiny_model
 from tests.training.conversations import write_examples
 from understudy.models import Request, ScriptedConfig, open_model
-from understudy.records import Completion, Message, Role, Score, StopReason, Task
+from understudy.records import Completion, EnvironmentRecord, Message, Role, Score, StopReason, Task
 from understudy.rollouts import read_trajectories
 from understudy.tasks.own_sources import OwnSource
 from understudy.training import TrainSummary, read_card
@@ -100,6 +101,26 @@ def refunds_graded(names: Names, _printed: str) -> None:
     assert score.explanation == "compared with the shop's ledger"
 
 
+def a_shop_is_a_world(names: Names, _printed: str) -> None:
+    made: Any = names["Shop"]
+    shop = made(Task(question="Refund what is late.", metadata={"late": [7]}))
+    assert [(one.name, one.read_only) for one in shop.actions()] == [("is_late", True), ("refund", False)]
+    other = shop.fork()
+    assert shop.is_late(7)
+    assert other.refund(7) == "paid"
+    assert (shop.state(), other.state()) == ({"paid": []}, {"paid": [7]})
+
+
+def a_share_of_the_refunds(names: Names, _printed: str) -> None:
+    judge: Any = names["refunds_are_right"]
+    made = attempt()
+    state = EnvironmentRecord(kind="shop", after={"paid": [7, 8]})
+    late = made.task.model_copy(update={"metadata": {"late": [7]}})
+    judgement = judge(made.model_copy(update={"environment": state, "task": late}))
+    assert (judgement.correct, judgement.value) == (False, 0.5)
+    assert judge(made).correct is False
+
+
 def three_passages_found(_names: Names, printed: str) -> None:
     lines = printed.splitlines()
     assert len(lines) == 3
@@ -159,6 +180,8 @@ EXAMPLES = {
     "tools.md 1": Example(nothing_more),
     "training.md 1": Example(a_student_is_there, substitutes=a_base_and_examples),
     "training.md 2": Example(nothing_more),
+    "worlds.md 1": Example(a_shop_is_a_world),
+    "worlds.md 2": Example(a_share_of_the_refunds),
 }
 
 

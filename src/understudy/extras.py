@@ -57,7 +57,7 @@ def how_to_install(module: str) -> str:
     """The command that installs a module of this package or of one of its extras."""
     top = module.partition(".")[0]
     extra = next((name for name, modules in EXTRAS.items() if top in modules), None)
-    if extra in COMMANDS:
+    if extra is not None and extra in COMMANDS:
         return COMMANDS[extra]
     return (
         f"pip install 'understudy[{extra}]'" if extra else f"pip install --force-reinstall understudy, or {top} alone"
