@@ -63,7 +63,7 @@ _FILES = {
     "inherited descriptors": "for n in range(4, 300): works(os.read, n, 1)",
 }
 _ENVIRONMENT = {
-    "environ": "any(k not in ('LC_ALL', 'LC_CTYPE') and 'THREADS' not in k and k != 'PYTHONHASHSEED' for k in os.environ) and escaped(dict(os.environ))",
+    "environ": "any(k not in ('LC_ALL', 'LC_CTYPE', 'PYTHONHASHSEED', 'ARROW_DEFAULT_MEMORY_POOL') and 'THREADS' not in k for k in os.environ) and escaped(dict(os.environ))",
     "secrets of the host": "'UNDERSTUDY_SECRET' in str(os.environ) and escaped()",
     "getlogin": "works(os.getlogin)",
     "uname": "works(os.uname)",
