@@ -8,6 +8,11 @@ from him: the guard is a courtesy, and the kernel is what is tested.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+VICTIM = Path(f"/tmp/understudy-victim-{os.getpid()}")
+"""A file of the host, one a test process."""
 MARK = "\N{BLACK FLAG} escaped"
 
 PRELUDE = f"""
@@ -47,7 +52,7 @@ _FILES = {
     "chdir": "works(os.chdir, '/tmp')",
     "chroot": "works(os.chroot, '/')",
     "mkdir": "works(os.mkdir, '/tmp/understudy-escape-d')",
-    "unlink": "works(os.unlink, '/tmp/understudy-victim')",
+    "unlink": f"works(os.unlink, '{VICTIM}')",
     "rename": "works(os.rename, '/tmp', '/tmp2')",
     "symlink": "works(os.symlink, '/etc', '/tmp/understudy-escape-l')",
     "chmod": "works(os.chmod, '/tmp', 0o777)",

@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.sandbox.escapes import CASES, GROUPS, MARK, PRELUDE
+from tests.sandbox.escapes import CASES, GROUPS, MARK, PRELUDE, VICTIM
 from understudy.sandbox import Level, Limits, Sandbox
-
-VICTIM = Path("/tmp/understudy-victim")
 
 
 @pytest.fixture(autouse=True)
