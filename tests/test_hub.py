@@ -1,4 +1,4 @@
-"""A machine without the Hub: what is not there is said within seconds, and what is cached is used."""
+"""A machine without the Hub: missing files are reported within seconds, and cached files are used."""
 
 from __future__ import annotations
 

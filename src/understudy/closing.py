@@ -1,6 +1,7 @@
 """Context managers that close themselves.
 
-In: a class with ``close``. Out: the same class, usable in a ``with`` statement. Not here: what is closed.
+In: a class with ``close``. Out: the same class, usable in a ``with`` statement. Not here: the resources that are
+closed.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from typing import Self
 
 
 class Closing:
-    """Leaving the context calls ``close``."""
+    """A context manager that calls ``close`` at its end."""
 
     def close(self) -> None:
-        """Release what is held; by default there is nothing. Closing twice is fine."""
+        """Release all resources; the default does nothing. Closing twice is allowed."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,7 @@
-"""The Hugging Face Hub, where it cannot be reached: its local cache alone is used, and the reason is known at once.
+"""Access to the Hugging Face Hub without a network: only the local cache is used, and the reason is known at once.
 
-In: what is to be loaded. Out: a context in which the Hub's own libraries load. Without it they repeat each request for
-minutes on a machine that has no network. Not here: loading.
+In: the name of a model or file to load. Out: a context in which the Hub's own libraries load it. Outside of this
+context, these libraries repeat each request for minutes if there is no network. Not here: loading.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pathlib import Path
 import httpx
 
 TIMEOUT_S = 5.0
-"""For the one request that shows whether the Hub is there."""
+"""Time limit of the request that shows whether the Hub answers."""
 
 
 @contextmanager
 def hub_or_cache() -> Iterator[str]:
-    """Let the Hub's libraries use their cache alone where the Hub does not answer. Yields why; empty if it answers.
+    """Restrict the Hub's libraries to their cache if the Hub does not answer. Yields the reason; empty if it answers.
 
-    The Hub is asked once per process. Nothing is asked where ``HF_HUB_OFFLINE`` is set.
+    The Hub is asked once per process, and not at all if ``HF_HUB_OFFLINE`` is set.
     """
     from huggingface_hub import constants
 
@@ -46,9 +46,9 @@ def hub_or_cache() -> Iterator[str]:
 
 @contextmanager
 def naming_what_is_missing(path: str) -> Iterator[None]:
-    """Say beside the Hub's own words that no folder was found, and where it was looked for.
+    """Add to the Hub's error that no folder was found, and where it was searched.
 
-    Where the Hub is out of reach, its local cache alone is searched.
+    If the Hub cannot be reached, only its local cache is searched.
     """
     folder = Path(path).expanduser()
     if folder.is_dir() or folder.is_file():
@@ -65,7 +65,7 @@ def naming_what_is_missing(path: str) -> Iterator[None]:
 
 @cache
 def why_unreachable(endpoint: str, timeout_s: float = TIMEOUT_S) -> str:
-    """Why a server cannot be reached, as a clause; empty if it answers anything at all."""
+    """The reason why a server cannot be reached, as a clause; empty if it gives any answer."""
     found = [f"{endpoint} did not answer within {timeout_s:g} s"]
 
     def ask() -> None:
@@ -75,7 +75,7 @@ def why_unreachable(endpoint: str, timeout_s: float = TIMEOUT_S) -> str:
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             found.append(f"{endpoint} cannot be reached ({str(error) or type(error).__name__})")
 
-    # A resolver may take longer than any limit of the request itself.
+    # Resolving a name may take longer than the time limit of the request.
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(timeout_s)

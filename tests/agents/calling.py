@@ -1,4 +1,4 @@
-"""Models and tools of tests of the agent that calls tools."""
+"""Models and tools for the tests of the agent that calls tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dialogues of several turns, in a world of the attempt's own: for agents that write code and for those that call."""
+"""Dialogues of several turns, each attempt in its own world: for agents that write code and agents that call tools."""
 
 from __future__ import annotations
 

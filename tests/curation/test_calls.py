@@ -1,4 +1,4 @@
-"""Trajectories with tool calls become examples: what is trained, what is split, what is left out."""
+"""Trajectories with tool calls become examples: which parts are trained, split or omitted."""
 
 from __future__ import annotations
 

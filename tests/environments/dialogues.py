@@ -1,4 +1,4 @@
-"""Dialogues in a yard, as a rollout in a process that may be killed in the middle of one."""
+"""A rollout of dialogues in the test environment ``yard``, run in a process that may be killed during a dialogue."""
 
 from __future__ import annotations
 

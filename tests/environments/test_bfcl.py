@@ -1,4 +1,4 @@
-"""BFCL's worlds, tasks, teacher and grader beside BFCL's own code."""
+"""BFCL's worlds, tasks, teacher and grader, compared with BFCL's own code."""
 
 from __future__ import annotations
 

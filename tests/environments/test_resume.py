@@ -1,4 +1,4 @@
-"""A rollout that is killed in the middle of a dialogue gives the same records as one that is not."""
+"""A rollout that is killed during a dialogue and resumed gives the same records as an uninterrupted one."""
 
 from __future__ import annotations
 

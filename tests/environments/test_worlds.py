@@ -1,4 +1,4 @@
-"""Worlds: their tools, their copies, and whose fault a failure is."""
+"""Worlds: their tools, their copies, and whether a failure is that of the model or of the environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When an exported file is called the student, and what a missing llama.cpp says before any work."""
+"""When an exported file passes the check, and the error for a missing llama.cpp, which is raised before any work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SmolLM2 with changed weights becomes a GGUF file that a real llama.cpp answers with as the student does."""
+"""SmolLM2 with changed weights is exported as a GGUF file, with which a real llama.cpp answers as the student does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graders that users write: functions and classes, what they may say, and errors that name the attempt."""
+"""Graders that users write: functions and classes, allowed return values, and errors that name the attempt."""
 
 from __future__ import annotations
 

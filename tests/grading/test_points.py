@@ -1,4 +1,4 @@
-"""A list of two values is a point where an attempt's question and program say so, else it may be an interval."""
+"""A list of two values is a point if the attempt's question and program indicate it; else it may be an interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One base distilled into an agent that writes code and into one that calls tools, small: all stages, one report."""
+"""A small base model is distilled into an agent that writes code and one that calls tools: all stages, one report."""
 
 from __future__ import annotations
 

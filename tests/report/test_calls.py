@@ -1,4 +1,4 @@
-"""Tool calls in the report: what was called, with what, what came back, what is learnt of it."""
+"""Tool calls in the report: the tools, the arguments, the results, and the parts that are trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paper's table of several runs: averages, pairs beside the paper's ordering, in the terminal and as a page."""
+"""The paper's table for several runs: averages, pairs and the paper's ordering, in the terminal and as a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions as JSON tools: nothing is lost in the schema, and what comes back is what the function wants."""
+"""Functions as JSON tools: the schema loses nothing, and arguments are converted to the types of the function."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What an agent does with the replies of its model: the joint between the loop and each way to act.
+"""Defines the interface between the agent loop and each way to act on the replies of a model.
 
-In: a completion of the model. Out: a ``Turn``: the reply as the history keeps it, what it did, and what the model sees
-next. A way to act (code in a sandbox, JSON tool calls) is one class with the methods of ``Actions``; sampling, the vote
-and the loop are the same for all. Not here: any of the ways.
+In: a completion of the model. Out: a ``Turn``: the reply as the history keeps it, the action taken, and the
+observations that the model sees next. Each way to act (code in a sandbox, JSON tool calls) is one class that implements
+``Actions``. Sampling, the vote and the loop are the same for all of them. Not here: the implementations.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from understudy.tools import Tool
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One reply, and what came of it."""
+    """One reply and its result."""
 
     message: Message
     """The whole assistant message, with its prefill."""
     observations: tuple[Message, ...] = ()
-    """What the model sees next; nothing after a final answer."""
+    """The messages that the model sees next; empty after a final answer."""
     problem: ParseProblem | None = None
-    """Why nothing was done."""
+    """Why the reply led to no action; None if it did."""
     status: ExecutionStatus | None = None
-    """None if nothing was done."""
+    """None if no action was taken."""
     error_name: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     is_final: bool = False
     answer: str | None = None
-    """Of a final turn."""
+    """The final answer; None if the turn is not final."""
     yielded: str = ""
-    """What the reply yielded, as candidates of a vote record it."""
+    """The result of the reply, as a candidate of a vote records it."""
     agrees_by: Hashable | None = None
     """Equal for turns that agree in the vote; None for one that failed."""
 
     def ballot(self, completion: Completion) -> Ballot:
-        """What the turn brings to the vote."""
+        """The ballot that the turn casts in the vote."""
         return Ballot(self.agrees_by, completion.mean_logprob)
 
     def candidate(self, completion: Completion, group: int | None, *, chosen: bool) -> Candidate:
@@ -61,29 +61,29 @@ class Turn:
 
 
 class Actions(Protocol):
-    """One attempt's way to act. Its state is the attempt's own."""
+    """The way to act of one attempt. Attempts do not share its state."""
 
     texts: ObservationTexts
 
     def prepared(self, request: Request) -> Request:
-        """The request with what replies of this kind need, such as stop strings or tools."""
+        """The request, completed with what this way to act needs, such as stop strings or tools."""
         ...
 
     def act(self, completion: Completion, prefill: str) -> Turn:
-        """Read one reply and do what it says. ``prefill``: how the reply begins, which the completion leaves out."""
+        """Act on one reply. ``prefill`` is the beginning of the reply, which the completion does not repeat."""
         ...
 
     def branch(self, completions: Sequence[Completion], prefill: str, *, keep_earlier: bool) -> list[Turn]:
-        """Do what each of several replies says, from the same state, each by itself; nothing that has effects.
+        """Act on each of several replies, independently and from the same state. Actions with effects wait.
 
-        ``keep_earlier``: candidates of the calls before stay candidates, and indices go on from them.
+        ``keep_earlier``: candidates of earlier calls remain candidates, and the indices continue after theirs.
         """
         ...
 
     def announced(self, tools: Sequence[Tool]) -> str:
-        """How the model is told of tools that appear in the course of a dialogue."""
+        """The text that announces tools which become available during a dialogue."""
         ...
 
     def commit(self, index: int) -> Turn:
-        """Keep one of the candidates; what waited because it has effects is done now, once."""
+        """Keep one of the candidates. Its actions with effects, which waited, are done now and only once."""
         ...

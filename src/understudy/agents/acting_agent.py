@@ -1,9 +1,9 @@
 """The loop of agents that act: think, act, observe, until an answer or a limit (paper sections 2 and 4).
 
-In: a task, and a first thought where the recipe asks for one. Out: a trajectory. What the model does wrong is told to
-it as an observation and recorded; only a failing server or sandbox makes a failed attempt. The history is linear:
-with self-consistent actions only the kept candidate enters it, the others are facts of the step. Not here: prompts'
-words, how a reply acts (``acting.py``), the vote.
+In: a task, and a first thought if the recipe asks for one. Out: a trajectory. Mistakes of the model are recorded and
+returned to it as observations; only a failing server or sandbox makes an attempt fail. The history is linear: with
+self-consistent actions, only the kept candidate enters it, and the others are recorded in the step. Not here: the text
+of prompts, how replies are acted on (``acting.py``), the vote.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ActingAgent(ABC, Generic[ConfigT]):
     """Solves tasks in steps. Safe to call from many threads at once."""
 
     def __init__(self, config: ConfigT, model: Model, runtime: AgentRuntime, declarations: tuple[str, ...]) -> None:
-        """``declarations``: of the tools, as facts of the agent."""
+        """``declarations``: the declarations of the tools, which are recorded as facts of the agent."""
         self._config = config
         self._model = model
         self._runtime = runtime
@@ -52,30 +52,31 @@ class ActingAgent(ABC, Generic[ConfigT]):
 
     @abstractmethod
     def _actions(self, task: Task, seed: int, world: World | None) -> AbstractContextManager[Actions]:
-        """The way to act of one attempt."""
+        """Open the way to act of one attempt."""
 
     @abstractmethod
     def _prefill(self, first_thought: FirstThought | None) -> Prefill:
-        """How the first step begins. Raises ``ProviderError``."""
+        """The prefill of the first step. Raises ``ProviderError``."""
 
     @staticmethod
     @abstractmethod
     def initial_messages(
         config: ConfigT, task: Task, runtime: AgentRuntime, world: World | None = None
     ) -> tuple[Message, ...]:
-        """How the model is prompted for a task. ``world``: of the attempt; None: one is made where tools depend on it.
+        """The messages that prompt the model. ``world``: that of the attempt; if None, one is made if the tools need
+        it.
 
         Raises ``EnvironmentFailedError``.
         """
 
     def _tool_schemas(self, world: World | None) -> tuple[ToolSchema, ...]:  # noqa: ARG002
-        """The tools that the model is given beside the messages."""
+        """The tool schemas that the model receives in addition to the messages."""
         return ()
 
     def solve(
         self, task: Task, attempt: int = 0, seed: int = 0, first_thought: FirstThought | None = None
     ) -> Trajectory:
-        """One attempt at a task. ``seed``: the attempt's own, see ``understudy.rollouts``."""
+        """Make one attempt at a task. ``seed``: the seed of this attempt, see ``understudy.rollouts``."""
         config = self._config
         facts = AttemptFacts(
             task=task,
@@ -93,12 +94,12 @@ class ActingAgent(ABC, Generic[ConfigT]):
         except ProviderError as error:
             return history.trajectory(StopReason.PROVIDER, error=error)
         except ToolDownError:
-            raise  # no attempt after this one would fare better
+            raise  # later attempts would fail in the same way
         except SandboxError as error:
             return history.trajectory(StopReason.SANDBOX, error=error)
 
     def _attempt(self, history: History, world: World | None, first_thought: FirstThought | None) -> Trajectory:
-        """All of it, but for what stops the program."""
+        """Make the attempt. Errors that stop the program are not handled here."""
         config, task = self._config, history.facts.task
         history.facts = replace(history.facts, tools=self._tool_schemas(world))
         history.messages = list(self.initial_messages(config, task, self._runtime, world))
@@ -112,7 +113,7 @@ class ActingAgent(ABC, Generic[ConfigT]):
         return trajectory if world is None else trajectory.model_copy(update={"environment": world.record(before)})
 
     def _begin(self, history: History, first_thought: FirstThought | None) -> str:
-        """Give the first step what the recipe says, record it, and return the beginning of the reply."""
+        """Set up the first step as the recipe says, record it, and return the beginning of the reply."""
         prefill = self._prefill(first_thought)
         history.set_prefix(prefill.mode, prefill.delivery)
         if prefill.addition:
@@ -120,7 +121,7 @@ class ActingAgent(ABC, Generic[ConfigT]):
         return prefill.text
 
     def _run(self, history: History, actions: Actions, dialogue: Dialogue, prefill: str) -> Trajectory:
-        """Turn after turn, until the user has no more to say."""
+        """Run turn after turn until the user says nothing more."""
         while True:
             answer = self._answer(history, actions, dialogue.turn, prefill)
             if isinstance(answer, StopReason):
@@ -135,7 +136,7 @@ class ActingAgent(ABC, Generic[ConfigT]):
         return history.trajectory(answer)
 
     def _answer(self, history: History, actions: Actions, turn: int, prefill: str) -> str | StopReason:
-        """One turn: steps until an answer, or what stopped them."""
+        """Run one turn: steps until an answer or a stop. Returns the answer or the stop reason."""
         config = self._config
         for number in range(config.max_steps):
             if config.max_task_steps is not None and len(history.steps) >= config.max_task_steps:
@@ -148,7 +149,7 @@ class ActingAgent(ABC, Generic[ConfigT]):
         return StopReason.STEP_LIMIT
 
     def _step(self, history: History, actions: Actions, turn: int, prefill: str) -> str | None:
-        """Think, act, observe. Returns the answer where the reply gave one."""
+        """Think, act, observe. Returns the answer if the reply gave one."""
         seed = derive_seed(history.facts.seed, "step", len(history.steps))
         sampled = self._sampler.sample(tuple(history.messages), actions, seed, prefill)
         history.spend(sampled.usage, sampled.timing)

@@ -1,9 +1,10 @@
-"""Acting by JSON tool calls: the calls of a reply are made, and their results are messages of role ``tool``.
+"""Acts by JSON tool calls: makes the calls of a reply and returns their results as messages of role ``tool``.
 
-In: completions. Out: turns. Pure calls are made for each candidate, and candidates agree by what they returned. A call
-with effects waits until its candidate is kept: candidates agree by the canonical call, its name and sorted arguments,
-and the kept one is made once. So does all that follows it in the reply, since it may depend on the effect. Final
-texts agree by the grader's normal form. Not here: the form in which a template writes calls, the tools.
+In: completions. Out: turns. Pure calls are made for each candidate, and candidates agree if the results are equal. A
+call with effects waits until its candidate is kept, and is then made once. Such candidates agree if the canonical calls
+are equal: the name and the sorted arguments. All calls that follow it in the reply wait as well, because they may
+depend on the effect. Final texts agree if the grader's normal forms are equal. Not here: how a template writes calls,
+the tools.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ NormalForm = Callable[[str], Hashable]
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """What a completion says."""
+    """A parsed completion."""
 
     message: Message
     problem: ParseProblem | None = None
     detail: str = ""
     calls: tuple[FunctionCall, ...] = ()
-    """Calls to be made, in order: up to ``final_answer``."""
+    """The calls to make, in order, up to ``final_answer``."""
     final: FunctionCall | None = None
     """The call of ``final_answer``."""
 
@@ -57,7 +58,7 @@ class _Try:
     reply: _Reply
     results: tuple[CallResult, ...] = ()
     world: World | None = None
-    """Where a candidate made its calls: a copy of the attempt's world."""
+    """The copy of the attempt's world in which a candidate made its calls."""
 
     @property
     def waiting(self) -> tuple[FunctionCall, ...]:
@@ -66,7 +67,7 @@ class _Try:
 
 
 class CallActions:
-    """Makes the calls of replies, for one attempt."""
+    """Makes the calls of the replies of one attempt."""
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class CallActions:
         normal_form: NormalForm,
         world: World | None = None,
     ) -> None:
-        """``normal_form``: equal for final answers that say the same. ``world``: what tools of ``maker`` act on."""
+        """``normal_form``: equal for equivalent answers. ``world``: the world that the tools of ``maker`` act on."""
         self.texts = texts
         self._config = config
         self._schemas = schemas
@@ -87,16 +88,16 @@ class CallActions:
         self._tries: list[_Try] = []
 
     def prepared(self, request: Request) -> Request:
-        """The tools."""
+        """The request with the tools."""
         return replace(request, tools=self._schemas, parallel_tool_calls=self._config.parallel)
 
     def act(self, completion: Completion, prefill: str) -> Turn:
-        """Raises what a sandbox or a tool that is not available raises, as the other methods do."""
+        """Raises the errors of an unavailable sandbox or tool, as the other methods do."""
         return self._carry_out(_Try(self._read(completion, prefill)))
 
     def branch(self, completions: Sequence[Completion], prefill: str, *, keep_earlier: bool) -> list[Turn]:
-        """Pure calls are made, all at the same time and each once; a call with effects, and what follows it, waits. In
-        an environment each candidate makes its calls in a copy of the world.
+        """Make the pure calls, all at the same time and each once. A call with effects waits, and so do the calls after
+        it. In an environment, each candidate makes its calls in its own copy of the world.
         """
         replies = [self._read(completion, prefill) for completion in completions]
         if self._world is None:
@@ -107,14 +108,14 @@ class CallActions:
         return [self._turn(each) for each in tries]
 
     def commit(self, index: int) -> Turn:
-        """What waits is done now."""
+        """Make the calls that waited."""
         kept = self._tries[index]
         if self._world is not None and kept.world is not None:
             self._world.adopt(kept.world)
         return self._carry_out(kept)
 
     def announced(self, tools: Sequence[Tool]) -> str:
-        """Their schemas: those that the model was given at first stay as they are."""
+        """The schemas of the new tools. The schemas that the model received first do not change."""
         return "\n".join(json_tool(tool).schema.model_dump_json() for tool in tools)
 
     def _ask_first(self, replies: Sequence[_Reply]) -> list[_Try]:
@@ -206,7 +207,7 @@ class CallActions:
         return _results(tried.reply.message.tool_calls, [*made, *left_out])
 
     def _told(self, reply: _Reply) -> tuple[Message, ...]:
-        """Why nothing was called: as the result of each call that has an id, else as a user message."""
+        """The reason why no call was made: as the result of each call with an id, else as a user message."""
         text = observe_problem(reply.problem, reply.detail, self.texts)
         calls = reply.message.tool_calls
         if not calls:
@@ -223,6 +224,6 @@ def _results(calls: Sequence[FunctionCall], texts: Sequence[str]) -> tuple[Messa
 
 
 def _answer_of(call: FunctionCall) -> str:
-    """The answer that a call of ``final_answer`` gives, whatever the model calls the argument."""
+    """The answer that a call of ``final_answer`` gives, under any argument name."""
     answer = call.arguments.get("answer", next(iter(call.arguments.values()), ""))
     return answer if isinstance(answer, str) else result_text(answer)

@@ -1,8 +1,8 @@
-"""Making tool calls: results, errors as results, and what is known already.
+"""Makes tool calls: returns results, turns errors into results, and caches results of pure calls.
 
-In: calls of a reply, the tools. Out: a ``CallResult`` for each, with its record. A pure tool is asked once for the same
-arguments within an attempt; several pure calls are made at the same time. Tools with effects are called in order, each
-time. Not here: which calls are made (``call_actions.py``).
+In: the calls of a reply, the tools. Out: a ``CallResult`` for each call, with its record. Within an attempt, a pure
+tool is called once for the same arguments. Several pure calls are made at the same time. Tools with effects are called
+in order, every time. Not here: which calls are made (``call_actions.py``).
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from understudy.sandbox import SandboxError
 from understudy.tools import JsonTool, ToolError, result_text
 
 _UNKNOWN_CHARS = 2_000
-"""Of the arguments of a call that names no tool, so much is recorded."""
+"""How much of the arguments is recorded if a call names no known tool."""
 _AT_ONCE = 16
-"""Pure calls that are made at the same time."""
+"""Maximum number of pure calls at the same time."""
 
 
 class UnknownToolError(ToolError):
-    """A call names no tool."""
+    """A call names no known tool."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What one call gave."""
+    """The result of one call."""
 
     text: str
-    """For the model to read."""
+    """The text that the model reads."""
     record: ToolCall
     status: ExecutionStatus = ExecutionStatus.OK
     error_name: str = ""
@@ -49,14 +49,14 @@ class CallMaker:
     _known: dict[str, CallResult] = field(default_factory=dict)
     """Results of pure calls, by canonical call."""
     _recorded: set[str] = field(default_factory=set)
-    """Those of them that stand in the history: candidates that lost do not count."""
+    """The canonical calls in the history. Calls of rejected candidates are not included."""
 
     def with_tools(self, tools: Mapping[str, JsonTool]) -> CallMaker:
-        """The same attempt, with other tools of these names."""
+        """A maker for the same attempt in which these tools replace those of the same names."""
         return CallMaker({**self.tools, **tools}, self._known, self._recorded)
 
     def is_pure(self, call: FunctionCall) -> bool:
-        """Whether it may be made for a candidate that may lose. A call that cannot be made has no effect either."""
+        """Whether the call has no effects, so that every candidate may make it. An invalid call has none either."""
         tool = self.tools.get(call.name)
         if tool is None or tool.pure:
             return True
@@ -67,26 +67,26 @@ class CallMaker:
         return False
 
     def make(self, calls: Sequence[FunctionCall]) -> list[CallResult]:
-        """Results in the order of the calls. Raises ``SandboxError``, also where what a tool needs is not available."""
+        """Results in the order of the calls. Raises ``SandboxError``, also if a tool is unavailable."""
         results: list[CallResult] = []
         for group in _groups(calls, [self.is_pure(call) for call in calls]):
             results += self.ask_at_once(group) if self.is_pure(group[0]) else [self._ask(group[0])]
         return results
 
     def ask_at_once(self, calls: Sequence[FunctionCall]) -> list[CallResult]:
-        """Results of pure calls, each of which is asked once. Raises as ``make`` does."""
+        """Results of pure calls, each made once. Raises the same errors as ``make``."""
         new = {key: call for call in calls if (key := canonical(call)) not in self._known}
         if len(new) > 1:
             with ThreadPoolExecutor(min(len(new), _AT_ONCE)) as executor:
                 asked = dict(zip(new, executor.map(self._ask, new.values()), strict=True))
         else:
             asked = {key: self._ask(call) for key, call in new.items()}
-        # The next call may succeed where this one failed.
+        # Failures are not cached: the same call may succeed next time.
         self._known.update({key: result for key, result in asked.items() if not result.failed})
         return [self._known.get(key) or asked[key] for key in map(canonical, calls)]
 
     def records(self, calls: Sequence[FunctionCall], results: Sequence[CallResult]) -> tuple[ToolCall, ...]:
-        """The records of calls that enter the history; those that the history had before are marked as cached."""
+        """The records of calls that enter the history. Calls that are already in the history are marked as cached."""
         records = []
         for call, result in zip(calls, results, strict=True):
             key = canonical(call)
@@ -114,12 +114,12 @@ class CallMaker:
 
 
 def canonical(call: FunctionCall) -> str:
-    """The same text for calls of the same tool with the same arguments."""
+    """A text that is equal for calls of the same tool with the same arguments."""
     return f"{call.name} {json.dumps(call.arguments, sort_keys=True, ensure_ascii=False)}"
 
 
 def _groups(calls: Sequence[FunctionCall], are_pure: Sequence[bool]) -> list[list[FunctionCall]]:
-    """Neighbours that are pure together, any other call by itself."""
+    """Groups of adjacent pure calls; every other call forms its own group."""
     groups: list[list[FunctionCall]] = []
     after_pure = False
     for call, is_pure in zip(calls, are_pure, strict=True):

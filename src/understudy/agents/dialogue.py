@@ -1,8 +1,8 @@
-"""The user's side of an attempt: what comes after an answer.
+"""The user's side of an attempt: the next user turn after an answer.
 
-In: a task, and the world of the attempt where there is one. Out: the text of the next user turn, or None after the last
-one. A task scripts its turns; where it scripts none, the user of its environment speaks, which may be a model. Not
-here: what the agent says.
+In: a task, and the world of the attempt if there is one. Out: the text of the next user turn, or None after the last
+one. A task may script its turns. If it does not, the user of its environment writes them; that user may be a model. Not
+here: the replies of the agent.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ class Dialogue:
 
     def __init__(self, task: Task, world: World | None) -> None:
         self.turn = 0
-        """The present turn, counted from 0."""
+        """The current turn, counted from 0."""
         self._task = task
         self._world = world
 
     def next_turn(self, answer: str, announced: Callable[[Sequence[Tool]], str]) -> str | None:
-        """What the user says after an answer. ``announced``: how the model is told of tools that appear.
+        """The text of the next user turn, or None. ``announced``: writes the announcement of tools that become
+        available.
 
         Raises ``EnvironmentFailedError``.
         """

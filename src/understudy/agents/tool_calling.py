@@ -1,8 +1,8 @@
 """The agent that calls tools with JSON, as most agents do.
 
-In: a task, and a first thought where the recipe asks for one. Out: a trajectory whose replies hold tool calls and whose
-results are messages of role ``tool``. Not here: the loop (``acting_agent.py``), how calls are made
-(``call_actions.py``), how a chat template writes them (``understudy.models``).
+In: a task, and a first thought if the recipe asks for one. Out: a trajectory whose replies contain tool calls and whose
+results are messages of role ``tool``. Not here: the loop (``acting_agent.py``), making calls (``call_actions.py``),
+writing calls with a chat template (``understudy.models``).
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ class ToolCalling(ActingAgent[ToolCallingConfig]):
     def initial_messages(
         config: ToolCallingConfig, task: Task, runtime: AgentRuntime, world: World | None = None
     ) -> tuple[Message, ...]:
-        """How the model is prompted for a task, beside the tools."""
+        """The messages that prompt the model for a task; they do not include the tools."""
         tools = runtime.tools_for(task, world)
         names = {tool.name for tool in tools} | ({PYTHON} if config.python else set())
         return initial_call_messages(config, task, names, searches=any(tool.is_search for tool in tools))
 
     @staticmethod
     def tool_schemas(config: ToolCallingConfig, runtime: AgentRuntime) -> tuple[ToolSchema, ...]:
-        """The tools that the model is given, but for those of an environment. Raises ``ToolConfigError``."""
+        """The tools that the model receives, except those of an environment. Raises ``ToolConfigError``."""
         return _schemas(config, _tools(config, runtime))
 
     def _tool_schemas(self, world: World | None) -> tuple[ToolSchema, ...]:

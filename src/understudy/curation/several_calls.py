@@ -1,7 +1,7 @@
-"""Replies with several tool calls, for students that make one call at a time: some chat templates take no more.
+"""Splits replies with several tool calls, for students whose chat templates accept one call in a message.
 
-In: a trajectory. Out: the same with one call in each reply, each followed by its result. Not here: whether that is
-wanted (``CurateConfig.several_calls``).
+In: a trajectory. Out: the same trajectory with one call in each reply, each followed by its result. Not here: whether
+to split (``CurateConfig.several_calls``).
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from understudy.records import Message, Role, Step, Trajectory
 
 
 def calls_several(trajectory: Trajectory) -> bool:
-    """Whether a reply holds more than one call."""
+    """Whether a reply contains more than one call."""
     return any(len(message.tool_calls) > 1 for message in trajectory.messages)
 
 
 def with_single_calls(trajectory: Trajectory) -> Trajectory | None:
-    """None if a result is missing, so that there is nothing to put between two calls."""
+    """The trajectory with one call in each reply; None if the result between two calls is missing."""
     results = {one.tool_call_id: one for one in trajectory.messages if one.role is Role.TOOL}
     steps = {step.message_index: step for step in trajectory.steps}
     messages: list[Message] = []

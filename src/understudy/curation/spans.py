@@ -1,4 +1,4 @@
-"""A trajectory becomes an example: the text that the student reads, and the parts of it that are trained.
+"""Turns a trajectory into an example: the text that the student reads, and the parts of it that are trained.
 
 In: a trajectory, the config, and the messages that the student sees before its first reply, if they differ from the
 teacher's. Out: an ``Example`` whose spans cover only text that the model wrote. Not here: token ids and masks
@@ -24,9 +24,10 @@ def example_of(
     """Return the example of one trajectory.
 
     ``initial_messages`` replace everything before the model's first reply; None keeps what the teacher saw.
-    ``action_format``: the student's, as a trajectory records it; replies in another format are converted to it. None
-    keeps the teacher's. ``tools``: what the student is given beside its messages; None keeps what the teacher was
-    given. Messages after the last reply are left out: nothing in them is trained.
+    ``action_format``: the format of the student, as a trajectory records it. Replies in another format are converted to
+    it. None keeps the format of the teacher. ``tools``: the tools that the student receives in addition to its
+    messages; None keeps those of the teacher. Messages after the last reply are omitted, because nothing in them is
+    trained.
     """
     replies = [index for index, message in enumerate(trajectory.messages) if message.role is Role.ASSISTANT]
     first = replies[0] if replies else len(trajectory.messages)
@@ -60,7 +61,7 @@ def example_of(
 
 
 def other_form(trajectory: Trajectory, students: str | None) -> str:
-    """Why replies cannot be written in the student's format, as a trajectory records it; empty if they can."""
+    """Why replies cannot be converted to the student's format, as a trajectory records it; empty if they can."""
     calls = any(message.tool_calls for message in trajectory.messages)
     if students == TOOL_CALLS and not calls and any(step.execution_status is not None for step in trajectory.steps):
         return "its replies hold code, and the student calls tools"
@@ -78,7 +79,7 @@ def _up_to_action(message: Message, step: Step, teachers: ActionFormat) -> str:
 
 
 def _rewritten(reply: str, teachers: ActionFormat, students: ActionFormat) -> str:
-    """A reply in the student's format; a reply without an action stays as it is."""
+    """A reply in the student's format. A reply without an action is unchanged."""
     parsed = teachers.parse(reply)
     return reply if parsed.code is None else students.render(parsed.thought, parsed.code)
 
@@ -97,6 +98,6 @@ def _spans_of_reply(
         part_start = max(start, part.start)
         if weight > 0 and part_start < part.end:
             yield TrainSpan(message_index=index, start=part_start, end=part.end, weight=weight)
-    # Calls that a server could not read are not what the model said.
+    # Calls with broken arguments are not the text that the model wrote.
     if code_weight > 0 and message.tool_calls and not any(call.broken_arguments for call in message.tool_calls):
         yield TrainSpan(message_index=index, start=0, end=0, part=SpanPart.CALLS, weight=code_weight)

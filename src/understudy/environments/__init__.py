@@ -1,8 +1,8 @@
-"""Worlds with state that agents act in: made for each attempt, with tools, copies and a state that is graded.
+"""Worlds with state that agents act in. Each attempt has its own world, with tools, copies and a graded state.
 
 In: the config of an environment, and a task. Out: a ``World``: tools bound to it, forks for the candidates of a vote,
-its state before and after. A class of one's own inherits from ``Environment`` and marks its tools with ``action``. Not
-promised: that a class which keeps state outside of its objects is copied, unless it is ``isolated``.
+and its state before and after. Your own class inherits from ``Environment`` and marks its tools with ``action``. Not
+promised: copies of state outside of the objects, unless the environment is ``isolated``.
 """
 
 from understudy.environments.config import ENVIRONMENTS, AnyEnvironment, EnvironmentConfig

@@ -1,8 +1,8 @@
-"""The worlds of BFCL's multi-turn tasks: the package's own classes, as an environment.
+"""The worlds of BFCL's multi-turn tasks: an environment made of the package's own classes.
 
 In: a task of BFCL. Out: an environment whose actions are the functions of the task's classes, with BFCL's schemas for
 JSON calls and short Python signatures for code. A function that is missing at first is held back until its turn. Not
-here: which calls are right (``understudy.grading.bfcl``).
+here: checking calls (``understudy.grading.bfcl``).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from understudy.tools import Tool
 from understudy.tools.schemas import parameters_of, returned
 
 _TYPES = {"dict": "object", "float": "number", "tuple": "array"}
-"""BFCL's names of types, where JSON Schema has others."""
+"""BFCL's names of types that have another name in JSON Schema."""
 _MAX_DEPTH = 30
 _MAX_CHARS = 200_000
-"""Of a result: those of the set ``long_context`` are as long as its name says, and the model is to cope with it."""
+"""Maximum length of a result. The set ``long_context`` has long results on purpose, and the model must handle them."""
 
 
 class BfclEnvironment(Environment):
@@ -43,17 +43,17 @@ class BfclEnvironment(Environment):
         }
 
     def actions(self) -> tuple[Action, ...]:
-        """The functions of the task's classes, but for those that BFCL excludes."""
+        """The functions of the task's classes, except those that BFCL excludes."""
         every = [one for name in self._entry.classes for one in class_actions(name)]
         return tuple(one for one in every if one.name not in self._entry.excluded)
 
     def held_back(self) -> frozenset[str]:
-        """Functions whose turn has not come."""
+        """The functions that are not yet available in this turn."""
         later = [names for turn, names in self._entry.missing.items() if turn > self._turn]
         return frozenset(name for names in later for name in names)
 
     def begin_turn(self, turn: int) -> None:
-        """Remember it."""
+        """Store the number of the turn."""
         self._turn = turn
 
     def object_of(self, class_name: str) -> Any:
@@ -61,11 +61,11 @@ class BfclEnvironment(Environment):
         return self._objects[class_name]
 
     def state(self) -> Mapping[str, JsonValue]:
-        """By class, all attributes without an underscore; of the file system also where one is."""
+        """All public attributes by class, and the current directory of the file system."""
         return as_json({name: _state(one) for name, one in self._objects.items()})
 
     def snapshot(self) -> Any:
-        """The objects; the task itself never changes."""
+        """The objects. The task itself never changes."""
         return self._turn, copy.deepcopy(self._objects)
 
     def restore(self, snapshot: Any) -> None:
@@ -73,7 +73,7 @@ class BfclEnvironment(Environment):
         self._turn, self._objects = snapshot[0], copy.deepcopy(snapshot[1])
 
     def fork(self) -> BfclEnvironment:
-        """A copy of the objects alone: copying the task would cost more."""
+        """A copy of the objects only, because copying the task would cost more."""
         made = BfclEnvironment.__new__(BfclEnvironment)
         made._entry = self._entry
         made._turn, made._objects = self._turn, copy.deepcopy(self._objects)
@@ -120,7 +120,7 @@ def _class(class_name: str) -> Any:
 
 
 def _opened(class_name: str, config: Mapping[str, Any], *, is_long: bool) -> Any:
-    """An object as BFCL's own checker makes it."""
+    """An object, created in the same way as in BFCL's own checker."""
     from bfcl_eval.constants.executable_backend_config import STATELESS_CLASSES
 
     made = _class(class_name)()
@@ -130,7 +130,7 @@ def _opened(class_name: str, config: Mapping[str, Any], *, is_long: bool) -> Any
 
 
 def json_schema(schema: Any, *, is_whole: bool = False) -> Any:
-    """BFCL's schema as a JSON schema. ``is_whole``: all fields are there, as in what a function returns."""
+    """BFCL's schema as a JSON schema. ``is_whole``: all fields are required, as in return values."""
     if isinstance(schema, list):
         return [json_schema(one, is_whole=is_whole) for one in schema]
     if not isinstance(schema, Mapping):
@@ -153,7 +153,7 @@ def _state(one: Any) -> object:
 
 
 def _plain(value: Any, depth: int = 0) -> object:
-    """Files as their content, directories by name: they know their parents, so they hold themselves."""
+    """Files as their content, directories by name: directories refer to their parents, so they are cyclic."""
     contents = getattr(value, "contents", None)
     if isinstance(contents, dict) and depth < _MAX_DEPTH:
         return {name: _plain(each, depth + 1) for name, each in contents.items()}

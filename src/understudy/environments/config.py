@@ -15,11 +15,11 @@ from understudy.registry import Builtin, Group, PartConfig, TargetError
 
 
 class EnvironmentConfig(PartConfig):
-    """What all environments have in common, a user's own included."""
+    """The keys of all environments, including a user's own."""
 
     isolated: bool = False
-    """Each attempt's environment lives in a process of its own: for classes that keep state outside of their objects,
-    or that may be used from one thread only.
+    """Run each attempt's environment in its own process: for classes that keep state outside of their objects or that
+    may be used from one thread only.
     """
 
 
@@ -30,15 +30,15 @@ class BfclConfig(EnvironmentConfig):
 
     @property
     def extras(self) -> tuple[str, ...]:
-        """Extras of this package that it needs."""
+        """The extras of this package that this environment needs."""
         return ("bfcl",)
 
 
 class EnvironmentGroup(Group[Environment]):
-    """The kinds of environments. Users' own kinds have the keys that all have, beside their options."""
+    """The kinds of environments. Users' own kinds have the common keys in addition to their options."""
 
     def config_class(self, kind: str) -> type[PartConfig]:
-        """The config of a kind. Raises ``TargetError`` for a kind that is not there, or is no environment."""
+        """The config of a kind. Raises ``TargetError`` if the kind does not exist or is not an environment."""
         config = super().config_class(kind)
         if not issubclass(config, EnvironmentConfig):
             target = self.part(kind)

@@ -1,7 +1,7 @@
-"""What an environment is: a world with state, made for one attempt, whose methods are the agent's tools.
+"""Defines an environment: a world with state, made for one attempt, whose methods are the agent's tools.
 
-In: a task, whose metadata say how the world begins. Out: a subclass of ``Environment``: methods that are marked with
-``action`` are tools, ``state`` is what graders and reports read. Not here: how an attempt uses one (``world.py``).
+In: a task, whose metadata describe the initial state. Out: a subclass of ``Environment``: methods marked with
+``action`` are tools; graders and reports read ``state``. Not here: how an attempt uses an environment (``world.py``).
 
     class Shop(Environment):
         def __init__(self, task: Task) -> None:
@@ -33,23 +33,23 @@ _MARK = "__understudy_action__"
 
 
 class EnvironmentFailedError(ToolUnavailableError):
-    """An environment crashed, could not be made or could not be copied: the attempt ends as an infrastructure error and
-    is tried again on resume. The model did nothing wrong. What a model does wrong is a ``ToolError``.
+    """An environment crashed, or could not be made or copied. The attempt ends as an infrastructure error and is
+    repeated on resume. It is not the model's fault: mistakes of the model are ``ToolError``.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that can be done in an environment."""
+    """An action that an agent can take in an environment."""
 
     tool: Tool
-    """Its function wants the environment first."""
+    """The first argument of its function is the environment."""
     read_only: bool = False
-    """It changes nothing, so several candidates may do it without a copy of the world each."""
+    """It changes nothing, so several candidates may do it in the same world."""
 
     @property
     def name(self) -> str:
-        """What the agent calls it."""
+        """The name that the agent uses."""
         return self.tool.name
 
 
@@ -64,9 +64,9 @@ def action(*, read_only: bool = ..., timeout_s: float = ...) -> Callable[[Method
 def action(
     method: MethodT | None = None, /, *, read_only: bool = False, timeout_s: float = 60.0
 ) -> MethodT | Callable[[MethodT], MethodT]:
-    """Make a typed, documented method a tool: ``@action``, or ``@action(read_only=True)`` where it changes nothing.
+    """Make a typed, documented method a tool: ``@action``, or ``@action(read_only=True)`` if it changes nothing.
 
-    ``timeout_s``: an environment that takes longer has failed, which is no fault of the model.
+    ``timeout_s``: a call that takes longer is a failure of the environment, not of the model.
     """
 
     def mark(method: MethodT) -> MethodT:
@@ -77,49 +77,50 @@ def action(
 
 
 class Environment:
-    """A world of one attempt. A subclass is called with the task, after its config where it has a nested ``Config``.
+    """A world of one attempt. A subclass is called with the task or, if it has a nested ``Config``, with config and
+    task.
 
-    Its methods are called one at a time, from any thread. An action that raises ``ToolError``, or any other exception,
-    tells the model what went wrong; ``EnvironmentFailedError`` says that the environment itself is broken.
+    Its methods are called one at a time, from any thread. If an action raises ``ToolError`` or any other exception, the
+    model reads the error. ``EnvironmentFailedError`` means that the environment itself is broken.
     """
 
     def actions(self) -> tuple[Action, ...]:
-        """All that can ever be done here: the methods that are marked. Raises ``ToolConfigError``."""
+        """All actions of any turn: the marked methods. Raises ``ToolConfigError``."""
         kind: Any = type(self)
         return actions_of(kind)
 
     def held_back(self) -> frozenset[str]:
-        """Names of actions that the agent is not told of yet. Where it calls one all the same, that is done: raise
+        """Names of actions that the agent is not yet told about. If it calls one anyway, the action is done; raise
         ``ToolError`` to refuse it.
         """
         return frozenset()
 
     def begin_turn(self, turn: int) -> None:
-        """The user speaks for the ``turn``-th time, counted from 0."""
+        """A user turn begins. ``turn`` counts from 0."""
 
     def user_says(self, turn: int, answer: str) -> str | None:  # noqa: ARG002
-        """What the user says in this turn, after the agent's answer to the turn before; None if that was the last one.
+        """The text of this user turn, given the agent's answer to the previous turn; None if the dialogue is over.
 
-        Called only where the task scripts no turns of its own.
+        Called only if the task scripts no turns.
         """
         return None
 
     def state(self) -> Mapping[str, JsonValue]:
-        """What graders, reports and the vote read: all attributes without an underscore, as JSON."""
+        """The state that graders, reports and the vote read: all public attributes, as JSON."""
         public = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         return as_json(public)
 
     def snapshot(self) -> Any:
-        """All of the present state, so that ``restore`` can bring it back more than once."""
+        """The whole current state, so that ``restore`` can restore it more than once."""
         return copy.deepcopy(vars(self))
 
     def restore(self, snapshot: Any) -> None:
-        """Take the state of a snapshot. As with ``__setstate__``, ``__init__`` may not have run before."""
+        """Set the state to that of a snapshot. As with ``__setstate__``, ``__init__`` may not have run."""
         vars(self).clear()
         vars(self).update(copy.deepcopy(snapshot))
 
     def fork(self) -> Self:
-        """The same world again, which changes by itself from now on."""
+        """An independent copy of the world."""
         made = type(self).__new__(type(self))
         kind = type(self)
         if kind.snapshot is Environment.snapshot and kind.restore is Environment.restore:
@@ -129,12 +130,12 @@ class Environment:
         return made
 
     def close(self) -> None:
-        """Give back what it holds. Closing twice is fine."""
+        """Release all resources. Closing twice is allowed."""
 
 
 @lru_cache(maxsize=256)
 def actions_of(kind: Any) -> tuple[Action, ...]:
-    """The marked methods of a class, those of its bases first. Raises ``ToolConfigError``."""
+    """The marked methods of a class; those of its base classes come first. Raises ``ToolConfigError``."""
     names = dict.fromkeys(name for one in reversed(kind.__mro__) for name in vars(one))
     found = [(getattr(kind, name), getattr(getattr(kind, name), _MARK, None)) for name in names]
     return tuple(
@@ -145,6 +146,6 @@ def actions_of(kind: Any) -> tuple[Action, ...]:
 
 
 def as_json(value: Mapping[str, object]) -> dict[str, JsonValue]:
-    """Any values as JSON; what is neither data nor a record becomes its text."""
+    """Any values as JSON. A value that is neither data nor a record becomes its text."""
     made: dict[str, JsonValue] = to_jsonable_python(plain(value), fallback=str, inf_nan_mode="strings")
     return made

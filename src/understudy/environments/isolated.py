@@ -1,8 +1,8 @@
-"""Environments in processes of their own.
+"""Runs environments in separate processes.
 
-In: a config. Out: a ``Zygote``, which has loaded the environment's code once and forks a process for each attempt; its
-``Backend``, whose fork is a fork of that process. A process that dies is an ``EnvironmentFailedError``. Linux only. Not
-here: what runs in the process (``worker.py``).
+In: a config. Out: a ``Zygote``, which loads the environment's code once and forks a process for each attempt. Each
+process has a ``Backend``; forking the backend forks the process. If a process dies, the error is an
+``EnvironmentFailedError``. Linux only. Not here: the code that runs in the process (``worker.py``).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from understudy.records import Task
 from understudy.registry import PartConfig
 
 _START_S = 120.0
-"""Python and the environment's module are loaded once; a busy machine takes long."""
+"""Time to load Python and the environment's module, once; on a busy machine this is slow."""
 
 
 class Zygote:
-    """Starts when it is first used. Safe to call from many threads."""
+    """A process that starts on first use. Safe to call from many threads."""
 
     def __init__(self, config: PartConfig) -> None:
         self._config = config
@@ -38,7 +38,7 @@ class Zygote:
         self._line: Line | None = None
 
     def make(self, task: Task, actions: tuple[Action, ...]) -> IsolatedBackend:
-        """A process with the environment of one attempt. Raises ``EnvironmentFailedError``."""
+        """Start a process with the environment of one attempt. Raises ``EnvironmentFailedError``."""
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 self._start()
@@ -66,7 +66,7 @@ class Zygote:
         self._line.tell(({"kind": self._config.kind, **self._config.model_dump(mode="json")}, sys.path))
 
     def close(self) -> None:
-        """End the process; those of attempts end with their worlds."""
+        """End the process. The processes of attempts end with their worlds."""
         with self._lock:
             if self._line is not None:
                 self._line.close()
@@ -83,18 +83,18 @@ class Line:
         self._kind = kind
         self._sock = sock
         self._process: int | None = None
-        """A descriptor of the process, which cannot come to mean another one."""
+        """A file descriptor of the process. Unlike a process id, it never refers to another process."""
         sock.settimeout(_START_S)
 
     def tell(self, value: object, descriptors: tuple[int, ...] = ()) -> None:
-        """Raises ``EnvironmentFailedError``, as all methods do."""
+        """Send a value. Raises ``EnvironmentFailedError``, as all methods do."""
         try:
             send(self._sock, value, descriptors)
         except OSError as error:
             raise self._died(error) from error
 
     def hear(self) -> Any:
-        """The next answer. Raises what was raised there."""
+        """The next answer. Raises the exception that was raised in the process."""
         try:
             how, value = receive(self._sock)
         except (EOFError, OSError) as error:
@@ -124,7 +124,7 @@ class Line:
         return made
 
     def close(self) -> None:
-        """End the process, whatever it does. Closing twice is fine."""
+        """End the process, even if it is busy. Closing twice is allowed."""
         self._sock.close()
         process, self._process = self._process, None
         if process is not None:

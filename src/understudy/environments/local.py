@@ -1,7 +1,7 @@
-"""An environment in this process.
+"""Runs an environment in this process.
 
-In: a user's object. Out: a ``Backend`` whose failures are ``EnvironmentFailedError``. What an action raises is passed
-on: it is for the model. Not here: other processes (``isolated.py``).
+In: a user's object. Out: a ``Backend`` whose failures are ``EnvironmentFailedError``. An exception of an action is
+passed on, because the model reads it. Not here: other processes (``isolated.py``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def make_environment(config: PartConfig, task: Task) -> Environment:
 
 
 class LocalBackend:
-    """Calls an object."""
+    """Calls the methods of an environment object."""
 
     def __init__(self, kind: str, environment: Environment) -> None:
         self._kind = kind
@@ -62,12 +62,12 @@ class LocalBackend:
 
 @contextmanager
 def failures(kind: str, doing: str) -> Iterator[None]:
-    """Whatever an environment raises, except in an action, is its own failure."""
+    """Turn any exception outside of an action into a failure of the environment."""
     try:
         yield
     except (EnvironmentFailedError, ToolConfigError):
         raise
-    except Exception as error:  # foreign code: whatever it raises is named
+    except Exception as error:  # foreign code may raise anything; the error names it
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{frame.filename}, line {frame.lineno}"
         raise EnvironmentFailedError(

@@ -1,7 +1,7 @@
 """Messages between this process and the process of an environment.
 
-In: pickled values. Out: frames of a length and a body on a Unix socket. Both ends are trusted: an environment is the
-user's own code. Not here: what is said.
+In: pickled values. Out: frames on a Unix socket, each with a length and a body. Both ends are trusted, because an
+environment is the user's own code. Not here: the content of messages.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _LENGTH = struct.Struct("!Q")
 
 
 def send(sock: socket.socket, value: object, descriptors: tuple[int, ...] = ()) -> None:
-    """Raises ``OSError`` where the other end is gone."""
+    """Send a value. Raises ``OSError`` if the other end is closed."""
     body = pickle.dumps(value)
     if descriptors:
         socket.send_fds(sock, [_LENGTH.pack(len(body))], list(descriptors))
@@ -25,12 +25,12 @@ def send(sock: socket.socket, value: object, descriptors: tuple[int, ...] = ()) 
 
 
 def receive(sock: socket.socket) -> Any:
-    """Raises ``EOFError`` where the other end is gone, ``OSError`` where that is an error of the line."""
+    """Receive a value. Raises ``EOFError`` if the other end is closed, ``OSError`` for an error of the connection."""
     return receive_with_descriptor(sock)[0]
 
 
 def receive_with_descriptor(sock: socket.socket) -> tuple[Any, int | None]:
-    """The value, and the descriptor that came with it."""
+    """The value, and the file descriptor that was sent with it."""
     head, descriptors, _, _ = socket.recv_fds(sock, _LENGTH.size, 1)
     head += _exactly(sock, _LENGTH.size - len(head)) if head else b""
     if not head:

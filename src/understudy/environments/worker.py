@@ -1,7 +1,7 @@
 """The process of isolated environments: it forks itself for each attempt and for each copy of a world.
 
-In: frames (``wire.py``): what is to be called. Out: one answer each. The process has one thread, so a fork is a copy of
-everything: objects, modules, connections in memory. Not here: the other end (``isolated.py``).
+In: frames (``wire.py``) that name a method to call. Out: one answer for each. The process has one thread, so a fork
+copies everything: objects, modules, in-memory connections. Not here: the other end (``isolated.py``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from understudy.tools import ToolError
 
 
 class _Server:
-    """Serves one line. In the first process, there is no environment yet."""
+    """Serves one connection. The first process has no environment yet."""
 
     def __init__(self, sock: socket.socket, config: PartConfig) -> None:
         self._sock = sock
@@ -29,7 +29,7 @@ class _Server:
         self._children: list[int] = []
 
     def serve(self) -> None:
-        """Until the other end closes the line."""
+        """Answer requests until the other end closes the connection."""
         while True:
             self._children = [pid for pid in self._children if os.waitpid(pid, os.WNOHANG)[0] == 0]
             try:
@@ -55,9 +55,9 @@ class _Server:
     def _answer(self, name: str, arguments: tuple[Any, ...]) -> tuple[str, object]:
         try:
             return "answer", self._done(name, arguments)
-        except ToolError as error:  # an EnvironmentFailedError too: its class goes with it
+        except ToolError as error:  # includes EnvironmentFailedError; the class is sent too
             return "raise", error
-        except Exception as error:  # of an action: for the model to read
+        except Exception as error:  # raised by an action: the model reads it
             return "raise", ToolError(f"{arguments[0]} failed: {type(error).__name__}: {error}")
 
     def _done(self, name: str, arguments: tuple[Any, ...]) -> object:
@@ -68,7 +68,7 @@ class _Server:
 
 
 def main() -> None:
-    """``python -m understudy.environments.worker DESCRIPTOR``; the config and ``sys.path`` come first."""
+    """``python -m understudy.environments.worker DESCRIPTOR``; the config and ``sys.path`` are received first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sock = socket.socket(fileno=int(sys.argv[1]))
     (config, path), _ = receive_with_descriptor(sock)

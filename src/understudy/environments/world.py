@@ -1,8 +1,8 @@
 """The world of one attempt, as agents and sandboxes use it.
 
 In: an environment, in this process or in another. Out: a ``World``: tools bound to it, copies for the candidates of a
-vote, its state. A fork is made only when its candidate first does something that may change the world. Not here: the
-environment itself.
+vote, and its state. A fork is copied only when its candidate first calls an action that may change the world. Not here:
+the environment itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PATIENCE_S = 1.0
 
 
 class Backend(Protocol):
-    """Where an environment lives. Used by one thread at a time; raises ``EnvironmentFailedError``."""
+    """Access to an environment in some process. Used by one thread at a time; raises ``EnvironmentFailedError``."""
 
     actions: tuple[Action, ...]
 
@@ -37,7 +37,7 @@ class Backend(Protocol):
         ...
 
     def begin_turn(self, turn: int) -> frozenset[str]:
-        """Returns the actions that the agent is not told of in this turn."""
+        """Begin a turn. Returns the names of the actions that the agent is not told about in this turn."""
         ...
 
     def user_says(self, turn: int, answer: str) -> str | None: ...
@@ -62,20 +62,20 @@ class WorldFunction:
 
 
 class World(Closing):
-    """A context manager that closes the environment. Safe to call from many threads, which wait for one another.
+    """A context manager that closes the environment. Safe to call from many threads; calls run one at a time.
 
     It is also the state that a sandbox's branches fork (``understudy.sandbox.HostState``).
     """
 
     def __init__(self, kind: str, actions: tuple[Action, ...], backend: Backend | None) -> None:
-        """``backend``: None for a fork, which shares that of its parent."""
+        """``backend``: None for a fork, which shares the backend of its parent."""
         self.kind = kind
         self.actions: Mapping[str, Action] = MappingProxyType({one.name: one for one in actions})
         self.held_back: frozenset[str] = frozenset()
-        """Actions that the agent is not told of yet."""
+        """Names of actions that the agent is not yet told about."""
         self._backend = backend
         self._parent: World | None = None
-        """Whose environment it shares until it changes something."""
+        """The world whose environment it shares until it changes something."""
         self._lock = threading.RLock()
         self._forks: list[World] = []
         self._functions: dict[str, HostFunction] = {}
@@ -83,12 +83,12 @@ class World(Closing):
 
     @property
     def tools(self) -> tuple[Tool, ...]:
-        """All actions as tools of this world, those that it holds back too."""
+        """All actions as tools of this world, including those that are held back."""
         return tuple(self._tool(one) for one in self.actions.values())
 
     @property
     def offered(self) -> tuple[Tool, ...]:
-        """The tools that the agent is told of in the present turn."""
+        """The tools that the agent is told about in the current turn."""
         return tuple(tool for tool in self.tools if tool.name not in self.held_back)
 
     @property
@@ -118,29 +118,29 @@ class World(Closing):
             return self._own().call(name, args, kwargs)
 
     def begin_turn(self, turn: int) -> None:
-        """The user speaks for the ``turn``-th time, counted from 0."""
+        """A user turn begins. ``turn`` counts from 0."""
         with self._lock:
             self._digest = None
             self.held_back = self._own().begin_turn(turn)
 
     def user_says(self, turn: int, answer: str) -> str | None:
-        """What the user of the environment says in this turn; None if the dialogue is over."""
+        """The text of this turn from the environment's user; None if the dialogue is over."""
         with self._lock:
             return self._own().user_says(turn, answer)
 
     def state(self) -> Mapping[str, JsonValue]:
-        """What graders and reports read."""
+        """The state that graders and reports read."""
         with self._lock:
             if self._backend is None and self._parent is not None:
                 return self._parent.state()
             return self._own().state()
 
     def record(self, before: Mapping[str, JsonValue]) -> EnvironmentRecord:
-        """The world as a trajectory keeps it."""
+        """The record of the world in a trajectory."""
         return EnvironmentRecord(kind=self.kind, before=dict(before), after=dict(self.state()))
 
     def fork(self) -> World:
-        """The same world again, which changes by itself from now on; this one must not change before it is closed."""
+        """An independent copy of the world. This world must not change before the copy is closed."""
         made = World(self.kind, tuple(self.actions.values()), None)
         made._parent = self
         self._forks.append(made)
@@ -148,8 +148,8 @@ class World(Closing):
         return made
 
     def adopt(self, fork: World) -> None:
-        """Continue with the environment of a fork, which is used up; without one, nothing has changed. All other forks
-        are closed.
+        """Continue with the environment of a fork, which may not be used afterwards. If the fork shares this
+        environment, nothing has changed. All other forks are closed.
         """
         with fork._lock, self._lock:
             backend, fork._backend, fork._parent = fork._backend, None, None
@@ -159,7 +159,7 @@ class World(Closing):
         self._close_forks()
 
     def digest(self) -> str:
-        """Names what a fork has changed its world to; empty if it is as it was."""
+        """Identifies the state to which a fork has changed its world; empty if nothing changed."""
         with self._lock:
             if self._backend is None or self._parent is None:
                 return ""
@@ -173,7 +173,7 @@ class World(Closing):
             return self._digest
 
     def _own(self) -> Backend:
-        """The environment of this world alone."""
+        """The environment of this world, no longer shared."""
         if self._backend is None and self._parent is not None:
             with self._parent._lock:
                 self._backend = self._parent._own().fork()
@@ -182,7 +182,7 @@ class World(Closing):
         return self._backend
 
     def _tool(self, one: Action) -> Tool:
-        # A time-out is a failure of the environment, whose state is then not known.
+        # A time-out is a failure of the environment, because its state is then unknown.
         return replace(
             one.tool,
             function=WorldFunction(self, one),
@@ -195,7 +195,7 @@ class World(Closing):
         return self._tool(one).host_function()
 
     def close(self) -> None:
-        """Close the environment. Closing twice is fine."""
+        """Close the environment. Closing twice is allowed."""
         self._close_forks()
         is_free = self._lock.acquire(timeout=_PATIENCE_S)  # an action that never returns keeps the lock
         try:

@@ -1,6 +1,7 @@
-"""The public way in: a config becomes the worlds of many attempts.
+"""The public entry point: makes the worlds of many attempts from one config.
 
-In: the config of an environment, a task for each attempt. Out: ``World`` objects. Not here: what an attempt does there.
+In: the config of an environment, and a task for each attempt. Out: ``World`` objects. Not here: the actions of an
+attempt.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class Worlds(Closing):
     """Makes the worlds of one config. A context manager. Safe to call from many threads."""
 
     def __init__(self, config: PartConfig | str) -> None:
-        """Raises ``pydantic.ValidationError`` for a kind or a key that is not there. Nothing is started."""
+        """Raises ``pydantic.ValidationError`` for an unknown kind or key. Starts nothing."""
         self.config = ENVIRONMENTS.validate(config)
         is_isolated = isinstance(self.config, EnvironmentConfig) and self.config.isolated
         self._zygote = Zygote(self.config) if is_isolated else None
@@ -36,7 +37,7 @@ class Worlds(Closing):
         return world
 
     def _actions(self, task: Task) -> tuple[Action, ...]:
-        """Known without an object where a class marks them; else an object in this process is asked."""
+        """The actions: from the class if it marks them, else from an object in this process."""
         kind = ENVIRONMENTS.part(self.config.kind)
         if kind.actions is Environment.actions:
             return actions_of(kind)
@@ -45,6 +46,6 @@ class Worlds(Closing):
         return made.actions
 
     def close(self) -> None:
-        """End the processes. Closing twice is fine."""
+        """End the processes. Closing twice is allowed."""
         if self._zygote is not None:
             self._zygote.close()

@@ -1,8 +1,8 @@
-"""A trained student in the forms in which others run it: a folder of weights, a GGUF file, an Ollama model.
+"""Exports a trained student in forms that other software runs: a folder of weights, a GGUF file, an Ollama model.
 
-In: a checkpoint, and what its agent is, as records. Out: files, and a check that a real llama.cpp answers stored
-prompts as the student does. A form is one file of this package, or a user's class. Not here: which student of a run is
-meant (``understudy.pipeline.exporting``), serving, uploading.
+In: a checkpoint, and records that describe its agent. Out: files, and a check that a real llama.cpp answers stored
+prompts as the student does. Each form is one file of this package, or a user's class. Not here: selecting a student of
+a run (``understudy.pipeline.exporting``), serving, uploading.
 """
 
 from understudy.export.checking import ExportCheck, ExportMismatchError

@@ -1,8 +1,8 @@
-"""Does an exported file answer as the student does?
+"""Checks that an exported file answers as the student does.
 
 In: the student's merged weights, a GGUF file, stored prompts. Out: an ``ExportCheck``, or ``ExportMismatchError``. The
-student writes a greedy reply to each prompt; llama.cpp says how probable it finds these tokens and which it would have
-chosen. So each compared pair of log-probabilities is of the same token after the same tokens.
+student writes a greedy reply to each prompt. llama.cpp computes the log-probabilities of these tokens, and its own
+greedy choice at each position. So both log-probabilities of a pair are of the same token in the same context.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _REPLY_TOKENS = 48
 
 
 class ExportMismatchError(ValueError):
-    """What was written does not answer as the student does; the message has the figures."""
+    """The exported file does not answer as the student does. The message contains the figures."""
 
 
 class ExportCheck(Record):
-    """What was compared, and how it came out."""
+    """The result of a comparison."""
 
     file: str
     precision: Precision
@@ -37,9 +37,9 @@ class ExportCheck(Record):
     """Mean of the absolute differences of log-probabilities."""
     max_difference_nat: float
     greedy_agreement: float
-    """Share of places where llama.cpp would have said the same token."""
+    """Share of positions where llama.cpp would choose the same token."""
     n_prompts_cut_alike: int
-    """Prompts that llama.cpp cuts into the same tokens."""
+    """Number of prompts that llama.cpp splits into the same tokens."""
 
     def sentence(self) -> str:
         """The figures in words."""
@@ -51,7 +51,7 @@ class ExportCheck(Record):
 
 
 def check_gguf(weights: Path, file: Path, precision: Precision, prompts: Sequence[tuple[Message, ...]]) -> ExportCheck:
-    """Compare. ``weights``: the folder that the file was made of.
+    """Compare file and student. ``weights``: the folder from which the file was made.
 
     Raises ``ExportMismatchError``, ``LlamaCppError``.
     """
@@ -74,7 +74,7 @@ def check_gguf(weights: Path, file: Path, precision: Precision, prompts: Sequenc
 
 
 def compare(name: str, precision: Precision, replies: Sequence[Completion], readings: Sequence[Reading]) -> ExportCheck:
-    """The figures of one file. A log-probability that is no number counts as infinitely far away."""
+    """The figures of one file. A log-probability that is not a number counts as an infinite difference."""
     differences: list[float] = []
     same: list[bool] = []
     for reply, reading in zip(replies, readings, strict=True):
@@ -94,7 +94,7 @@ def compare(name: str, precision: Precision, replies: Sequence[Completion], read
 
 
 def refuse_mismatch(check: ExportCheck) -> None:
-    """Raises ``ExportMismatchError`` where the figures say that this is another model."""
+    """Raises ``ExportMismatchError`` if the figures show that the models differ."""
     allowed = TOLERANCE_NAT[check.precision]
     if check.n_prompts_cut_alike < check.n_prompts:
         raise ExportMismatchError(

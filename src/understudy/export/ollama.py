@@ -1,7 +1,7 @@
 """The student for Ollama: a GGUF file and a Modelfile.
 
-In: a student. Out: what ``gguf`` writes, and ``Modelfile`` with system message, stop strings and sampling.
-Ollama finds the chat template in the GGUF file. Ollama itself was not here to try; llama.cpp checks the file.
+In: a student. Out: the files of ``gguf``, and a ``Modelfile`` with system message, stop strings and sampling. Ollama
+reads the chat template from the GGUF file. The Modelfile was not tried with Ollama; llama.cpp checks the GGUF file.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class OllamaExporter(GgufExporter):
     """Writes the GGUF file, then the Modelfile."""
 
     def __init__(self, config: OllamaConfig) -> None:
-        """Raises what ``GgufExporter`` raises."""
+        """Raises the errors of ``GgufExporter``."""
         super().__init__(config)
 
     def write(self, student: Student, folder: Path) -> Iterator[str]:
-        """Raises what ``GgufExporter.write`` raises."""
+        """Write both files. Raises the errors of ``GgufExporter.write``."""
         yield from super().write(student, folder)
         file = next(folder.glob("*.gguf"))
         write_atomic(folder / MODELFILE, modelfile(student, file.name))
@@ -34,7 +34,7 @@ class OllamaExporter(GgufExporter):
 
 
 def modelfile(student: Student, weights: str) -> str:
-    """The text of a Modelfile beside ``weights``."""
+    """The text of a Modelfile in the folder of ``weights``."""
     lines = [
         f"FROM ./{weights}",
         f"PARAMETER temperature {student.temperature:g}",
@@ -47,5 +47,5 @@ def modelfile(student: Student, weights: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """In three quotation marks, as Ollama reads texts of several lines; it has no escape for these marks."""
+    """The text in triple quotes, which Ollama requires for several lines. Ollama has no escape for triple quotes."""
     return f'"""{text}"""' if "\n" in text or '"' in text else f'"{text}"'

@@ -1,4 +1,4 @@
-"""What an export is made of: records only."""
+"""The input of an export, as records."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ class Student(Record):
     """A trained student and the agent that it acts as."""
 
     name: str
-    """As the recipe names it, such as ``train/agent``."""
+    """The name in the recipe, such as ``train/agent``."""
     checkpoint: Path
-    """Folder of the training's checkpoint: an adapter or whole weights, with tokenizer and card."""
+    """Folder of the checkpoint: an adapter or full weights, with tokenizer and card."""
     agent: dict[str, JsonValue]
-    """The settings of the agent, as the recipe has them, defaults included."""
+    """The settings of the agent in the recipe, including defaults."""
     tools: tuple[str, ...] = ()
-    """The tools' declarations, as the prompt shows them."""
+    """The declarations of the tools, as in the prompt."""
     stop: tuple[str, ...] = ()
     """Strings that end a reply."""
     temperature: float = 0.0
     top_p: float = 1.0
     prompts: tuple[tuple[Message, ...], ...]
-    """What the student read in training before its first replies; an export is checked on them."""
+    """Prompts of first replies from training. The export is checked on them."""
 
     @property
     def system(self) -> str:

@@ -1,8 +1,8 @@
-"""The grader of BFCL's multi-turn tasks: the package's own checker, fed with the calls of an attempt.
+"""The grader of BFCL's multi-turn tasks: runs the package's own checker on the calls of an attempt.
 
-In: a trajectory whose task is BFCL's. Out: a score. Right is an attempt whose every turn has the state and the results
-that the true calls give; ``value`` is the share of turns, from the first on, for which that holds. Other tasks are
-judged as ``auto`` judges them. Not here: the worlds (``understudy.environments.bfcl``).
+In: a trajectory whose task is BFCL's. Out: a score. An attempt is correct if every turn has the state and the results
+that the correct calls give. ``value`` is the share of turns, counted from the first, for which this holds. Other tasks
+are graded by ``auto``. Not here: the worlds (``understudy.environments.bfcl``).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ NAME, VERSION = "bfcl", "1 bfcl-eval 2026.3.23"
 _NUMBERS = itertools.count()
 _DETAIL_CHARS = 600
 Turns = Sequence[Sequence[Sequence[str]]]
-"""By turn and step, calls as Python."""
+"""The calls as Python, by turn and step."""
 
 
 class BfclGrader:
-    """Judges what BFCL asks by its checker, and all else as ``auto`` does."""
+    """Grades BFCL's tasks with BFCL's checker, and all other tasks with ``auto``."""
 
     def __init__(self, config: BfclConfig) -> None:
         self._others: TaskGrader = auto(AutoConfig.model_validate(config.model_dump(exclude={"kind"})))
@@ -61,12 +61,12 @@ def judge(trajectory: Trajectory) -> Judgement:
 
 
 def check(entry: BfclEntry, turns: Turns, truth: Sequence[Sequence[str]] | None = None) -> Mapping[str, Any]:
-    """What BFCL's checker says of calls. ``truth``: another one than the task's. Raises ``MissingExtraError``."""
+    """The result of BFCL's checker. ``truth``: replaces the task's. Raises ``MissingExtraError``."""
     require(EXTRA, "grading: bfcl")
     from bfcl_eval.eval_checker.multi_turn_eval import multi_turn_utils
     from bfcl_eval.eval_checker.multi_turn_eval.multi_turn_checker import multi_turn_checker
 
-    # The checker keeps its objects in its module, under this name.
+    # The checker stores its objects in its module under this name.
     name = f"understudy_{next(_NUMBERS)}_of"
     question = {"id": entry.id, "initial_config": entry.config, "involved_classes": list(entry.classes)}
     wanted = [list(calls) for calls in (entry.truth if truth is None else truth)]
@@ -81,7 +81,7 @@ def check(entry: BfclEntry, turns: Turns, truth: Sequence[Sequence[str]] | None 
 
 
 def calls_by_turn(entry: BfclEntry, trajectory: Trajectory) -> list[list[list[str]]]:
-    """The calls of an attempt that reached its world, by turn and step; steps without calls are left out."""
+    """The calls of an attempt that reached its world, by turn and step. Steps without calls are omitted."""
     known = {doc["name"] for name in entry.classes for doc in function_docs(name)} - set(entry.excluded)
     turns: list[list[list[str]]] = [[] for _ in entry.truth]
     for step in trajectory.steps:
@@ -92,9 +92,9 @@ def calls_by_turn(entry: BfclEntry, trajectory: Trajectory) -> list[list[list[st
 
 
 def as_python(call: ToolCall) -> str:
-    """A recorded call as the checker evaluates it: literals only."""
+    """A recorded call in the form that the checker evaluates: with literals only."""
     named = json.loads(call.arguments)
-    if set(named) == {"args", "kwargs"}:  # the call did not fit the signature, and will fail as it did
+    if set(named) == {"args", "kwargs"}:  # the call did not fit the signature, and fails here too
         args, named = named["args"], named["kwargs"]
     else:
         args = []

@@ -1,7 +1,7 @@
-"""The grader of questions of reasoning-gym: the scoring of the generator that made the question.
+"""The grader of questions of reasoning-gym: uses the scoring of the generator that made the question.
 
-In: a trajectory whose task names its generator. Out: a score. Only the full score counts as right; a partial score is
-kept as the score's value. Other tasks are judged as ``auto`` judges them. Not here: making questions
+In: a trajectory whose task names its generator. Out: a score. Only the full score counts as correct; a partial score is
+kept as the value of the score. Other tasks are graded by ``auto``. Not here: making questions
 (``understudy.tasks.procedural``).
 """
 
@@ -15,25 +15,25 @@ from understudy.tasks.procedural import METADATA_KEY, entry_of
 
 
 class GeneratorGrader:
-    """Scores an answer as the generator of its question does."""
+    """Scores an answer with the generator of its question."""
 
     name = "reasoning_gym"
     version = "1"
     needs_reference = False
 
     def judge(self, task: Task, answer: str) -> Judgement:
-        """Judge an answer, which is not missing."""
+        """Grade an answer; it must not be missing."""
         dataset, entry = entry_of(task)
         try:
             value = float(dataset.score_answer(answer=answer, entry=entry))
-        except Exception as error:  # scorers are foreign code, and an answer may hold anything
+        except Exception as error:  # scorers are foreign code, and an answer may contain anything
             return Judgement(False, f"the scoring of {task.type} raised {type(error).__name__}: {error}", answer, 0.0)
         value = min(max(value, 0.0), 1.0)
         return Judgement(value == 1.0, f"{task.type} scored it {value:g}", answer, value)
 
 
 class ReasoningGymGrader:
-    """Judges what reasoning-gym made by its scoring, and all else as ``auto`` does."""
+    """Grades questions of reasoning-gym with its own scoring, and all other tasks with ``auto``."""
 
     def __init__(self, config: ReasoningGymConfig) -> None:
         self._scored = GeneratorGrader()

@@ -28,7 +28,7 @@ MAX_PROMPT_LOGPROBS = 100
 
 @runtime_checkable
 class CompletesIds(Protocol):
-    """A model that also continues a prompt of token ids, and says how probable it finds one."""
+    """A model that also continues a prompt of token ids and computes the log-probabilities of a prompt."""
 
     renderer: Renderer
 
@@ -38,12 +38,12 @@ class CompletesIds(Protocol):
 
 
 class Body(BaseModel):
-    """What all requests share."""
+    """Fields that all requests have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
-    """Must be the model that is served."""
+    """The name of the served model; other names are refused."""
 
     @model_validator(mode="before")
     @classmethod
@@ -52,7 +52,7 @@ class Body(BaseModel):
 
     @abstractmethod
     def reply(self, model: Model) -> dict[str, JsonValue]:
-        """Raises ``ValueError`` for what cannot be asked of this model, and what the model raises."""
+        """Raises ``ValueError`` for a request that this model does not support, and any error of the model."""
 
 
 class _StreamOptions(BaseModel):
@@ -62,12 +62,12 @@ class _StreamOptions(BaseModel):
 
 
 class SamplingBody(Body):
-    """What both kinds of completion share."""
+    """Fields that both kinds of completion have."""
 
     kind: ClassVar[str]
-    """Of the reply, as the protocol calls it."""
+    """The ``object`` of the reply in the protocol."""
     prefix: ClassVar[str]
-    """Of the reply's id."""
+    """The prefix of the reply's id."""
 
     n: Annotated[int, Field(ge=1, le=1024)] = 1
     temperature: Annotated[float, Field(ge=0)] = 1.0
@@ -78,7 +78,7 @@ class SamplingBody(Body):
     stop: str | tuple[str, ...] | None = None
     seed: int | None = None
     stream: bool = False
-    """Sent once the reply is whole: its status says how it went."""
+    """The stream is sent when the reply is complete, so that the HTTP status can report errors."""
     stream_options: _StreamOptions = _StreamOptions()
     return_token_ids: bool = False
 
@@ -91,11 +91,11 @@ class SamplingBody(Body):
 
     @abstractmethod
     def choice(self, completion: Completion) -> dict[str, JsonValue]:
-        """The part of a choice that this kind of completion has for itself."""
+        """The part of a choice that is specific to this kind of completion."""
 
     @abstractmethod
     def deltas(self, choice: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:
-        """The same in chunks, at least one; of an empty choice, in the chunk that ends it."""
+        """The same part in chunks, at least one. An empty choice has it in its last chunk."""
 
     def chunks(self, reply: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:
         """A whole reply as the chunks of a stream."""
@@ -132,7 +132,7 @@ class SamplingBody(Body):
     def reply_of(
         self, completions: tuple[Completion, ...], model: Model, shared: Mapping[str, JsonValue] = MappingProxyType({})
     ) -> dict[str, JsonValue]:
-        """``shared``: fields that all choices have alike."""
+        """``shared`` holds fields that are the same in all choices."""
         choices: list[JsonValue] = []
         for number, completion in enumerate(completions):
             choice = {
@@ -211,7 +211,7 @@ class RawBody(SamplingBody):
     prompt: str | tuple[int, ...]
     logprobs: int | None = None
     prompt_logprobs: Annotated[int, Field(ge=1, le=MAX_PROMPT_LOGPROBS)] | None = None
-    """Likeliest tokens that are returned at each place of the prompt, beside the prompt's own."""
+    """Number of most likely tokens returned at each position of the prompt, in addition to the prompt's own token."""
 
     def reply(self, model: Model) -> dict[str, JsonValue]:
         if self.stream and self.prompt_logprobs is not None:
@@ -221,7 +221,7 @@ class RawBody(SamplingBody):
         completions = tokens.complete_ids(ids, self.request((), False, self.logprobs is not None))
         if self.prompt_logprobs is None:
             return self.reply_of(completions, model)
-        places: list[JsonValue] = [None]  # nothing comes before the first token
+        places: list[JsonValue] = [None]  # no token precedes the first one
         for place in tokens.prompt_logprobs(ids, self.prompt_logprobs):
             places.append({str(token): {"logprob": value} for token, value in place.items()})
         return self.reply_of(completions, model, {"prompt_logprobs": places})
@@ -276,7 +276,7 @@ def _usage(completions: tuple[Completion, ...]) -> dict[str, JsonValue]:
 
 
 def _tokens(completion: Completion) -> list[tuple[int, float]]:
-    """(id, log-probability) of each sampled token; empty if they were not asked for."""
+    """(id, log-probability) of each sampled token; empty if they were not requested."""
     if completion.logprobs is None or completion.token_ids is None:
         return []
     return list(zip(completion.token_ids, completion.logprobs, strict=True))

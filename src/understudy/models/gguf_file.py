@@ -1,8 +1,8 @@
-"""GGUF files as checkpoints: llama.cpp's format becomes a folder that everything else reads.
+"""GGUF files as checkpoints: converts llama.cpp's format to a folder that all other code can read.
 
-In: the path of a ``.gguf`` file. Out: a folder with the same weights as float32 safetensors, config and tokenizer. It
-lies in the user's cache folder under the file's SHA-256, so a file is converted once on a machine; it may be deleted at
-any time. Which architectures can be read is up to transformers. Not here: writing GGUF files.
+In: the path of a ``.gguf`` file. Out: a folder with the same weights as float32 safetensors, config and tokenizer. The
+folder is in the user's cache under the file's SHA-256, so a file is converted once on each machine; the folder may be
+deleted at any time. transformers determines which architectures can be read. Not here: writing GGUF files.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class GgufError(ValueError):
 
 
 def is_gguf(path: str | Path) -> bool:
-    """Whether the name is that of a GGUF file, which need not exist."""
+    """Whether the name is that of a GGUF file. The file need not exist."""
     return str(path).lower().endswith(SUFFIX)
 
 
 def dequantised(file: Path) -> Path:
-    """The folder that holds the file's weights. Raises ``GgufError``, ``MissingExtraError``, ``OSError``."""
+    """The folder with the file's weights. Raises ``GgufError``, ``MissingExtraError``, ``OSError``."""
     stat = file.stat()
     return _dequantised(file, stat.st_size, stat.st_mtime_ns)
 
@@ -77,10 +77,10 @@ def _convert(file: Path, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # bars that cannot be switched off break into the run's own
+        with contextlib.redirect_stderr(io.StringIO()):  # bars that cannot be disabled would disturb ours
             read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
             tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-        # What transformers reads is marked as quantised, and it refuses to save that: a plain model takes its weights.
+        # transformers marks the model as quantised and refuses to save it, so the weights are copied to a plain model.
         config = read.config
         for mark in ("quantization_config", "_pre_quantization_dtype"):
             if hasattr(config, mark):
@@ -91,12 +91,12 @@ def _convert(file: Path, folder: Path) -> None:
         with contextlib.redirect_stderr(io.StringIO()):
             model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    except Exception as error:  # from struct errors to failed asserts: whatever parsing a file of others may raise
+    except Exception as error:  # parsing a foreign file may raise anything, from struct errors to failed asserts
         raise GgufError(f"{file}: transformers cannot read it: {type(error).__name__}: {error}") from error
 
 
 def _set_ends(model: object, tokenizer: object) -> None:
-    """The tokens that begin, end and pad, if the file has them in its tokenizer alone."""
+    """Set the tokens for beginning, end and padding if the file has them only in its tokenizer."""
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
         value = getattr(tokenizer, name)
         for settings in (model.config, model.generation_config):  # type: ignore[attr-defined]

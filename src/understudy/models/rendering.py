@@ -1,23 +1,22 @@
-"""Messages to token ids and weights: the one function that acting and training share.
+"""Renders messages as token ids and loss weights; acting and training share this code.
 
-In: messages, and for training the spans of characters that are learnt. Out: the ids that are sent to
-the model at a step, or sequences of ids with one weight for each token as a target.
+In: messages and, for training, the spans of characters that are trained. Out: the token ids that are sent to the model
+at a step, or training sequences in which each token has a loss weight as a target.
 
-Nothing is found by searching for marker strings. Where a turn begins is known because everything
-before it was rendered by itself; which tokens its words are, because the tokenizer says which
-characters each token covers. So a sequence holds, by construction, at the step of message ``k``::
+No marker strings are searched for. The messages before a turn are rendered by themselves, which gives the position
+where the turn begins. The tokenizer reports which characters each token covers, which gives the tokens of the reply. So
+a sequence satisfies, by construction, at the step of message ``k``::
 
     ids[:turn.start] == renderer.prompt_ids(messages[:k])
 
-Some templates rewrite history: Qwen3 drops the thinking of former turns, Llama 3 trims white space.
-Then the prompt of a later step is not an extension of what came before, and ``training_sequences`` gives
-one sequence for each run of turns that does extend. The prompt of a step is always rendered and cut
-into tokens as a whole, as servers do it.
+Some templates rewrite history: Qwen3 removes the thinking of earlier turns, Llama 3 trims white space. The prompt of a
+later step then does not extend the earlier sequence, and ``training_sequences`` returns one sequence for each run of
+turns that does extend. The prompt of a step is always rendered and tokenized as a whole, as servers do it.
 
-Tool calls are part of what the model says: the text of the template's call form after the content.
-Their results and the schemas of the tools are read, never trained.
+Tool calls are part of the reply: they follow the content, in the call form of the template. Tool results and tool
+schemas have no loss.
 
-Not here: what templates want (``template``), truncation, packing, padding, pictures.
+Not here: the input that templates expect (``template``), truncation, packing, padding, pictures.
 """
 
 from __future__ import annotations
@@ -51,16 +50,16 @@ IGNORED_LABEL = -100
 
 
 class ParallelCallsError(RenderingError):
-    """Several calls are trained in one message, and the template takes one."""
+    """A trained message has several calls, and the template accepts only one."""
 
 
 class RewrittenHistoryError(RenderingError):
-    """The template rewrites former turns, so that one sequence cannot hold all trained turns."""
+    """The template rewrites earlier turns, so one sequence cannot contain all trained turns."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedTurn:
-    """Where one trained assistant message lies in a sequence."""
+    """The position of one trained assistant message in a sequence."""
 
     message_index: int
     start: int
@@ -75,7 +74,7 @@ class Rendered:
 
     ids: tuple[int, ...]
     weights: tuple[float, ...]
-    """Loss weight of each token as a target; 0 is read, not learnt. As long as ``ids``."""
+    """Loss weight of each token as a target, one for each of ``ids``. A token of weight 0 has no loss."""
     turns: tuple[TrainedTurn, ...]
     """In order. A sequence may be cut at any ``turn.end``."""
 
@@ -91,7 +90,7 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """The model's words at one step, end-of-turn token included."""
+    """The model's reply at one step, including the end-of-turn token."""
 
     message_index: int
     prompt_ids: list[int]
@@ -103,7 +102,7 @@ class Renderer:
     """Renders conversations for one tokenizer and its chat template. Safe to use from many threads."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Raises ``RenderingError`` if there is no chat template, one that shows no words, or no offsets."""
+        """Raises ``RenderingError`` if template or token offsets are missing, or the template omits messages."""
         self._template = ChatTemplate(tokenizer)
         if not tokenizer.is_fast:
             raise RenderingError(f"{self._template.name}: expected a fast tokenizer, which knows character offsets")
@@ -111,11 +110,11 @@ class Renderer:
         self.content_in_parts = self._template.content_in_parts
         self.folds_system = self._template.folds_system
         self.end_of_turn_ids: tuple[int, ...] = self._find_end_of_turn()
-        """What the model says to end its turn."""
+        """The tokens that end a turn of the model."""
 
     @property
     def calls(self) -> CallConvention:
-        """How the template is told of tools, and the form in which its model calls them."""
+        """How the template receives tools, and the form in which its model calls them."""
         return self._template.calls
 
     def prompt_text(
@@ -136,17 +135,17 @@ class Renderer:
     def prompt_ids(
         self, messages: Sequence[Message], continue_final: bool = False, tools: Sequence[ToolSchema] = ()
     ) -> list[int]:
-        """Token ids of ``prompt_text``: what acting sends."""
+        """Token ids of ``prompt_text``. An agent sends these."""
         return self._encode(self.prompt_text(messages, continue_final, tools))
 
     def text_ids(self, text: str) -> list[int]:
-        """Token ids of a text that is rendered already."""
+        """Token ids of text that has already been rendered."""
         return self._encode(text)
 
     def training_ids(
         self, messages: Sequence[Message], spans: Sequence[TrainSpan], tools: Sequence[ToolSchema] = ()
     ) -> Rendered:
-        """All trained turns in one sequence. Raises ``RewrittenHistoryError`` if that cannot be."""
+        """All trained turns in one sequence. Raises ``RewrittenHistoryError`` if that is impossible."""
         sequences = self.training_sequences(messages, spans, tools)
         if len(sequences) != 1:
             turns = [[turn.message_index for turn in sequence.turns] for sequence in sequences]
@@ -159,13 +158,13 @@ class Renderer:
     def training_sequences(
         self, messages: Sequence[Message], spans: Sequence[TrainSpan], tools: Sequence[ToolSchema] = ()
     ) -> list[Rendered]:
-        """Sequences that together train each span exactly once, one wherever the template allows it.
+        """Sequences that together train each span exactly once; a single sequence if the template allows it.
 
-        A token that any character of a span belongs to has the span's weight. The end-of-turn token
-        has it too where the span reaches the end of its message: of the content, or of the calls where
-        there are any. Raises ``RenderingError`` for spans that are empty, overlap, are out of order, or
-        do not lie in an assistant message, and for calls that the template's form cannot write;
-        ``ParallelCallsError`` for two calls where the template takes one.
+        A token has the weight of a span if it covers any of its characters. The end-of-turn token also has this weight
+        if the span reaches the end of its message: the end of the calls or, without calls, of the content. Raises
+        ``RenderingError`` for spans that are empty, overlap, are out of order, or do not lie in an assistant message,
+        and for calls that the template's form cannot write. Raises ``ParallelCallsError`` for several calls in one
+        message if the template accepts only one.
         """
         _check_spans(messages, spans)
         sequences: list[Rendered] = []
@@ -199,7 +198,7 @@ class Renderer:
         return _Turn(index, prompt_ids, [*ids, *end_ids], [*weights, *[end_weight] * len(end_ids)])
 
     def _reply_of(self, message: Message, spans: list[TrainSpan]) -> tuple[str, list[TrainSpan]]:
-        """What the model says, and the spans as ranges of it: calls begin where the content ends."""
+        """The text of the reply, and the spans as ranges of it. Calls begin where the content ends."""
         if not message.tool_calls:
             return message.content, spans
         if len(message.tool_calls) > 1 and not self.calls.takes_parallel:
@@ -223,10 +222,10 @@ class Renderer:
         return list(encoded["input_ids"]), list(encoded["offset_mapping"])
 
     def _find_end_of_turn(self) -> tuple[int, ...]:
-        """What follows an assistant message, up to its first special token.
+        """The tokens that follow an assistant message, up to the first special token.
 
-        It is what two renderings that differ in nothing but the message have in common at their ends.
-        A template that writes no special token there leaves the end of the text token.
+        Two renderings that differ only in the message end in the same text: this text is returned. If a template writes
+        no special token there, the end-of-text token is used.
         """
         user = Message(role=Role.USER, content="u")
         one, two = (

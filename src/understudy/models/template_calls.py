@@ -1,10 +1,10 @@
 """How a chat template receives tools, and which call form it writes.
 
-In: a template that can be rendered. Out: its ``CallConvention``; conversations in the rows that the template expects.
+In: a template that can be rendered. Out: its ``CallConvention``, and conversations as the rows that it expects.
 
-A template that shows schemas and writes calls in a known form is used as it is (Qwen, Llama). One that shows the
-``tools`` of a system message is Phi-4-mini's. For all others the system message states the tools in words, calls are
-content, and results are user messages.
+A template that shows schemas and writes calls in a known form is used unchanged (Qwen, Llama). A template that shows
+the ``tools`` of a system message is that of Phi-4-mini. For all others, the system message describes the tools, calls
+are part of the content, and results are user messages.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from understudy.records import FunctionCall, Message, Role, ToolSchema
 
 Rows = list[dict[str, Any]]
 Try = Callable[[Sequence[dict[str, Any]], list[Any] | None], str | None]
-"""Renders rows with schemas; None where the template cannot."""
+"""Renders rows with schemas, or returns None if the template cannot."""
 
 _SYSTEM_WITH_TOOLS = "You are a helpful assistant with some tools."
-"""Phi-4-mini's model card says it where there is no other system message; its schemas hang on one."""
+"""The default system message of Phi-4-mini's model card. Its template shows schemas only with a system message."""
 
 
 class SchemaPlace(StrEnum):
@@ -35,7 +35,7 @@ class SchemaPlace(StrEnum):
     SYSTEM_KEY = "system_key"
     """The key ``tools`` of the system message, as JSON text; calls are content, results have the role tool."""
     STATED = "stated"
-    """The words of the system message; calls are content, results are user messages."""
+    """The text of the system message; calls are content, results are user messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class CallConvention:
     form: CallForm
     place: SchemaPlace
     separator: str
-    """Between the content of a message and its calls."""
+    """The text between the content of a message and its calls."""
     arguments_as_text: bool = False
     """The template expects arguments as JSON text; it would refuse a mapping or write it differently."""
     takes_parallel: bool = True
@@ -70,7 +70,7 @@ def find_convention(render: Try) -> CallConvention:
 def as_rows(
     messages: Sequence[Message], tools: Sequence[ToolSchema], convention: CallConvention
 ) -> tuple[Rows, list[Any] | None]:
-    """Messages and schemas as the template takes them."""
+    """Messages and schemas as the template expects them."""
     if convention.place is SchemaPlace.TEMPLATE:
         rows = [_template_row(message, convention) for message in messages]
         return rows, [_schema_row(tool) for tool in tools] or None
@@ -81,14 +81,14 @@ def as_rows(
 
 
 def reply_text(message: Message, convention: CallConvention) -> str:
-    """What a model says that says this message: its content, then its calls. Raises ``UnwritableCallError``."""
+    """The reply with which a model produces this message: content, then calls. Raises ``UnwritableCallError``."""
     if not message.tool_calls:
         return message.content
     return content_before_calls(message, convention) + convention.form.render(message.tool_calls)
 
 
 def content_before_calls(message: Message, convention: CallConvention) -> str:
-    """The content, and what stands between it and the calls."""
+    """The content, and the text between it and the calls."""
     return message.content + convention.separator if message.content else ""
 
 
@@ -153,7 +153,7 @@ def _is_shown(text: str | None) -> bool:
 
 
 def _with_calls(render: Try, form: CallForm, as_text: bool, n_calls: int) -> str | None:
-    """What the template writes between content and calls; None if it does not write the calls in this form."""
+    """The text that the template writes between content and calls; None if it does not write calls in this form."""
     calls = _PROBE_CALLS[:n_calls]
     message = {"role": "assistant", "tool_calls": [_call_row(call, as_text) for call in calls]}
     bare, full = (

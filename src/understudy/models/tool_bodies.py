@@ -1,8 +1,8 @@
 """Tools and calls in requests to our endpoint, and calls in its replies, as OpenAI has them.
 
-In: ``tools``, ``tool_choice``, the calls of former messages. Out: records; calls as a reply and as the chunks of a
-stream hold them. Tools that are no functions are refused by name. ``strict`` is accepted: arguments are not held to a
-schema.
+In: ``tools``, ``tool_choice``, and the calls of earlier messages. Out: records, and calls in the form of a reply or of
+the chunks of a stream. Tools other than functions are refused by name. ``strict`` is accepted but ignored: arguments
+are not constrained to a schema.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ToolBody(BaseModel):
     function: Annotated[_Function, BeforeValidator(without_nulls)]
 
     def record(self) -> ToolSchema:
-        """The tool as models take it."""
+        """The tool as a record for models."""
         one = self.function
         return ToolSchema(name=one.name, description=one.description, parameters=one.parameters)
 
@@ -48,7 +48,7 @@ class _Called(BaseModel):
 
 
 class CallBody(BaseModel):
-    """A call of a former message. Clients add keys that mean nothing to others; they are passed over."""
+    """A call of an earlier message. Keys that only some clients add are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -57,7 +57,7 @@ class CallBody(BaseModel):
     function: _Called
 
     def record(self) -> FunctionCall:
-        """Arguments that are no JSON object are kept as ``broken_arguments``."""
+        """Arguments that are not a JSON object become ``broken_arguments``."""
         given = self.function.arguments
         try:
             return FunctionCall(id=self.id, name=self.function.name, arguments=arguments_of(given))
@@ -67,7 +67,7 @@ class CallBody(BaseModel):
 
 
 def _choice(value: Any) -> Any:
-    """A name alone, for a choice that names a tool."""
+    """Reduce a choice that names a tool to that name."""
     if not isinstance(value, dict):
         if value in ("auto", "none", "required"):
             return value
@@ -84,7 +84,7 @@ ToolChoice = Annotated[str, BeforeValidator(_choice)]
 
 
 def checked_choice(choice: str, tools: Sequence[ToolSchema]) -> str:
-    """The choice as ``Request`` has it. Raises ``ValueError`` for one that the tools do not allow."""
+    """The choice as a field of ``Request``. Raises ``ValueError`` if it does not fit the tools."""
     names = [tool.name for tool in tools]
     if len(set(names)) < len(names):
         raise ValueError(f"tools: expected different names, got {', '.join(names)}")
@@ -101,13 +101,13 @@ def checked_choice(choice: str, tools: Sequence[ToolSchema]) -> str:
 
 
 def said_call(call: FunctionCall) -> dict[str, JsonValue]:
-    """A call as a reply holds it; arguments that another server broke are passed on as they came."""
+    """A call in the form of a reply. Broken arguments from another server are passed on unchanged."""
     arguments = call.broken_arguments or dump(call.arguments)
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 def message_deltas(message: dict[str, Any]) -> Iterator[dict[str, JsonValue]]:
-    """A reply's message as the deltas of a stream: the words, then of each call its head and its arguments."""
+    """A reply's message as the deltas of a stream: the text, then for each call its id and name, then its arguments."""
     calls = message.get("tool_calls") or []
     yield {key: value for key, value in message.items() if key != "tool_calls"}
     for index, call in enumerate(calls):

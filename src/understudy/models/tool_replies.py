@@ -1,7 +1,7 @@
-"""From replies to tool calls: those that a server has read, and those that stand in the text.
+"""Finds the tool calls of replies: calls that a server has parsed, and calls that are still in the text.
 
-In: completions, what was asked for. Out: completions with ``tool_calls``, or with a ``call_problem``. Ids are unique
-within the conversation, and the same each time: ``call_0``, ``call_1``, … Not here: the forms of calls (``calls``).
+In: completions and their requests. Out: completions with ``tool_calls`` or with a ``call_problem``. Ids are unique
+within the conversation and reproducible: ``call_0``, ``call_1``, … Not here: the forms of calls (``calls``).
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _MARKS = {"<function=": "qwen_xml", "<tool_call>": "hermes", "functools[": "phi4_mini", "<|tool_call|>": "phi4_mini"}
-"""By what stands in the text of a server's reply: the form that is looked for. Without a mark it is Llama's."""
+"""Maps markers in the text of a server's reply to the form to parse. Without a marker, Llama's form is used."""
 
 
 def offers_tools(request: Request) -> bool:
-    """Whether the reply may hold calls."""
+    """Whether the reply may contain calls."""
     return bool(request.tools) and request.tool_choice != "none"
 
 
 def prompt_before_reply(renderer: Renderer, request: Request) -> list[int]:
-    """What the model reads; a reply that must call a tool begins with the opening of a call.
+    """The ids of the prompt. If the reply must call a tool, they end with the opening of a call.
 
     A request whose choice is ``none`` shows the model no tools.
     """
@@ -46,7 +46,7 @@ def prompt_before_reply(renderer: Renderer, request: Request) -> list[int]:
 
 
 def forced_opening(renderer: Renderer, request: Request) -> str:
-    """How a reply begins that must call a tool; empty where it need not. Raises ``ValueError`` for an unknown tool."""
+    """The beginning of a reply that must call a tool, else empty. Raises ``ValueError`` for an unknown tool."""
     choice = request.tool_choice
     if not request.tools or choice in ("auto", "none"):
         return ""
@@ -58,7 +58,7 @@ def forced_opening(renderer: Renderer, request: Request) -> str:
 
 
 def with_calls_read(completion: Completion, renderer: Renderer, request: Request) -> Completion:
-    """The reply of a model that writes calls as text, read in the form of its template."""
+    """The completion with the calls in its text parsed, in the call form of the template."""
     if not offers_tools(request):
         return completion
     convention = renderer.calls
@@ -70,7 +70,7 @@ def with_calls_read(completion: Completion, renderer: Renderer, request: Request
 def with_parsed(
     completion: Completion, parsed: ParsedCalls, messages: Sequence[Message], may_be_several: bool = True
 ) -> Completion:
-    """The completion with the calls that were found in its text."""
+    """The completion with the calls found in its text."""
     if len(parsed.calls) > 1 and not may_be_several:
         problem = f"one call in a message is allowed, got {len(parsed.calls)}: make one, and wait for its result"
         parsed = ParsedCalls(completion.text, (), problem)
@@ -84,12 +84,12 @@ def with_parsed(
 
 
 def renumbered(calls: Iterable[FunctionCall], messages: Iterable[Message]) -> tuple[FunctionCall, ...]:
-    """The calls with ids of their own, counted on from those of the conversation."""
+    """The calls with new ids that continue the numbering of the conversation."""
     return with_unique_ids((call.model_copy(update={"id": ""}) for call in calls), messages)
 
 
 def with_unique_ids(calls: Iterable[FunctionCall], messages: Iterable[Message]) -> tuple[FunctionCall, ...]:
-    """Ids that are missing, or were given before, are replaced."""
+    """Replace ids that are missing or already used."""
     taken = {call.id for message in messages for call in message.tool_calls}
     number = len(taken)
     found = []
@@ -104,10 +104,9 @@ def with_unique_ids(calls: Iterable[FunctionCall], messages: Iterable[Message]) 
 
 
 def with_server_calls(completion: Completion, calls: Sequence[WireCall], request: Request, server: str) -> Completion:
-    """The calls that a server has read, or left in the text.
+    """The completion with its calls, which the server has parsed or left in the text.
 
-    Arguments that are not a JSON object stand in ``broken_arguments``, and ``call_problem`` says what is wrong with
-    them.
+    Arguments that are not a JSON object become ``broken_arguments``, and ``call_problem`` describes the error.
     """
     if not calls:
         return _read_from_text(completion, request, server) if offers_tools(request) else completion
@@ -138,7 +137,7 @@ def _function_call(call: WireCall) -> tuple[FunctionCall, str]:
 
 
 def _read_from_text(completion: Completion, request: Request, server: str) -> Completion:
-    """Calls of tools that were offered; JSON without marks that names others is an answer."""
+    """Parse calls of offered tools. JSON without markers that names other tools is an answer."""
     marked = next((name for mark, name in _MARKS.items() if mark in completion.text), "")
     form = CALL_FORMS[marked or "llama_json"]
     parsed = form.parse(completion.text, request.tools)

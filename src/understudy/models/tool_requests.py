@@ -1,7 +1,7 @@
-"""Messages with tool calls, tools and the choice among them, as OpenAI's protocol has them.
+"""Messages with tool calls, tools and tool choice, in the form of OpenAI's protocol.
 
-In: records. Out: parts of a request's body. Arguments are JSON text here and nowhere else. Calls whose arguments a
-server broke go back with empty ones: servers refuse what is no JSON.
+In: records. Out: parts of a request's body. Only this module writes arguments as JSON text. Calls with broken arguments
+are sent back with empty arguments, because servers refuse invalid JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from understudy.records import FunctionCall, Message, ToolSchema
 
 
 def sent_message(message: Message) -> JsonValue:
-    """The content of a message that only calls is null."""
+    """A message as the protocol has it. Its content is null if it only contains calls."""
     said: dict[str, JsonValue] = {"role": message.role.value, "content": message.content}
     if message.tool_calls:
         said["content"] = message.content or None
@@ -27,7 +27,7 @@ def sent_message(message: Message) -> JsonValue:
 
 
 def sent_call(call: FunctionCall) -> JsonValue:
-    """With the arguments as text."""
+    """A call with its arguments as JSON text."""
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": dump(call.arguments)}}
 
 
@@ -37,7 +37,7 @@ def sent_tools(tools: Sequence[ToolSchema]) -> list[JsonValue]:
 
 
 def sent_choice(request: Request) -> dict[str, JsonValue]:
-    """``tools`` and what is said about them; what equals the protocol's default is left out."""
+    """``tools`` and the options for them. Values that equal the protocol's defaults are omitted."""
     if not request.tools:
         return {}
     body: dict[str, JsonValue] = {"tools": sent_tools(request.tools)}

@@ -1,8 +1,8 @@
-"""The paper's table of several runs: a row a run, a column a way to make a student, beside the paper's ordering.
+"""The paper's table for several runs: one row for each run, one column for each method, and the paper's ordering.
 
-In: run directories whose recipes say which system stands in which column (``report.methods``, ``report.paper_cells``).
-Out: averages over all task sets, in domain and out of domain, with intervals; and each pair of ways, tested on the same
-questions. Not here: drawing it (``method_table_drawing``).
+In: run directories whose recipes state which system belongs to which column (``report.methods``,
+``report.paper_cells``). Out: averages over all task sets, in domain and out of domain, with intervals; and all pairs of
+methods, tested on the same questions. Not here: drawing the table (``method_table_drawing``).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from understudy.run_layout import SCORES, TRAJECTORIES
 
 
 class NoMethodsError(ValueError):
-    """A run does not say which of its systems stands in which column of the paper's table."""
+    """The recipe of a run does not state which system belongs to which column of the paper's table."""
 
 
 class Scope(StrEnum):
-    """Over which task sets an average is taken."""
+    """The task sets that an average covers."""
 
     ALL = "all"
     IN_DOMAIN = "in domain"
@@ -39,14 +39,14 @@ class Scope(StrEnum):
 
 
 class Agreement(StrEnum):
-    """Whether a difference of ours has the sign that the paper's has."""
+    """Whether our difference has the same sign as the paper's."""
 
     AGREES = "agrees"
     DISAGREES = "disagrees"
     CANNOT_TELL = "cannot tell"
-    """Our interval holds zero, or the paired test does not tell the two apart."""
+    """Our interval contains zero, or the paired test finds no significant difference."""
     PAPER_DIFFERS = "paper differs"
-    """The paper's sizes do not order the two alike."""
+    """The paper's model sizes disagree on the order of the two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two ways of one run, compared on the same questions; the difference is the first's less the second's."""
+    """Two methods of one run, compared on the same questions. The difference is the first minus the second."""
 
     comparison: Comparison
     agreement: Agreement
@@ -72,7 +72,7 @@ class TableRow:
 
     name: str
     is_finished: bool
-    """Whether it has a figure in each column."""
+    """Whether every column has a figure."""
     cells: dict[tuple[PaperMethod, Scope], Cell]
     pairs: dict[tuple[PaperMethod, PaperMethod, Scope], Pair]
     teacher: Cell | None
@@ -92,7 +92,7 @@ class _System:
     metrics: Metrics
 
     def graded(self, task_sets: Sequence[str]) -> Graded:
-        """Attempts at the tasks of some sets."""
+        """The graded attempts at the tasks of some sets."""
         found = read_if_there(self.folder / TRAJECTORIES, Trajectory)
         attempts = [one for one in found if set(one.task.set_names) & set(task_sets)]
         ids = {one.id for one in attempts}
@@ -101,7 +101,7 @@ class _System:
 
 
 def method_table(run_dirs: Sequence[Path]) -> MethodTable:
-    """The table of some runs. Raises ``NoMethodsError``, and ``FileNotFoundError`` if a folder is not a run."""
+    """The table for some runs. Raises ``NoMethodsError``, and ``FileNotFoundError`` if a folder is not a run."""
     names = run_names(run_dirs)
     return MethodTable(tuple(_row(run_dir, name) for run_dir, name in zip(run_dirs, names, strict=True)))
 
@@ -168,15 +168,16 @@ def _pairs(
         }
         for earlier, later in combinations([method for method in PaperMethod if method in graded], 2):
             if compared := compare_all(graded[later], graded[earlier]):
-                # Over several sets the last one is of their average.
+                # For several sets, the last comparison is that of the average.
                 found = compared[-1]
                 yield (later, earlier, scope), Pair(found, agreement(later, earlier, found.interval, found.p_value))
 
 
 def agreement(one: PaperMethod, other: PaperMethod, interval: Interval, p_value: float) -> Agreement:
-    """Whether our difference of two ways has the paper's sign.
+    """Whether our difference between two methods has the paper's sign.
 
-    Interval and test can disagree: the interval is of an average over sets, the test counts questions of all sets.
+    Interval and test can disagree: the interval is that of an average over sets, and the test counts the questions of
+    all sets.
     """
     differences = paper_differences(one, other)
     if min(differences) <= 0 <= max(differences):

@@ -1,4 +1,4 @@
-"""The paper's table of several runs, drawn: in the terminal and as a page.
+"""Draws the paper's table for several runs, in the terminal and as a page.
 
 In: a ``MethodTable``. Out: rich renderables, an HTML file without any script. Not here: the figures (``method_table``).
 """
@@ -43,14 +43,14 @@ KEY = (
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """A table as texts."""
+    """A table of strings."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
 def draw_in_terminal(table: MethodTable) -> RenderableType:
-    """Both tables and what the marks mean."""
+    """Both tables and a legend of the marks."""
     parts: list[RenderableType] = [Text(CAPTION, style="dim"), _rich(averages(table)), Text()]
     parts += [_rich(pairs(table)), Text(), Text(KEY, style="dim"), *(plain(line) for line in counts(table))]
     return Group(*parts)
@@ -90,7 +90,7 @@ _STYLE = (
 
 
 def averages(table: MethodTable) -> _Grid:
-    """A row a run and scope, a column a way."""
+    """One row for each run and scope, one column for each method."""
     rows = []
     for row in table.rows:
         for scope in Scope:
@@ -109,7 +109,7 @@ def averages(table: MethodTable) -> _Grid:
 
 
 def pairs(table: MethodTable) -> _Grid:
-    """A row a pair of ways, a column a run."""
+    """One row for each pair of methods, one column for each run."""
     rows = []
     for earlier, later in combinations(PaperMethod, 2):
         paper = sorted(100 * one for one in paper_differences(later, earlier))

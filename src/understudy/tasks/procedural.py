@@ -1,7 +1,7 @@
-"""Questions that a generator of reasoning-gym makes, and their entries as it made them.
+"""Questions from a generator of reasoning-gym, and the generator's own entries for them.
 
-In: the name of a generator, its settings, a seed. Out: rows with their tasks; ``entry_of`` gives the entry of a task,
-which the generator's own scoring needs, by making it again. Not here: scoring (``understudy.grading.procedural``).
+In: the name of a generator, its settings, a seed. Out: rows with their tasks. ``entry_of`` regenerates the entry of a
+task, which the generator's own scoring needs. Not here: scoring (``understudy.grading.procedural``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EXTRA = "reasoning_gym"
 
 
 class Origin(Record):
-    """How a question is made again: what ``Task.metadata`` says of it."""
+    """The fields of ``Task.metadata`` from which a question can be regenerated."""
 
     generator: str
     options: dict[str, JsonValue] = {}
@@ -35,7 +35,7 @@ class Origin(Record):
 
 
 class ReasoningGymSource:
-    """Questions of one generator; the limit is how many are made."""
+    """The questions of one generator. The limit is the number of questions that it makes."""
 
     def __init__(self, config: ReasoningGymConfig) -> None:
         self._config = config
@@ -65,7 +65,7 @@ def task_of(origin: Origin, name: str, kind: TaskKind = TaskKind.MATH) -> Task:
 
 
 def entry_of(task: Task) -> tuple[Any, dict[str, Any]]:
-    """The generator of a task and the entry that it made. Raises ``BadTaskError`` for a task from elsewhere."""
+    """The generator of a task, and its entry. Raises ``BadTaskError`` if the task is not from reasoning-gym."""
     if METADATA_KEY not in task.metadata:
         raise BadTaskError(
             f"task {task.id}: expected a question of reasoning-gym; its metadata do not name a generator"
@@ -94,7 +94,7 @@ def dataset_of(origin: Origin) -> Any:
 def _dataset(generator: str, options: str, seed: int, size: int) -> Any:
     require(EXTRA, "A task set of kind reasoning_gym")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # of a package that it imports
+        warnings.simplefilter("ignore", SyntaxWarning)  # raised by a package that it imports
         from reasoning_gym.factory import DATASETS, create_dataset
     if generator not in DATASETS:
         raise BadTaskError(f"generator: expected one of {', '.join(sorted(DATASETS))}; came {generator!r}")

@@ -1,9 +1,9 @@
-"""A function's arguments as JSON: their schema for models, and values as the function wants them.
+"""A function's arguments as JSON: the schema for models, and conversion to the types of the function.
 
-In: a signature with type hints, and what is known of each argument. Out: a JSON Schema in which nothing is lost (nested
-records, enums, literals, unions, defaults, descriptions; records in ``$defs``), and arguments made of a JSON object:
-records are built, enums and dates are read. What does not fit is an error that names the argument and says why, for
-a model to read. Not here: calling the function.
+In: a signature with type hints, and descriptions of the arguments. Out: a JSON Schema that keeps all information
+(nested records, enums, literals, unions, defaults, descriptions; records in ``$defs``), and arguments converted from a
+JSON object: records, enums and dates are built. If an argument does not fit, an error for the model names the argument
+and the reason. Not here: calling the function.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ _NO_SCHEMA = (
 
 
 class _Schema(GenerateJsonSchema):
-    """Without the titles that pydantic makes of names, which only cost tokens."""
+    """Omits the titles that pydantic derives from names, because they only cost tokens."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
         return False
 
     def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
-        """A default that JSON cannot hold is left out; the argument stays optional."""
+        """Omit a default that JSON cannot represent; the argument stays optional."""
 
 
 class Arguments:
     """The arguments of one function."""
 
     def __init__(self, tool: str, signature: inspect.Signature, about: Mapping[str, str]) -> None:
-        """``about``: texts by argument. Raises ``ToolConfigError`` for a type that JSON cannot hold."""
+        """``about``: descriptions by argument. Raises ``ToolConfigError`` for a type that JSON cannot represent."""
         self._tool = tool
         self._signature = signature
         self._fields = {f"argument_{number}": name for number, name in enumerate(signature.parameters)}
@@ -68,7 +68,7 @@ class Arguments:
             raise ToolConfigError(f"{tool}: its arguments cannot be written as a JSON schema: {why}") from error
 
     def bind(self, arguments: Mapping[str, JsonValue]) -> inspect.BoundArguments:
-        """Arguments as the function wants them. Raises ``BadArgumentsError``."""
+        """The arguments, converted to the types of the function. Raises ``BadArgumentsError``."""
         try:
             model = self._model.model_validate_json(json.dumps(arguments))
         except ValidationError as error:
@@ -115,22 +115,22 @@ class Arguments:
 
 def _hint(parameter: Parameter) -> Any:
     if parameter.annotation is Parameter.empty or isinstance(parameter.annotation, str):
-        return Any  # nothing is said of it, or it is a postponed annotation whose names are unknown
+        return Any  # no annotation, or a postponed annotation with unknown names
     hint = with_readable_mappings(parameter.annotation)
-    # ``x: str = None`` is meant to take None.
-    return hint if parameter.default is not None else Optional[hint]  # noqa: UP045  made of the signature
+    # ``x: str = None`` is meant to accept None.
+    return hint if parameter.default is not None else Optional[hint]  # noqa: UP045  built from the signature
 
 
 def _field(parameter: Parameter, about: str | None) -> tuple[Any, Any]:
     hint, default = _hint(parameter), parameter.default
     if parameter.kind is Parameter.VAR_POSITIONAL:
-        hint, default = tuple[hint, ...], ()  # type: ignore[valid-type]  # made of the signature
+        hint, default = tuple[hint, ...], ()  # type: ignore[valid-type]  # built from the signature
     described: dict[str, Any] = {} if about is None else {"description": about}
     return hint, Field(PydanticUndefined if default is Parameter.empty else default, alias=parameter.name, **described)
 
 
 def _tidied(schema: dict[str, Any]) -> dict[str, JsonValue]:
-    """Without titles that repeat a name, and without what only says how records are checked."""
+    """Removes titles that repeat a name, and keywords that only describe how records are validated."""
     schema.pop("title", None)
     for name, inner in schema.get("$defs", {}).items():
         if inner.get("title") == name:

@@ -1,6 +1,6 @@
-"""Docstrings of tools, taken apart: what the tool does, and what each argument is.
+"""Splits the docstring of a tool into the description of the tool and those of its arguments.
 
-In: a docstring in Google's, numpy's or Sphinx's style, or with lines such as ``query: what to look for``. Out: the
+In: a docstring in the style of Google, numpy or Sphinx, or with lines such as ``query: what to look for``. Out: the
 description without the arguments, and a text for each argument. Not here: type hints.
 """
 
@@ -19,7 +19,7 @@ _LINE = re.compile(r"^[-*]?\s*`{0,2}(\w+)`{0,2}\s*:\s+(\S.*)$")
 
 @dataclass(frozen=True, slots=True)
 class ToolText:
-    """What a docstring says."""
+    """The parts of a docstring."""
 
     description: str
     arguments: dict[str, str]
@@ -27,7 +27,7 @@ class ToolText:
 
 
 def read_docstring(text: str, names: Collection[str]) -> ToolText:
-    """``names``: of the tool's arguments. A docstring that cannot be read is a description as a whole."""
+    """``names``: the names of the tool's arguments. If a docstring cannot be parsed, all of it is the description."""
     import docstring_parser
 
     try:
@@ -42,7 +42,7 @@ def read_docstring(text: str, names: Collection[str]) -> ToolText:
 
 
 def _without_arguments(parsed: Docstring) -> str:
-    """All that a docstring says beside its arguments: what comes back, errors, examples."""
+    """Everything in a docstring except the arguments: return value, errors, examples."""
     parts = [parsed.short_description, parsed.long_description]
     if parsed.returns is not None and parsed.returns.description:
         parts.append(f"Returns: {parsed.returns.description}")

@@ -1,7 +1,7 @@
-"""Tools as JSON calls name them: a schema for the model, and a call by a JSON object.
+"""Tools for JSON calls: each has a schema for the model and is called with a JSON object.
 
-In: a ``Tool``. Out: a ``JsonTool``. A Python function's schema is made of its type hints and its docstring; the schema
-of an MCP server's tool is the server's own, unchanged. Not here: the loop that makes the calls.
+In: a ``Tool``. Out: a ``JsonTool``. The schema of a Python function is built from its type hints and its docstring. The
+schema of an MCP tool is that of the server, unchanged. Not here: the loop that makes the calls.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ JsonArguments = Mapping[str, JsonValue]
 
 @dataclass(frozen=True, slots=True)
 class JsonTool:
-    """A tool that a model calls by name, with a JSON object."""
+    """A tool that a model calls by name with a JSON object."""
 
     schema: ToolSchema
     bind: Callable[[JsonArguments], Callable[[], object]]
-    """Checks the arguments and returns the call itself, not made yet. Raises ``ToolError``, and so does the call."""
+    """Checks the arguments and returns a function that makes the call. Both raise ``ToolError``."""
     pure: bool = False
     """As in ``Tool``."""
     is_search: bool = False
@@ -48,9 +48,9 @@ class JsonTool:
 
 
 def json_tool(tool: Tool, like: Tool | None = None) -> JsonTool:
-    """A tool for JSON calls. Raises ``ToolConfigError`` for a function whose arguments JSON cannot hold.
+    """A tool for JSON calls. Raises ``ToolConfigError`` if the arguments cannot be represented in JSON.
 
-    ``like``: a tool that is described in the same way and was read before, so that it need not be read again.
+    ``like``: a tool with the same description that was read before, so that this one need not be read.
     """
     if tool.schema is not None:
         own = tool.schema
@@ -77,14 +77,14 @@ _described_once = lru_cache(maxsize=1024)(_described)
 
 
 def result_text(value: object) -> str:
-    """What a tool answered, for a model to read: a text as it is, anything else as JSON."""
+    """The result of a tool as text for a model: a string unchanged, anything else as JSON."""
     if isinstance(value, str):
         return value
     return json.dumps(to_jsonable_python(plain(value), fallback=_fallback), ensure_ascii=False)
 
 
 def _signature(function: Callable[..., object]) -> inspect.Signature:
-    """With type hints looked up; without any for functions that cannot be read."""
+    """The signature with resolved type hints, or without hints if they cannot be resolved."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
@@ -98,5 +98,5 @@ def _signature(function: Callable[..., object]) -> inspect.Signature:
 
 
 def _fallback(value: Any) -> object:
-    """Arrays as lists, all else as text."""
+    """Converts arrays to lists and everything else to text."""
     return value.tolist() if hasattr(value, "tolist") else str(value)

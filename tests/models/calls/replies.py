@@ -1,4 +1,4 @@
-"""Replies that models write, right, odd and broken, and what is made of each: a table of ``docs/tool-calls.md``."""
+"""Correct, unusual and broken replies of models, and how each is parsed: a table of ``docs/tool-calls.md``."""
 
 from __future__ import annotations
 

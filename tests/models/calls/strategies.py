@@ -1,4 +1,4 @@
-"""Calls to write and read: nested arguments, every script, strings that hold the marks of each form."""
+"""Calls to write and read: nested arguments, every script, strings that contain the markers of each form."""
 
 from __future__ import annotations
 

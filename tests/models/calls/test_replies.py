@@ -1,4 +1,4 @@
-"""What is made of the replies of ``replies``, one row each."""
+"""How the replies of ``replies`` are parsed, one test for each row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The suite's questions: they can be read back, have the world's answers, and share nothing with training."""
+"""The questions of the suite can be parsed, have the answers of the world, and share nothing with training."""
 
 from __future__ import annotations
 

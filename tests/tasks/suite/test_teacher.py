@@ -1,4 +1,4 @@
-"""The suite's teacher program: right without errors, wrong in several ways with them, in words that vary."""
+"""The suite's teacher program: correct without errors, wrong in several ways with errors, and varied in wording."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Tool calls as text: one file a *call form*, the way in which a model family writes them.
+"""Tool calls as text. Each file holds one *call form*: the way in which a model family writes calls.
 
-In: calls, or a reply. Out: the text of the calls, or the calls that a reply makes with the rest of it.
-Not here: servers that read calls themselves (``models/wire.py``), and what templates do with schemas
-(``models/template.py``).
+In: calls, or a reply. Out: the text of the calls, or the calls in a reply and the rest of its text. Not here: servers
+that parse calls themselves (``models/wire.py``), and how templates use schemas (``models/template.py``).
 """
 
 from understudy.models.calls.form import CallForm, ParsedCalls, UnwritableCallError

@@ -1,7 +1,8 @@
-"""From the blocks that a form finds in a reply to its text, its calls and its problem.
+"""Assembles a parsed reply (text, calls, problem) from the blocks that a form finds in it.
 
-A call within closed reasoning is a draft and stays text. One call that cannot be read makes the whole reply text: what
-the model meant is not guessed, and nothing of what it wrote is lost. Words after a call are kept after those before.
+A call inside closed reasoning is a draft and stays text. If one call cannot be read, the whole reply stays text: the
+parser does not guess what the model meant, and nothing that it wrote is lost. Text after a call is appended to the text
+before it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from understudy.records import FunctionCall
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Characters ``[start, end)`` of a reply that write calls, or try to."""
+    """Characters ``[start, end)`` of a reply that contain calls or attempts at calls."""
 
     start: int
     end: int
@@ -26,7 +27,7 @@ class Block:
 
 
 def assemble(text: str, blocks: Iterable[Block], unmarked: str = "") -> ParsedCalls:
-    """``blocks``: in order. ``unmarked``: the problem of a reply without blocks that holds the JSON of a call."""
+    """``blocks``: in order. ``unmarked``: the problem of a reply that has no blocks but contains a call as JSON."""
     found = list(blocks)
     drafts = list(reasoning_spans(_without_read(text, found)))
     found = [block for block in found if not _lies_in(block.start, drafts)]
@@ -46,7 +47,7 @@ def assemble(text: str, blocks: Iterable[Block], unmarked: str = "") -> ParsedCa
 
 
 def skip_space(text: str, place: int) -> int:
-    """The next place that holds no white space."""
+    """The position of the next character that is not white space."""
     while place < len(text) and text[place].isspace():
         place += 1
     return place
@@ -60,7 +61,7 @@ def _outside(text: str, blocks: Sequence[Block]) -> str:
 
 
 def _without_read(text: str, blocks: Sequence[Block]) -> str:
-    """Tags of reasoning within the strings of a call are no reasoning."""
+    """Ignores reasoning tags inside the strings of a call: they do not mark reasoning."""
     for block in blocks:
         if not block.problem:
             text = text[: block.start] + "·" * (block.end - block.start) + text[block.end :]

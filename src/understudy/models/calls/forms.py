@@ -1,4 +1,4 @@
-"""The call forms that are known."""
+"""The known call forms."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from understudy.models.calls.qwen_xml import QwenXmlForm
 PLAIN = PlainForm()
 PHI4_MINI = Phi4MiniForm()
 WRITTEN_BY_TEMPLATES: tuple[CallForm, ...] = (HermesForm(), QwenXmlForm(), LlamaJsonForm())
-"""Looked for in what a template writes for a call."""
+"""The forms that are tried on the text that a template writes for a call."""
 CALL_FORMS: dict[str, CallForm] = {form.name: form for form in (*WRITTEN_BY_TEMPLATES, PHI4_MINI, PLAIN)}
 """By name."""

@@ -13,22 +13,22 @@ OPEN, CLOSE = "<tool_call>", "</tool_call>"
 
 
 class HermesForm:
-    """One block a call. A closing tag that is missing at the end of the reply is forgiven."""
+    """Writes one block for each call. The closing tag may be missing at the end of the reply."""
 
     name = "hermes"
     vllm_parser = "hermes"
     separator = "\n"
 
     def render(self, calls: Sequence[FunctionCall]) -> str:
-        """Blocks on lines of their own."""
+        """Write each block on its own line."""
         return "\n".join(f"{OPEN}\n{written(call)}\n{CLOSE}" for call in calls)
 
     def parse(self, text: str, tools: Sequence[ToolSchema] = ()) -> ParsedCalls:  # noqa: ARG002
-        """JSON that looks like a call but stands outside the tags is a problem."""
+        """Report a problem if JSON outside the tags looks like a call."""
         return assemble(text, _blocks(text), f"the call stands outside {OPEN} and {CLOSE}: write it between them")
 
     def opening(self, name: str = "") -> str:
-        """The tag and the beginning of its JSON."""
+        """The opening tag and the beginning of the JSON."""
         return f"{OPEN}\n{json_opening(name)}"
 
 

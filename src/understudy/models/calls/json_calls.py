@@ -1,9 +1,9 @@
-"""Calls as JSON objects: the part that most call forms share.
+"""Parses and writes calls as JSON objects, for the call forms that use JSON.
 
-In: text and the place where JSON begins. Out: names with arguments, and where the JSON ends. Accepted is what can be
-understood in one way only: ``parameters`` for ``arguments``, arguments encoded once more as a string, a list of calls,
-OpenAI's ``{"type": "function", "function": {…}}``. Everything else is a ``BrokenCallError``, whose message a model can
-act on.
+In: text and the position where JSON begins. Out: names with arguments, and the position where the JSON ends. Variants
+are accepted if they have only one meaning: ``parameters`` for ``arguments``, arguments encoded once more as a string, a
+list of calls, OpenAI's ``{"type": "function", "function": {…}}``. Everything else is a ``BrokenCallError``, whose
+message tells the model what to correct.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _ARGUMENTS = r'"(?:arguments|parameters)"\s*:'
 CALL_START = re.compile(
     rf'\{{\s*(?:"(?:type|id)"\s*:\s*"[^"\n]*"\s*,\s*)*(?:{_NAME}\s*,\s*{_ARGUMENTS}|"function"\s*:\s*\{{\s*{_NAME})'
 )
-"""How an object begins that can hardly be anything but a call."""
+"""The beginning of an object that is almost certainly a call."""
 _BESIDE = frozenset({"type", "id", "index"})
-"""Keys beside name and arguments that say nothing more."""
+"""Keys that are accepted beside name and arguments, and ignored."""
 
 
 class BrokenCallError(ValueError):
-    """What seems to be a call cannot be read as one."""
+    """Text looks like a call but cannot be parsed as one."""
 
 
 def read_json(text: str, start: int) -> tuple[JsonValue, int]:
-    """The JSON value that begins at ``start``, and one past its end. Line breaks within strings are allowed."""
+    """The JSON value at ``start``, and the position after its end. Line breaks within strings are allowed."""
     try:
         value, length = _DECODER.raw_decode(text[start:])
         json.dumps(value, ensure_ascii=False).encode()
@@ -74,12 +74,12 @@ def calls_of(value: JsonValue) -> Iterator[Call]:
 
 
 def is_call(value: JsonValue) -> bool:
-    """Whether it is an object that states a name, and nothing that calls do not have."""
+    """Whether the value is an object with a name and without keys that calls do not have."""
     return isinstance(value, dict) and "name" in value and value.keys() <= _BESIDE | {"name", "arguments", "parameters"}
 
 
 def arguments_of(value: JsonValue) -> dict[str, JsonValue]:
-    """Arguments as a mapping; a string must hold the JSON of one, nothing at all is the empty mapping."""
+    """Arguments as a mapping. A string must contain a JSON object; None and an empty string give an empty mapping."""
     if isinstance(value, str) and value.strip():
         decoded, end = read_json(value, len(value) - len(value.lstrip()))
         if value[end:].strip():
@@ -102,7 +102,7 @@ def dump(value: JsonValue) -> str:
 def written(call: FunctionCall, arguments_key: str = "arguments") -> str:
     """The call as templates write it: the name as it is, the arguments as JSON.
 
-    Raises ``UnwritableCallError`` for a name that JSON would have to escape, and for arguments that are no JSON.
+    Raises ``UnwritableCallError`` if JSON would have to escape the name, or if the arguments are not valid JSON.
     """
     if dump(call.name) != f'"{call.name}"':
         raise UnwritableCallError(f"the tool name {call.name!r} cannot stand in JSON as it is")

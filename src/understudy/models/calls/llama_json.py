@@ -1,7 +1,7 @@
-"""Bare JSON with ``parameters``: Llama 3.1 and 3.2.
+"""Plain JSON objects with ``parameters``: Llama 3.1 and 3.2.
 
-The form has no marks. So an object counts as a call wherever it states a name and arguments in that order, and a reply
-that is nothing but an object with a name does too; other JSON is an answer.
+The form has no markers. So an object is a call if it states a name and then arguments, anywhere in the reply. It is
+also a call if it has a name and is the whole reply. Other JSON is part of an answer.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ _AFTER = re.compile(r"\s*(?:```)?(?:\s*;)?")
 
 
 class LlamaJsonForm:
-    """Objects, several of them with ``; `` between them, as vLLM's parser expects it. The templates refuse several."""
+    """Separates several objects with ``; ``, as vLLM's parser expects. The templates accept only one call."""
 
     name = "llama_json"
     vllm_parser = "llama3_json"
     separator = "\n"
 
     def render(self, calls: Sequence[FunctionCall]) -> str:
-        """The objects; nothing marks them."""
+        """Write the objects without markers."""
         return "; ".join(written(call, "parameters") for call in calls)
 
     def parse(self, text: str, tools: Sequence[ToolSchema] = ()) -> ParsedCalls:  # noqa: ARG002
-        """``<|python_tag|>`` before a call and a fence around it are passed over."""
+        """Ignore ``<|python_tag|>`` before a call and a code fence around it."""
         return assemble(text, _blocks(text))
 
     def opening(self, name: str = "") -> str:

@@ -1,6 +1,6 @@
-"""``functools[…]``: Phi-4-mini. Schemas stand in the system message, between ``<|tool|>`` and ``<|/tool|>``.
+"""``functools[…]``: Phi-4-mini. The system message contains the schemas, between ``<|tool|>`` and ``<|/tool|>``.
 
-The model also answers with ``<|tool_call|>[…]<|/tool_call|>``; both are read. vLLM's parser reads the first only.
+The model also writes ``<|tool_call|>[…]<|/tool_call|>``. We read both; vLLM's parser reads only the first.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ _CLOSE = "<|/tool_call|>"
 
 
 class Phi4MiniForm:
-    """One JSON list of all calls behind the word ``functools``."""
+    """Writes the word ``functools`` and then one JSON list of all calls."""
 
     name = "phi4_mini"
     vllm_parser = "phi4_mini_json"
     separator = "\n"
 
     def render(self, calls: Sequence[FunctionCall]) -> str:
-        """One list."""
+        """Write all calls as one list."""
         return f"{_MARK}[{', '.join(written(call) for call in calls)}]"
 
     def parse(self, text: str, tools: Sequence[ToolSchema] = ()) -> ParsedCalls:  # noqa: ARG002
-        """JSON that looks like a call but has no mark is a problem."""
+        """Report a problem if JSON without a marker looks like a call."""
         return assemble(text, _blocks(text), f"the call is not marked: write {_MARK}[…] with a list of calls")
 
     def opening(self, name: str = "") -> str:
-        """The mark and the beginning of the first call."""
+        """The marker and the beginning of the first call."""
         return f"{_MARK}[{json_opening(name)}"
 
 

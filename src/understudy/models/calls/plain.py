@@ -1,6 +1,6 @@
-"""Our own form, for templates that know no tools: the system message states the tools and how to call them.
+"""Our own form for templates without tool support: the system message lists the tools and says how to call them.
 
-Calls are written as Hermes writes them, so that vLLM's parser of that name reads them. Results come as user messages.
+Calls have the Hermes form, so vLLM's ``hermes`` parser reads them. Results are user messages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ calls."""
 
 
 class PlainForm(HermesForm):
-    """Hermes' blocks, stated in words."""
+    """Writes the blocks of Hermes and explains them in the system message."""
 
     name = "plain"
 

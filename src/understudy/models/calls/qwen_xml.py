@@ -1,7 +1,7 @@
 """``<function=…>`` with ``<parameter=…>``: Qwen3-Coder, Qwen3.5.
 
-Values stand as they are, without quotes: their types come from the tool's schema. Without one, what reads as JSON or as
-Python's ``True``, ``False`` and ``None`` is taken for that, and everything else is a text.
+Values are written without quotes, so the tool's schema determines their types. Without a schema, text that parses as
+JSON, or is Python's ``True``, ``False`` or ``None``, becomes that value. Everything else stays a string.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _END_PARAMETER, _END_FUNCTION = "</parameter>", "</function>"
 
 
 class QwenXmlForm:
-    """One block a call, one element an argument."""
+    """Writes one block for each call and one element for each argument."""
 
     name = "qwen_xml"
     vllm_parser = "qwen3_coder"
     separator = "\n\n"
 
     def render(self, calls: Sequence[FunctionCall]) -> str:
-        """Raises ``UnwritableCallError`` for a value that holds a line which begins with the end of a parameter."""
+        """Raises ``UnwritableCallError`` if a line of a value begins with the closing tag of a parameter."""
         return "\n".join(_rendered(call) for call in calls)
 
     def parse(self, text: str, tools: Sequence[ToolSchema] = ()) -> ParsedCalls:
-        """A call without ``<tool_call>`` around it is read too."""
+        """Also read calls without ``<tool_call>`` around them."""
         schemas = {tool.name: tool.parameters for tool in tools}
         note = f"the call is written as JSON: write {_OPEN}, <function=…> and a <parameter=…> for each argument"
         return assemble(text, _blocks(text, schemas), note)
@@ -90,7 +90,7 @@ def _block(text: str, start: int, schemas: Mapping[str, Mapping[str, JsonValue]]
 
 
 def _parameters(text: str, place: int) -> tuple[dict[str, str], int]:
-    """Arguments as text, and where the call ends: after ``</function>``, or before a ``</tool_call>`` without it."""
+    """Arguments as text, and the end of the call: after ``</function>``, or before ``</tool_call>`` without it."""
     values: dict[str, str] = {}
     while True:
         place = skip_space(text, place)
@@ -109,7 +109,7 @@ def _parameters(text: str, place: int) -> tuple[dict[str, str], int]:
 
 
 def _value(text: str, start: int, name: str) -> tuple[str, int]:
-    """A value on lines of its own ends at a line that begins with the closing tag; any other at the first such tag."""
+    """The value and its end: the first line that begins with the closing tag if it has its own lines, else that tag."""
     end = text.find(f"\n{_END_PARAMETER}" if text.startswith("\n", start) else _END_PARAMETER, start)
     if end < 0:
         raise BrokenCallError(f"expected {_END_PARAMETER} after the argument {name}")

@@ -1,7 +1,7 @@
-"""Values that a form writes without quotes, typed by the tool's JSON schema.
+"""Determines the types of unquoted values from the tool's JSON schema.
 
-In: the text of an argument, the schema of the tool's arguments. Out: the value. A text that is none of the allowed
-types stays a text: whether arguments fit a schema is the agent's to say.
+In: the text of an argument, and the JSON schema of the tool's arguments. Out: the value. A text that matches none of
+the allowed types stays a string: the agent checks whether arguments fit a schema.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _WORDS: dict[str, JsonValue] = {"true": True, "false": False, "none": None, "nul
 
 
 def typed_value(text: str, parameters: Mapping[str, JsonValue] | None, name: str) -> JsonValue:
-    """``parameters``: the JSON schema of all arguments; None for a tool that is not known."""
+    """``parameters`` is the JSON schema of all arguments, or None for an unknown tool."""
     properties = (parameters or {}).get("properties")
     schema = properties.get(name) if isinstance(properties, dict) else None
     types = set(_types(schema, parameters or {}, depth=0))
@@ -49,7 +49,7 @@ def _type_of(value: JsonValue) -> str:
 
 
 def _types(schema: JsonValue, root: Mapping[str, JsonValue], depth: int) -> Iterator[str]:
-    """Types that a schema allows; none where it does not say."""
+    """The types that a schema allows; empty if the schema names none."""
     if not isinstance(schema, dict) or depth > 8:
         return
     named = schema.get("type")

@@ -1,7 +1,7 @@
-"""BFCL's multi-turn tasks: dialogues about worlds with state, with their true calls.
+"""BFCL's multi-turn tasks: dialogues about worlds with state, with the correct calls.
 
-In: the name of a set and a split. Out: tasks whose metadata hold how the world begins and the calls that are right. Not
-here: the worlds (``understudy.environments.bfcl``), grading (``understudy.grading.bfcl``).
+In: the name of a set and a split. Out: tasks whose metadata contain the initial state of the world and the correct
+calls. Not here: the worlds (``understudy.environments.bfcl``), grading (``understudy.grading.bfcl``).
 
 The data, the worlds and the checker are those of the package ``bfcl-eval`` (Apache-2.0), unchanged.
 """

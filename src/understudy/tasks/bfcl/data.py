@@ -1,4 +1,4 @@
-"""What the package ``bfcl-eval`` says of its multi-turn tasks.
+"""Reads the multi-turn tasks of the package ``bfcl-eval``.
 
 In: the files of the installed package. Out: ``BfclEntry`` records. Not here: tasks, worlds, checking.
 """
@@ -22,36 +22,36 @@ METADATA_KEY = "bfcl"
 SET_NAMES: tuple[BfclSet, ...] = get_args(BfclSet)
 EXTRA = "bfcl"
 MORE_TOOLS = "I have updated some more functions you can choose from. What about now?"
-"""What the user says in the turn in which a missing function appears; the words are BFCL's."""
+"""The user's message in the turn in which a missing function becomes available; the text is BFCL's."""
 SPLITS = Path(__file__).with_name("splits.json")
 
 
 class BfclEntry(Record):
-    """One task as BFCL has it."""
+    """One task, with the data that BFCL has."""
 
     id: str
     set: BfclSet
     turns: tuple[str, ...]
-    """What the user says."""
+    """The messages of the user."""
     classes: tuple[str, ...]
-    """Names of the classes that the world consists of."""
+    """Names of the classes that make up the world."""
     config: dict[str, JsonValue]
-    """By class, how it begins."""
+    """The initial state, by class."""
     truth: tuple[tuple[str, ...], ...]
-    """By turn, the calls that are right, as Python."""
+    """The correct calls of each turn, as Python."""
     missing: dict[int, tuple[str, ...]] = {}
-    """Functions that are on offer only from a turn on."""
+    """Functions that become available in a later turn, by turn."""
     excluded: tuple[str, ...] = ()
-    """Functions that are never on offer."""
+    """Functions that are never available."""
 
     @property
     def number(self) -> int:
-        """Its place in the set; tasks of one number are variants of one another in all four sets."""
+        """Its position in the set. Tasks with the same number are variants of one another in all four sets."""
         return int(self.id.rpartition("_")[2])
 
 
 def package_dir() -> Path:
-    """Folder of the installed package. Raises ``MissingExtraError``."""
+    """The folder of the installed package. Raises ``MissingExtraError``."""
     require(EXTRA, "BFCL")
     spec = importlib.util.find_spec("bfcl_eval")
     assert spec is not None
@@ -69,7 +69,7 @@ def load_set(name: BfclSet) -> tuple[BfclEntry, ...]:
 
 
 def entry_of(task: Task) -> BfclEntry:
-    """What BFCL says of a task. Raises ``BadTaskError`` for a task from elsewhere."""
+    """BFCL's entry for a task. Raises ``BadTaskError`` if the task is not from BFCL."""
     if METADATA_KEY not in task.metadata:
         raise BadTaskError(f"task {task.id}: expected a task of BFCL; its metadata hold none")
     return BfclEntry.model_validate(task.metadata[METADATA_KEY])
@@ -77,7 +77,7 @@ def entry_of(task: Task) -> BfclEntry:
 
 @lru_cache(maxsize=1)
 def split_numbers() -> dict[str, tuple[int, ...]]:
-    """The numbers of the tasks of each split: disjoint, and the same for all sets."""
+    """The task numbers of each split. The splits are disjoint and the same for all sets."""
     named: dict[str, list[int]] = json.loads(SPLITS.read_text(encoding="utf-8"))
     return {name: tuple(numbers) for name, numbers in named.items()}
 

@@ -18,7 +18,7 @@ class BfclSource:
 
     def __init__(self, config: BfclConfig) -> None:
         self._config = config
-        # Two tasks of a set begin with the same words and go on differently.
+        # Two tasks of a set begin with the same text and then differ.
         self.facts = SourceFacts(f"bfcl_{config.name}", config.split, licence="Apache-2.0", keeps_repeated=True)
 
     def find(self) -> Iterator[Found]:

@@ -1,8 +1,8 @@
-"""The teacher of BFCL's tasks: a program that makes the true calls, as Python code or as JSON calls.
+"""The teacher of BFCL's tasks: a program that makes the correct calls, as Python code or as JSON calls.
 
-In: a request as a language model gets it, and the sets that its tasks are of. Out: one reply. Which task it is about
-and which turn it is in, the messages say. Wherever its figures are shown, it is labelled a program. It slips at a
-stated rate: it leaves out a call, or makes one twice. Not here: whether calls are right (``understudy.grading``).
+In: a request to a language model, and the sets that its tasks come from. Out: one reply. The messages determine the
+task and the turn. Wherever its results are shown, it is labelled a program. It makes errors at a stated rate: it omits
+a call or makes it twice. Not here: checking calls (``understudy.grading``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NOT_YET = "I cannot do that yet: a tool or a value for it is missing."
 
 
 class TeacherRequest(Protocol):
-    """What the teacher reads of a model request."""
+    """The parts of a model request that the teacher reads."""
 
     @property
     def messages(self) -> tuple[Message, ...]: ...
@@ -31,7 +31,7 @@ class TeacherRequest(Protocol):
 
 
 class UnknownDialogueError(ValueError):
-    """The messages are about none of the tasks that the teacher knows."""
+    """The messages belong to none of the tasks that the teacher knows."""
 
 
 def by_code(
@@ -58,7 +58,7 @@ def by_calls(
     calls_a_step: int = CALLS_A_STEP,
     error_rate: float = 0.0,
 ) -> Completion:
-    """A reply with JSON tool calls; a text ends a turn. Raises ``UnknownDialogueError``."""
+    """A reply with JSON tool calls, or with text at the end of a turn. Raises ``UnknownDialogueError``."""
     return call_reply(entry_in(request.messages, sets), request, calls_a_step, error_rate)
 
 
@@ -71,7 +71,7 @@ def call_reply(entry: BfclEntry, request: TeacherRequest, calls_a_step: int, err
 
 
 def entry_in(messages: Sequence[Message], sets: Sequence[BfclSet]) -> BfclEntry:
-    """The task that a dialogue is about. Raises ``UnknownDialogueError``."""
+    """The task that a dialogue belongs to. Raises ``UnknownDialogueError``."""
     said = [one.content for one in messages if one.role is Role.USER]
     known = [one for name in sets for one in load_set(name) if said and one.turns[0] in said[0]]
     if not known:
@@ -81,7 +81,7 @@ def entry_in(messages: Sequence[Message], sets: Sequence[BfclSet]) -> BfclEntry:
 
 
 def as_function_call(call: str, call_id: str) -> FunctionCall:
-    """A call in Python, of literals, as a JSON call."""
+    """A Python call with literal arguments, as a JSON call."""
     node: Any = ast.parse(call, mode="eval").body
     arguments = dict(zip(_parameters(node.func.id), map(ast.literal_eval, node.args), strict=False))
     arguments |= {one.arg: ast.literal_eval(one.value) for one in node.keywords}
@@ -91,7 +91,7 @@ def as_function_call(call: str, call_id: str) -> FunctionCall:
 def _next(
     entry: BfclEntry, request: TeacherRequest, ends: Sequence[bool], calls_a_step: int, error_rate: float
 ) -> tuple[list[str], str]:
-    """The calls of the next step; none where the turn ends with an answer."""
+    """The calls of the next step; empty if the turn ends with an answer."""
     turn = min(sum(ends), len(entry.truth) - 1)
     n_steps = list(reversed(ends)).index(True) if True in ends else len(ends)
     truth = entry.truth[turn]

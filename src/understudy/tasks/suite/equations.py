@@ -1,7 +1,7 @@
 """The equations of a worked solution, and code that computes them.
 
-In: a chain of thought in words, such as "240 mushrooms / 4 mushrooms/minute = 60 minutes". Out: its equations in plain
-numbers, each of which holds, and lines of Python in which later results are computed from earlier ones.
+In: a chain of thought in words, such as "240 mushrooms / 4 mushrooms/minute = 60 minutes". Out: its correct equations
+in plain numbers, and lines of Python that compute later results from earlier ones.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ _RESULT = re.compile(rf"\s*[$€£¥]?\s*(-?{_NUMBER})")
 _WORD = re.compile(r"[A-Za-z$€£¥']+(?:/[A-Za-z]+)?")
 _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 LAST = "result"
-"""The variable of the answer."""
+"""The variable that holds the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """A sum in Python's notation and what it comes to."""
+    """An arithmetic expression in Python's notation, and its result."""
 
     sum: str
     result: str
 
     @property
     def operations(self) -> str:
-        """Its operators in order, such as ``*-``."""
+        """The operators in order, such as ``*-``."""
         return re.sub(r"[^-+*/]", "", self.sum)
 
 
 def equations_in(text: str) -> tuple[Equation, ...]:
-    """The equations that a text states and that hold."""
+    """The correct equations in a text."""
     found = []
     for line in text.splitlines():
         parts = _plain(line).split("=")
@@ -61,13 +61,13 @@ def code_of(equations: Sequence[Equation]) -> str:
 
 
 def _plain(line: str) -> str:
-    """Signs of multiplication and division in Python's spelling, and no commas."""
+    """The line with Python's signs of multiplication and division, and without commas."""
     line = line.replace("×", "*").replace("÷", "/").replace(",", "")
     return re.sub(r"(\d)%", r"\1 % ", re.sub(r"(?<=\d)\s*x\s*(?=[\d(])", " * ", line))
 
 
 def _balanced(text: str) -> str:
-    """The sum without brackets whose partner stood before or after it."""
+    """The expression without unbalanced brackets."""
     total = " ".join(text.split())
     if total.count("(") == total.count(")"):
         return total
@@ -82,7 +82,7 @@ def _holds(total: str, result: float) -> bool:
 
 
 def _value(node: ast.expr) -> float:
-    """The value of a sum. Raises ``SyntaxError`` for anything else."""
+    """The value of an expression. Raises ``SyntaxError`` for anything else."""
     match node:
         case ast.Constant(value=int() | float() as value):
             return value

@@ -1,6 +1,7 @@
 """Which split of the suite may use a number or a name.
 
-In: a text. Out: the one split that it belongs to. Numbers below ten belong to both: there are too few of them.
+In: a text. Out: the one split that it belongs to. Numbers below ten belong to both splits, because there are too few of
+them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
 def numbers_in(text: str) -> list[str]:
-    """The numbers of a text, without separators of thousands."""
+    """The numbers in a text, without thousands separators."""
     return [found.replace(",", "") for found in _NUMBER.findall(text)]
 
 
@@ -22,7 +23,7 @@ def may_use(name: str, split: str) -> bool:
 
 
 def has_only_numbers_of(text: str, split: str) -> bool:
-    """Whether a split may use all numbers of a text."""
+    """Whether a split may use all numbers in a text."""
     return all(may_use_number(float(number), split) for number in numbers_in(text))
 
 

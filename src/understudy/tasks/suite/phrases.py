@@ -1,6 +1,7 @@
-"""What the suite's teacher says: at least five phrasings of each thought, in short words.
+"""The texts of the suite's teacher: at least five short phrasings of each thought.
 
-In: the parts of a thought. Out: the thought in one of its phrasings. Not here: what it does (``teacher``).
+In: the parts of a thought. Out: the thought in one of its phrasings. Not here: the actions of the teacher
+(``teacher``).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Factual questions of the suite: chains of relations and comparisons.
 
-In: a set and a split. Out: ``Task`` records. ``read_question`` reads a question back into what it asks, which is how
-the teacher program works. Training has one and two hops. Test questions have other pairs of relations in the same words
-(``bridge``), three hops (``deep``), two things to compare (``comparison``), or words that training never had
-(``paraphrase``). Not here: mathematical questions (``word_problems``).
+In: a set and a split. Out: ``Task`` records. ``read_question`` parses a question; the teacher program relies on it.
+Training questions have one or two hops. Test questions have new pairs of relations in the same words (``bridge``),
+three hops (``deep``), two things to compare (``comparison``), or words that do not occur in training (``paraphrase``).
+Not here: mathematical questions (``word_problems``).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Comparison:
 
 
 def mention(kind: Kind, name: str) -> str:
-    """A thing as questions name it, so that it is not mistaken for a namesake."""
+    """The text that names a thing in a question and distinguishes it from its namesakes."""
     return name if kind is Kind.PERSON else f"the {kind} {name}"
 
 
@@ -134,7 +134,7 @@ def is_held_out(pair: tuple[Relation, ...]) -> bool:
 
 
 def _longer(chains: list[tuple[Relation, ...]]) -> list[tuple[Relation, ...]]:
-    """Each chain with each relation that can follow; a spouse's spouse leads back."""
+    """Each chain with each relation that can follow, except a spouse's spouse."""
     return [
         (*chain, relation)
         for chain in chains
@@ -155,7 +155,7 @@ def _comparisons(here: World, rng: Random) -> Iterator[Comparison]:
 
 @lru_cache(maxsize=10_000)
 def read_question(text: str) -> Chain | Comparison | None:
-    """What a text asks; None if it is no question of the suite's world."""
+    """The question in a text; None if it is not a question of the suite's world."""
     for comparing, wants_later in product(COMPARISONS, (False, True)):
         found = _slots(text, comparing.later if wants_later else comparing.earlier)
         if found and len(found) == 2:
@@ -182,7 +182,7 @@ def _mentioned(text: str) -> tuple[Kind, str]:
 
 
 def _slots(text: str, template: str) -> tuple[str, ...]:
-    """What stands in the places of a template; empty if the text is not made of it."""
+    """The texts in the slots of a template; empty if the text does not match it."""
     pattern = "(.+)".join(re.escape(part) for part in template.split("{}"))
     found = re.fullmatch(pattern, text)
     return found.groups() if found else ()

@@ -1,7 +1,7 @@
-"""The suite's teacher when it is asked for a chain of thought: a plan, what it remembers or computes, the answer.
+"""Chains of thought of the suite's teacher: a plan, recalled or computed facts, the answer.
 
-In: a question and whether the reply errs. Out: the text. An error is a wrong fact or number, or an answer before the
-last step, which the plan then leaves out too. Not here: acting (``teacher``).
+In: a question, and whether the reply contains an error. Out: the text. An error is a wrong fact or number, or an answer
+before the last step; in the latter case, the plan omits that step too. Not here: acting (``teacher``).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def chain_of_thought(question: Chain | Comparison | Problem | None, rng: Random,
 
 
 def plan_steps(question: Chain | Comparison | Problem) -> list[str]:
-    """What has to be done, in order."""
+    """The steps to take, in order."""
     match question:
         case Chain():
             return [f"the {relation}" for relation in question.relations]
@@ -55,7 +55,7 @@ def _without_end(question: Chain | Comparison | Problem) -> Chain | Comparison |
 
 
 def _reasoned(question: Chain | Comparison | Problem, rng: Random) -> tuple[str, str]:
-    """What is said between plan and answer, and the answer."""
+    """The text between plan and answer, and the answer."""
     match question:
         case Problem():
             lines = question.chain_of_thought.splitlines()[: len(question.equations)] or [""]
@@ -79,7 +79,7 @@ def _reasoned(question: Chain | Comparison | Problem, rng: Random) -> tuple[str,
 
 
 def _recalled(kind: Kind, name: str) -> Thing:
-    """A thing of either world. Raises ``KeyError`` if neither has it."""
+    """A thing from one of the two worlds. Raises ``KeyError`` if neither has it."""
     here = next((split for split in SPLITS if name in world(split).names[kind]), SPLITS[0])
     return world(here).thing(kind, name)
 

@@ -1,6 +1,6 @@
 """The questions of one set of the suite.
 
-In: the name of a set and a split. Out: its tasks, always the same ones in the same order.
+In: the name of a set and a split. Out: its tasks. They and their order are always the same.
 """
 
 from __future__ import annotations

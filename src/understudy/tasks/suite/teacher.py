@@ -1,12 +1,12 @@
-"""The suite's teacher: a program in place of a model. Wherever its figures are shown, it is labelled a program.
+"""The suite's teacher: a program in place of a model. Wherever its results are shown, it is labelled a program.
 
-In: a request as a language model gets it. Out: the text of one reply. As an agent it works from the question and from
-what the observations show; its words vary. Asked for a chain of thought it may look into the world's facts, as a large
-model would into its memory.
+In: a request to a language model. Out: the text of one reply. As an agent, it uses only the question and the
+observations, and its wording varies. For a chain of thought, it may use the facts of the world, as a large model uses
+its memory.
 
-It errs at a stated rate, so that grading, curation, first thoughts and the vote have something to do: ``Slip`` lists
-how. An error of the first three kinds is seen in the observation and mended in the next step. It never answers too
-early if the first thought or the prompt holds the whole plan.
+It makes errors at a stated rate, so that grading, curation, first thoughts and the vote can be tested. ``Slip`` lists
+the errors. An error of the first three kinds is visible in the observation and corrected in the next step. The teacher
+never answers too early if the first thought or the prompt contains the whole plan.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ _OBJECT = r"([A-Z][a-z]+(?: [A-Z][a-z]+)*|\d+)"
 
 
 class Slip(StrEnum):
-    """How the teacher errs."""
+    """The kinds of errors that the teacher makes."""
 
     RAISES = "raises"
     """Its code raises."""
     NO_CODE = "no_code"
-    """It thinks and does not act."""
+    """It writes a thought without an action."""
     WRONG_SEARCH = "wrong_search"
-    """It searches for something that leads nowhere."""
+    """It searches for something that does not help."""
     WRONG_COPY = "wrong_copy"
-    """It takes another fact of the page, or another number."""
+    """It copies another fact of the page, or another number."""
     EARLY = "early"
     """It answers before the last step."""
 
@@ -73,7 +73,7 @@ def suite_teacher(request: ToyRequest, *, error_rate: float = 0.0) -> str:
 
 @dataclass(frozen=True)
 class _Turn:
-    """One turn of the teacher as an agent. It has no memory: all that it knows is in the messages."""
+    """One turn of the teacher as an agent. It has no memory: everything that it knows is in the messages."""
 
     messages: tuple[Message, ...]
     question: Question | None
@@ -164,7 +164,7 @@ class _Turn:
         return self._say(f"{stated} {thought}" if stated else self._first(thought), f'print(web_search("{query}"))')
 
     def _first(self, thought: str) -> str:
-        """The thought of a first step, which goes on from a plan that the reply begins with."""
+        """The thought of a first step, which continues a plan at the beginning of the reply."""
         planned = max((plan for plan in self._plans if plan in self.prefill), key=len, default="")
         return f"{planned} {thought}" if planned else thought
 
@@ -174,7 +174,7 @@ class _Turn:
         return self._after_prefill(f"Thought: {thought}\nCode:\n```py\n{code}\n```<end_code>")
 
     def _after_prefill(self, text: str) -> str:
-        """The rest of a reply whose beginning is there."""
+        """The rest of a reply whose beginning is prefilled."""
         if text.startswith(self.prefill):
             return text.removeprefix(self.prefill)
         return " " + text.removeprefix("Thought: ")
@@ -184,7 +184,7 @@ class _Turn:
 
     @property
     def _is_planned(self) -> bool:
-        texts = [one.content for one in self.messages if one.role is not Role.SYSTEM]  # a prefilled reply included
+        texts = [one.content for one in self.messages if one.role is not Role.SYSTEM]  # includes a prefilled reply
         return any(plan in one for plan in self._plans for one in texts)
 
     @cached_property
@@ -196,13 +196,13 @@ class _Turn:
         return [one.content for one in self.messages if one.role is Role.USER][1:]
 
     def _page_on(self, kind: Kind, name: str) -> str | None:
-        """The sentence of an observed page on a thing of that kind and name."""
+        """The sentence about this thing in an observed page."""
         pattern = rf"\b{re.escape(name)} is a {kind}, .*"
         return next((found.group() for text in self._observations if (found := re.search(pattern, text))), None)
 
 
 def _question(messages: Sequence[Message]) -> tuple[str, Question | None]:
-    """The first user message, or its last line, that is a question of the suite, and what it asks."""
+    """The first user message (or its last line) that is a question of the suite, and the parsed question."""
     text = next(message.content for message in messages if message.role is Role.USER).strip()
     for candidate in (text, *reversed(text.splitlines())):
         if (question := read_question(candidate) or read_problem(candidate)) is not None:

@@ -1,9 +1,10 @@
-"""Mathematical questions of the suite, all made by reasoning-gym, and how each is solved.
+"""Mathematical questions of the suite, all made by reasoning-gym, with their solutions.
 
-In: a set and a split. Out: ``Task`` records; ``read_problem`` gives the worked solution of a question. In domain are
-word problems of ``gsm_symbolic``: a quarter of its templates is kept for the test, and the two splits share no name and
-no number of two digits or more. Out of domain are sums that want exact arithmetic (``chain_sum``), counts that want a
-loop (``count_primes``) and equations that want sympy (``equations``). Not here: how the teacher words it.
+In: a set and a split. Out: ``Task`` records. ``read_problem`` returns the worked solution of a question. The in-domain
+questions are word problems of ``gsm_symbolic``: a quarter of its templates is reserved for the test, and the two splits
+share no name and no number of two digits or more. The out-of-domain questions are sums that need exact arithmetic
+(``chain_sum``), counts that need a loop (``count_primes``) and equations that need sympy (``equations``). Not here: the
+wording of the teacher.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ POOL_SIZE = {"train": 800, "test": 120}
 """How many questions each set has."""
 _SEED = 20_000
 _SIZE = 60_000
-"""Of the stream that the pool is taken from."""
+"""Length of the stream from which the pool is taken."""
 _GENERATORS: dict[MathSet, tuple[str, dict[str, JsonValue]]] = {
     WORD_PROBLEMS: ("gsm_symbolic", {}),
     "chain_sum": ("chain_sum", {"min_terms": 3, "max_terms": 5, "min_digits": 5, "max_digits": 7}),
@@ -46,9 +47,9 @@ class Problem:
     question: str
     answer: str
     chain_of_thought: str = ""
-    """The generator's own, if it has one."""
+    """The chain of thought of the generator, if it has one."""
     equations: tuple[Equation, ...] = ()
-    """Of the chain of thought, in its order; the last one gives the answer."""
+    """The equations of the chain of thought, in order. The last one gives the answer."""
 
     @property
     def code(self) -> str:
@@ -73,7 +74,7 @@ def math_tasks(name: MathSet, split: Split) -> Iterator[Task]:
 def read_problem(question: str) -> Problem | None:
     """The problem that a text states, if it is one of the suite's; else None.
 
-    Out of domain the text says it all. A word problem is looked up among the suite's own.
+    An out-of-domain question contains all the information. A word problem is looked up among those of the suite.
     """
     for pattern, name in _STATED:
         if pattern.search(question):
@@ -90,7 +91,7 @@ _STATED: tuple[tuple[re.Pattern[str], MathSet], ...] = (
 
 
 _EVERYDAY = {1.0, 2.0, 3.0, 4.0, 7.0, 12.0, 24.0, 60.0, 100.0}
-"""Numbers that a solution may use though the question states them in words or not at all."""
+"""Numbers that a solution may use even if the question states them in words or not at all."""
 _COUNT_PRIMES = """result = 0
 for n in range({}, {}):
     if all(n % d for d in range(2, int(n ** 0.5) + 1)):
@@ -103,7 +104,7 @@ print(result)"""
 
 
 def _sides(question: str) -> list[str]:
-    """The two sides of the equation that a question ends in."""
+    """The two sides of the equation at the end of a question."""
     stated = next(part for part in reversed(re.split(r": |\n", question)) if "=" in part)
     return [side.strip() for side in stated.split("=")]
 
@@ -129,7 +130,7 @@ def _chain_of_thought(entry: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=8)
 def _pool(name: MathSet, split: Split) -> tuple[tuple[Task, dict[str, Any]], ...]:
-    """The questions of a set with their entries: the first ones of the stream that fit the split."""
+    """The questions of a set with their entries: the first questions of the stream that fit the split."""
     generator, options = _GENERATORS[name]
     origin = Origin(generator=generator, options=options, seed=_SEED, size=_SIZE, index=0)
     found: dict[str, tuple[Task, dict[str, Any]]] = {}
@@ -158,7 +159,7 @@ def _may_ask(entry: dict[str, Any], split: Split) -> bool:
 
 
 def _is_solved(entry: dict[str, Any]) -> bool:
-    """Whether the equations of the chain of thought lead from the question to the answer; some leave steps out."""
+    """Whether the equations of the chain of thought lead from the question to the answer; some omit steps."""
     equations = equations_in(_chain_of_thought(entry))
     known = {float(number) for number in numbers_in(entry["question"])} | _EVERYDAY
     known |= {number / 100 for number in known}

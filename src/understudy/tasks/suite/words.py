@@ -1,7 +1,7 @@
-"""The words of the suite's world: its kinds of things, what relates them, and how that is stated and asked for.
+"""The words of the suite's world: kinds of things, relations between them, and the wording of statements and questions.
 
-In: nothing. Out: ``WORDS``, one entry a relation. Each relation has the words of training and words that training never
-had, for the paraphrased test questions. Not here: which things there are (``world``).
+In: nothing. Out: ``WORDS``, with one entry for each relation. Each relation has the wording of training, and a wording
+that does not occur in training, for the paraphrased test questions. Not here: the things of the world (``world``).
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ class Kind(StrEnum):
     CITY = "city"
     PERSON = "person"
     HORSE = "horse"
-    """Only ever the namesake of something else."""
+    """It occurs only as the namesake of something else."""
     TOWER = "tower"
-    """The same."""
+    """It also occurs only as a namesake."""
     LAKE = "lake"
-    """Has no page."""
+    """It has no page."""
     YEAR = "year"
 
 
 class Relation(StrEnum):
-    """What ties a subject to its object."""
+    """A relation between a subject and its object."""
 
     BUILDER = "builder"
     OWNER = "owner"
@@ -55,7 +55,7 @@ class Wording:
 
     question: str
     noun: str
-    """Names the object in a question that asks for something else about it."""
+    """The noun for the object in a question that asks about a property of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,10 @@ class RelationWords:
     subject: Kind
     object: Kind
     predicate: str
-    """As the encyclopedia states it; the object follows."""
+    """The wording in the encyclopedia; the object follows."""
     trained: Wording
     paraphrased: Wording
-    """In words that occur nowhere in training."""
+    """A wording that does not occur in training."""
 
 
 def _words(subject: Kind, found: Kind, predicate: str, *wordings: str) -> RelationWords:
@@ -149,7 +149,7 @@ WORDS: dict[Relation, RelationWords] = {
 }  # fmt: skip
 
 NAMESAKE_FACTS = {Kind.HORSE: "was praised by", Kind.TOWER: "belongs to"}
-"""What a page on a namesake says: of a person, and of a city."""
+"""The statement on the page of a namesake: about a person, and about a city."""
 
 
 @dataclass(frozen=True, slots=True)

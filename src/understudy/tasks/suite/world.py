@@ -1,8 +1,8 @@
 """The suite's world and its encyclopedia: ships, songs, schools, cities and people, many of them with namesakes.
 
-In: a split. Out: a ``World`` of facts, and one page for each thing. Training and test world share no name and no year.
-A third of all things has a namesake of another kind, a third has two. Namesakes have the shorter pages, so a search for
-the name alone finds the page that is meant at rank 1, 2 or 3. Not here: the questions (``questions``).
+In: a split. Out: a ``World`` of facts, and one page for each thing. The training and test worlds share no name and no
+year. A third of all things have a namesake of another kind, and a third have two. Pages of namesakes are shorter, so a
+search for the name alone finds the correct page at rank 1, 2 or 3. Not here: the questions (``questions``).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NAMESAKES = ((), (Kind.HORSE,), (Kind.HORSE, Kind.TOWER))
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """A thing with a page of its own. Another thing may have the same name."""
+    """A thing with its own page. Another thing may have the same name."""
 
     name: str
     kind: Kind
@@ -87,7 +87,7 @@ class World:
                     yield Thing(name, other, ((NAMESAKE_FACTS[other], self._rng.choice(pool)),))
 
     def _object(self, subject: str, relation: Relation, taken: set[str]) -> str:
-        """The object of a relation; no page names one thing twice, or a search for that would find the page first."""
+        """The object of a relation. No page names a thing twice, or a search for it would find that page first."""
         kind = WORDS[relation].object
         if relation is Relation.SPOUSE:
             return self._spouses[subject]
@@ -98,7 +98,7 @@ class World:
         return self._rng.choice([name for name in self.names[kind] if name not in taken])
 
     def _shuffled(self, things: list[Thing]) -> list[Thing]:
-        # Equal scores of a search are ordered by row: the row must say nothing.
+        # A search orders equal scores by row, so the row must carry no information.
         return self._rng.sample(things, len(things))
 
 
