@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-VICTIM = Path(f"/tmp/understudy-victim-{os.getpid()}")
-"""A file of the host, one a test process."""
+VICTIM = Path(f"/tmp/understudy-victim-{os.getuid()}")
+"""A file of the host, one a user: the suite runs as root and as nobody at once."""
 MARK = "\N{BLACK FLAG} escaped"
 
 PRELUDE = f"""
