@@ -141,7 +141,8 @@ def test_an_index_is_built_and_searched_where_files_cannot_be_locked(tmp_path: P
     assert {path.suffix for path in tmp_path.glob("index/*part")} == set()
 
 
-PACKED = gzip.compress(b"".join(b'{"id": %d, "contents": "%s"}\n' % (n, b"ab " * (n % 50)) for n in range(3000)))
+UNPACKED = b"".join(b'{"id": %d, "contents": "%s"}\n' % (n, b"ab " * (n % 50)) for n in range(3000))
+PACKED = gzip.compress(UNPACKED, mtime=0)  # the names of tests are made of it
 DAMAGED = PACKED[: len(PACKED) // 2] + b"\x00\x01\x02\x03" + PACKED[len(PACKED) // 2 + 4 :]
 
 
