@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from understudy.export.exporter import Precision
 from understudy.export.llama_cpp import Question, Reading, read_replies
-from understudy.models import LocalConfig, Request, open_model
+from understudy.models import LocalConfig, Request
 from understudy.records import Completion, Message, Record
 
 TOLERANCE_NAT: Mapping[Precision, float] = MappingProxyType({Precision.F16: 0.05, Precision.Q8_0: 0.25})
@@ -55,19 +55,18 @@ def check_gguf(weights: Path, file: Path, precision: Precision, prompts: Sequenc
 
     Raises ``ExportMismatchError``, ``LlamaCppError``.
     """
-    with open_model(LocalConfig(path=str(weights), device="cpu", dtype="float32")) as model:
-        renderer = model.renderer  # type: ignore[attr-defined]
-        replies = [
-            model.complete(Request(messages=prompt, max_tokens=_REPLY_TOKENS, logprobs=True))[0] for prompt in prompts
-        ]
-        questions = [
-            Question(
-                text=renderer.prompt_text(prompt),
-                prompt_ids=tuple(renderer.prompt_ids(prompt)),
-                reply_ids=reply.token_ids or (),
-            )
-            for prompt, reply in zip(prompts, replies, strict=True)
-        ]
+    from understudy.models.local import LocalModel
+
+    replies: list[Completion] = []
+    questions: list[Question] = []
+    with LocalModel(LocalConfig(path=str(weights), device="cpu", dtype="float32")) as model:
+        for prompt in prompts:
+            ids = tuple(model.renderer.prompt_ids(prompt))
+            request = Request(messages=prompt, max_tokens=_REPLY_TOKENS, logprobs=True)
+            reply = model.complete_ids(ids, request)[0]
+            text = model.renderer.prompt_text(prompt)
+            questions.append(Question(text=text, prompt_ids=ids, reply_ids=reply.token_ids or ()))
+            replies.append(reply)
     check = compare(file.name, precision, replies, read_replies(file, questions))
     refuse_mismatch(check)
     return check

@@ -39,10 +39,9 @@ class FolderConfig(PartConfig):
     kind: Literal["folder"] = "folder"
 
 
-class GgufConfig(PartConfig):
-    """A GGUF file for llama.cpp, made by its own converter and checked with a real llama.cpp."""
+class GgufOptions(PartConfig):
+    """What all forms that hold a GGUF file share."""
 
-    kind: Literal["gguf"] = "gguf"
     precision: Precision = Precision.Q8_0
     check: bool = True
     """Compare the file with the student on stored prompts. Without this check, the export is reported as unchecked."""
@@ -52,10 +51,16 @@ class GgufConfig(PartConfig):
         return ("export", "local")
 
 
-class OllamaConfig(GgufConfig):
+class GgufConfig(GgufOptions):
+    """A GGUF file for llama.cpp, made by its own converter and checked with a real llama.cpp."""
+
+    kind: Literal["gguf"] = "gguf"
+
+
+class OllamaConfig(GgufOptions):
     """A GGUF file with a Modelfile: ``ollama create NAME -f Modelfile``."""
 
-    kind: Literal["ollama"] = "ollama"  # type: ignore[assignment]
+    kind: Literal["ollama"] = "ollama"
 
 
 _HERE = "understudy.export"

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from understudy.export.checking import ExportCheck, check_gguf
-from understudy.export.exporter import GgufConfig, Precision
+from understudy.export.exporter import GgufOptions, Precision
 from understudy.export.folder import AGENT, agent_settings, write_folder
 from understudy.export.llama_cpp import require_llama_cpp
 from understudy.export.student import Student
@@ -32,7 +32,7 @@ class ConversionError(ValueError):
 class GgufExporter:
     """Writes the file and checks it."""
 
-    def __init__(self, config: GgufConfig) -> None:
+    def __init__(self, config: GgufOptions) -> None:
         """Before any work, raises ``MissingExtraError``, or ``LlamaCppError`` if the check is impossible."""
         require("export", "exporting to GGUF")
         if config.check:
@@ -42,7 +42,7 @@ class GgufExporter:
     def write(self, student: Student, folder: Path) -> Iterator[str]:
         """Raises ``ConversionError``, ``ExportMismatchError``, ``LlamaCppError``."""
         precision = self._config.precision
-        file = folder / f"{_file_name(student.name)}-{precision}.gguf"
+        file = self.file(student, folder)
         with tempfile.TemporaryDirectory(dir=folder) as beside:
             weights, unproven = Path(beside) / "weights", Path(beside) / file.name
             write_folder(student, weights)
@@ -52,6 +52,10 @@ class GgufExporter:
         write_atomic(folder / AGENT, json.dumps(agent_settings(student), indent=2, ensure_ascii=False) + "\n")
         yield f"{file}: {file.stat().st_size / 1e6:.0f} MB"
         yield self._verdict(folder, file, check)
+
+    def file(self, student: Student, folder: Path) -> Path:
+        """Where the weights are written."""
+        return folder / f"{_file_name(student.name)}-{self._config.precision}.gguf"
 
     def _verdict(self, folder: Path, file: Path, check: ExportCheck | None) -> str:
         if check is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from understudy.export.exporter import OllamaConfig
 from understudy.export.gguf import GgufExporter
 from understudy.export.student import Student
 from understudy.runs import write_atomic
@@ -20,14 +19,10 @@ MODELFILE = "Modelfile"
 class OllamaExporter(GgufExporter):
     """Writes the GGUF file, then the Modelfile."""
 
-    def __init__(self, config: OllamaConfig) -> None:
-        """Raises the errors of ``GgufExporter``."""
-        super().__init__(config)
-
     def write(self, student: Student, folder: Path) -> Iterator[str]:
         """Write both files. Raises the errors of ``GgufExporter.write``."""
         yield from super().write(student, folder)
-        file = next(folder.glob("*.gguf"))
+        file = self.file(student, folder)
         write_atomic(folder / MODELFILE, modelfile(student, file.name))
         name = file.stem.lower()
         yield f"{folder / MODELFILE}: ollama create {name} -f {MODELFILE}"
