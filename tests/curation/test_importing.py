@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 from pathlib import Path
@@ -134,18 +135,6 @@ def test_parts_of_text_are_text_whatever_an_api_calls_them(
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 2, "b": 2}'}}
 NOT_TEXT: list[tuple[dict[str, Any], str]] = [
-    ({"role": "assistant", "content": "", "tool_calls": [CALL]}, "tool_calls"),
-    ({"role": "assistant", "content": None, "tool_calls": [CALL]}, "tool_calls"),
-    ({"role": "assistant", "content": "I add.", "tool_calls": [CALL]}, "tool_calls"),
-    ({"role": "assistant", "content": None, "function_call": {"name": "add", "arguments": "{}"}}, "function_call"),
-    ({"role": "tool", "tool_call_id": "c1", "content": "4"}, "role 'tool'"),
-    ({"role": "function", "name": "add", "content": "4"}, "role 'function'"),
-    ({"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": "add", "input": {}}]}, "tool_use"),
-    (
-        {"role": "assistant", "content": [{"type": "text", "text": "4"}, {"type": "tool_use", "name": "add"}]},
-        "content|tool_use",
-    ),
-    ({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "4"}]}, "tool_result"),
     ({"role": "assistant", "content": [{"type": "output_text", "text": None}]}, "output_text"),
     ({"role": "assistant", "content": [{"type": "output_text", "text": ["4"]}]}, "output_text"),
     ({"role": "user", "content": [{"type": "input_text", "input_text": "more?"}]}, "input_text"),
@@ -163,17 +152,36 @@ NOT_TEXT: list[tuple[dict[str, Any], str]] = [
     ({"role": "assistant"}, "content None"),
     ({"role": "assistant", "content": {"type": "text", "text": "4"}}, "content"),
     ({"role": "assistant", "content": 4}, "content 4"),
-    ({"role": "assistant", "content": "4", "reasoning_content": "2 + 2 is 4"}, "reasoning_content"),
-    ({"role": "assistant", "content": "4", "thinking": "2 + 2 is 4"}, "thinking"),
-    ({"role": "assistant", "content": [{"type": "thinking", "thinking": "2 + 2"}, "4"]}, "thinking"),
     ({"role": "assistant", "content": "4", "audio": {"id": "a"}}, "audio"),
-    ({"role": "assistant", "content": "", "refusal": "I cannot add."}, "refusal"),
     ({"role": "assistant", "content": "4", "parts": [{"code": "2 + 2"}]}, "parts"),
-    ({"role": "assistant", "content": "5", "weight": 0}, "weight 0"),
     ({"type": "function_call", "call_id": "c1", "name": "add", "arguments": "{}"}, "'function_call'"),
     ({"type": "function_call_output", "call_id": "c1", "output": "4"}, "'function_call_output'"),
     ({"type": "reasoning", "summary": []}, "'reasoning'"),
-    ({"role": "tool-call", "content": "Calling tools:\n[{'function': {'name': 'add', 'arguments': {}}}]"}, "call"),
+]
+NO_RESULT = "expected the results of add"
+BROKEN_CALLS: list[tuple[dict[str, Any], str]] = [
+    ({"role": "assistant", "content": "", "tool_calls": [CALL]}, NO_RESULT),
+    ({"role": "assistant", "content": None, "tool_calls": [CALL]}, NO_RESULT),
+    ({"role": "assistant", "content": "I add.", "tool_calls": [CALL]}, NO_RESULT),
+    (
+        {"role": "assistant", "content": None, "function_call": {"name": "add", "arguments": "{}"}},
+        NO_RESULT,
+    ),
+    ({"role": "tool", "tool_call_id": "c1", "content": "4"}, "a result of 'c1'"),
+    ({"role": "function", "name": "add", "content": "4"}, "a result of 'add'"),
+    (
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": "add", "input": {}}]},
+        NO_RESULT,
+    ),
+    (
+        {"role": "assistant", "content": [{"type": "text", "text": "4"}, {"type": "tool_use", "name": "add"}]},
+        NO_RESULT,
+    ),
+    ({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "4"}]}, "a result of 'c1'"),
+    (
+        {"role": "tool-call", "content": "Calling tools:\n[{'function': {'name': 'add', 'arguments': {}}}]"},
+        NO_RESULT,
+    ),
 ]
 
 
@@ -198,6 +206,18 @@ def test_what_is_not_plain_text_is_refused_with_row_and_reason(
     assert found.counts == {RefusalReason.NOT_PLAIN_TEXT: 1}
 
 
+@pytest.mark.parametrize(("message", "what"), BROKEN_CALLS)
+def test_calls_and_results_that_do_not_belong_together_are_refused(
+    tmp_path: Path, message: dict[str, Any], what: str
+) -> None:
+    good = chat({"role": "assistant", "content": LAST})
+    path = write(tmp_path / "rows.jsonl", good, chat(message, {"role": "assistant", "content": "4"}))
+    found = import_trajectories(ImportConfig(path=path))
+    assert found.counts == {RefusalReason.BROKEN_CALLS: 1}
+    assert found.refused[0].place == f"{path}, line 2"
+    assert what in found.refused[0].detail
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -207,13 +227,19 @@ def test_what_is_not_plain_text_is_refused_with_row_and_reason(
         "]",
     ],
 )
-def test_calls_that_are_not_one_run_of_code_are_refused(tmp_path: Path, call: str) -> None:
+def test_calls_that_are_not_one_run_of_code_are_calls_of_tools(tmp_path: Path, call: str) -> None:
     after_reply = chat(
         {"role": "assistant", "content": REPLY}, {"role": "tool-call", "content": f"Calling tools:\n{call}"}
     )
-    found = import_trajectories(ImportConfig(path=write(tmp_path / "r.jsonl", authors_row(), after_reply)))
-    assert found.counts == {RefusalReason.NOT_PLAIN_TEXT: 1}
-    assert found.refused[0].place.endswith("line 2")
+    (_, (read, _)) = imported(write(tmp_path / "r.jsonl", authors_row(), after_reply))
+    (_, reply) = read.messages
+    assert reply.content == REPLY
+    assert [(one.name, bool(one.arguments)) for one in reply.tool_calls if not one.broken_arguments] == [
+        (one["function"]["name"], True)
+        for one in ast.literal_eval(call)
+        if isinstance(one["function"]["arguments"], dict)
+    ]
+    assert read.failure is not None
 
 
 @pytest.mark.parametrize("key", ["task_images", "observations_images"])
@@ -329,9 +355,9 @@ def test_nothing_is_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.jsonl")
     with pytest.raises(NothingImportedError, match=r"rows\.jsonl: expected trajectories, it holds no rows"):
         import_trajectories(ImportConfig(path=path))
-    write(path, *[{"score": "maybe"}] * 5, chat(NOT_TEXT[0][0]))
+    write(path, *[{"score": "maybe"}] * 5, chat(*[{"role": "tool", "tool_call_id": "c", "content": "4"}]))
     with pytest.raises(
-        NothingImportedError, match=r"none of 6 rows .*5 odd_score, 1 not_plain_text.*(\n.*line \d.*){3}$"
+        NothingImportedError, match=r"none of 6 rows .*5 odd_score, 1 broken_calls.*(\n.*line \d.*){3}$"
     ):
         import_trajectories(ImportConfig(path=path))
 

@@ -211,25 +211,16 @@ def test_a_file_holds_one_memory_or_many(tmp_path: Path) -> None:
     assert len(imported(path)) == 2
 
 
-CALL = {"id": "1", "function": {"name": "web_search", "arguments": {"query": "q"}}}
-
-
 @pytest.mark.parametrize(
     ("steps", "said"),
     [
-        (
-            [{"task": "Q?"}, {"step_number": 1, "tool_calls": [CALL], "model_output": "I call."}],
-            "CodeAgent.*web_search",
-        ),
         ([{"task": "Q?"}, {"task": "And then?"}], "one task; got 2 tasks"),
         ([], "one task; got 0 tasks"),
         ([{"task": "Q?"}, {"robot": 1}], r"steps\.1: .*expected a step of smolagents' memory .*got robot"),
         ([{"task": "Q?"}, {"step_number": 1, "model_output": 3}], r"steps\.1\.model_output"),
     ],
 )
-def test_what_is_no_memory_of_a_code_agent_is_refused_with_file_and_row(
-    tmp_path: Path, steps: list[object], said: str
-) -> None:
+def test_what_is_no_memory_is_refused_with_file_and_row(tmp_path: Path, steps: list[object], said: str) -> None:
     good = row(tmp_path / "rows.jsonl", "1.26-answered.full").read_text()
     path = tmp_path / "rows.jsonl"
     path.write_text(good + json.dumps({"steps": steps}) + "\n")

@@ -127,8 +127,11 @@ def test_a_file_that_is_missing_empty_or_wrong_is_an_error(recipe: Recipe, rows:
 
 
 def test_an_odd_row_is_counted_and_named(recipe: Recipe, rows: Path, tmp_path: Path) -> None:
-    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": {"name": "f"}}]}
-    odd = [{"messages": [{"role": "user", "content": "Q?"}, call]}, {"score": "maybe", "steps": memory("Q?", "A")}]
+    picture = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}
+    odd = [
+        {"messages": [picture, {"role": "assistant", "content": "A"}]},
+        {"score": "maybe", "steps": memory("Q?", "A")},
+    ]
     rows.write_text(rows.read_text() + "".join(json.dumps(row) + "\n" for row in odd))
     said: list[str] = []
     run_recipe(recipe, tmp_path / "run", say=said.append, quiet=True)

@@ -17,8 +17,10 @@ from understudy.curation.importing import (
 )
 from understudy.curation.repair import Repair, RepairConfig, RepairingModel, repair
 from understudy.curation.selection import Selection, Student
+from understudy.curation.traces import TRACE_READERS, TraceReport
 
 __all__ = [
+    "TRACE_READERS",
     "ChatMix",
     "CurateConfig",
     "Curated",
@@ -36,6 +38,7 @@ __all__ = [
     "Selection",
     "SpanWeights",
     "Student",
+    "TraceReport",
     "curate",
     "data_card",
     "export",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from understudy.agents import ACTION_FORMATS, AGENTS
+from understudy.curation import TRACE_READERS
 from understudy.environments import ENVIRONMENTS
 from understudy.export import EXPORTERS
 from understudy.grading import GRADERS
@@ -19,6 +20,8 @@ from understudy.tasks import TASK_SOURCES
 
 
 def groups() -> tuple[Group[Any], ...]:
-    """Task sources, models, agents, action formats, environments, retrievers, graders, stages, exporters."""
+    """Task sources, models, agents, action formats, environments, retrievers, graders, readers of traces,
+    stages, exporters.
+    """
     parts = (TASK_SOURCES, MODELS, AGENTS, ACTION_FORMATS, ENVIRONMENTS, RETRIEVERS, ENCODERS, GRADERS)
-    return (*parts, STAGES, EXPORTERS)
+    return (*parts, TRACE_READERS, STAGES, EXPORTERS)

@@ -1,28 +1,17 @@
 """Imported trajectories: attempts that were made elsewhere.
 
-In: a file, a folder or a Hub data set with rows of one of the shapes below. A user without a teacher can start from
-existing data. Out: trajectories with their scores, and each row that was refused, with the reason.
+In: a file, a folder or a Hub data set in any format that ``understudy.curation.traces`` reads, so that a user without
+a teacher starts from data that exists. Out: trajectories with their scores, each row that was refused, with the
+reason, and a report that accounts for all rows.
 
-* smolagents memory logs: ``agent.memory.get_full_steps()``, ``get_succinct_steps()``, or ``RunResult.dict()``, as a
-  list or under ``steps``;
-* smolagents' memory as messages: ``agent.write_memory_to_messages()``, as a list or under ``messages``;
-* the data sets of the paper's authors: ``question``, ``true_answer``, ``generated_answer``, ``score`` and
-  ``log_data``, JSON text or an object with ``messages`` in smolagents' roles;
-* OpenAI's chat format: ``messages`` of roles system (or developer), user and assistant, whose content is text.
-
-Beside any of these a row may have ``question``, ``answer`` (the reference), ``generated_answer``, ``score`` and
-``model``. Facts that the data lacks stay empty, such as which tools the code called. A row with tool calls, pictures or
-separate reasoning is refused, because without them it would not be what the model wrote. Not here: downloading.
+Beside its format's own fields a row may have ``question``, ``answer`` (the reference), ``generated_answer``, ``score``
+and ``model``. What the data does not say stays empty, such as which tools a code agent's code called. Not here:
+downloading.
 """
 
 from understudy.curation.importing.config import ImportConfig
-from understudy.curation.importing.importing import (
-    Imported,
-    NothingImportedError,
-    RefusalReason,
-    RefusedRow,
-    import_trajectories,
-)
+from understudy.curation.importing.importing import NothingImportedError, import_trajectories
+from understudy.curation.traces import Imported, RefusalReason, RefusedRow
 
 __all__ = [
     "ImportConfig",

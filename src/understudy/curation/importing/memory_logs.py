@@ -24,7 +24,7 @@ from understudy.curation.importing.normalised import (
 from understudy.curation.importing.plain_text import not_plain_text
 from understudy.records import Role, Step, StopReason, Timing, Usage
 
-_NUDGE = (
+NUDGE = (
     "Now let's retry: take care not to repeat previous errors! "
     "If you have retried several times, try a completely different approach.\n"
 )
@@ -53,14 +53,14 @@ def read_memory_log(row: ForeignRow) -> NormalisedAttempt:
         answer=answer,
         answer_was_asked=limit is not None and answer is not None,
         failure=failure,
-        usage=sum((_usage(step) for step in memory), Usage()),
+        usage=sum((usage_of_step(step) for step in memory), Usage()),
         timing=sum((_timing(step) for step in memory), Timing()),
     )
 
 
 def _conversation(memory: Sequence[ForeignStep], task: str, last: ForeignStep | None) -> tuple[Dialogue, list[Step]]:
     dialogue, steps = Dialogue(), []
-    system = _system_prompt(memory)
+    system = system_prompt(memory)
     if system:
         dialogue.say(Role.SYSTEM, system)
     dialogue.say(Role.USER, f"{NEW_TASK}{task}")
@@ -84,14 +84,14 @@ def _act(dialogue: Dialogue, step: ForeignStep, number: int, *, is_last: bool) -
         dialogue.say(Role.USER, f"Observation:\n{step.observations}")
     if error is not None:
         call_id = f"Call id: {step.tool_calls[0].id}\n" if step.tool_calls and step.tool_calls[0].id else ""
-        dialogue.say(Role.USER, f"{call_id}Error:\n{error}\n{_NUDGE}")
+        dialogue.say(Role.USER, f"{call_id}Error:\n{error}\n{NUDGE}")
     return step_of(
         index,
         reply,
         error,
         ran=code is not None,
         is_final=is_final and error is None,
-        usage=_usage(step),
+        usage=usage_of_step(step),
         timing=_timing(step),
     )
 
@@ -104,7 +104,7 @@ def _reply(step: ForeignStep) -> str:
     return step.model_output.strip()
 
 
-def _system_prompt(memory: Sequence[ForeignStep]) -> str:
+def system_prompt(memory: Sequence[ForeignStep]) -> str:
     """No dump has it as a field, but full dumps contain the messages that the model received; succinct dumps do not."""
     for step in memory:
         if step.system_prompt is not None:
@@ -149,7 +149,7 @@ def _answer(
     return printed(actions[-1].action_output)
 
 
-def _usage(step: ForeignStep) -> Usage:
+def usage_of_step(step: ForeignStep) -> Usage:
     if step.token_usage is None:
         return Usage()
     used = step.token_usage

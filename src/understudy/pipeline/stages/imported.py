@@ -28,6 +28,7 @@ class Imported(Stage[ImportConfig]):
     def run(self) -> Counts:
         imported = import_trajectories(self.config)
         pairs = imported.attempts
+        self.context.say(f"{self.ref}: {imported.report}")
         self._report_refused(imported)
         write_jsonl(trajectories_path(self.context, self.ref), [trajectory for trajectory, _ in pairs])
         known = {trajectory.id: score for trajectory, score in pairs if score is not None}
@@ -35,16 +36,21 @@ class Imported(Stage[ImportConfig]):
         return {
             "attempts": len(pairs),
             **verdict_counts(self.context, self.ref, scores),
+            **self._joining(imported),
             **{f"refused_{reason}": float(count) for reason, count in imported.counts.items()},
         }
+
+    def _joining(self, imported: Rows) -> Counts:
+        """What became of rows that are no conversations of their own; nothing for files without any."""
+        report = imported.report
+        counts = {"joined": report.joined, "repeated": report.repeated, "forks": report.forks}
+        return {name: float(count) for name, count in counts.items() if count}
 
     def _report_refused(self, imported: Rows) -> None:
         path = self.folder / REFUSED
         path.unlink(missing_ok=True)
         if imported.refused:
             write_jsonl(path, imported.refused)
-            n_rows = len(imported.refused) + len(imported.attempts)
             first = imported.refused[0]
-            self.context.say(
-                f"{self.ref}: {len(imported.refused)} of {n_rows} rows were refused, such as {first} (all: {path})"
-            )
+            n_refused, n_rows = len(imported.refused), imported.report.rows
+            self.context.say(f"{self.ref}: {n_refused} of {n_rows} rows were refused, such as {first} (all: {path})")

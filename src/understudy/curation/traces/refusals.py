@@ -1,0 +1,81 @@
+"""Rows that are not imported, and why.
+
+In: what came and what was expected. Out: an error while a row is read; a ``RefusedRow`` for the report. Not here:
+reading.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from understudy.records import Record
+
+
+class RefusalReason(StrEnum):
+    """Why a row was not imported."""
+
+    UNREADABLE = "unreadable"
+    """It is not JSON or not UTF-8, or a damaged part of the file."""
+    NOT_PLAIN_TEXT = "not_plain_text"
+    """It holds pictures, sound, files or anything else that is no text and no tool call."""
+    ODD_SCORE = "odd_score"
+    """Its score is neither a verdict nor a blank."""
+    UNKNOWN_SHAPE = "unknown_shape"
+    NO_REPLY = "no_reply"
+    """The model said nothing in it."""
+    BROKEN_CALLS = "broken_calls"
+    """A result without its call, a call whose result is missing in mid-conversation, or results that cannot be told
+    apart.
+    """
+    HOSTED_TOOL = "hosted_tool"
+    """A tool that the provider's server runs, such as its web search: a student's server has no such tool."""
+    PROVIDER_ERROR = "provider_error"
+    """The server answered with an error."""
+    UNFINISHED = "unfinished"
+    """The connection ended in mid-reply."""
+    MISSING_HISTORY = "missing_history"
+    """It continues a conversation that the provider kept and that no row holds."""
+    OLD_CONVENTION = "old_convention"
+    """Spans of a version of the conventions that is not read."""
+
+
+class RefusedRow(Record):
+    """A row that was not imported."""
+
+    place: str
+    """File and line or row."""
+    reason: RefusalReason
+    detail: str
+    reader: str = ""
+    """The reader that refused it; empty if none fits."""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.detail}"
+
+
+class TraceError(ValueError):
+    """A row cannot become a conversation. The message says what came, what was expected and where in the row."""
+
+    def __init__(self, reason: RefusalReason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def unknown_shape(detail: str) -> TraceError:
+    """A value that is not what its place should hold."""
+    return TraceError(RefusalReason.UNKNOWN_SHAPE, detail)
+
+
+def not_text(detail: str) -> TraceError:
+    """Content that is no text."""
+    return TraceError(RefusalReason.NOT_PLAIN_TEXT, detail)
+
+
+def hosted_tool(detail: str) -> TraceError:
+    """A tool of the provider's server."""
+    return TraceError(RefusalReason.HOSTED_TOOL, detail)
+
+
+def broken_calls(detail: str) -> TraceError:
+    """Calls and results that do not belong together."""
+    return TraceError(RefusalReason.BROKEN_CALLS, detail)

@@ -1,0 +1,239 @@
+"""The proxy as an ASGI application: what comes is sent on, what comes back is sent back, and a copy is kept.
+
+In: HTTP requests of agents. Out: the upstream's answers, byte for byte. The headers that concern one connection alone
+are left out, and answers are asked for in encodings that can be read (gzip, deflate, none). An upstream that cannot be
+reached is a 502 with an error in OpenAI's form; an answer that it breaks off is broken off here too. Not here: files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+
+from understudy.recorder.access import Access, Asked
+from understudy.recorder.exchange import Exchange
+from understudy.recorder.keeping import Keeper
+from understudy.recorder.streams import StreamEnd
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+RECORDED = ("/chat/completions", "/responses")
+"""Ends of the paths that are recorded."""
+_OF_THE_CONNECTION = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+_READABLE = frozenset({"gzip", "deflate", "identity"})
+_SECRETS = (b"authorization", b"api-key", b"x-api-key", b"cookie", b"x-goog-api-key")
+
+
+class UpstreamBrokeOffError(Exception):
+    """The upstream ended its answer in the middle; the server then closes the client's connection as well."""
+
+
+class Proxy:
+    """Sends requests on and keeps what passes."""
+
+    def __init__(self, upstream: str, client: httpx.AsyncClient, keeper: Keeper) -> None:
+        self._upstream, self._client, self._keeper = upstream, client, keeper
+
+    async def forward(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Raises ``UpstreamBrokeOffError`` after the beginning of an answer was sent."""
+        is_recorded = scope["method"] == "POST" and asked.path.rstrip("/").endswith(RECORDED)
+        content: bytes | AsyncIterator[bytes]
+        if is_recorded:
+            body = await _whole_body(receive)
+            if body is None:  # the client is gone before it asked
+                return
+            content = body
+        else:
+            body, content = b"", _body_parts(receive)
+        kept = _Kept(asked, scope["headers"], body) if is_recorded else None
+        url = asked.url(self._upstream, scope["query_string"])
+        request = httpx.Request(
+            scope["method"],
+            url,
+            headers=sent_on(scope["headers"]),
+            content=content if is_recorded or _has_body(scope["headers"]) else None,
+        )
+        relay = asyncio.ensure_future(self._relay(request, send, kept))
+        # A body that is still being read tells of a client that leaves; no other listener may read beside it.
+        gone = asyncio.ensure_future(_until_gone(receive)) if is_recorded else relay
+        try:
+            await asyncio.wait({relay, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in {relay, gone}:
+                if not task.done():
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
+        if not relay.cancelled():
+            relay.result()
+
+    async def _relay(self, request: httpx.Request, send: Send, kept: _Kept | None) -> None:
+        try:
+            response = await self._client.send(request, stream=True)
+        except httpx.HTTPError as error:
+            await self._refuse(error, send, kept)
+            return
+        except asyncio.CancelledError:
+            await self._keep(kept, complete=False)
+            raise
+        complete = False
+        try:
+            await self._pass_on(response, send, kept)
+            complete = True
+        except httpx.HTTPError as error:
+            raise UpstreamBrokeOffError(f"{type(error).__name__}: {error}") from error
+        finally:
+            await asyncio.shield(self._keep(kept, complete=complete))
+            await response.aclose()
+
+    async def _pass_on(self, response: httpx.Response, send: Send, kept: _Kept | None) -> None:
+        if kept is not None:
+            kept.begin(response)
+        await send({"type": "http.response.start", "status": response.status_code, "headers": sent_back(response)})
+        async for chunk in response.aiter_raw():
+            if kept is not None and kept.ends_with(chunk):
+                await self._keep(kept, complete=True)
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await self._keep(kept, complete=True)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _refuse(self, error: httpx.HTTPError, send: Send, kept: _Kept | None) -> None:
+        message = f"understudy record: {self._upstream} cannot be reached: {type(error).__name__}: {error}"
+        body = Access.error("upstream_unreachable", message)
+        if kept is not None:
+            kept.status = 502
+            kept.answer += body
+            await self._keep(kept, complete=False)
+        await Access.answer(send, 502, body)
+
+    async def _keep(self, kept: _Kept | None, *, complete: bool) -> None:
+        """Store once; the answer goes out whatever comes of it."""
+        if kept is None or kept.is_stored:
+            return
+        kept.is_stored = True
+        await self._keeper.keep(kept.exchange(complete=complete))
+
+
+class _Kept:
+    """The copy of one exchange as it grows."""
+
+    def __init__(self, asked: Asked, headers: Headers, request: bytes) -> None:
+        self.answer = bytearray()
+        self.status = 0
+        self.is_stored = False
+        self._asked, self._headers, self._request = asked, dict(headers), request
+        self._started, self._clock = time.time(), time.monotonic()
+        self._response = httpx.Headers()
+        self._expected: int | None = None
+        self._end = StreamEnd()
+
+    def begin(self, response: httpx.Response) -> None:
+        self.status, self._response = response.status_code, response.headers
+        length = response.headers.get("content-length", "")
+        self._expected = int(length) if length.isdecimal() else None
+
+    def ends_with(self, chunk: bytes) -> bool:
+        """Whether the client may take the answer for whole once it has this chunk."""
+        self.answer += chunk
+        if self._expected is not None:
+            return len(self.answer) >= self._expected
+        return self._is_stream and self._end.seen_in(chunk)
+
+    @property
+    def _is_stream(self) -> bool:
+        return "text/event-stream" in self._response.get("content-type", "")
+
+    def exchange(self, *, complete: bool) -> Exchange:
+        return Exchange(
+            id=uuid.uuid4().hex,
+            endpoint=self._asked.path,
+            started_at=self._started,
+            duration_s=time.monotonic() - self._clock,
+            status=self.status,
+            complete=complete,
+            request=self._request,
+            response=bytes(self.answer),
+            is_stream=self._is_stream,
+            request_encoding=self._text(b"content-encoding"),
+            response_encoding=self._response.get("content-encoding", "").strip().lower(),
+            conversation=self._text(b"x-understudy-conversation"),
+            client=self._text(b"x-understudy-client"),
+            secrets=tuple(_secret(self._text(name)) for name in _SECRETS if name in self._headers),
+        )
+
+    def _text(self, name: bytes) -> str:
+        return self._headers.get(name, b"").decode("latin-1").strip()
+
+
+def _secret(value: str) -> str:
+    scheme, _, rest = value.partition(" ")
+    return rest.strip() if rest and scheme.lower() in ("bearer", "basic") else value
+
+
+def sent_on(headers: Headers) -> Headers:
+    """The request's headers for the upstream, in their order; ``host`` follows from the URL."""
+    left_out = _OF_THE_CONNECTION | {b"host"}
+    passed = [(k, v) for k, v in headers if k.lower() not in left_out and not k.lower().startswith(b"x-understudy-")]
+    return [(k, _readable(v)) if k.lower() == b"accept-encoding" else (k, v) for k, v in passed]
+
+
+def sent_back(response: httpx.Response) -> Headers:
+    """The answer's headers for the client."""
+    return [(k.lower(), v) for k, v in response.headers.raw if k.lower() not in _OF_THE_CONNECTION]
+
+
+def _readable(value: bytes) -> bytes:
+    asked = [one.strip() for one in value.decode("latin-1").split(",")]
+    return ", ".join(one for one in asked if one.partition(";")[0].strip() in _READABLE).encode() or b"identity"
+
+
+def _has_body(headers: Headers) -> bool:
+    names = {name.lower() for name, _ in headers}
+    return b"transfer-encoding" in names or b"content-length" in names
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _body_parts(receive: Receive) -> AsyncIterator[bytes]:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        yield message.get("body", b"")
+        if not message.get("more_body"):
+            return
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

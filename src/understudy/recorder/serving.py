@@ -1,0 +1,127 @@
+"""A recorder that runs until it is stopped.
+
+In: a ``RecorderConfig``. Out: a server. Not here: what it does with requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from understudy.extras import require
+from understudy.recorder.access import Access
+from understudy.recorder.app import RecorderApp
+from understudy.recorder.config import RecorderConfig
+from understudy.recorder.keeping import Keeper
+from understudy.recorder.proxy import Proxy
+from understudy.recorder.store import Store
+
+if TYPE_CHECKING:
+    import uvicorn
+
+_KEPT_ALIVE_S = 4.0
+"""Shorter than servers keep idle connections, so that none is closed by them just as it is used again."""
+_CONNECT_S = 30.0
+_GRACE_S = 30
+"""How long answers that are under way may take after Ctrl-C."""
+
+
+def record(config: RecorderConfig, *, say: Callable[[str], None] = print) -> None:
+    """Serve until Ctrl-C or SIGTERM; answers that are under way are finished.
+
+    Raises ``MissingExtraError``, ``StoreError``, ``OSError`` for a port that is taken.
+    """
+    with _recorder(config, say) as (serving, url):
+        token = "/TOKEN" if config.token.get_secret_value() else ""
+        say(f"recording {config.upstream} to {config.folder}: set your agent's base URL to {url}{token}/v1")
+        with _quiet_end():
+            serving.run()
+
+
+@contextmanager
+def recording(config: RecorderConfig, *, say: Callable[[str], None] = print) -> Iterator[str]:
+    """Serve in a thread of this process; yields the URL, without ``/v1``. Raises what ``record`` raises."""
+    with _recorder(config, say) as (serving, url):
+        thread = threading.Thread(target=serving.run, name="understudy-recorder", daemon=True)
+        thread.start()
+        try:
+            yield url
+        finally:
+            serving.server.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def _quiet_end() -> Iterator[None]:
+    """The server ends by itself on these signals, and raises them again afterwards, when there is nothing to end."""
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass(slots=True)
+class _Serving:
+    config: RecorderConfig
+    listening: socket.socket
+    keeper: Keeper
+    server: uvicorn.Server = field(init=False)
+    _app: RecorderApp | None = None
+
+    def __post_init__(self) -> None:
+        import uvicorn
+
+        settings = uvicorn.Config(
+            self._answer,
+            log_level="critical",
+            lifespan="off",
+            ws="none",
+            interface="asgi3",
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        self.server = uvicorn.Server(settings)
+
+    def run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=256, keepalive_expiry=_KEPT_ALIVE_S)
+        timeout = httpx.Timeout(None, connect=_CONNECT_S)  # how long an answer may take is the client's to say
+        async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
+            proxy = Proxy(self.config.upstream, client, self.keeper)
+            self._app = RecorderApp(proxy, self.keeper, Access(self.config.token.get_secret_value()))
+            await self.server.serve(sockets=[self.listening])
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        assert self._app is not None
+        await self._app(scope, receive, send)
+
+
+@contextmanager
+def _recorder(config: RecorderConfig, say: Callable[[str], None]) -> Iterator[tuple[_Serving, str]]:
+    require("serve", "understudy record", "uvicorn")
+    with (
+        socket.create_server((config.host, config.port), backlog=1024) as listening,
+        Store(config.folder, max_bytes=config.max_bytes, segment_bytes=config.segment_bytes) as store,
+    ):
+        keeper = Keeper(store, patience_s=config.patience_s, say=say)
+        host, port = listening.getsockname()[:2]
+        try:
+            yield _Serving(config, listening, keeper), f"http://{host}:{port}"
+        finally:
+            keeper.close()
+            figures = keeper.figures()
+            say(f"stopped; stored: {figures['stored']}, not stored: {figures['not_stored']}")
