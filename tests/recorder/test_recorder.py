@@ -74,8 +74,6 @@ def test_other_paths_methods_headers_and_queries_pass_and_are_not_recorded(here:
     assert seen["headers"]["x-own"] == "1"
     assert seen["headers"]["host"] in upstream
     assert "x-understudy-client" not in seen["headers"]
-    uploaded = httpx.post(f"{recorder.url}/v1/files", content=(part for part in [b"one", b"two"])).json()
-    assert uploaded["path"] == "/v1/files"
     uploaded = httpx.put(f"{recorder.url}/v1/files", content=b"onetwo").json()
     assert uploaded["body"] == "onetwo"
     assert recorder.lines() == []

@@ -249,7 +249,7 @@ def test_a_reader_may_be_a_users_class(tmp_path: Path) -> None:
     row = "user: Two and two? / model: 4"
     found = read(tmp_path, row, {"messages": []}, reader="tests.curation.traces.test_reading:ColonReader")
     ((trajectory, _),) = found.attempts
-    assert (trajectory.task.question, trajectory.answer, trajectory.agent) == ("Two and two?", "4", "chat")
+    assert (trajectory.task.question, trajectory.answer, trajectory.agent) == ("Two and two?", "4", "chain_of_thought")
     assert found.counts == {RefusalReason.UNKNOWN_SHAPE: 1}
 
 

@@ -34,10 +34,17 @@ def is_log_line(value: object) -> bool:
 
 
 def request_and_response(value: object) -> tuple[Node, Node]:
-    """Both bodies of a line, for telling protocols apart. Raises ``TraceError`` if one is text that is no JSON."""
+    """Both bodies of a line; an answer that was cut off stays text.
+
+    Raises ``TraceError`` for a request that is not JSON.
+    """
     row = Node(value)
+    try:
+        response = row["response"].opened()
+    except TraceError:
+        response = row["response"]
     # Some loggers keep bodies as JSON text, or one level deeper.
-    return _body(row["request"].opened()), _body(row["response"].opened())
+    return _body(row["request"].opened()), _body(response)
 
 
 def log_line(value: object) -> LogLine:

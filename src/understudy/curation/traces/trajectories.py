@@ -35,7 +35,7 @@ from understudy.records import (
 from understudy.runs import digest
 
 TOOL_CALLING = "tool_calling"
-CHAT = "chat"
+CHAT = "chain_of_thought"
 _LONGEST_ARGUMENTS = 2_000
 
 
