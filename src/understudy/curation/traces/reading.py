@@ -77,7 +77,8 @@ def read_traces(rows: Rows, readers: Mapping[str, TraceReader], naming: Naming) 
     conversations = list(gathered.read(readers))
     joined = join(conversations)
     attempts = tuple(_attempts(joined, gathered, naming))
-    counts = Counter(str(row.reason) for row in gathered.refused).most_common()
+    refused = sorted(gathered.refused, key=lambda row: gathered.places.get(row.place, gathered.n_rows))
+    counts = Counter(str(row.reason) for row in refused).most_common()
     report = TraceReport(
         rows=gathered.n_rows,
         by_reader={name: len(found) for name, found in gathered.rows.items()},
@@ -91,7 +92,7 @@ def read_traces(rows: Rows, readers: Mapping[str, TraceReader], naming: Naming) 
         notes=dict(Counter(note for one in joined.conversations for note in one.notes).most_common()),
         refused=dict(counts),
     )
-    return Imported(attempts, tuple(gathered.refused), report)
+    return Imported(attempts, tuple(refused), report)
 
 
 @dataclass(slots=True)
@@ -102,10 +103,13 @@ class _Gathered:
     feedback: list[Feedback] = field(default_factory=list)
     other: Counter[str] = field(default_factory=Counter)
     refused: list[RefusedRow] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
+    """The number of each row, by its place."""
 
     def sort(self, rows: Rows, readers: Mapping[str, TraceReader]) -> None:
         """Give each row to the first reader that fits."""
         for row in rows:
+            self.places[row.place] = self.n_rows
             self.n_rows += 1
             if isinstance(row, BadRow):
                 self.refused.append(RefusedRow(place=row.place, reason=RefusalReason.UNREADABLE, detail=row.reason))
