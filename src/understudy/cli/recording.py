@@ -1,4 +1,4 @@
-"""``understudy record``: parsing only."""
+"""``understudy record`` and ``understudy shadow``: parsing only."""
 
 from __future__ import annotations
 
@@ -22,15 +22,22 @@ def record(
         ),
     ] = "",
     max_gb: Annotated[float, typer.Option(help="Bound of the folder's size; beyond it, answers only pass.")] = 10.0,
+    shadow: Annotated[str, typer.Option(help="A second server, such as your student's, that is asked as well.")] = "",
+    shadow_share: Annotated[float, typer.Option(help="Share of the conversations that it is asked.")] = 0.1,
+    shadow_model: Annotated[str, typer.Option(help="What its server calls the model; by default as clients do.")] = "",
+    shadow_key: Annotated[str, typer.Option(envvar="UNDERSTUDY_SHADOW_KEY", help="Key of the second server.")] = "",
 ) -> None:
     """Record what an agent and its model say: a proxy that changes nothing. Import the folder as traces later."""
     from pydantic import SecretStr, ValidationError
 
-    from understudy.recorder import RecorderConfig
+    from understudy.recorder import RecorderConfig, ShadowConfig
     from understudy.recorder import record as run_recorder
     from understudy.runs import explain
 
     try:
+        second = None
+        if shadow:
+            second = ShadowConfig(url=shadow, share=shadow_share, model=shadow_model, key=SecretStr(shadow_key))
         config = RecorderConfig(
             upstream=upstream,
             folder=out,
@@ -38,8 +45,29 @@ def record(
             port=port,
             token=SecretStr(token),
             max_bytes=round(max_gb * 2**30),
+            shadow=second,
         )
     except ValidationError as error:
         raise typer.BadParameter(explain(error, "options")) from None
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     run_recorder(config, say=lambda text: errors.print(text, markup=False))
+
+
+def shadow(
+    traces: Annotated[Path, typer.Argument(metavar="TRACES", help="Folder that understudy record --shadow wrote.")],
+    out: Annotated[Path | None, typer.Option(help="Also write a row a request, as JSONL.")] = None,
+) -> None:
+    """Compare the replies of a shadow with the real ones: how often its action is the same."""
+    from understudy.evaluation import compare_shadow
+    from understudy.report import agreement_table
+    from understudy.runs import write_jsonl
+
+    compared = compare_shadow(traces)
+    screen = Console(soft_wrap=True, highlight=False)
+    screen.print(agreement_table([compared.agreement]))
+    screen.print(
+        f"Median seconds a request: upstream {compared.upstream_s:.3g}, shadow {compared.shadow_s:.3g}", markup=False
+    )
+    if out is not None:
+        write_jsonl(out, compared.rows)
+        screen.print(f"Rows: {out}", markup=False)

@@ -13,7 +13,7 @@ from typing import Self
 
 from understudy.agents import Agent, AgentRuntime, RuntimeConfig
 from understudy.grading import Grader, JudgeConfig, open_grader
-from understudy.models import LocalConfig, Model, ModelConfig, OpenAIChatConfig, open_model
+from understudy.models import MODELS, LocalConfig, Model, ModelConfig, OpenAIChatConfig, open_model
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
 from understudy.records import Message, StageRef, Target, Task
@@ -89,6 +89,11 @@ class RunContext:
         card = read_card(checkpoint)
         changes = {"path": card.base, "adapter": str(checkpoint)} if card.is_adapter else {"path": str(checkpoint)}
         return self._first_base(ref).model_copy(update={**changes, "name": name})
+
+    def is_program(self, name: str) -> bool:
+        """Whether a program stands in for a model, which tables state. A user's kind of model says so itself."""
+        kind = self.model_config(name).kind
+        return kind == "scripted" or (kind not in MODELS.builtin and bool(getattr(MODELS.part(kind), "is_program", 0)))
 
     def stage_named(self, target: Target, name: str) -> StageRef:
         """The stage that a config refers to. Raises ``LookupError`` for a name that is not a stage's."""

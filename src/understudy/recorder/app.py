@@ -16,6 +16,7 @@ from understudy.recorder.access import OWN, Access, Asked
 from understudy.recorder.exchange import feedback_line
 from understudy.recorder.keeping import Keeper
 from understudy.recorder.proxy import Proxy, Receive, Scope, Send
+from understudy.recorder.shadow import Shadow
 from understudy.recorder.store import StoreError
 from understudy.runs import explain
 
@@ -49,8 +50,8 @@ class Feedback(BaseModel):
 class RecorderApp:
     """The ASGI application."""
 
-    def __init__(self, proxy: Proxy, keeper: Keeper, access: Access) -> None:
-        self._proxy, self._keeper, self._access = proxy, keeper, access
+    def __init__(self, proxy: Proxy, keeper: Keeper, access: Access, shadow: Shadow | None = None) -> None:
+        self._proxy, self._keeper, self._access, self._shadow = proxy, keeper, access, shadow
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -68,7 +69,9 @@ class RecorderApp:
     async def _answer(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["method"], asked.path.removeprefix(OWN):
             case "GET", "/health":
-                await Access.answer(send, 200, json.dumps({"status": "ok", **self._keeper.figures()}).encode())
+                shadow = {} if self._shadow is None else {"shadow": self._shadow.figures()}
+                figures = {"status": "ok", **self._keeper.figures(), **shadow}
+                await Access.answer(send, 200, json.dumps(figures).encode())
             case "POST", "/feedback":
                 await Access.answer(send, *await self._take_feedback(receive))
             case method, _:

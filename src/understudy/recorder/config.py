@@ -14,6 +14,29 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from understudy.records import Record
 
 
+class ShadowConfig(Record):
+    """A second model that is asked what the upstream was asked."""
+
+    url: str
+    """Its server's URL, with or without ``/v1``."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Of all conversations; which ones follows from their names, or from their first messages."""
+    model: str = ""
+    """What its server calls it; empty: as the request does."""
+    key: SecretStr = SecretStr("")
+    """Of its server. The client's keys never go there."""
+    timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    at_once: Annotated[int, Field(ge=1)] = 8
+    """Requests under way."""
+    waiting: Annotated[int, Field(ge=1)] = 256
+    """Requests that wait; what comes beyond is dropped and counted."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        return http_url(value)
+
+
 class RecorderConfig(Record):
     """A recorder before one server."""
 
@@ -36,12 +59,12 @@ class RecorderConfig(Record):
     patience_s: Annotated[float, Field(gt=0)] = 1.0
     """How long the last byte of an answer waits for its line to be written, if the disk is slow."""
 
+    shadow: ShadowConfig | None = None
+
     @field_validator("upstream")
     @classmethod
     def _is_http(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError(f"expected a URL that begins with http:// or https://, got {value!r}")
-        return value.rstrip("/")
+        return http_url(value)
 
     @model_validator(mode="after")
     def _others_need_a_token(self) -> Self:
@@ -50,6 +73,13 @@ class RecorderConfig(Record):
                 f"host: {self.host} can be reached from other machines; give a token too, or they may use the recorder"
             )
         return self
+
+
+def http_url(value: str) -> str:
+    """The URL without a slash at its end. Raises ``ValueError``."""
+    if not value.startswith(("http://", "https://")):
+        raise ValueError(f"expected a URL that begins with http:// or https://, got {value!r}")
+    return value.rstrip("/")
 
 
 def is_loopback(host: str) -> bool:

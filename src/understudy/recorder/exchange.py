@@ -61,7 +61,7 @@ def line_of(exchange: Exchange) -> bytes:
         record["conversation"] = exchange.conversation
     if exchange.client:
         record["client_id"] = exchange.client
-    record["request"] = _without_secret_fields(_body(exchange.request, exchange.request_encoding))
+    record["request"] = _without_secret_fields(body_of(exchange.request, exchange.request_encoding))
     record["response"] = _answer(exchange)
     return _without(exchange.secrets, _as_json(record)) + b"\n"
 
@@ -71,16 +71,22 @@ def feedback_line(feedback: dict[str, Any], at: float, **named: str) -> bytes:
     return _as_json({"recorder": VERSION, "timestamp": round(at, 3), **named, "feedback": feedback}) + b"\n"
 
 
+def shadow_line(about: dict[str, Any], response: bytes, secrets: Iterable[str]) -> bytes:
+    """The line of a second model's reply."""
+    record = {"recorder": VERSION, **about, "response": body_of(response, "")}
+    return _without(secrets, _as_json(record)) + b"\n"
+
+
 def _answer(exchange: Exchange) -> Any:
     if exchange.is_stream:
         content = _decoded(exchange.response, exchange.response_encoding)
         body = None if content is None else assembled(content)
         if body is not None:
             return body
-    return _body(exchange.response, exchange.response_encoding)
+    return body_of(exchange.response, exchange.response_encoding)
 
 
-def _body(content: bytes, encoding: str) -> Any:
+def body_of(content: bytes, encoding: str) -> Any:
     """JSON as it is, other text as text, and what is no text as a note."""
     if not content:
         return None

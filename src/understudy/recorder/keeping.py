@@ -39,6 +39,10 @@ class Keeper:
             self._n_late += 1
             self._complain(f"storing took longer than {self._patience_s:g} s; answers do not wait for it")
 
+    async def keep_line(self, make: Callable[[], bytes]) -> None:
+        """Make and store a line for which nobody waits. It never fails, as ``keep`` does not."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._append, make)
+
     def append(self, line: bytes) -> None:
         """Write a line now. Raises ``StoreError``."""
         self._pool.submit(self._store.append, line).result()
@@ -60,8 +64,11 @@ class Keeper:
         self._pool.shutdown(wait=True)
 
     def _write(self, exchange: Exchange) -> None:
+        self._append(lambda: line_of(exchange))
+
+    def _append(self, make: Callable[[], bytes]) -> None:
         try:
-            self._store.append(line_of(exchange))
+            self._store.append(make())
             self._n_stored += 1
         except Exception as error:  # whatever it is, the client's answer is worth more
             self._n_failed += 1

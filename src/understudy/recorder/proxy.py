@@ -19,6 +19,7 @@ import httpx
 from understudy.recorder.access import Access, Asked
 from understudy.recorder.exchange import Exchange
 from understudy.recorder.keeping import Keeper
+from understudy.recorder.shadow import Shadow
 from understudy.recorder.streams import StreamEnd
 
 Scope = dict[str, Any]
@@ -52,8 +53,8 @@ class UpstreamBrokeOffError(Exception):
 class Proxy:
     """Sends requests on and keeps what passes."""
 
-    def __init__(self, upstream: str, client: httpx.AsyncClient, keeper: Keeper) -> None:
-        self._upstream, self._client, self._keeper = upstream, client, keeper
+    def __init__(self, upstream: str, client: httpx.AsyncClient, keeper: Keeper, shadow: Shadow | None = None) -> None:
+        self._upstream, self._client, self._keeper, self._shadow = upstream, client, keeper, shadow
 
     async def forward(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises ``UpstreamBrokeOffError`` after the beginning of an answer was sent."""
@@ -132,7 +133,10 @@ class Proxy:
         if kept is None or kept.is_stored:
             return
         kept.is_stored = True
-        await self._keeper.keep(kept.exchange(complete=complete))
+        exchange = kept.exchange(complete=complete)
+        await self._keeper.keep(exchange)
+        if self._shadow is not None:
+            self._shadow.offer(exchange)
 
 
 class _Kept:

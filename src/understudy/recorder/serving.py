@@ -22,6 +22,7 @@ from understudy.recorder.app import RecorderApp
 from understudy.recorder.config import RecorderConfig
 from understudy.recorder.keeping import Keeper
 from understudy.recorder.proxy import Proxy
+from understudy.recorder.shadow import Shadow
 from understudy.recorder.store import Store
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class _Serving:
     config: RecorderConfig
     listening: socket.socket
     keeper: Keeper
+    say: Callable[[str], None]
     server: uvicorn.Server = field(init=False)
     _app: RecorderApp | None = None
 
@@ -100,10 +102,19 @@ class _Serving:
     async def _serve(self) -> None:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=256, keepalive_expiry=_KEPT_ALIVE_S)
         timeout = httpx.Timeout(None, connect=_CONNECT_S)  # how long an answer may take is the client's to say
+        config = self.config
+        shadow = None if config.shadow is None else Shadow(config.shadow, self.keeper)
         async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
-            proxy = Proxy(self.config.upstream, client, self.keeper)
-            self._app = RecorderApp(proxy, self.keeper, Access(self.config.token.get_secret_value()))
+            proxy = Proxy(config.upstream, client, self.keeper, shadow)
+            self._app = RecorderApp(proxy, self.keeper, Access(config.token.get_secret_value()), shadow)
+            if shadow is None:
+                await self.server.serve(sockets=[self.listening])
+                return
+            shadow.start()
             await self.server.serve(sockets=[self.listening])
+            await shadow.close()
+            figures = ", ".join(f"{name} {count}" for name, count in shadow.figures().items() if name != "waiting")
+            self.say(f"shadow: {figures}")
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         assert self._app is not None
@@ -120,7 +131,7 @@ def _recorder(config: RecorderConfig, say: Callable[[str], None]) -> Iterator[tu
         keeper = Keeper(store, patience_s=config.patience_s, say=say)
         host, port = listening.getsockname()[:2]
         try:
-            yield _Serving(config, listening, keeper), f"http://{host}:{port}"
+            yield _Serving(config, listening, keeper, say), f"http://{host}:{port}"
         finally:
             keeper.close()
             figures = keeper.figures()

@@ -13,6 +13,7 @@ Measured times differ between runs. All of them are in ``Timing`` records, and t
 on ``Trajectory.without_timing()``.
 """
 
+from understudy.records.agreement import Action, ActionKind, Agreement, AgreementRate, StepAgreement
 from understudy.records.conversation import Completion, FinishReason, FunctionCall, Message, Role, ToolSchema, Usage
 from understudy.records.example import Dropped, DropReason, Example, SpanPart, TrainSpan
 from understudy.records.preference import PreferencePair
@@ -49,6 +50,10 @@ from understudy.records.trajectory import (
 
 __all__ = [
     "JSON_SCHEMA_VERSION",
+    "Action",
+    "ActionKind",
+    "Agreement",
+    "AgreementRate",
     "Breakdown",
     "BreakdownTable",
     "Candidate",
@@ -80,6 +85,7 @@ __all__ = [
     "StageRef",
     "StageState",
     "Step",
+    "StepAgreement",
     "StopReason",
     "Target",
     "Task",

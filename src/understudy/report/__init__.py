@@ -6,6 +6,7 @@ Measurements are those of the stages; nothing is measured again here. Not promis
 wrong.
 """
 
+from understudy.report.agreements import agreement_table
 from understudy.report.collect import collect
 from understudy.report.config import PaperCell, ReportConfig
 from understudy.report.method_table import NoMethodsError, method_table
@@ -22,6 +23,7 @@ __all__ = [
     "PaperCell",
     "PaperMethod",
     "ReportConfig",
+    "agreement_table",
     "collect",
     "draw_in_terminal",
     "method_table",

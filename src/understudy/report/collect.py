@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, TypeAdapter
 
 from understudy.records import Comparison, Metrics, Task
+from understudy.report.agreements import read_agreements
 from understudy.report.attempts import Attempts, read_attempts
 from understudy.report.config import ReportConfig
 from understudy.report.curations import Fates, read_curation, read_examples
@@ -83,6 +84,7 @@ def collect(run_dir: Path, config: ReportConfig | None = None) -> Document:
         in_domain=recipe.config.in_domain,
         systems=systems,
         comparisons=comparisons,
+        agreements=read_agreements(run_dir, stages),
         collections=_collections(run_dir, stages, attempts),
         curves=read_curves(run_dir),
         curations=tuple(read_curation(run_dir, stage) for stage in stages if stage.collection is CollectionKind.CURATE),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from understudy.records import (
+    Agreement,
     Comparison,
     Example,
     Interval,
@@ -237,6 +238,7 @@ class Document(Record):
     in_domain: tuple[str, ...] = ()
     systems: tuple[System, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
     collections: tuple[Collection, ...] = ()
     curves: tuple[Curve, ...] = ()
     curations: tuple[Curation, ...] = ()

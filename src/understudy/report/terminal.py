@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from understudy.records import Example, Interval, Metrics, Trajectory
+from understudy.report.agreements import agreement_table
 from understudy.report.collect import collect
 from understudy.report.data import CollectionKind, Document, Stage, System, SystemRole
 from understudy.report.masks import MaskMaker, open_mask_maker
@@ -40,7 +41,7 @@ class NotInRunError(LookupError):
 
 def terminal_table(run_dir: Path) -> RenderableType:
     """The table of distillation of a run and the sentence about it. Raises as ``collect`` does."""
-    return _table_of(collect(run_dir))
+    return _results(collect(run_dir))
 
 
 def show_run(run_dir: Path, what: str = "", which: str = "", *, mask: bool = False) -> RenderableType:
@@ -52,7 +53,7 @@ def show_run(run_dir: Path, what: str = "", which: str = "", *, mask: bool = Fal
     """
     if not what:
         document = collect(run_dir)
-        return Group(_table_of(document), Text(), _stages(document))
+        return Group(_results(document), Text(), _stages(document))
     stage = _find_stage(run_dir, what)
     folder = run_dir / stage.key
     if mask and stage.collection is not CollectionKind.CURATE:
@@ -131,6 +132,13 @@ def _tables_of(path: Path) -> Iterator[RenderableType]:
             cells = [f"{group.n_tasks:,}", f"{group.n_correct:,} of {group.n:,}", f"{100 * group.accuracy:.1f}", bounds]
             table.add_row(plain(group.group or "(none)"), *cells, *chances)
         yield Group(table, Text())
+
+
+def _results(document: Document) -> RenderableType:
+    if not document.agreements:
+        return _table_of(document)
+    agreements = agreement_table(document.agreements)
+    return Group(_table_of(document), Text(), agreements) if document.systems else agreements
 
 
 def _table_of(document: Document) -> RenderableType:

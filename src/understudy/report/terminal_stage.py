@@ -14,6 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from understudy.report.agreements import agreement_table, read_agreements
 from understudy.report.data import Stage
 from understudy.report.stage_files import read_facts, read_rows
 from understudy.report.visible import plain
@@ -25,7 +26,8 @@ _SUMMARIES = ("summary.json", "metrics.json", "checkpoint/student.json")
 
 def show_stage(folder: Path, stage: Stage) -> RenderableType:
     """The result of a stage, and the files in its folder."""
-    return Group(*_head(stage), *_drops(folder), *_log(folder), *_summaries(folder), *_files(stage))
+    agreements = agreement_table(read_agreements(folder.parents[1], [stage]))
+    return Group(*_head(stage), *_drops(folder), *_log(folder), agreements, *_summaries(folder), *_files(stage))
 
 
 def _head(stage: Stage) -> Iterator[RenderableType]:

@@ -89,6 +89,11 @@ def is_feedback(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("feedback"), dict)
 
 
+def is_shadow(value: object) -> bool:
+    """Whether a row is the reply of a second model, which the recorder asked beside the real one."""
+    return isinstance(value, dict) and isinstance(value.get("shadow_of"), str)
+
+
 def feedback_of(value: object) -> Feedback:
     """What was said of a conversation. Raises a pydantic error for an odd score."""
     row = Node(value)

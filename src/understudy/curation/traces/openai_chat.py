@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from understudy.curation.importing.foreign import printed
-from understudy.curation.traces.conversation import Conversation, Feedback, ReplyFacts
+from understudy.curation.traces.conversation import Conversation, Feedback, OtherRow, ReplyFacts
 from understudy.curation.traces.log_lines import (
     feedback_of,
     is_feedback,
     is_log_line,
+    is_shadow,
     log_line,
     name_of,
     references_of,
@@ -55,7 +56,7 @@ class OpenAIChatReader(RowReader):
     """OpenAI chat: rows with messages, tools, calls and results; lines of request and response."""
 
     def fits(self, value: object) -> bool:
-        if is_feedback(value):
+        if is_feedback(value) or is_shadow(value):
             return True
         if is_log_line(value):
             request, _ = request_and_response(value)
@@ -66,9 +67,11 @@ class OpenAIChatReader(RowReader):
         has_tools = isinstance(value, dict) and bool(value.get("tools") or value.get("functions"))
         return bool(messages) and (has_tools or any(_is_beyond_plain(one) for one in messages))
 
-    def conversations(self, value: object) -> Iterator[Conversation | Feedback]:
+    def conversations(self, value: object) -> Iterator[Conversation | Feedback | OtherRow]:
         if is_feedback(value):
             yield feedback_of(value)
+        elif is_shadow(value):
+            yield OtherRow("shadow")
         elif is_log_line(value):
             yield from _of_log_line(value)
         else:

@@ -1,4 +1,4 @@
-"""The stage ``curate``: graded attempts become training examples for the prompts of one agent.
+"""The stage ``curate``: graded attempts become training examples, with the prompts of one agent or with their own.
 
 Takes: attempts of other stages. Writes: ``examples.jsonl`` and, with a reason each, ``dropped.jsonl``, both whole.
 """
@@ -11,13 +11,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from understudy.agents import ReplyForm
 from understudy.annotations import AgentRef, AttemptsRef, LocalModelRef, TaskSetRef
 from understudy.curation import CurateConfig, curate, write_curated
 from understudy.models.scoring import Scorer
 from understudy.pipeline.attempts import read_graded
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.stage import Counts, Stage, StageFailedError
-from understudy.records import Score, Target, Trajectory
+from understudy.records import Message, Score, Target, Trajectory
 from understudy.tasks import contaminated_questions
 
 
@@ -26,8 +27,10 @@ class CurateStageConfig(CurateConfig):
 
     rollouts: tuple[AttemptsRef, ...] = Field(min_length=1)
     """Stages with attempts: a rollout by its name, any other as ``kind/name``."""
-    agent: AgentRef
-    """The agent as the student will run it: examples carry its prompts."""
+    agent: AgentRef | None = None
+    """The agent as the student will run it: examples carry its prompts and tools. None: the examples carry those of the
+    attempts, as an agent outside this package will send them again.
+    """
     student: LocalModelRef | None = None
     """The model whose tokens are counted or whose likelihoods decide, if ``max_tokens`` or ``select`` needs it."""
     against: tuple[TaskSetRef, ...] = ()
@@ -45,14 +48,13 @@ class Curate(Stage[CurateStageConfig]):
     def run(self) -> Counts:
         attempts = self._attempts()
         student = self.config.student
-        agent = self.context.recipe.agents[self.config.agent]
         test_sets = {name: self.context.tasks(name) for name in self.config.against}
         with ExitStack() as stack:
             curated = curate(
                 attempts,
                 self.config,
-                initial_messages=lambda trajectory: self.context.initial_messages(self.config.agent, trajectory.task),
-                form=self.context.runtime().reply_form(agent),
+                initial_messages=self._initial_messages,
+                form=self._form(),
                 student=stack.enter_context(Scorer(self.context.local_config(student))) if student else None,
                 contaminated=contaminated_questions([trajectory.task for trajectory, *_ in attempts], test_sets),
             )
@@ -68,6 +70,14 @@ class Curate(Stage[CurateStageConfig]):
         """Settings that use a student's tokens or likelihoods need a student."""
         if config.needs_student and config.student is None:
             yield f"{key}.student: is missing: max_tokens and select: lowest_nll look at a student"
+
+    def _initial_messages(self, trajectory: Trajectory) -> tuple[Message, ...] | None:
+        agent = self.config.agent
+        return None if agent is None else self.context.initial_messages(agent, trajectory.task)
+
+    def _form(self) -> ReplyForm:
+        agent = self.config.agent
+        return ReplyForm() if agent is None else self.context.runtime().reply_form(self.context.recipe.agents[agent])
 
     def _attempts(self) -> list[tuple[Trajectory, Score | None, str]]:
         """Attempts with score and stage, in an order that is the same in every run. Files have them in the order in

@@ -14,7 +14,6 @@ from pydantic import Field
 
 from understudy.annotations import AgentRef, DisplayOnly, ModelRef, TaskSetRef
 from understudy.evaluation import measure
-from understudy.models import MODELS
 from understudy.pipeline.attempts import make_attempts, read_graded
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.stage import Counts, Stage
@@ -61,14 +60,9 @@ class Evaluate(Stage[EvaluateConfig]):
             agent=trajectories[0].agent,
             trajectories=trajectories,
             scores=scores,
-            is_program=self._is_program(),
+            is_program=self.context.is_program(self.config.model),
         )
         write_atomic(self.folder / METRICS, metrics.model_dump_json(indent=1) + "\n")
-
-    def _is_program(self) -> bool:
-        """Whether a program stands in for the model, which tables state. A user's kind of model says so itself."""
-        kind = self.context.model_config(self.config.model).kind
-        return kind == "scripted" or (kind not in MODELS.builtin and bool(getattr(MODELS.part(kind), "is_program", 0)))
 
     @staticmethod
     def problems(config: EvaluateConfig, key: str, recipe: Recipe) -> Iterator[str]:
