@@ -18,6 +18,7 @@ PROMISED = [
     "Student",
     "Task",
     "Trajectory",
+    "clean",
     "compare",
     "compare_all",
     "curate",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from understudy.api import Attempts as Attempts
     from understudy.api import Evaluation as Evaluation
     from understudy.api import Student as Student
+    from understudy.api import clean as clean
     from understudy.api import compare as compare
     from understudy.api import curate as curate
     from understudy.api import evaluate as evaluate
@@ -45,6 +46,7 @@ _HOMES = {
     "Student": ".api",
     "Task": ".records",
     "Trajectory": ".records",
+    "clean": ".api",
     "compare": ".api",
     "compare_all": ".evaluation",
     "curate": ".api",

@@ -26,7 +26,7 @@ from understudy.api.parts import (
     tasks_of,
 )
 from understudy.api.results import Attempts, Evaluation, Student
-from understudy.curation import CurateConfig, Curated
+from understudy.curation import Cleaned, CurateConfig, Curated
 from understudy.evaluation import Graded, compare_all
 from understudy.grading import Grader, grade_all
 from understudy.models.scoring import Scorer
@@ -111,7 +111,7 @@ thoughts_of = first_thoughts  # ``rollout`` has a parameter of the other name
 
 
 def curate(
-    attempts: Attempts | Iterable[Attempts],
+    attempts: Attempts | Cleaned | Iterable[Attempts | Cleaned],
     *,
     agent: PartConfig | Said | None = None,
     tools: Iterable[Tool | Function | Said] = (),
@@ -124,7 +124,7 @@ def curate(
     """Choose attempts and make training examples of them, with a reason for each dropped one.
 
     Args:
-        attempts: Graded attempts of one rollout or several.
+        attempts: Graded attempts of one rollout or several, as they are or cleaned.
         agent: The agent as the student will run it: examples carry its prompts. None: the prompts of the attempts.
         tools: The student's tools, for these prompts.
         retriever: The student's search engine.
@@ -136,7 +136,7 @@ def curate(
     Raises ``ValueError`` for wrong settings.
     """
     config = read_settings("curate", CurateConfig, settings)
-    several = [attempts] if isinstance(attempts, Attempts) else list(attempts)
+    several = [attempts] if isinstance(attempts, Attempts | Cleaned) else list(attempts)
     named = [(*pair, f"attempts/{number}") for number, one in enumerate(several) for pair in one]
     prompted = None if agent is None else read_part("agent", AGENTS, agent)
     with ExitStack() as stack:

@@ -3,6 +3,21 @@ trajectories of agents and chains of thought, our own or imported. Out: examples
 that every step of a kept trajectory is right; filters know only grades and records.
 """
 
+from understudy.curation.cleaning import (
+    CHECKS,
+    DETECTORS,
+    Check,
+    CheckError,
+    CleanConfig,
+    Cleaned,
+    CleaningSummary,
+    Fault,
+    Finding,
+    Replacement,
+    TopicCluster,
+    clean,
+    summarise,
+)
 from understudy.curation.config import ChatMix, CurateConfig, SpanWeights
 from understudy.curation.curation import Curated, InitialMessages, curate
 from understudy.curation.export import Provenance, data_card, export, write_curated
@@ -20,11 +35,20 @@ from understudy.curation.selection import Selection, Student
 from understudy.curation.traces import TRACE_READERS, TraceReport
 
 __all__ = [
+    "CHECKS",
+    "DETECTORS",
     "TRACE_READERS",
     "ChatMix",
+    "Check",
+    "CheckError",
+    "CleanConfig",
+    "Cleaned",
+    "CleaningSummary",
     "CurateConfig",
     "Curated",
+    "Fault",
     "Filter",
+    "Finding",
     "ImportConfig",
     "Imported",
     "InitialMessages",
@@ -35,14 +59,18 @@ __all__ = [
     "Repair",
     "RepairConfig",
     "RepairingModel",
+    "Replacement",
     "Selection",
     "SpanWeights",
     "Student",
+    "TopicCluster",
     "TraceReport",
+    "clean",
     "curate",
     "data_card",
     "export",
     "import_trajectories",
     "repair",
+    "summarise",
     "write_curated",
 ]

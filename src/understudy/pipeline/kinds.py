@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from understudy.agents import ACTION_FORMATS, AGENTS
-from understudy.curation import TRACE_READERS
+from understudy.curation import CHECKS, DETECTORS, TRACE_READERS
 from understudy.environments import ENVIRONMENTS
 from understudy.export import EXPORTERS
 from understudy.grading import GRADERS
@@ -21,7 +21,7 @@ from understudy.tasks import TASK_SOURCES
 
 def groups() -> tuple[Group[Any], ...]:
     """Task sources, models, agents, action formats, environments, retrievers, graders, readers of traces,
-    stages, exporters.
+    checks and detectors of a cleaning, stages, exporters.
     """
     parts = (TASK_SOURCES, MODELS, AGENTS, ACTION_FORMATS, ENVIRONMENTS, RETRIEVERS, ENCODERS, GRADERS)
-    return (*parts, TRACE_READERS, STAGES, EXPORTERS)
+    return (*parts, TRACE_READERS, CHECKS, DETECTORS, STAGES, EXPORTERS)

@@ -21,6 +21,7 @@ PACKAGE = "understudy.pipeline.stages"
 STAGE_TABLE = {
     "rollout": StageEntry("rollout:Rollout", "Let agents attempt tasks, and grade the attempts."),
     "imported": StageEntry("imported:Imported", "Take attempts from a file that was made elsewhere."),
+    "clean": StageEntry("clean:Clean", "Drop or mend faulty attempts, such as those with personal data."),
     "prefixes": StageEntry("prefixes:Prefixes", "Take first thoughts from a chain-of-thought rollout."),
     "repair": StageEntry("repair:Repair", "Let a teacher correct the first wrong step of a student's wrong attempts."),
     "curate": StageEntry("curate:Curate", "Choose attempts and make training examples of them."),

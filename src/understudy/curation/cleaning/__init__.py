@@ -1,0 +1,36 @@
+"""Cleaning: trajectories pass checks before anything is trained on them, and each that is dropped or changed is listed
+with a counted reason.
+
+In: trajectories, imported or rolled out, with their scores. Out: ``Cleaned``: what is kept, findings, clusters of
+topics, replies that a teacher wrote again. A check is a class with ``examine`` or a function of a trajectory; a recipe
+names a user's as ``package.module:name``. Not promised: that what is kept is right; scores and curation say that.
+"""
+
+from understudy.curation.cleaning.check import Check
+from understudy.curation.cleaning.cleaning import Cleaned, clean
+from understudy.curation.cleaning.config import CleanConfig, RelabelConfig
+from understudy.curation.cleaning.faults import Action, CheckError, Fault, Finding
+from understudy.curation.cleaning.kinds import CHECKS
+from understudy.curation.cleaning.personal.detectors import DETECTORS
+from understudy.curation.cleaning.relabelling import Replacement
+from understudy.curation.cleaning.summary import CleaningSummary, ReasonRow, summarise
+from understudy.curation.cleaning.topics import TopicCluster
+
+__all__ = [
+    "CHECKS",
+    "DETECTORS",
+    "Action",
+    "Check",
+    "CheckError",
+    "CleanConfig",
+    "Cleaned",
+    "CleaningSummary",
+    "Fault",
+    "Finding",
+    "ReasonRow",
+    "RelabelConfig",
+    "Replacement",
+    "TopicCluster",
+    "clean",
+    "summarise",
+]
