@@ -49,19 +49,19 @@ def missing(extra: str, purpose: str, *modules: str) -> str:
     if not absent:
         return ""
     verb = "is" if len(absent) == 1 else "are"
-    command = COMMANDS.get(extra, f"pip install 'understudy[{extra}]'")
-    return f"{purpose} needs {', '.join(absent)}, which {verb} not installed: {command}"
+    return f"{purpose} needs {', '.join(absent)}, which {verb} not installed: {command_of(extra)}"
+
+
+def command_of(extra: str) -> str:
+    """The command that installs an extra."""
+    return COMMANDS.get(extra, f"pip install 'understudy[{extra}]'")
 
 
 def how_to_install(module: str) -> str:
     """The command that installs a module of this package or of one of its extras."""
     top = module.partition(".")[0]
     extra = next((name for name, modules in EXTRAS.items() if top in modules), None)
-    if extra is not None and extra in COMMANDS:
-        return COMMANDS[extra]
-    return (
-        f"pip install 'understudy[{extra}]'" if extra else f"pip install --force-reinstall understudy, or {top} alone"
-    )
+    return command_of(extra) if extra else f"pip install --force-reinstall understudy, or {top} alone"
 
 
 def extras_of(config: object) -> Iterator[str]:

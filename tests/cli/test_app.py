@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.test_run import RECIPE
+from understudy.extras import EXTRAS, command_of, is_installed
+from understudy.pipeline.doctor import PURPOSES
 
 VERBS = [
     "run",
@@ -96,6 +98,13 @@ def test_doctor_says_what_is_really_active() -> None:
     done = understudy("doctor")
     assert done.returncode == 0
     assert "files cannot be read" in done.stdout
+
+
+def test_doctor_names_the_command_that_installs_each_missing_extra() -> None:
+    assert PURPOSES.keys() == EXTRAS.keys()
+    done = understudy("doctor", COLUMNS="200")
+    for extra, modules in EXTRAS.items():
+        assert (command_of(extra) in done.stdout) is not all(map(is_installed, modules)), extra
 
 
 def test_an_index_is_built_and_asked(tmp_path: Path) -> None:

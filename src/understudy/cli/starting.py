@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from understudy.cli.running import out, recipe_and_run, run_and_show
+from understudy.report.visible import plain
 
 
 def demo(
@@ -41,7 +42,7 @@ def kinds() -> None:
         out.print(f"[bold]{group.name}[/bold]: a part that {group.about}")
         table = Table(box=None, show_header=False, padding=(0, 2))
         for kind in group.kinds():
-            table.add_row(kind.name, kind.about, kind.origin)
+            table.add_row(kind.name, plain(kind.about), kind.origin)
         out.print(table)
         out.print()
     out.print("Any other kind is written as package.module:Class; docs/extend.md shows how to make one.")

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
-from understudy.extras import EXTRAS, is_installed
+from understudy.extras import EXTRAS, command_of, is_installed
 from understudy.pipeline.machine import describe_machine, installed_versions
 from understudy.sandbox import Level, sandbox_report
 
@@ -18,12 +19,16 @@ PURPOSES = {
     "local": "models in this process",
     "train": "training",
     "qlora": "LoRA on a base in four bits",
+    "gguf": "weights in llama.cpp's format",
+    "export": "students as GGUF files",
     "dense": "dense retrieval",
     "serve": "serving models, indexes and reports",
     "hub": "data sets of the Hugging Face Hub",
     "qdrant": "retrieval by Qdrant",
     "mcp": "tools of MCP servers",
     "ray": "rollouts over several machines",
+    "reasoning_gym": "generated questions, scored by their generators",
+    "bfcl": "BFCL's multi-turn dialogues",
 }
 """What each extra of this package is for."""
 
@@ -59,9 +64,9 @@ def _isolation() -> Table:
     for level in Level:
         report = sandbox_report(level)
         table.add_section()
-        table.add_row(f"level {level}", "yes" if report.available else "no", report.refusal)
+        table.add_row(f"level {level}", "yes" if report.available else "no", Text(report.refusal))
         for one in report.protections:
-            table.add_row(f"  {one.name}", "yes" if one.active else "NO", one.tried)
+            table.add_row(f"  {one.name}", "yes" if one.active else "NO", Text(one.tried))
     return table
 
 
@@ -69,8 +74,8 @@ def _extras() -> Table:
     table = _table("Extras", "extra", "for", "state")
     for extra, purpose in PURPOSES.items():
         absent = [name for name in EXTRAS[extra] if not is_installed(name)]
-        state = f"lacks {', '.join(absent)}: pip install 'understudy[{extra}]'" if absent else "installed"
-        table.add_row(extra, purpose, state)
+        state = f"lacks {', '.join(absent)}: {command_of(extra)}" if absent else "installed"
+        table.add_row(extra, purpose, Text(state))
     return table
 
 

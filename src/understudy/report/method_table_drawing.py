@@ -50,9 +50,9 @@ class _Grid:
 
 
 def draw_in_terminal(table: MethodTable) -> RenderableType:
-    """Both tables and a legend of the marks."""
-    parts: list[RenderableType] = [Text(CAPTION, style="dim"), _rich(averages(table)), Text()]
-    parts += [_rich(pairs(table)), Text(), Text(KEY, style="dim"), *(plain(line) for line in counts(table))]
+    """Both tables and a legend of the marks: the runs below one another, so that 80 columns are enough."""
+    parts: list[RenderableType] = [Text(CAPTION, style="dim"), _stacked_averages(table), Text()]
+    parts += [_stacked_pairs(table), Text(), Text(KEY, style="dim"), *(plain(line) for line in counts(table))]
     return Group(*parts)
 
 
@@ -129,8 +129,11 @@ def counts(table: MethodTable) -> Iterator[str]:
 
 
 def _scope(row: TableRow, scope: Scope) -> str:
-    n_sets = {cell.n_sets for (_, here), cell in row.cells.items() if here is scope}
-    return f"{scope} ({max(n_sets, default=0)})"
+    return f"{scope} ({_n_sets(row, scope)})"
+
+
+def _n_sets(row: TableRow, scope: Scope) -> int:
+    return max((cell.n_sets for (_, here), cell in row.cells.items() if here is scope), default=0)
 
 
 def _percent(cell: Cell | None) -> str:
@@ -146,23 +149,49 @@ def _compared(row: TableRow, one: PaperMethod, other: PaperMethod) -> str:
         return "–"
     low, high = (_signed(100 * bound) for bound in (whole.comparison.interval.low, whole.comparison.interval.high))
     difference = _signed(100 * whole.comparison.difference)
-    return f"{difference} [{low}, {high}] p {whole.comparison.p_value:.2g}  {_marks(found)}"
+    return f"{difference} [{low}, {high}] {_p_value(whole.comparison.p_value)} {_marks(found)}"
+
+
+def _p_value(value: float) -> str:
+    return "p<.001" if value < 0.001 else f"p {min(value, 1):.3f}".replace(" 0.", " .")
 
 
 def _marks(found: Sequence[Pair | None]) -> str:
-    return " ".join("–" if pair is None else MARKS[pair.agreement] for pair in found)
+    return "".join("–" if pair is None else MARKS[pair.agreement] for pair in found)
 
 
 def _signed(value: float) -> str:
     return f"{round(value, 1) + 0:+.1f}".replace("-", "−")
 
 
-def _rich(grid: _Grid) -> Table:
+def _stacked_averages(table: MethodTable) -> Table:
+    """For each run one row for each method, and one column for each scope."""
+    drawn = _columns("", *Scope)
+    for row in table.rows:
+        drawn.add_row(Text(visible(row.name), style="bold"), *(f"{_n_sets(row, scope)} sets" for scope in Scope))
+        for method in PaperMethod:
+            drawn.add_row(f"  {method.heading}", *(_percent(row.cells.get((method, scope))) for scope in Scope))
+        if row.teacher:
+            name = "  teacher (program)" if row.teacher_is_program else "  teacher"
+            drawn.add_row(name, _percent(row.teacher), "", "")
+    return drawn
+
+
+def _stacked_pairs(table: MethodTable) -> Table:
+    """For each run one row for each pair of methods."""
+    drawn = _columns("pair", "paper", "here")
+    grid = pairs(table)
+    for number, row in enumerate(table.rows):
+        drawn.add_row(Text(visible(row.name), style="bold"), "", "")
+        for name, paper, *ours in grid.rows:
+            drawn.add_row(f"  {name}", paper, ours[number])
+    return drawn
+
+
+def _columns(*heads: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, name in enumerate(grid.head):
-        table.add_column(visible(name), justify="left" if number < 2 else "right", overflow="fold")
-    for row in grid.rows:
-        table.add_row(*(plain(cell) for cell in row))
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="right" if number else "left", overflow="fold")
     return table
 
 
