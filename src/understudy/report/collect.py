@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 from understudy.records import Comparison, Metrics, Task
 from understudy.report.agreements import read_agreements
 from understudy.report.attempts import Attempts, read_attempts
+from understudy.report.cleanings import dropped_by, is_cleaning, read_cleaning
 from understudy.report.config import ReportConfig
 from understudy.report.curations import Fates, read_curation, read_examples
 from understudy.report.data import Collection, CollectionKind, Document, Stage
@@ -88,6 +89,7 @@ def collect(run_dir: Path, config: ReportConfig | None = None) -> Document:
         collections=_collections(run_dir, stages, attempts),
         curves=read_curves(run_dir),
         curations=tuple(read_curation(run_dir, stage) for stage in stages if stage.collection is CollectionKind.CURATE),
+        cleanings=tuple(read_cleaning(run_dir, stage) for stage in stages if is_cleaning(run_dir, stage)),
         stages=stages,
         manifest=(*read_facts(run_dir / MANIFEST), ("report.understudy", installed_version("understudy"))),
         version=run_version(run_dir),
@@ -180,6 +182,11 @@ def _collections(run_dir: Path, stages: Sequence[Stage], attempts: Mapping[str, 
         for key in stage.inputs:
             if key in found:
                 found[key] = _with_fates(found[key], fates)
+    for stage in (stage for stage in stages if is_cleaning(run_dir, stage)):
+        for key in stage.inputs:
+            if key in found:
+                reasons = {("", name): reason for name, reason in dropped_by(run_dir, stage).items()}
+                found[key] = _with_fates(found[key], reasons)
     evaluated = [one for one in found.values() if one.kind is CollectionKind.EVALUATE]
     collected = [one for one in found.values() if one.kind is not CollectionKind.EVALUATE]
     return (*evaluated, *collected, *examples)

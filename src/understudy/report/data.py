@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from understudy.curation import CleaningSummary
 from understudy.records import (
     Agreement,
     Comparison,
@@ -189,6 +190,17 @@ class Curation(Record):
     amounts: tuple[TextAmount, ...]
 
 
+class Cleaning(Record):
+    """What one cleaning dropped, changed and counted."""
+
+    stage: str
+    key: str
+    """Its folder in the run directory."""
+    attempts: str
+    """Key of the stage whose attempts it cleaned; empty if it does not say."""
+    summary: CleaningSummary
+
+
 class Stage(Record):
     """The state of one stage of the run."""
 
@@ -242,6 +254,7 @@ class Document(Record):
     collections: tuple[Collection, ...] = ()
     curves: tuple[Curve, ...] = ()
     curations: tuple[Curation, ...] = ()
+    cleanings: tuple[Cleaning, ...] = ()
     stages: tuple[Stage, ...] = ()
     manifest: tuple[tuple[str, str], ...] = ()
     """Recipe, versions, commit and seeds, flattened to ``path.to.key`` and text."""

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from understudy.records import Example, Interval, Metrics, Trajectory
 from understudy.report.agreements import agreement_table
+from understudy.report.cleanings import cleaning_tables, is_cleaning, read_cleaning
 from understudy.report.collect import collect
 from understudy.report.data import CollectionKind, Document, Stage, System, SystemRole
 from understudy.report.masks import MaskMaker, open_mask_maker
@@ -66,7 +67,8 @@ def show_run(run_dir: Path, what: str = "", which: str = "", *, mask: bool = Fal
     if trajectory is None:
         return show_stage(folder, stage)
     shown = show_trajectory(trajectory, *read_scores(folder / SCORES).get(trajectory.id, ()))
-    return shown if which else Group(*_tables_of(folder / METRICS), shown)
+    cleaned = [cleaning_tables(read_cleaning(run_dir, stage).summary)] if is_cleaning(run_dir, stage) else []
+    return shown if which else Group(*cleaned, *_tables_of(folder / METRICS), shown)
 
 
 def _find_stage(run_dir: Path, what: str) -> Stage:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from understudy.report.agreements import agreement_table, read_agreements
+from understudy.report.cleanings import cleaning_tables, is_cleaning, read_cleaning
 from understudy.report.data import Stage
 from understudy.report.stage_files import read_facts, read_rows
 from understudy.report.visible import plain
@@ -27,7 +28,8 @@ _SUMMARIES = ("summary.json", "metrics.json", "checkpoint/student.json")
 def show_stage(folder: Path, stage: Stage) -> RenderableType:
     """The result of a stage, and the files in its folder."""
     agreements = agreement_table(read_agreements(folder.parents[1], [stage]))
-    return Group(*_head(stage), *_drops(folder), *_log(folder), agreements, *_summaries(folder), *_files(stage))
+    parts = (_head(stage), _cleaned(folder, stage), _drops(folder), _log(folder), (agreements,))
+    return Group(*(one for part in (*parts, _summaries(folder), _files(stage)) for one in part))
 
 
 def _head(stage: Stage) -> Iterator[RenderableType]:
@@ -38,6 +40,12 @@ def _head(stage: Stage) -> Iterator[RenderableType]:
         yield plain(f"from {', '.join(stage.inputs)}", "dim")
     if stage.counts:
         yield plain(" · ".join(f"{name.replace('_', ' ')} {value:,.10g}" for name, value in stage.counts.items()))
+
+
+def _cleaned(folder: Path, stage: Stage) -> Iterator[RenderableType]:
+    run_dir = folder.parents[1]
+    if is_cleaning(run_dir, stage):
+        yield cleaning_tables(read_cleaning(run_dir, stage).summary)
 
 
 def _drops(folder: Path) -> Iterator[RenderableType]:

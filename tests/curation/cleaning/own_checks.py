@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel
 
-from understudy.curation.cleaning import Action, Fault
+from understudy.curation.cleaning import Fault, FaultAction
 from understudy.records import Trajectory
 
 
@@ -35,7 +35,7 @@ class ShortQuestions:
 
     def examine(self, trajectory: Trajectory) -> Iterator[Fault]:
         if len(trajectory.task.question.split()) < self.fewest:
-            yield Fault("short_question", f"one of {self.n}", Action.COUNT)
+            yield Fault("short_question", f"one of {self.n}", FaultAction.COUNT)
 
 
 def raises(trajectory: Trajectory) -> bool:
@@ -47,7 +47,7 @@ def answers_oddly(trajectory: Trajectory) -> object:
 
 
 def changes_without(trajectory: Trajectory) -> Fault:
-    return Fault("odd", action=Action.CHANGE)
+    return Fault("odd", action=FaultAction.CHANGE)
 
 
 def first_names(text: str) -> Iterator[re.Match[str]]:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.curation.cleaning.conversations import conversation, order, reply, score
-from understudy.curation.cleaning import CHECKS, Action, CheckError, CleanConfig, clean
+from understudy.curation.cleaning import CHECKS, CheckError, CleanConfig, FaultAction, clean
 from understudy.models import Model, ProviderError, Request
 from understudy.records import Completion, FinishReason, Message
 
@@ -19,7 +19,7 @@ WITH_MAIL = conversation("I am a@b.io, hello there", reply("", lookup={}), "x", 
 def test_every_trajectory_is_kept_or_listed_as_dropped_once() -> None:
     came = [*GOOD, UNKNOWN, WITH_MAIL]
     cleaned = clean([(one, score(one)) for one in came], CleanConfig())
-    dropped = [one.trajectory_id for one in cleaned.findings if one.action is Action.DROP]
+    dropped = [one.trajectory_id for one in cleaned.findings if one.action is FaultAction.DROP]
     assert sorted([*dropped, *(one.id for one in cleaned.trajectories)]) == sorted(one.id for one in came)
     assert [judged.trajectory_id for _, judged in cleaned if judged] == [one.id for one in GOOD]
     assert cleaned.summary.counts == {"dropped_unknown_tool": 2}, "what is dropped is not examined further"

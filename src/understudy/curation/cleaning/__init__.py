@@ -9,7 +9,7 @@ names a user's as ``package.module:name``. Not promised: that what is kept is ri
 from understudy.curation.cleaning.check import Check
 from understudy.curation.cleaning.cleaning import Cleaned, clean
 from understudy.curation.cleaning.config import CleanConfig, RelabelConfig
-from understudy.curation.cleaning.faults import Action, CheckError, Fault, Finding
+from understudy.curation.cleaning.faults import CheckError, Fault, FaultAction, Finding
 from understudy.curation.cleaning.kinds import CHECKS
 from understudy.curation.cleaning.personal.detectors import DETECTORS
 from understudy.curation.cleaning.relabelling import Replacement
@@ -19,13 +19,13 @@ from understudy.curation.cleaning.topics import TopicCluster
 __all__ = [
     "CHECKS",
     "DETECTORS",
-    "Action",
     "Check",
     "CheckError",
     "CleanConfig",
     "Cleaned",
     "CleaningSummary",
     "Fault",
+    "FaultAction",
     "Finding",
     "ReasonRow",
     "RelabelConfig",

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from understudy.annotations import InputPath
 from understudy.curation.cleaning.calls import calls_of, read_tools
 from understudy.curation.cleaning.check import Check, CheckConfig
-from understudy.curation.cleaning.faults import Action, Fault
+from understudy.curation.cleaning.faults import Fault, FaultAction
 from understudy.records import FunctionCall, ToolSchema, Trajectory
 from understudy.runs import digest
 
@@ -47,7 +47,7 @@ class ArgumentsCheck(Check):
             if reason:
                 problems.setdefault(reason, []).append(f"message {index + 1}: {call.name}{what}")
         for reason, found in problems.items():
-            action = Action.COUNT if reason == "broken_schema" else self._config.action
+            action = FaultAction.COUNT if reason == "broken_schema" else self._config.action
             yield Fault(reason, found[0], action, len(found))
 
     def _problem(self, call: FunctionCall, schema: ToolSchema | None) -> tuple[str, str]:

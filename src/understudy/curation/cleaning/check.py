@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
-from understudy.curation.cleaning.faults import Action, Fault
+from understudy.curation.cleaning.faults import Fault, FaultAction
 from understudy.records import Trajectory
 from understudy.registry import PartConfig
 
@@ -17,7 +17,7 @@ from understudy.registry import PartConfig
 class CheckConfig(PartConfig):
     """The options that most checks have."""
 
-    action: Literal[Action.DROP, Action.COUNT] = Action.DROP
+    action: Literal[FaultAction.DROP, FaultAction.COUNT] = FaultAction.DROP
     """``count`` keeps trajectories with the fault."""
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.curation.cleaning.config import CleanConfig
-from understudy.curation.cleaning.faults import Action, CheckError, Fault, Finding, faults_of
+from understudy.curation.cleaning.faults import CheckError, Fault, FaultAction, Finding, faults_of
 from understudy.curation.cleaning.kinds import CHECKS
 from understudy.curation.cleaning.relabelling import Pair, Replacement, relabel
 from understudy.curation.cleaning.summary import CleaningSummary, summarise
@@ -82,8 +82,8 @@ def _checked(pairs: Sequence[Pair], config: PartConfig, check: Any) -> tuple[lis
     findings: list[Finding] = []
     for trajectory, score in pairs:
         faults = _faults(trajectory, config.kind, check)
-        dropped = next((fault for fault in faults if fault.action is Action.DROP), None)
-        told = [fault for fault in faults if fault.action is not Action.DROP or fault is dropped]
+        dropped = next((fault for fault in faults if fault.action is FaultAction.DROP), None)
+        told = [fault for fault in faults if fault.action is not FaultAction.DROP or fault is dropped]
         findings += [_finding(trajectory, config.kind, fault) for fault in told]
         if dropped is None:
             kept.append(_changed(trajectory, score, faults))
@@ -104,7 +104,7 @@ def _faults(trajectory: Trajectory, kind: str, check: Any) -> list[Fault]:
         raise CheckError(f"{place}: {at.filename}:{at.lineno} raised {type(error).__name__}: {error}") from error
     for fault in faults:
         is_other = fault.changed is not None and fault.changed.id != trajectory.id
-        if is_other or (fault.action is Action.CHANGE) != (fault.changed is not None):
+        if is_other or (fault.action is FaultAction.CHANGE) != (fault.changed is not None):
             raise CheckError(f"{place}: expected `changed`, the same trajectory mended, with the action CHANGE only")
     return faults
 

@@ -19,6 +19,14 @@ N_STARTS = 4
 N_ROUNDS = 30
 _BATCH = 1024
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_MASK = re.compile(r"\[[A-Z][A-Z_]*(?:_\d+)?\]")
+_FUNCTION_WORDS = frozenset(
+    "about above after all also am an and any are as at be been but by can could did do does for from had has have he "
+    "her him his how if in into is it its just me my no not of on or our out over please she so some than that the "
+    "their them then there they this to up us was we were what when where which who why will with would you "
+    "your".split()
+)
+"""Of English; in other languages, that all texts have them makes them weigh little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class Vectors:
 
 def tf_idf(texts: Sequence[str]) -> Vectors:
     """Vectors of the texts: a word weighs the more, the fewer texts have it; one that all have weighs nothing."""
-    counted = [Counter(_WORD.findall(text.casefold())) for text in texts]
+    counted = [Counter(_telling(text)) for text in texts]
     n_texts = Counter(word for counts in counted for word in counts)
     common = [word for word, n in n_texts.items() if n < len(texts) and (n > 1 or len(texts) < 20)]
     words = sorted(common, key=lambda word: (-n_texts[word], word))[:MAX_WORDS]
@@ -68,6 +76,11 @@ def tf_idf(texts: Sequence[str]) -> Vectors:
         values += list(row / (np.linalg.norm(row) or 1.0))
         starts.append(len(places))
     return Vectors(tuple(words), np.array(starts, np.intp), np.array(places, np.intp), np.array(values, np.float64))
+
+
+def _telling(text: str) -> list[str]:
+    """The words of a text without masks and function words."""
+    return [word for word in _WORD.findall(_MASK.sub(" ", text).casefold()) if word not in _FUNCTION_WORDS]
 
 
 def k_means(vectors: Vectors, k: int, seed: int) -> Ints:

@@ -15,7 +15,7 @@ from pydantic import Field
 from understudy.records import Record, Trajectory
 
 
-class Action(StrEnum):
+class FaultAction(StrEnum):
     """What becomes of a trajectory with a fault."""
 
     DROP = "drop"
@@ -33,7 +33,7 @@ class Fault:
     """The name under which it is counted, such as ``unknown_tool``."""
     detail: str = ""
     """Where and what; it is shown in the report, so it quotes nothing that is to be masked."""
-    action: Action = Action.DROP
+    action: FaultAction = FaultAction.DROP
     n: int = 1
     """Places in the trajectory."""
     changed: Trajectory | None = None
@@ -49,7 +49,7 @@ class Finding(Record):
     check: str
     """Kind of the check, or ``relabel``."""
     reason: str
-    action: Action
+    action: FaultAction
     n: Annotated[int, Field(ge=1)] = 1
     """Places in the trajectory."""
     detail: str = ""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from understudy.curation.cleaning.config import RelabelConfig, Relabelled
-from understudy.curation.cleaning.faults import Action, Finding
+from understudy.curation.cleaning.faults import FaultAction, Finding
 from understudy.models import ContextFullError, Model, ProviderError, Request
 from understudy.parallel import map_ordered
 from understudy.records import FinishReason, Message, Record, Score, StopReason, Trajectory
@@ -61,7 +61,7 @@ def _again(pair: Pair, config: RelabelConfig, teacher: Model) -> tuple[Replaceme
         return None, None
     index = _last_reply(trajectory)
     if index is None:
-        return None, _finding(trajectory, "not_relabelled", Action.COUNT, "its answer is no plain reply")
+        return None, _finding(trajectory, "not_relabelled", FaultAction.COUNT, "its answer is no plain reply")
     request = Request(
         trajectory.messages[:index],
         temperature=config.temperature,
@@ -73,9 +73,9 @@ def _again(pair: Pair, config: RelabelConfig, teacher: Model) -> tuple[Replaceme
     try:
         (completion,) = teacher.complete(request)
     except (ProviderError, ContextFullError) as error:
-        return None, _finding(trajectory, "not_relabelled", Action.COUNT, f"the model could not be asked: {error}")
+        return None, _finding(trajectory, "not_relabelled", FaultAction.COUNT, f"the model could not be asked: {error}")
     if completion.finish_reason is not FinishReason.STOP or completion.tool_calls or not completion.text.strip():
-        return None, _finding(trajectory, "not_relabelled", Action.COUNT, "the model gave no whole reply")
+        return None, _finding(trajectory, "not_relabelled", FaultAction.COUNT, "the model gave no whole reply")
     before = trajectory.messages[index]
     after = Message(role=before.role, content=completion.text, reasoning=completion.reasoning)
     made = Replacement(
@@ -86,10 +86,10 @@ def _again(pair: Pair, config: RelabelConfig, teacher: Model) -> tuple[Replaceme
         after=after,
         score=score,
     )
-    return made, _finding(trajectory, "relabelled", Action.CHANGE, f"message {index + 1} by {teacher.name}")
+    return made, _finding(trajectory, "relabelled", FaultAction.CHANGE, f"message {index + 1} by {teacher.name}")
 
 
-def _finding(trajectory: Trajectory, reason: str, action: Action, detail: str) -> Finding:
+def _finding(trajectory: Trajectory, reason: str, action: FaultAction, detail: str) -> Finding:
     return Finding(trajectory_id=trajectory.id, check=RELABEL, reason=reason, action=action, detail=detail)
 
 

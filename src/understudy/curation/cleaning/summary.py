@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from understudy.curation.cleaning.faults import Action, Finding
+from understudy.curation.cleaning.faults import FaultAction, Finding
 from understudy.curation.cleaning.topics import TopicCluster
 from understudy.records import Record
 
 N_EXAMPLES = 3
-_ORDER = (Action.DROP, Action.CHANGE, Action.COUNT)
-_SAID = {Action.DROP: "dropped", Action.CHANGE: "changed", Action.COUNT: "counted"}
+_ORDER = (FaultAction.DROP, FaultAction.CHANGE, FaultAction.COUNT)
+_SAID = {FaultAction.DROP: "dropped", FaultAction.CHANGE: "changed", FaultAction.COUNT: "counted"}
 
 
 class FindingExample(Record):
@@ -27,7 +27,7 @@ class ReasonRow(Record):
     """One reason of a cleaning."""
 
     reason: str
-    action: Action
+    action: FaultAction
     n: int
     """Trajectories."""
     examples: tuple[FindingExample, ...] = ()
@@ -69,7 +69,7 @@ def summarise(
     findings: Iterable[Finding], clusters: Sequence[TopicCluster] = (), *, n: int, n_kept: int
 ) -> CleaningSummary:
     """Count the trajectories of each reason."""
-    rows: dict[tuple[Action, str], dict[str, str]] = {}
+    rows: dict[tuple[FaultAction, str], dict[str, str]] = {}
     for one in findings:
         rows.setdefault((one.action, one.reason), {}).setdefault(one.trajectory_id, one.detail)
     ordered = sorted(rows.items(), key=lambda item: (_ORDER.index(item[0][0]), -len(item[1]), item[0][1]))

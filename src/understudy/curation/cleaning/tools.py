@@ -16,7 +16,7 @@ from pydantic import model_validator
 from understudy.annotations import InputPath
 from understudy.curation.cleaning.calls import calls_by_code, calls_of, read_tools
 from understudy.curation.cleaning.check import Check, CheckConfig
-from understudy.curation.cleaning.faults import Action, Fault
+from understudy.curation.cleaning.faults import Fault, FaultAction
 from understudy.records import FunctionCall, Message, Step, ToolSchema, Trajectory
 
 
@@ -51,7 +51,7 @@ class ToolsCheck(Check):
         if renamed != trajectory:
             old = Counter(call.name for _, call in calls_of(trajectory) if call.name in self._config.renamed)
             detail = ", ".join(f"{name} is {self._config.renamed[name]}, {n} calls" for name, n in sorted(old.items()))
-            yield Fault("renamed_tool", detail or "in the schemas only", Action.CHANGE, old.total() or 1, renamed)
+            yield Fault("renamed_tool", detail or "in the schemas only", FaultAction.CHANGE, old.total() or 1, renamed)
         yield from self._unknown(renamed)
 
     def _unknown(self, trajectory: Trajectory) -> Iterator[Fault]:
@@ -61,7 +61,7 @@ class ToolsCheck(Check):
         in_code = [(index, name) for index, name, _ in calls_by_code(trajectory)]
         if not known:
             if called:
-                yield Fault("no_tool_schemas", "nothing says which tools exist", Action.COUNT)
+                yield Fault("no_tool_schemas", "nothing says which tools exist", FaultAction.COUNT)
             in_code = [(index, name) for index, name in in_code if name in self._config.renamed]
             called = []
         unknown = [(index, name) for index, name in (*called, *in_code) if name not in known]

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from understudy.curation.cleaning.check import Check
 from understudy.curation.cleaning.clustering import Floats, Ints, Vectors, k_means, tf_idf, unit
-from understudy.curation.cleaning.faults import Action, Fault
+from understudy.curation.cleaning.faults import Fault, FaultAction
 from understudy.records import Record, Role, Trajectory
 from understudy.registry import PartConfig
 
@@ -83,7 +83,7 @@ class TopicsCheck(Check):
         """The faults of one trajectory."""
         cluster = self._of.get(trajectory.id)
         if cluster is not None and (cluster.is_dropped or cluster.is_small or cluster.is_far):
-            action = Action.DROP if cluster.is_dropped else Action.COUNT
+            action = FaultAction.DROP if cluster.is_dropped else FaultAction.COUNT
             yield Fault("off_topic", f"cluster {cluster.name}, {100 * cluster.share:.1f} %", action)
 
 

@@ -46,11 +46,12 @@ function messageView(message) {
 
 function verdictBox(row, trajectory, scores) {
   const answer = trajectory.answer === undefined || trajectory.answer === null ? null : trajectory.answer;
+  const reference = trajectory.task.answer ?? null;
   return h("div", { class: `outcome-box ${row.verdict}` }, [
     verdictMark(row.verdict, { named: true }),
     h("dl", {}, [
       h("div", {}, [h("dt", {}, "Answered"), h("dd", {}, answer === null ? h("span", { class: "muted" }, "nothing") : textBlock(answer, { lines: 4, className: "short" }))]),
-      h("div", {}, [h("dt", {}, "Reference"), h("dd", {}, textBlock(trajectory.task.answer, { lines: 4, className: "short" }))]),
+      h("div", {}, [h("dt", {}, "Reference"), h("dd", {}, reference === null ? h("span", { class: "muted" }, "none") : textBlock(reference, { lines: 4, className: "short" }))]),
     ]),
     scores.map((score) => h("p", { class: "explanation" }, [
       h("b", {}, plainly(score.grader)), " ",

@@ -117,31 +117,6 @@ function countNote(doc, name, said) {
   return found.length ? ` ${said}: ${found.join(", ")}.` : "";
 }
 
-// How often a model's next action is the stored one; no tool was executed.
-function agreementTables(doc) {
-  const heads = [["The same as stored"], ["Steps", "num"], ["Same", "num"], ["Rate, %", "num"], ["95 % interval", "num"]];
-  const row = (rate, isArgument) => h("tr", {}, [
-    h("th", { scope: "row", class: isArgument ? "muted" : "" }, plainly(rate.name)),
-    h("td", { class: "num", "data-head": "Steps" }, count(rate.n)),
-    h("td", { class: "num", "data-head": "Same" }, count(rate.n_same)),
-    h("td", { class: "num", "data-head": "Rate, %" }, percent(rate.rate)),
-    h("td", { class: "num", "data-head": "95 % interval" }, `${percent(rate.interval.low)}–${percent(rate.interval.high)}`),
-  ]);
-  return (doc.agreements || []).map((one, number) => {
-    const left = [
-      one.n_failed ? `${count(one.n_failed)} steps without a reply, because of an infrastructure error, count in no rate. ` : "",
-      one.n_skipped ? `${count(one.n_skipped)} stored steps without a readable action were left out. ` : "",
-    ];
-    const kinds = Object.entries(one.kinds || {}).map(([name, n]) => `${name} ${count(n)}`).join(", ");
-    const note = `At ${count(one.n_steps)} stored steps of ${count(one.n_conversations)} conversations; no tool was executed. ${left.join("")}Intervals are clustered by conversation. Stored → chosen: ${kinds}.`;
-    const title = [`Stored actions: ${plainly(one.system)}`, programBadge(one.is_program)];
-    return section(`agreement-${number}`, title, note, h("div", { class: "scroll" }, h("table", { class: "cards" }, [
-      h("thead", {}, h("tr", {}, heads.map(([head, className]) => h("th", { scope: "col", class: className }, head)))),
-      h("tbody", {}, [...one.rates.map((rate) => row(rate, false)), ...(one.arguments || []).map((rate) => row(rate, true))]),
-    ])));
-  });
-}
-
 function accuracyCell(system, baseline, series) {
   const { low, high } = system.interval;
   const [first, last] = [percent(low), percent(high)];

@@ -2,8 +2,8 @@
 
 function drawTraining(main, doc) {
   const page = h("div", { class: "page" }, h("h1", {}, "Training"));
-  if (!doc.curations.length && !doc.curves.length) append(page, [h("p", { class: "note" }, "Nothing was curated or trained in this run.")]);
-  append(page, [lossFigures(doc), doc.curations.map((one) => curationBlock(doc, one))]);
+  if (!doc.curations.length && !doc.cleanings.length && !doc.curves.length) append(page, [h("p", { class: "note" }, "Nothing was curated or trained in this run.")]);
+  append(page, [lossFigures(doc), doc.cleanings.map((one) => cleaningBlock(doc, one)), doc.curations.map((one) => curationBlock(doc, one))]);
   replace(main, page);
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from understudy.curation.cleaning.check import Check
-from understudy.curation.cleaning.faults import Action, CheckError, Fault
+from understudy.curation.cleaning.faults import CheckError, Fault, FaultAction
 from understudy.curation.cleaning.personal.detectors import DETECTORS, AnyDetector, Detector, Span, spans_of
 from understudy.curation.cleaning.personal.masking import Masks, masked, texts_of, without_overlaps
 from understudy.records import Trajectory
@@ -51,10 +51,10 @@ class PersonalDataCheck(Check):
             return
         is_masked = self._config.action is PersonalAction.MASK
         changed = masked(trajectory, masks) if is_masked else None
-        action = Action.CHANGE if is_masked else Action(self._config.action)
+        action = FaultAction.CHANGE if is_masked else FaultAction(self._config.action)
         rewrite: Callable[[str], str] | None = masks if is_masked else None
         for sort, n in masks.counts.items():
-            yield Fault(f"personal_{sort}", f"{n} different", action, n, changed, rewrite)
+            yield Fault(f"personal_{sort}", f"{n} value{'s' if n > 1 else ''}", action, n, changed, rewrite)
 
     def find(self, text: str) -> list[tuple[Span, str]]:
         """All personal data of a text, without overlaps."""
