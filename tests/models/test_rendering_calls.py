@@ -296,8 +296,15 @@ def test_a_template_that_wants_arguments_as_text_gets_text() -> None:
     assert '{"name": "search", "arguments": {"query": "é"}}' in chat.prompt_text([user("Q"), says("", call(query="é"))])
 
 
-def test_a_template_that_writes_calls_in_an_unknown_form_is_reported_in_words() -> None:
+def test_a_template_that_writes_calls_in_an_unknown_form_gets_the_plain_form_and_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     unknown = _WANTS_TEXT.replace("<tool_call>", "<x>").replace("</tool_call>", "</x>").replace(" + ''", "")
     chat = Renderer(tiny_tokenizer(chat_template=unknown))
     assert chat.calls.form.name == "plain"
     assert "You can call these tools" in chat.prompt_text([user("Q")], tools=TOOLS)
+    assert [record.getMessage().split(" has tools, ")[1][:38] for record in caplog.records] == [
+        "but writes calls in a form that is not"
+    ]
+    assert renderer("gemma").calls.form.name == "plain"
+    assert len(caplog.records) == 1, "a template without tools needs no warning"

@@ -7,7 +7,6 @@ end of its log.
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.models.real_vllm import EXACT, save_vllm_script, set_environment
 from tests.tiny_model import save_tiny_adapter, save_tiny_model
 from understudy.models import ContextFullError, DType, LocalConfig, OpenAIChatConfig, ProviderError, Request
 from understudy.models.local import LocalModel
@@ -27,30 +27,14 @@ from understudy.records import Completion, FinishReason, Message, PrefixDelivery
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 WINDOW = 2048
 NEAR_NAT = 1e-3
-ON_CPU = {
-    "VLLM_TARGET_DEVICE": "cpu",
-    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
-    "OMP_NUM_THREADS": "1",
-    "VLLM_NO_USAGE_STATS": "1",
-    "HF_HUB_OFFLINE": "1",
-}
-# The CPU build 0.32 dies of seeded requests whose prompt is read in several pieces: a budget that no prompt exceeds.
-EXACT = ("--dtype=float32", "--enforce-eager", "--max-num-batched-tokens=32768")
 
 
 @pytest.fixture(scope="module")
 def executable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """``vllm serve`` of the named interpreter; the CPU build's own script looks for a package of another name."""
-    python = os.environ.get("UNDERSTUDY_VLLM_PYTHON")
-    if not python:
-        pytest.skip("UNDERSTUDY_VLLM_PYTHON names no interpreter that has vLLM")
-    path = tmp_path_factory.mktemp("bin") / "vllm"
-    path.write_text(f'#!/bin/sh\nshift\nexec "{python}" -m vllm.entrypoints.openai.api_server --model "$@"\n')
-    path.chmod(0o755)
+    path = save_vllm_script(tmp_path_factory.mktemp("bin"))
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in ON_CPU.items():
-            patch.setenv(name, os.environ.get(name, value))
-        yield str(path)
+        set_environment(patch)
+        yield path
 
 
 @pytest.fixture(scope="module")

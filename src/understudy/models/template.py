@@ -7,6 +7,7 @@ message states them, see ``calls/plain.py``). Not here: token ids, masks (``rend
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 from jinja2.exceptions import TemplateError
 
 from understudy.models.calls.form import UnwritableCallError
+from understudy.models.calls.forms import CALL_FORMS
 from understudy.models.template_calls import CallConvention, as_rows, find_convention
 from understudy.records import Message, Role, ToolSchema
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+_log = logging.getLogger(__name__)
 
 
 class RenderingError(ValueError):
@@ -42,7 +46,16 @@ class ChatTemplate:
     @cached_property
     def calls(self) -> CallConvention:
         """How this template is told of tools, and how it writes calls."""
-        return find_convention(self._try_rows)
+        found = find_convention(self._try_rows)
+        if found.own_form_is_unknown:
+            _log.warning(
+                "the chat template of %s has tools, but writes calls in a form that is not known here (known: %s); the "
+                "system message states the tools instead, in the form %s",
+                self.name,
+                ", ".join(CALL_FORMS),
+                found.form.name,
+            )
+        return found
 
     def text(
         self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, add_generation_prompt: bool

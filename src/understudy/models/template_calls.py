@@ -50,12 +50,15 @@ class CallConvention:
     """The template expects arguments as JSON text; it would refuse a mapping or write it differently."""
     takes_parallel: bool = True
     """The template accepts several calls in one message."""
+    own_form_is_unknown: bool = False
+    """The template shows schemas, but writes calls in a form that ``calls/`` does not have."""
 
 
 def find_convention(render: Try) -> CallConvention:
     """The convention of a template, found by rendering it."""
     user = {"role": "user", "content": "u"}
-    if _is_shown(render([user], [_schema_row(_PROBE_TOOL)])):
+    knows_tools = _is_shown(render([user], [_schema_row(_PROBE_TOOL)]))
+    if knows_tools:
         for as_text in (False, True):
             for form in WRITTEN_BY_TEMPLATES:
                 one = _with_calls(render, form, as_text, 1)
@@ -64,7 +67,7 @@ def find_convention(render: Try) -> CallConvention:
                     return CallConvention(form, SchemaPlace.TEMPLATE, one, as_text, parallel)
     if _is_shown(render([{"role": "system", "content": "s", "tools": _PROBE_TOOL.name}, user], None)):
         return CallConvention(PHI4_MINI, SchemaPlace.SYSTEM_KEY, PHI4_MINI.separator)
-    return CallConvention(PLAIN, SchemaPlace.STATED, PLAIN.separator)
+    return CallConvention(PLAIN, SchemaPlace.STATED, PLAIN.separator, own_form_is_unknown=knows_tools)
 
 
 def as_rows(
