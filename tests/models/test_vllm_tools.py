@@ -54,7 +54,7 @@ def url(run_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 def attempts(run_dir: Path, name: str) -> dict[str, Trajectory]:
     found = read_jsonl(run_dir / "evaluate" / name / "trajectories.jsonl", Trajectory)
-    return {one.task_id: one for one in found}
+    return {one.task.id: one for one in found}
 
 
 def shown(one: Trajectory) -> list[object]:
@@ -74,6 +74,7 @@ def test_whole_conversations_are_those_of_the_model_in_process(run_dir: Path, ur
 
 
 def test_the_student_is_verified_with_its_tools(run_dir: Path, url: str) -> None:
-    command = [sys.executable, "-m", "understudy", "verify-student", str(run_dir), "--stage", "agent", "--url", url]
+    there = ("--stage", "agent", "--url", url, "--model", "student")
+    command = [sys.executable, "-m", "understudy", "verify-student", str(run_dir), *there]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

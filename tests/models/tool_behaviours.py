@@ -52,6 +52,12 @@ TOOL_BEHAVIOURS = (
         calls=_NUMBERED,
         finish_reason="function_call",
     ),
+    CallManner(
+        "vLLM",
+        "the line break before a call, at the end of the content",
+        message(one(), content="I look.\n"),
+        text="I look.",
+    ),
     CallManner("Ollama", "arguments as an object", message(one({"query": "x"}), content="")),
     CallManner("Ollama", "`finish_reason: stop` beside calls", message(one()), finish_reason="stop"),
     CallManner(

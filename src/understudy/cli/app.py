@@ -208,12 +208,15 @@ def verify_student(
     run_dir: RunDir = None,
     stage: StageName = None,
     url: Annotated[str | None, typer.Option(help="Server to compare with; our own by default.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="What the server calls the student; the stage's name by default.")
+    ] = None,
 ) -> None:
     """Check that a trained student differs from its base, and that merging and serving do not change it."""
     recipe, directory = recipe_and_run(target, overrides, run_dir)
     from understudy.pipeline import verify_students
 
-    for line in verify_students(recipe, directory, stage, url):
+    for line in verify_students(recipe, directory, stage, url, model):
         say(line)
 
 

@@ -106,7 +106,9 @@ def with_unique_ids(calls: Iterable[FunctionCall], messages: Iterable[Message]) 
 def with_server_calls(completion: Completion, calls: Sequence[WireCall], request: Request, server: str) -> Completion:
     """The completion with its calls, which the server has parsed or left in the text.
 
-    Arguments that are not a JSON object become ``broken_arguments``, and ``call_problem`` describes the error.
+    Arguments that are not a JSON object become ``broken_arguments``, and ``call_problem`` describes the error. White
+    space at the end of the content is what a template writes before a call; vLLM leaves it there, and a template that
+    reads it in the next request would write it twice.
     """
     if not calls:
         return _read_from_text(completion, request, server) if offers_tools(request) else completion
@@ -116,7 +118,11 @@ def with_server_calls(completion: Completion, calls: Sequence[WireCall], request
         read.append(one)
         problems += [problem] * bool(problem)
     return completion.model_copy(
-        update={"tool_calls": with_unique_ids(read, request.messages), "call_problem": "; ".join(problems)}
+        update={
+            "text": completion.text.rstrip(),
+            "tool_calls": with_unique_ids(read, request.messages),
+            "call_problem": "; ".join(problems),
+        }
     )
 
 

@@ -31,8 +31,12 @@ N_PROMPTS_BEFORE_USE = 2
 """Number of prompts of the short check before an evaluation."""
 
 
-def verify_students(recipe: Recipe, run_dir: Path, stage: str | None = None, url: str | None = None) -> Iterator[str]:
+def verify_students(
+    recipe: Recipe, run_dir: Path, stage: str | None = None, url: str | None = None, served_name: str | None = None
+) -> Iterator[str]:
     """Compare each trained student, or the one of ``stage``, with its base, its merged weights and a server.
+
+    ``served_name``: what the server at ``url`` calls the student; None: the name of its stage.
 
     Raises ``ValueError`` for a stage that is not in the recipe, ``FileNotFoundError`` for one that was not trained,
     ``AdapterWithoutEffectError``, ``StudentMismatchError``.
@@ -40,7 +44,7 @@ def verify_students(recipe: Recipe, run_dir: Path, stage: str | None = None, url
     chosen = choose_trainings(recipe, run_dir, stage)
     with RunContext(recipe, RunDirectory(run_dir), quiet=True) as context:
         for ref in chosen:
-            report = _check(context, ref, url)
+            report = _check(context, ref, url, served_name or str(ref))
             yield f"{ref}: {report.reference}, {report.n_prompts} prompts"
             yield from comparison_lines(report)
 
@@ -88,7 +92,7 @@ def verify_before_use(context: RunContext, ref: StageRef) -> ParityReport:
     return report
 
 
-def _check(context: RunContext, ref: StageRef, url: str | None) -> ParityReport:
+def _check(context: RunContext, ref: StageRef, url: str | None, served_name: str) -> ParityReport:
     base, adapter, untrained = _student(context, ref)
     prompts = training_prompts(context, ref)
     messages, tools = [one[0] for one in prompts], [one[1] for one in prompts]
@@ -98,7 +102,7 @@ def _check(context: RunContext, ref: StageRef, url: str | None) -> ParityReport:
             merged = str(Path(folder) / "merged")
             merge(Path(adapter), Path(merged))
         if url is None:
-            url = stack.enter_context(served(context.local_config(str(ref))))
+            url, served_name = stack.enter_context(served(context.local_config(str(ref)))), str(ref)
         return check_student(
             base,
             messages,
@@ -106,7 +110,7 @@ def _check(context: RunContext, ref: StageRef, url: str | None) -> ParityReport:
             adapter=adapter,
             untrained=untrained,
             merged=merged,
-            server=OpenAIChatConfig(model=str(ref), base_urls=(url,)),
+            server=OpenAIChatConfig(model=served_name, base_urls=(url,)),
         )
 
 
