@@ -6,11 +6,11 @@ trajectories (``terminal_reading``), the page.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -33,6 +33,7 @@ from understudy.runs import read_record
 __all__ = ["show_mask", "show_run", "show_trajectory", "terminal_table"]
 
 BAR_WIDTH = 16
+WIDTH_WITH_BARS = 104
 _N_IDS = 3
 
 
@@ -146,33 +147,44 @@ def _results(document: Document) -> RenderableType:
 def _table_of(document: Document) -> RenderableType:
     if not document.systems:
         return plain(document.sentence.text)
-    with_paper = any(one.paper is not None for one in document.systems)
-    with_cost = any(one.cost_per_question_usd is not None for one in document.systems)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("System", overflow="fold")
-    table.add_column("Accuracy", justify="right")
-    table.add_column("95 % interval")
-    table.add_column("0 %" + " " * (BAR_WIDTH - 8) + "100 %", no_wrap=True)
-    for name in (*(["Paper"] if with_paper else []), "Against baseline", "Tokens a question"):
-        table.add_column(name, justify="right")
-    if with_cost:
-        table.add_column("USD a question", justify="right")
-    for system in document.systems:
-        cells: list[Text] = [
-            plain(named(system), "bold" if system.role is SystemRole.STUDENT else ""),
-            Text(f"{100 * system.metrics.average:.1f}"),
-            Text(f"{100 * system.interval.low:.1f}–{100 * system.interval.high:.1f}", style="dim"),
-            _bar(system.metrics.average, system.interval),
-        ]
-        if with_paper:
-            cells.append(Text("" if system.paper is None else f"{100 * system.paper:.2f}"))
-        cells += [_difference(document, system), Text(f"{system.tokens_per_question:,.0f}")]
-        if with_cost:
-            cost = system.cost_per_question_usd
-            cells.append(Text("" if cost is None else f"{cost:.2g}"))
-        table.add_row(*cells)
     sentence = Text.assemble(plain(document.sentence.text), " ", plain(document.sentence.doubt, "dim"))
-    return Group(sentence, Text(), table, *_notes(document))
+    return Group(sentence, Text(), _SystemTable(document), *_notes(document))
+
+
+class _SystemTable:
+    """A row for each system; a narrow terminal shows no bars, so that names stay on one line."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns = list(_columns(self.document, with_bars=options.max_width >= WIDTH_WITH_BARS))
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("System", overflow="fold")
+        for head, _ in columns:
+            bar = head.startswith("0 %")
+            table.add_column(head, justify="left" if bar else "right", no_wrap=bar)
+        for system in self.document.systems:
+            name = plain(named(system), "bold" if system.role is SystemRole.STUDENT else "")
+            table.add_row(name, *(cell(system) for _, cell in columns))
+        yield table
+
+
+def _columns(document: Document, *, with_bars: bool) -> Iterator[tuple[str, Callable[[System], Text]]]:
+    yield "Accuracy", lambda one: Text(f"{100 * one.metrics.average:.1f}")
+    yield "95 % interval", lambda one: Text(f"{100 * one.interval.low:.1f}–{100 * one.interval.high:.1f}", style="dim")
+    if with_bars:
+        yield "0 %" + " " * (BAR_WIDTH - 8) + "100 %", lambda one: _bar(one.metrics.average, one.interval)
+    if any(one.paper is not None for one in document.systems):
+        yield "Paper", lambda one: Text("" if one.paper is None else f"{100 * one.paper:.2f}")
+    yield "Against baseline", lambda one: _difference(document, one)
+    yield "Tokens a\nquestion", lambda one: Text(f"{one.tokens_per_question:,.0f}")
+    if any(one.cost_per_question_usd is not None for one in document.systems):
+        yield "USD a\nquestion", lambda one: _cost(one.cost_per_question_usd)
+
+
+def _cost(cost: float | None) -> Text:
+    return Text("" if cost is None else f"{cost:.2g}")
 
 
 def _notes(document: Document) -> Iterator[Text]:
