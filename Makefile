@@ -60,7 +60,7 @@ format: setup ## Format the code
 
 bench: setup ## Measure speed against peers in the same run (minutes an area)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --group bench
-	for area in sandbox grading retrieval models train rollout report; do $(BIN)/python -m benchmarks.bench_$$area || exit 1; done
+	for area in sandbox environments grading retrieval models train rollout report; do $(BIN)/python -m benchmarks.bench_$$area || exit 1; done
 
 smoke: setup ## Run the whole pipeline with tiny numbers, without learning anything
 	$(BIN)/understudy run recipes/smoke.yaml --run-dir runs/smoke

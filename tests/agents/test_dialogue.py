@@ -10,11 +10,12 @@ import pytest
 
 from tests.agents.calling import Replies, calls, says
 from tests.agents.scripts import Candidates, action, in_order
-from understudy.agents import Agent, AgentRuntime, CodeAgentConfig, ToolCallingConfig
+from understudy.agents import Agent, AgentRuntime, CodeAgentConfig, RuntimeConfig, ToolCallingConfig
 from understudy.agents.config import SelfConsistencyConfig
+from understudy.agents.user import END, SimulatedUser, UserConfig, UserOptions
 from understudy.environments import ENVIRONMENTS, Environment, Worlds
 from understudy.environments import action as act
-from understudy.models import Model, Request
+from understudy.models import Model, ProviderError, Request, ScriptedConfig, ScriptedModel
 from understudy.records import Completion, Role, StopReason, Task, Trajectory
 from understudy.sandbox import Sandbox
 
@@ -100,6 +101,22 @@ def test_an_environment_that_fails_is_an_infrastructure_error(sandbox: Sandbox) 
         assert trajectory.failure is not None
         assert trajectory.environment is None
         assert trajectory.stop_reason.is_infrastructure_error
+
+
+def test_a_process_that_dies_or_hangs_ends_its_own_attempt_only() -> None:
+    task = Task(id="t", question="?")
+    config = RuntimeConfig(
+        environment=ENVIRONMENTS.validate({"kind": "tests.environments.yard:Careless", "isolated": True})
+    )
+    with AgentRuntime(config) as runtime:
+        for name in ("die", "sleep"):
+            agent = runtime.open_agent(ToolCallingConfig(), Replies([[calls((name, {}))]]))
+            assert agent.solve(task).stop_reason is StopReason.SANDBOX
+        model = Replies([[calls(("put", {"what": "a"}))], [says("done")]])
+        trajectory = runtime.open_agent(ToolCallingConfig(), model).solve(task)
+    assert trajectory.stop_reason is StopReason.ANSWERED
+    assert trajectory.environment is not None
+    assert trajectory.environment.after == {"shelf": ["a"]}
 
 
 def test_limits_of_a_turn_and_of_a_task(sandbox: Sandbox) -> None:
@@ -247,3 +264,44 @@ def test_a_dialogue_needs_no_world() -> None:
     trajectory = agent.solve(Task(id="t", question="One.", turns=("Two.", "Three.")))
     assert (trajectory.answer, [step.turn for step in trajectory.steps]) == ("3", [0, 1, 2])
     assert trajectory.environment is None
+
+
+def opinionated(request: Request) -> str:
+    """A user that asks once more, and then is content."""
+    assert request.messages[0].role is Role.SYSTEM
+    assert "wants two moves" in request.messages[0].content
+    said = [message.content for message in request.messages if message.role is Role.ASSISTANT]
+    return "And another one." if len(said) < 2 else f"{END} Thank you."
+
+
+def test_a_model_plays_the_user(sandbox: Sandbox) -> None:
+    task = Task(id="t", question="Move a box.", metadata={"user": "The user wants two moves.", "boxes": ["a", "b"]})
+    config = RuntimeConfig(
+        environment=ENVIRONMENTS.validate(YARD),
+        user=UserConfig(model=ScriptedConfig(program=f"{__name__}:opinionated", name="user")),
+    )
+    with AgentRuntime(config, sandbox=sandbox) as runtime:
+        agent = runtime.open_agent(CodeAgentConfig(prompts="minimal"), in_order(*CODE[:4]))
+        trajectory = agent.solve(task)
+        said = [message.content for message in trajectory.messages if message.role is Role.USER]
+        assert said[0].endswith("Move a box.")
+        assert said[2] == "And another one."
+        assert "wants two moves" not in "".join(said)
+        assert (trajectory.answer, [step.turn for step in trajectory.steps]) == ("Moved too.", [0, 0, 1, 1])
+        assert piles(trajectory) == [[], ["b", "a"], []]
+        assert agent.facts.user == config.user
+        nobody = agent.solve(task.model_copy(update={"metadata": {}}))
+        assert [step.turn for step in nobody.steps] == [0, 0]
+
+
+def test_a_user_whose_model_fails_is_an_infrastructure_error() -> None:
+    def unreachable(request: Request) -> str:
+        raise ProviderError("no route")
+
+    user = SimulatedUser(ScriptedModel(unreachable, "user"), UserOptions())
+    task = Task(id="t", question="Hello.", metadata={"user": "Somebody."})
+    agent = AgentRuntime(user=user).open_agent(ToolCallingConfig(), Replies([[says("Hello.")]]))
+    assert agent.solve(task).stop_reason is StopReason.PROVIDER
+    limited = SimulatedUser(ScriptedModel(lambda request: "Go on.", "user"), UserOptions(max_turns=3))
+    agent = AgentRuntime(user=limited).open_agent(ToolCallingConfig(), Counting([]))
+    assert [step.turn for step in agent.solve(task).steps] == [0, 1, 2]

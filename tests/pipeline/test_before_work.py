@@ -30,6 +30,7 @@ CHAT = b'{"messages": [{"role": "user", "content": "Hello"}, {"role": "assistant
 OWN = b'{"question": "Two and two?", "answer": "4"}\n'
 EVALUATE = "evaluate:\n  main: {label: late, model: teacher, agent: agent, tasks: [own]}\n"
 FAR = "evaluate:\n  main: {label: far, model: far, agent: cot, tasks: [own]}\n"
+USER = "user: {model: far}\n"
 JUDGE = "grading: {kind: judge, model: far}\n"
 CASES = [
     (EVALUATE, {"own.jsonl": b""}, ValueError, "own: expected tasks, the source holds no rows"),
@@ -43,6 +44,7 @@ CASES = [
     (CURATE, {"chat.jsonl/notes.txt": b"x"}, DataFileError, "chat.jsonl"),
     (FAR, {}, MissingKeyError, "models.far.api_key_env: the environment variable NO_SUCH_KEY_IS_SET"),
     (JUDGE, {}, MissingKeyError, "models.far.api_key_env"),
+    (USER, {}, MissingKeyError, "models.far.api_key_env"),
 ]
 
 

@@ -55,6 +55,7 @@ WRONG = [
     ("path: somewhere", "path: ''", ["models.student.path", "at least 1"]),
     ("prompts: minimal", "prompts: terse", ["line 11", "agents.agent.prompts", "minimal", "'terse'"]),
     ("prompts: minimal", "promts: minimal", ["agents.agent.promts", "unknown key", "did you mean `prompts`"]),
+    ("report:", "user: {model: tacher}\nreport:", ["user.model", "tacher", "teacher"]),
     ("prompts: minimal", "max_steps: 0", ["agents.agent.max_steps", "greater than or equal to 1", "0"]),
     ("prompts: minimal", "temperature: -1", ["agents.agent.temperature", "greater than or equal to 0", "-1"]),
     ("prompts: minimal", "self_consistency: {n: 8}", ["agents.agent.self_consistency.n", "n_candidates"]),

@@ -48,6 +48,7 @@ class ActingAgent(ABC, Generic[ConfigT]):
             prompt_hash=behaviour_hash(config),
             tools=declarations,
             environment=None if runtime.worlds is None else runtime.worlds.config,
+            user=runtime.user_config,
         )
 
     @abstractmethod
@@ -104,10 +105,11 @@ class ActingAgent(ABC, Generic[ConfigT]):
         history.facts = replace(history.facts, tools=self._tool_schemas(world))
         history.messages = list(self.initial_messages(config, task, self._runtime, world))
         before = {} if world is None else world.state()
+        dialogue = Dialogue(task, world, self._runtime.user, history.facts.seed)
         try:
             prefill = self._begin(history, first_thought)
             with self._actions(task, history.facts.seed, world) as actions:
-                trajectory = self._run(history, actions, Dialogue(task, world), prefill)
+                trajectory = self._run(history, actions, dialogue, prefill)
         except ContextFullError:
             trajectory = history.trajectory(StopReason.CONTEXT_FULL)
         return trajectory if world is None else trajectory.model_copy(update={"environment": world.record(before)})

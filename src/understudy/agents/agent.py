@@ -10,6 +10,7 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
+from understudy.agents.user import UserConfig
 from understudy.environments import AnyEnvironment
 from understudy.records import FirstThought, Record, Task, Trajectory
 from understudy.records.record import is_empty
@@ -64,3 +65,5 @@ class AgentFacts(Record):
     """Declarations of the tools, as the prompt shows them; those of an environment depend on the task."""
     environment: Annotated[AnyEnvironment | None, Field(exclude_if=is_empty)] = None
     """The world that each attempt has for itself."""
+    user: Annotated[UserConfig | None, Field(exclude_if=is_empty)] = None
+    """The user that a model plays."""

@@ -1,14 +1,15 @@
 """The user's side of an attempt: the next user turn after an answer.
 
 In: a task, and the world of the attempt if there is one. Out: the text of the next user turn, or None after the last
-one. A task may script its turns. If it does not, the user of its environment writes them; that user may be a model. Not
-here: the replies of the agent.
+one. A task may script its turns. If it does not, the user of its environment writes them, or else a user played by a
+model (``user.py``). Not here: the replies of the agent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from understudy.agents.user import SimulatedUser
 from understudy.environments import World
 from understudy.records import Task
 from understudy.tools import Tool
@@ -17,22 +18,29 @@ from understudy.tools import Tool
 class Dialogue:
     """Counts the turns of one attempt."""
 
-    def __init__(self, task: Task, world: World | None) -> None:
+    def __init__(self, task: Task, world: World | None, user: SimulatedUser | None = None, seed: int = 0) -> None:
         self.turn = 0
         """The current turn, counted from 0."""
         self._task = task
         self._world = world
+        self._user = user
+        self._seed = seed
+        self._exchanged: list[tuple[str, str]] = []
+        """What the user said, each with the agent's answer."""
+        self._last = task.question
 
     def next_turn(self, answer: str, announced: Callable[[Sequence[Tool]], str]) -> str | None:
         """The text of the next user turn, or None. ``announced``: writes the announcement of tools that become
         available.
 
-        Raises ``EnvironmentFailedError``.
+        Raises ``EnvironmentFailedError`` and, if a model plays the user, ``ProviderError``.
         """
+        self._exchanged.append((self._last, answer))
         said = self._said(self.turn + 1, answer)
         if said is None:
             return None
         self.turn += 1
+        self._last = said
         if self._world is None:
             return said
         before = self._world.held_back
@@ -43,4 +51,7 @@ class Dialogue:
     def _said(self, turn: int, answer: str) -> str | None:
         if self._task.turns:
             return self._task.turns[turn - 1] if turn <= len(self._task.turns) else None
-        return None if self._world is None else self._world.user_says(turn, answer)
+        said = None if self._world is None else self._world.user_says(turn, answer)
+        if said is None and self._user is not None:
+            return self._user.says(self._task, self._exchanged, self._seed)
+        return said

@@ -2,7 +2,7 @@
 
 In: a ``RuntimeConfig``, which can be sent to another process or machine, or parts that are already open. Out: an
 ``AgentRuntime``, which opens each part when it is first used, gives it to agents and closes it at the end. Agents are
-assembled only here. Not here: models, which the caller opens and closes.
+assembled only here. Not here: the model of an agent, which the caller opens and closes.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from pydantic import Field
 
 from understudy.agents.agent import AGENTS, Agent, AgentConfig, AgentFacts
 from understudy.agents.own_agent import open_own_agent
+from understudy.agents.user import SimulatedUser, UserConfig
 from understudy.closing import Closing
 from understudy.environments import AnyEnvironment, World, Worlds
-from understudy.models import Model
+from understudy.models import Model, open_model
 from understudy.records import Message, Record, Task, ToolSchema
 from understudy.records.record import is_empty
 from understudy.retrieval import HttpConfig, MemoryConfig, RetrievalConfig, Retriever, open_retriever
@@ -35,12 +36,14 @@ class RuntimeConfig(Record):
     retrieval: RetrievalConfig | None = None
     environment: Annotated[AnyEnvironment | None, Field(exclude_if=is_empty)] = None
     """The world that each attempt has for itself; None: no state beside the sandbox's variables."""
+    user: Annotated[UserConfig | None, Field(exclude_if=is_empty)] = None
+    """A model that plays the user in dialogues whose turns are not scripted."""
 
     @property
     def is_cheap_to_open(self) -> bool:
         """Opening is cheap and calls have no effects: there are no tools except a search in memory or by URL."""
         has_light_search = self.retrieval is None or isinstance(self.retrieval, HttpConfig | MemoryConfig)
-        return has_light_search and not (self.tools.functions or self.tools.mcp or self.environment)
+        return has_light_search and not (self.tools.functions or self.tools.mcp or self.environment or self.user)
 
 
 class ReplyForm(Record):
@@ -65,6 +68,7 @@ class AgentRuntime(Closing):
         tools: Iterable[Tool | Callable[..., object]] | None = None,
         retriever: Retriever | None = None,
         worlds: Worlds | None = None,
+        user: SimulatedUser | None = None,
     ) -> None:
         """``config``: what is opened when it is needed. Parts that are passed are used and stay open."""
         self._config = config
@@ -72,6 +76,7 @@ class AgentRuntime(Closing):
         self._tools = None if config is not None and tools is None else tools_of(tools or ())
         self._retriever = retriever
         self._worlds = worlds
+        self._user = user
         self._stack = ExitStack()
         self._lock = threading.RLock()
 
@@ -117,6 +122,19 @@ class AgentRuntime(Closing):
                 self._worlds = self._stack.enter_context(Worlds(self._config.environment))
             return self._worlds
 
+    @property
+    def user_config(self) -> UserConfig | None:
+        """The config of the user that a model plays; it is known without opening the model."""
+        return None if self._config is None else self._config.user
+
+    @property
+    def user(self) -> SimulatedUser | None:
+        """The user that a model plays; None if there is none. Raises what opening its model raises."""
+        with self._lock:
+            if self._user is None and (config := self.user_config) is not None:
+                self._user = SimulatedUser(self._stack.enter_context(closing(open_model(config.model))), config)
+            return self._user
+
     def world(self, task: Task) -> AbstractContextManager[World | None]:
         """The world of one attempt; None without an environment. Raises ``EnvironmentFailedError``."""
         return nullcontext() if self.worlds is None else self.worlds.make(task)
@@ -143,6 +161,7 @@ class AgentRuntime(Closing):
             prompt_hash=behaviour_hash(config),
             tools=tuple(tool.declaration() for tool in self.tools),
             environment=None if self.worlds is None else self.worlds.config,
+            user=self.user_config,
         )
         return open_own_agent(lambda: AGENTS.open(config, model, self), facts)
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from understudy.agents import Agent, AgentRuntime, RuntimeConfig
+from understudy.agents.user import UserConfig
 from understudy.grading import Grader, JudgeConfig, open_grader
 from understudy.models import MODELS, LocalConfig, Model, ModelConfig, OpenAIChatConfig, open_model
 from understudy.pipeline.recipe import Recipe
@@ -155,7 +156,13 @@ class RunContext:
             tools=self._tools_config(),
             retrieval=self._retrieval_config(),
             environment=self.recipe.environment,
+            user=self._user_config(),
         )
+
+    def _user_config(self) -> UserConfig | None:
+        if (user := self.recipe.user) is None:
+            return None
+        return UserConfig(model=self.model_config(user.model), **user.model_dump(exclude={"model"}))
 
     def _tools_config(self) -> ToolsConfig:
         if self.recipe.retrieval is None:

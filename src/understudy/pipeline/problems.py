@@ -14,6 +14,8 @@ from understudy.records import Record
 from understudy.run_layout import EVALUATE
 from understudy.tools import ToolsConfig
 
+CONFIGS_WITH_EXTRAS = ("tasks", "models", "agents", "retrieval", "tools", "environment", "grading")
+
 
 def problems_of(recipe: Recipe) -> Iterator[str]:
     """All names that do not exist, and all sections that contradict one another."""
@@ -31,7 +33,7 @@ def problems_of(recipe: Recipe) -> Iterator[str]:
 def _dangling_names(recipe: Recipe) -> Iterator[str]:
     configs: dict[str, object] = {f"{ref.kind}.{ref.name}": recipe.config(ref) for ref in recipe.all_stages()}
     configs |= {f"agents.{name}": agent for name, agent in recipe.agents.items()}
-    configs |= {name: getattr(recipe, name) for name in ("grading", "tools", "sandbox", "retrieval")}
+    configs |= {name: getattr(recipe, name) for name in ("grading", "tools", "sandbox", "retrieval", "environment", "user")}
     own: list[Reference] = []
     for key, config in configs.items():
         found = references(config) if isinstance(config, Record) else ()
@@ -65,7 +67,7 @@ def _dangling(recipe: Recipe, reference: Reference) -> Iterator[str]:
 def _missing_extras(recipe: Recipe) -> Iterator[str]:
     """A recipe is refused if one of its configs needs a missing package."""
     configs: dict[str, object] = {f"{ref.kind}.{ref.name}": recipe.config(ref) for ref in recipe.all_stages()}
-    configs |= {name: getattr(recipe, name) for name in ("tasks", "models", "agents", "retrieval", "tools")}
+    configs |= {name: getattr(recipe, name) for name in CONFIGS_WITH_EXTRAS}
     for key, config in configs.items():
         for extra in dict.fromkeys(extras_of(config)):
             if message := missing(extra, "it"):

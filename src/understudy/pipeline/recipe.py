@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from pydantic import Field, PrivateAttr, model_validator
 
 from understudy.agents import AgentConfig
+from understudy.agents.user import UserSection
 from understudy.annotations import DisplayOnly, Reference, SpeedOnly, references
 from understudy.environments import AnyEnvironment
 from understudy.grading import AutoConfig, GraderConfig
@@ -50,6 +51,8 @@ class Recipe(Record):
     tools: ToolsConfig = ToolsConfig()
     environment: Annotated[AnyEnvironment | None, Field(exclude_if=is_empty)] = None
     """The world with state that each attempt has for itself; None: no state beside the sandbox's variables."""
+    user: Annotated[UserSection | None, Field(exclude_if=is_empty)] = None
+    """A model that plays the user in dialogues; None: tasks or the environment script what the user says."""
     sandbox: SandboxConfig = SandboxConfig()
     grading: GraderConfig = AutoConfig()
     report: Annotated[ReportConfig, DisplayOnly] = ReportConfig()

@@ -12,13 +12,17 @@ from understudy.pipeline.recipe import Recipe
 from understudy.records import StageRef, Target
 from understudy.runs import digest
 
+LATER_SECTIONS = ("environment", "user")
+"""Sections that are left out if they are empty: runs from before there were any still stand."""
+
 
 def settings_of(recipe: Recipe, ref: StageRef) -> dict[str, JsonValue]:
     """All settings that a stage's results depend on, without those of other stages."""
     settings: dict[str, JsonValue] = {"seed": recipe.seed, "stage": result_settings(recipe.config(ref))}
     for name in recipe.stage_class(ref).uses:
-        if name != "environment" or recipe.environment is not None:  # runs from before there were any still stand
-            settings[name] = result_settings(getattr(recipe, name))
+        section = getattr(recipe, name)
+        if name not in LATER_SECTIONS or section is not None:
+            settings[name] = result_settings(section)
     for reference in recipe.references_of(ref):
         named = _named(recipe, reference.mark.to, reference.name)
         if named is not None:

@@ -39,7 +39,7 @@ class Evaluate(Stage[EvaluateConfig]):
 
     kind = EVALUATE
     provides = Target.ATTEMPTS
-    uses = ("retrieval", "tools", "sandbox", "environment", "grading")
+    uses = ("retrieval", "tools", "sandbox", "environment", "user", "grading")
     Config: ClassVar = EvaluateConfig
 
     def run(self) -> Counts:

@@ -60,7 +60,7 @@ class Repair(Stage[RepairStageConfig]):
 
     kind = "repair"
     provides = Target.ATTEMPTS
-    uses = ("retrieval", "tools", "sandbox", "environment", "grading")
+    uses = ("retrieval", "tools", "sandbox", "environment", "user", "grading")
     Config: ClassVar = RepairStageConfig
 
     def run(self) -> Counts:

@@ -33,7 +33,7 @@ class Rollout(Stage[RolloutStageConfig]):
 
     kind = "rollout"
     provides = Target.ATTEMPTS
-    uses = ("retrieval", "tools", "sandbox", "environment", "grading")
+    uses = ("retrieval", "tools", "sandbox", "environment", "user", "grading")
     Config: ClassVar = RolloutStageConfig
 
     def run(self) -> Counts:
