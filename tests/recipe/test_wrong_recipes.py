@@ -235,7 +235,7 @@ WRONG = [
     ("kind: code_agent", "kind: 'shop.agents:Clerk'", ["agents.agent.kind", "there is no module 'shop'"]),
     ("kind: code_agent", "kind: 'json:no_such'", ["agents.agent.kind", "json has no 'no_such'"]),
     ("report:\n", "grading: {kind: 'shop.grading:right'}\nreport:\n", ["grading.kind", "no module 'shop'"]),
-    ("report:\n", "clean: {x: {}}\nreport:\n", ["line 21", "clean", "unknown key"]),
+    ("report:\n", "tidy: {x: {}}\nreport:\n", ["line 21", "tidy", "unknown key"]),
     ("report:\n", "'json:loads': {x: {}}\nreport:\n", ["json:loads", "unknown key"]),
 ]
 

@@ -14,6 +14,7 @@ from understudy.records import Record
 from understudy.run_layout import EVALUATE
 from understudy.tools import ToolsConfig
 
+CONFIGS_WITH_NAMES = ("grading", "tools", "sandbox", "retrieval", "environment", "user")
 CONFIGS_WITH_EXTRAS = ("tasks", "models", "agents", "retrieval", "tools", "environment", "grading")
 
 
@@ -33,7 +34,7 @@ def problems_of(recipe: Recipe) -> Iterator[str]:
 def _dangling_names(recipe: Recipe) -> Iterator[str]:
     configs: dict[str, object] = {f"{ref.kind}.{ref.name}": recipe.config(ref) for ref in recipe.all_stages()}
     configs |= {f"agents.{name}": agent for name, agent in recipe.agents.items()}
-    configs |= {name: getattr(recipe, name) for name in ("grading", "tools", "sandbox", "retrieval", "environment", "user")}
+    configs |= {name: getattr(recipe, name) for name in CONFIGS_WITH_NAMES}
     own: list[Reference] = []
     for key, config in configs.items():
         found = references(config) if isinstance(config, Record) else ()
