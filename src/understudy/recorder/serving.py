@@ -128,6 +128,8 @@ def _recorder(config: RecorderConfig, say: Callable[[str], None]) -> Iterator[tu
         socket.create_server((config.host, config.port), backlog=1024) as listening,
         Store(config.folder, max_bytes=config.max_bytes, segment_bytes=config.segment_bytes) as store,
     ):
+        for repair in store.repairs:
+            say(repair)
         keeper = Keeper(store, patience_s=config.patience_s, say=say)
         host, port = listening.getsockname()[:2]
         try:

@@ -13,6 +13,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,7 +40,8 @@ class Store:
         self._compressing: list[threading.Thread] = []
         folder.mkdir(parents=True, exist_ok=True)
         self._lock: int | None = _locked(folder)
-        _recover(folder)
+        self.repairs = tuple(_recover(folder))
+        """What an earlier recorder that was killed had left unfinished, and what was done about it."""
         self._kept_bytes = sum(path.stat().st_size for path in folder.glob("exchanges-*"))
         self._segment_size = 0
 
@@ -134,22 +136,26 @@ def _locked(folder: Path) -> int:
     return file
 
 
-def _recover(folder: Path) -> None:
-    """Put right what a kill may have left."""
-    for path in folder.glob(f"exchanges-*{_PART}"):
+def _recover(folder: Path) -> Iterator[str]:
+    """Put right what a kill may have left; say what was done."""
+    for path in sorted(folder.glob(f"exchanges-*{_PART}")):
         path.unlink()
-    for path in folder.glob("exchanges-*.jsonl"):
+        yield f"{path}: a compression that a kill had stopped was removed; its lines are in the file beside it"
+    for path in sorted(folder.glob("exchanges-*.jsonl")):
         if path.with_name(f"{path.name}.gz").exists():  # renamed into place, so it is whole
             path.unlink()
-        else:
-            _cut_torn_line(path)
+            yield f"{path}: removed; its lines are in the compressed file beside it"
+        elif n_bytes := _cut_torn_line(path):
+            yield f"{path}: the last {n_bytes:,} bytes, a line that a kill had cut, were removed; nobody had its answer"
 
 
-def _cut_torn_line(path: Path) -> None:
+def _cut_torn_line(path: Path) -> int:
+    """Remove a last line without its line break; return how many bytes that were."""
     content = path.read_bytes()
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
         os.truncate(path, whole)
+    return len(content) - whole
 
 
 def _part(path: Path) -> Path:

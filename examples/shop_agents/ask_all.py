@@ -1,0 +1,33 @@
+"""Let one of the agents answer many questions: ``python ask_all.py with_langgraph train 200``."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+
+import shop
+
+AT_ONCE = 8
+
+
+async def ask_all(module: str, split: str, n: int) -> None:
+    """Ask, and say how many questions ended in an error of the framework, such as too many turns."""
+    ask = importlib.import_module(module).ask
+    gate = asyncio.Semaphore(AT_ONCE)
+    errors: list[str] = []
+
+    async def one(text: str) -> None:
+        async with gate:
+            try:
+                await ask(text)
+            except Exception as error:  # whatever a framework raises, the next customer waits
+                errors.append(f"{type(error).__name__}: {str(error)[:100]}")
+
+    await asyncio.gather(*(one(each.text) for each in shop.questions(split, n)))
+    first = f", such as {errors[0]}" if errors else ""
+    print(f"{module}: {n} questions asked, {len(errors)} ended in an error{first}")
+
+
+if __name__ == "__main__":
+    asyncio.run(ask_all(sys.argv[1], sys.argv[2], int(sys.argv[3])))
