@@ -88,18 +88,27 @@ class Question(NamedTuple):
     """The order that has to be paid back; no other may be."""
 
 
-def questions(split: str, n: int, seed: int = 0) -> list[Question]:
-    """``n`` different questions of a split, drawn by a seed."""
-    return Random(f"{split} {seed}").sample(_all_questions(split), n)
+def questions(split: str, n: int, part: int = 0) -> list[Question]:
+    """``n`` questions of a split, shuffled by a seed. Two parts of one size have none in common."""
+    asked = _all_questions(split)
+    Random(split).shuffle(asked)
+    return asked[part * n : (part + 1) * n]
 
 
 def question_of(text: str) -> Question:
-    """The question of a text. Raises ``KeyError`` for one that no customer asks."""
-    return {one.text: one for split in N_ORDERS for one in _all_questions(split)}[text]
+    """The question of a text. Raises ``ValueError`` for one that no customer asks."""
+    found = next((asked[text] for asked in map(_by_text, N_ORDERS) if text in asked), None)
+    if found is None:
+        raise ValueError(f"expected a question of the shop's customers, got {text!r}")
+    return found
+
+
+def _all_questions(split: str) -> list[Question]:
+    return list(_by_text(split).values())
 
 
 @cache
-def _all_questions(split: str) -> list[Question]:
+def _by_text(split: str) -> dict[str, Question]:
     found: dict[str, Question] = {}
     for number, customer, product, pieces, is_late, price, stock in _rows(
         "SELECT number, customer, product, pieces, is_late, price, stock FROM orders JOIN products ON product = name"
@@ -117,7 +126,7 @@ def _all_questions(split: str) -> list[Question]:
             ),
         ]
         found |= {one.text: one for one in asked}
-    return list(found.values())
+    return found
 
 
 def is_solved(question: Question, reply: str, refunds: list[int]) -> bool:

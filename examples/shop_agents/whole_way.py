@@ -1,12 +1,12 @@
-"""The whole way for one of the agents, in one command: ``python whole_way.py with_langgraph --out runs/langgraph``.
+"""The whole way in one command: ``python whole_way.py --out runs/shop-agents``.
 
-1. The agent works with the expensive model, and ``understudy record`` keeps what passes.
-2. ``understudy run recipe.yaml`` imports the log, curates it, and distils a student.
+1. The agents work with the expensive model, and ``understudy record`` keeps what passes.
+2. ``understudy run recipe.yaml`` imports the log, cleans and curates it, and distils a student.
 3. ``understudy serve-model`` serves the student under the expensive model's name.
-4. The same agent, unchanged, works with the student: only its base URL is another.
+4. The same agents, unchanged, work with the student: only their base URL is another.
 
 It prints how many of the questions that no training saw are solved before and after, and what a question takes. The
-expensive model is a program here (``teacher.py``), and counts words as tokens.
+expensive model is a program here (``teacher.py``), and counts words as tokens. What is there already is not made again.
 """
 
 from __future__ import annotations
@@ -27,37 +27,42 @@ import httpx
 
 HERE = Path(__file__).resolve().parent
 UNDERSTUDY = (sys.executable, "-m", "understudy")
+AGENTS = ("with_openai_agents", "with_langgraph", "with_pydantic_ai")
 DEADLINE_S = 300.0
 
 
-def main(agent: str, out: Path, n_train: int, n_test: int, overrides: list[str]) -> None:
+def main(agents: list[str], out: Path, n_train: int, n_test: int, overrides: list[str]) -> None:
     """All four steps, and the table."""
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     os.environ["SHOP_DATA"] = str(out)
+    traces = out / "traces"
     with serving(sys.executable, str(HERE / "teacher.py")) as url:
-        record(agent, url, out / "traces" / "train", "train", n_train)
-        record(agent, url, out / "traces" / "test", "test", n_test)
-    paths = (f"imported.recorded.path={out}/traces/train", f"imported.held-out.path={out}/traces/test")
+        for part, agent in enumerate(agents):
+            record(agent, url, traces / "recorded" / agent, "train", n_train, part)
+            record(agent, url, traces / "program" / agent, "test", n_test)
+    paths = (f"imported.recorded.path={traces}/recorded", f"imported.held-out.path={traces}/program/{agents[0]}")
     run = (*UNDERSTUDY, "run", str(HERE / "recipe.yaml"), "--run-dir", str(out / "run"), *paths, *overrides)
     subprocess.run(run, check=True)
     student = str(out / "run" / "train" / "clerk")
     with serving(*UNDERSTUDY, "serve-model", student, "--local", "--name", "shop-model") as url:
-        record(agent, url, out / "traces" / "student", "test", n_test)
-    print(f"\n{agent}, {n_test} questions that no training saw")
-    print(f"{'model':<22}{'solved':>9}{'95 % interval':>16}{'requests':>10}{'tokens':>9}{'seconds':>9}  a question")
-    for name, folder in (("program", "test"), ("student", "student")):
-        print(row_of(name, out / "traces" / folder, n_test))
+        for agent in agents:
+            record(agent, url, traces / "student" / agent, "test", n_test)
+    print(f"\n{n_test} questions that no training saw; requests, tokens and seconds are those of a question")
+    print(f"{'agent':<20}{'model':<10}{'solved':>8}{'95 % interval':>15}{'requests':>10}{'tokens':>8}{'seconds':>9}")
+    for agent in agents:
+        for name in ("program", "student"):
+            print(f"{agent:<20}{name:<10}{row_of(traces / name / agent, n_test)}")
 
 
-def record(agent: str, upstream: str, traces: Path, split: str, n: int) -> None:
+def record(agent: str, upstream: str, traces: Path, split: str, n: int, part: int = 0) -> None:
     """Let the agent answer ``n`` questions of a split; what passes goes to a folder, unless it is there already."""
     if list(traces.glob("exchanges-*")):
         return
     recorder = (*UNDERSTUDY, "record", "--upstream", upstream, "--out", str(traces))
     with serving(*recorder, health="/understudy/health") as url:
         environment = {**os.environ, "OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none"}
-        asking = (sys.executable, str(HERE / "ask_all.py"), agent, split, str(n))
+        asking = (sys.executable, str(HERE / "ask_all.py"), agent, split, str(n), str(part))
         subprocess.run(asking, check=True, env=environment, cwd=HERE)
 
 
@@ -90,13 +95,16 @@ def until_up(url: str, process: subprocess.Popen[str]) -> None:
     raise TimeoutError(url)
 
 
-def row_of(name: str, traces: Path, n: int) -> str:
-    """A row of the table. A question without a whole conversation is not solved."""
+def row_of(traces: Path, n: int) -> str:
+    """The figures of a row of the table. A question without a whole conversation is not solved."""
     from grading import is_right
     from understudy.curation import ImportConfig, import_trajectories
     from understudy.evaluation import wilson
 
-    attempts = [one for one, _ in import_trajectories(ImportConfig(path=traces)).attempts]
+    try:
+        attempts = [one for one, _ in import_trajectories(ImportConfig(path=traces)).attempts]
+    except ValueError:  # not one reply that can be read
+        attempts = []
     solved = sum(bool(is_right(one).correct) for one in attempts if one.failure is None)
     lines: list[dict[str, Any]] = [
         json.loads(line) for path in traces.glob("*.jsonl") for line in path.read_text().splitlines()
@@ -105,15 +113,15 @@ def row_of(name: str, traces: Path, n: int) -> str:
     seconds = sum(line["duration_s"] for line in lines)
     interval = wilson(solved, n)
     bounds = f"{100 * interval.low:.1f}–{100 * interval.high:.1f}"
-    return f"{name:<22}{solved:>9}{bounds:>16}{len(lines) / n:>10.1f}{tokens / n:>9.0f}{seconds / n:>9.2f}"
+    return f"{solved:>8}{bounds:>15}{len(lines) / n:>10.1f}{tokens / n:>8.0f}{seconds / n:>9.2f}"
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("agent", choices=("with_openai_agents", "with_langgraph", "with_pydantic_ai"))
     parser.add_argument("--out", type=Path, required=True, help="the folder of all results")
-    parser.add_argument("--train", type=int, default=800, help="recorded questions")
-    parser.add_argument("--test", type=int, default=100, help="held-out questions")
+    parser.add_argument("--agents", nargs="+", default=AGENTS, choices=AGENTS)
+    parser.add_argument("--train", type=int, default=200, help="recorded questions of each agent")
+    parser.add_argument("--test", type=int, default=50, help="held-out questions")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="of the recipe")
-    chosen = parser.parse_args()
-    main(chosen.agent, chosen.out, chosen.train, chosen.test, chosen.overrides)
+    chosen = parser.parse_intermixed_args()
+    main(list(chosen.agents), chosen.out, chosen.train, chosen.test, chosen.overrides)

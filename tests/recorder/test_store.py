@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import signal
@@ -11,8 +12,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from tests.recorder.conftest import Start
 from understudy.curation import ImportConfig, import_trajectories
 from understudy.recorder import Store
 
@@ -29,9 +32,10 @@ for number in range(10_000):
     print(number, flush=True)
 """
 TORN_LINE = """
+import os, signal
 write, calls = os.write, []
 def torn(file, data):
-    calls.append(file)
+    calls.extend([file] * (bytes(data[:11]) == b'{"recorder"'))
     if len(calls) < 5:
         return write(file, data)
     write(file, data[: len(data) // 2])
@@ -98,9 +102,9 @@ def test_the_bound_counts_compressed_sizes_also_after_a_restart(tmp_path: Path) 
         assert store.n_bytes <= bound
     with Store(tmp_path, max_bytes=bound, segment_bytes=SEGMENT) as store:
         assert store.n_bytes == sum(path.stat().st_size for path in tmp_path.glob("exchanges-*"))
-    with Store(tmp_path, max_bytes=store.n_bytes + 10, segment_bytes=SEGMENT) as full:
-        with pytest.raises(OSError, match="has reached its bound"):
-            full.append(line(41))
+    full = Store(tmp_path, max_bytes=store.n_bytes + 10, segment_bytes=SEGMENT)
+    with full, pytest.raises(OSError, match="has reached its bound"):
+        full.append(line(41))
     assert len(rows(tmp_path)) == 40
 
 
@@ -135,6 +139,25 @@ def test_a_kill_during_compression_loses_and_doubles_nothing(tmp_path: Path, fau
     found = [int(row["id"]) for row in rows(tmp_path)]
     assert found == list(range(len(found)))
     assert n_told <= len(found) <= n_told + 1
+
+
+def test_a_recorder_that_is_killed_in_the_middle_of_a_line_starts_again(start: Start) -> None:
+    recorder = start(preamble=TORN_LINE)
+    asked, answered = [f"n{number}" for number in range(5)], []
+    for text in asked:
+        body = {"model": "m", "messages": [{"role": "user", "content": text}]}
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.post(f"{recorder.url}/v1/chat/completions", json=body, timeout=60)
+            answered.append(text)
+    assert answered == asked[:4], "the answer whose line is torn never went out"
+    again = start()
+    body = {"model": "m", "messages": [{"role": "user", "content": "again"}]}
+    assert httpx.post(f"{again.url}/v1/chat/completions", json=body, timeout=60).status_code == 200
+    said = again.stop()
+    assert "a line that a kill had cut, were removed" in said
+    found = import_trajectories(ImportConfig(path=again.folder))
+    assert [one.task.question for one, _ in found.attempts] == [*answered, "again"]
+    assert found.report.refused == {}
 
 
 def test_after_a_whole_end_there_is_nothing_to_repair(tmp_path: Path) -> None:
