@@ -11,13 +11,27 @@ from understudy.grading.spoken import MATH_SPAN
 
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*")
 _SAID = re.compile(
-    r"(?:\bans(?:wer)?|\bresult)\b(?:\s+to\s+the\s+(?:question|problem))?\s*(?:is|are|:|=)\s*:?\s*", re.IGNORECASE
+    r"(?:\bans(?:wer)?|\bresult)\b(?:\s+to\s+the\s+(?:question|problem))?\s*(?:is|are|:|=|(?<=\s)[-–—](?=\s))\s*:?\s*"
+    r"|(?:答案|答)\s*(?:是|为|為|[:：])+\s*|答え\s*[は:：]\s*|\brespuesta(?:\s+final)?\s*(?:es|:)\s*:?\s*"
+    r"|\bréponse(?:\s+finale)?\s*(?:est|:)\s*:?\s*|\bAntwort\s*(?:ist|lautet|:)\s*:?\s*"
+    r"|\brisposta(?:\s+finale)?\s*(?:è|:)\s*|\bresposta(?:\s+final)?\s*(?:é|:)\s*|\bответ\s*[:—-]?\s*",
+    re.IGNORECASE,
 )
+_NEXT_SENTENCE = re.compile(
+    r"(?<=[\w$})%\]])(?:\.\s+(?=[A-Z][a-z]*\b(?:[^)]|$))|,\s+(?:since|because|as|so|which|where|for)\b).*", re.DOTALL
+)
+_TAGGED = re.compile(
+    r"<(answer|final_answer|solution)>(.*?)</\1>|\[(ANSWER)\](.*?)\[/ANSWER\]", re.IGNORECASE | re.DOTALL
+)
+_AT_END = re.compile(r"[\s✓✔✅☑🎉👍。]+(?:です)?[\s。]*$|です[\s。]*$")
+_MOST_REALS = re.compile(r"all\s+real\s+(?:numbers|values)\b.{0,9}\b(?:except|but)\b", re.IGNORECASE)
 _VERB = re.compile(
     r"(?<![\\\w])(?:is|are|equals?(?:\s+to)?|was|were|be|gives?|gets?|obtain|becomes?|yields?|have|has|find)(?![\w}])[\s:]*",
     re.IGNORECASE,
 )
-_CONNECTIVE = re.compile(r"^(?:(?:so|thus|hence|therefore|then|finally|and|we|that)\b[\s,:]*)+", re.IGNORECASE)
+_CONNECTIVE = re.compile(
+    r"^(?:(?:so|thus|hence|therefore|then|finally|and|we|that|both|namely|exactly|return)\b[\s,:]*)+", re.IGNORECASE
+)
 _DELIMITED = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _NUMBER = re.compile(r"[$€£¥]?-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?%?")
 _PROSE = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{2,}(?:\s+[A-Za-z]{2,}){3,}")
@@ -30,7 +44,7 @@ _ARROW = re.compile(
     r"^(?:=>|⇒|→|⟹|\\(?:Rightarrow|implies|therefore|to)\b|∴)\s*|^\*(?=[^*\s])(?=[^*]*\*$)|(?<=[^*\s])\*$"
 )
 _HEADING = re.compile(r"^#+\s+", re.MULTILINE)
-_LABEL = re.compile(r"[A-Za-z][A-Za-z ]+:\s+(?=[-\d$\\(\[{][^:]*$)")
+_LABEL = re.compile(r"(?:[a-z]|[A-Za-z][A-Za-z ]+):\s+(?=[-\d$\\(\[{][^:]*$)")
 """``Total: 12``, before one value."""
 _CODE = re.compile(r"```\w*\n?|`([^`\n]+)`")
 
@@ -89,14 +103,19 @@ def mathematical_answer(text: str) -> str:
     if boxed is not None:
         return boxed
     text = text.strip()[-MAX_TEXT_CHARS:]
+    if tagged := list(_TAGGED.finditer(text)):
+        text = (tagged[-1][2] or tagged[-1][4] or "").strip()
+    text = _AT_END.sub("", text.rpartition("</think>")[2].strip()).lstrip("✓✔✅☑ ")
+    if not text:
+        return text
     if "\n" in text and (text[0] in "[({" or plain_python(text) != text or text.startswith((r"\begin", r"\left", "$"))):
         return " ".join(plain_python(text).split())
     text = _CODE.sub(lambda match: match[1] or "", _HEADING.sub("", text)).strip()
     text = _ARROW.sub("", _EMPHASIS.sub(r"\2", text))
-    text = _LABEL.sub("", text, count=1) if _LABEL.match(text) else text
+    text = _NEXT_SENTENCE.sub("", _LABEL.sub("", text, count=1)) if _LABEL.match(text) else text
     if statements := list(_SAID.finditer(text)):
         rest = text[statements[-1].end() :].split("\n")[0].strip().removeprefix("}").strip()
-        return _end_of_sentence(rest) if rest else text
+        return _end_of_sentence(_NEXT_SENTENCE.sub("", rest)) if rest else text
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and re.search(r"\d|\$|\\", lines[-1]):
         text = lines[-1]
@@ -105,7 +124,7 @@ def mathematical_answer(text: str) -> str:
 
 def _end_of_sentence(text: str) -> str:
     """The end of a sentence, after its verb; the text itself if it is not a sentence."""
-    if _CLOSED_ANSWER.match(text):
+    if _CLOSED_ANSWER.match(text) or _MOST_REALS.match(text):
         return text
     text = _CONNECTIVE.sub("", text)
     if verbs := list(_VERB.finditer(text)):

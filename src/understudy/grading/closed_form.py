@@ -49,6 +49,21 @@ _CONSTANTS = {"π": _PI, "pi": _PI, "e": _E, "E": _E, "i": _I, "I": _I, "j": _I}
 _STARTS_FACTOR = frozenset({"(", "{", "π", "|"})
 
 
+_CHOSEN = re.compile(
+    r"(?:\{\s*\}\s*)?[_^]?\s*\{?(?<!\d)(\d{1,4})\s*\}?\s*(?:\\?(C|P)|\\?choose)\s*_?\s*\{?\s*(\d{1,4})(?!\d)\s*\}?"
+    r"|(?<![A-Za-z\\])(C|P)\s*\(\s*(\d{1,4})\s*,\s*(\d{1,4})\s*\)"
+)
+"""``5C2``, ``{}_5P_2``, ``{5 \\choose 2}`` and ``C(5, 2)``: choices and arrangements."""
+
+
+def _counted(match: re.Match[str]) -> str:
+    n, k = int(match[1] or match[5]), int(match[3] or match[6])
+    arrangements = (match[2] or match[4]) == "P"
+    if k > n or n > MAX_FACTORIAL:
+        return match[0]
+    return f"({math.perm(n, k)})" if arrangements else rf"\binom{{{n}}}{{{k}}}"
+
+
 class UnclearLogarithmError(NotClosedError):
     r"""``\log`` without a base, and the caller did not give one."""
 
@@ -64,6 +79,8 @@ def closed_form(text: str, log_base: str | None = None, *, degrees: bool = False
         value = read_number(plain[2])
         sign = -1 if plain[1] == "-" else 1
         return Value.of(sign * (value.exact or Fraction(0)), is_decimal=value.is_decimal, is_plain=True)
+    if "C" in text or "P" in text or "choose" in text:
+        text = _CHOSEN.sub(_counted, text)
     reader = _Reader(_TOKEN.findall(text), log_base, degrees=degrees)
     try:
         value = reader.sum()

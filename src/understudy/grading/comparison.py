@@ -14,13 +14,16 @@ from understudy.grading.pool import WorkerPool
 from understudy.grading.python_forms import plain_python
 from understudy.grading.real_sets import is_descending, same_real_set
 from understudy.grading.relations import read_relation, same_name
+from understudy.grading.restated import choice_and_value, said_twice, same_choices, short_scale, without_remark
 from understudy.grading.scalars import ScalarComparison, is_closed
 from understudy.grading.spoken import number_of_words
 from understudy.grading.structures import Items, Matrix, Named, Node, Scalar, Union, read_node
 from understudy.grading.tidy import squeeze, tidy
-from understudy.grading.units import read_unit
+from understudy.grading.units import is_sum, read_unit
+from understudy.grading.vectors import as_sequence, without_label
 from understudy.grading.words import TEXT, same_choice, same_words, unwrap_text, words_of
 
+_CONSTANT = re.compile(r"(.*[^+\-*/^_{(\s])\s*\+\s*\\?[CcKk](?:onstant|onst\.?)?", re.DOTALL)
 _COLUMN = re.compile(r"\\binom\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 
 
@@ -45,6 +48,9 @@ class Comparison:
     def equal(self, reference: str, answer: str) -> tuple[bool | None, str]:
         """Whether the answer equals the reference, and the way of comparing."""
         answer = plain_python(answer)
+        if (restated := self._same_as_stated(reference, answer)) is not None:
+            return restated
+        answer = short_scale(without_remark(answer), reference)
         moments = read_moment(reference), read_moment(answer)
         if moments[0] is not None and moments[1] is not None:
             return same_moment(moments[0], moments[1]), "compared as times or dates"
@@ -55,7 +61,7 @@ class Comparison:
         reference, answer = (match[1] if (match := TEXT.fullmatch(text)) else text for text in (reference, answer))
         if words is not None and tidy(reference) not in ("(-∞,∞)", "∅"):
             return same_words(words, answer), "compared as words"
-        expected, actual = tidy(reference), tidy(answer)
+        expected, actual = without_constant(tidy(reference), tidy(answer))
         if squeeze(expected) == squeeze(actual):
             return True, "same text after normalisation"
         if _names_differ(expected, actual):
@@ -65,6 +71,17 @@ class Comparison:
         verdict = self._same(_node_of(expected), _node_of(actual))
         return verdict, self._how or self._scalars.how
 
+    def _same_as_stated(self, reference: str, answer: str) -> tuple[bool | None, str] | None:
+        """The verdict on choices, and on an answer that says its value twice; None if it is neither."""
+        if same_choices(reference, answer):
+            return True, "the same choices"
+        if (choice := choice_and_value(reference)) is not None:
+            is_letter = same_choice(choice[0], answer) or unwrap_text(answer).strip("(). ") == choice[0]
+            return (True, "the same choice") if is_letter else self.equal(choice[1], answer)
+        parts = said_twice(answer) if said_twice(reference) is None else None
+        is_same = parts is not None and all(self.equal(reference, part)[0] for part in parts)
+        return (True, "said twice, both equal") if is_same else None
+
     def _same(self, expected: Node, actual: Node) -> bool | None:
         self._how = ""
         if isinstance(expected, Named) or isinstance(actual, Named):
@@ -73,6 +90,10 @@ class Comparison:
             return self._same_matrix(expected, actual)
         if isinstance(expected, Union) or isinstance(actual, Union):
             return self._same_unions(expected, actual)
+        if isinstance(expected, Items) and isinstance(actual, Scalar):
+            actual = as_sequence(actual.text, len(expected.nodes)) or actual
+        if isinstance(actual, Items) and isinstance(expected, Scalar):
+            expected = without_label(expected.text) or expected
         if isinstance(expected, Items) and isinstance(actual, Items):
             return self._same_items(expected, actual)
         only = _only_member(expected), _only_member(actual)
@@ -111,7 +132,7 @@ class Comparison:
         is_bare_tuple = expected.brackets == "()" and actual.brackets == ""
         if not (expected.brackets == actual.brackets or is_loose or is_bare_tuple):
             self._how = f"brackets {expected.brackets} expected, {actual.brackets or 'none'} found"
-            may_be_point = (expected.brackets, actual.brackets) == ("()", "[]")
+            may_be_point = (expected.brackets, actual.brackets) == ("()", "[]") and not actual.is_interval
             return self._same_point(expected, actual) if may_be_point else False
         return self._same_in_order(expected, actual)
 
@@ -178,6 +199,8 @@ class Comparison:
 
     def _same_matrix(self, expected: Node, actual: Node) -> bool | None:
         self._how = "compared as matrices"
+        if isinstance(expected, Matrix) and isinstance(actual, Scalar):
+            actual = as_sequence(actual.text, sum(map(len, expected.rows))) or actual
         rows, other = _rows(expected), _rows(actual)
         if rows is None or other is None:
             return False
@@ -213,12 +236,18 @@ def _member_of(text: str) -> str:
 
 def _node_of(text: str) -> Node:
     """The shape of an answer, or of the right side of ``A = …`` if it has one."""
-    node = read_node(_member_of(text))
+    node = Scalar(text) if is_sum(text) else read_node(_member_of(text))
     relation = read_relation(text) if isinstance(node, Scalar) else None
     if relation is not None and relation.assigned is not None:
         assigned = read_node(relation.assigned[1])
         return node if isinstance(assigned, Scalar) else assigned
     return node
+
+
+def without_constant(expected: str, actual: str) -> tuple[str, str]:
+    """Two antiderivatives without their constants, however these are named."""
+    found = _CONSTANT.fullmatch(expected), _CONSTANT.fullmatch(actual)
+    return (found[0][1], found[1][1]) if found[0] and found[1] else (expected, actual)
 
 
 def _are_inequalities(expected: str, actual: str) -> bool:

@@ -26,10 +26,20 @@ _LEADING_POINT = re.compile(r"(?<![^\s($€£¥\"'-])\.(?=\d)")
 _FRACTION = re.compile(r"\\frac\{(\d+)\}\{(\d+)\}")
 _KEPT = re.compile(r"(?<=\d)[.,:/-](?=\d)|(?<![^\s($€£¥\"'])-(?=[$€£¥]?\d)|\^(?=-?\w)|(?<=\^)-(?=\w)")
 """Characters that belong to a number: a sign before it, a point or another sign between its digits, an exponent."""
+_NAMED = re.compile(r"(?<=\w)(?:\+{1,2}|#)(?![\w+#])|(?<=\w)\+(?=\w)|[<>≤≥](?=\s?[$€£¥]?\d)")
+"""Characters that make another name or number: ``C++``, ``C#``, ``A+``, ``1+1``, ``<5``."""
 _BEFORE_SIGN = re.compile(r"[($\"']+(?=-[$€£¥]?\.?\d)")
 """It is deleted as punctuation; a blank in its place keeps ``f(-5)`` from becoming ``f-5``, whose sign is a hyphen."""
-_PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}…]")
-_APART = {sign: chr(0xE010 + index) for index, sign in enumerate(".,:/-^")}
+_PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}…¿¡。、，．！？：；「」『』（）【】《》〈〉・·]")
+_HYPHEN = re.compile(r"(?<=[^\W\d_])[-‐‑–](?=[^\W\d_])")
+_INITIALS = re.compile(r"\b([A-Za-z])\.\s+(?=[A-Za-z]\.)")
+_AMPERSAND = re.compile(r"(?:(?<=\b[a-z])|(?<=\b[a-z]{2}))\s*&\s*(?=[a-z]\b)")
+_DEGREE = re.compile(r"(?<=\d)\s+(?=°)")
+_CURRENCY_LAST = re.compile(r"(?<![\w.,])(\d[\d.,]*)\s*([€£$¥₹])(?!\s*\d)")
+_CURRENCY_APART = re.compile(r"([€£$¥₹])\s+(?=\d)")
+_THIN_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d,]|\.\d)")
+_JOINED = ((_AMPERSAND, "&"), (_DEGREE, ""), (_CURRENCY_LAST, r"\2\1"), (_CURRENCY_APART, r"\1"))
+_APART = {sign: chr(0xE010 + index) for index, sign in enumerate(".,:/-^+#<>≤≥")}
 """Private characters that keep a number's signs out of the way while punctuation is deleted."""
 _TOGETHER = str.maketrans({kept: sign for sign, kept in _APART.items()})
 
@@ -37,10 +47,21 @@ _TOGETHER = str.maketrans({kept: sign for sign, kept in _APART.items()})
 def normalise_answer(text: str) -> str:
     """Lower case, no punctuation, no articles, single blanks; numbers in one spelling."""
     text = _RAISED.sub(r"^\1", _FRACTION.sub(r" \1/\2 ", plain_signs(text))).casefold()
-    text = _KEPT.sub(lambda match: _APART[match[0]], _LEADING_POINT.sub("0.", _BEFORE_SIGN.sub(" ", text)))
+    for pattern, instead in _JOINED:
+        text = pattern.sub(instead, text)
+    text = _LEADING_POINT.sub("0.", _BEFORE_SIGN.sub(" ", text))
+    text = _NAMED.sub(_apart, _KEPT.sub(_apart, text))
     text = " ".join(_PUNCTUATION.sub("", text).translate(_TOGETHER).split())
-    text = _DECIMALS.sub(_without_trailing_zeros, _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text))
+    text = _DECIMALS.sub(_without_trailing_zeros, _THOUSANDS.sub(_digits, _THIN_THOUSANDS.sub(_digits, text)))
     return " ".join(_ARTICLES.sub(" ", text).split()) or text
+
+
+def _digits(match: re.Match[str]) -> str:
+    return re.sub("[, ]", "", match[0])
+
+
+def _apart(match: re.Match[str]) -> str:
+    return "".join(_APART[sign] for sign in match[0])
 
 
 def _without_trailing_zeros(match: re.Match[str]) -> str:
@@ -49,9 +70,14 @@ def _without_trailing_zeros(match: re.Match[str]) -> str:
 
 
 def exact_match(reference: str, answer: str) -> bool:
-    """Equal after normalisation. A text that is empty after it equals nothing."""
-    expected = normalise_answer(reference)
-    return expected != "" and expected == normalise_answer(answer)
+    """Equal after normalisation; ``twenty-one`` is ``twenty one``, ``J. K.`` is ``J.K.``. Empty texts equal nothing."""
+    expected, given = _spellings(reference), _spellings(answer)
+    return bool((expected & given) - {""})
+
+
+def _spellings(text: str) -> set[str]:
+    """The text as it is, with blanks for hyphens between letters, and with initials side by side."""
+    return {normalise_answer(each) for each in (text, _HYPHEN.sub(" ", text), _INITIALS.sub(r"\1.", text))}
 
 
 def token_f1(reference: str, answer: str) -> float:
@@ -71,7 +97,7 @@ class ExactMatchGrader:
 
     name = "exact_match"
     needs_reference = True
-    version = "2"
+    version = "3"
 
     def judge(self, task: Task, answer: str) -> Judgement:
         """Judge one answer."""
@@ -82,4 +108,4 @@ class ExactMatchGrader:
         equal_to = next((reference for reference in task.references if exact_match(reference, given)), None)
         if equal_to is None:
             return Judgement(False, f"not {task.answer!r}, F1 {f1:.2f}", given, f1)
-        return Judgement(True, f"matches {equal_to!r}", given, f1)
+        return Judgement(True, f"matches {equal_to!r}", given, 1.0)

@@ -228,6 +228,16 @@ def _factorial(node: ast.Call, _path: list[str]) -> ast.AST | None:
     return ast.Name(f"({ast.unparse(node.args[0])})!") if len(node.args) == 1 else None
 
 
+def _arrangements(node: ast.Call, _path: list[str]) -> ast.AST | None:
+    return ast.Name(f"P({', '.join(map(ast.unparse, node.args))})") if len(node.args) == 2 else None
+
+
+def _complex(node: ast.Call, _path: list[str]) -> ast.AST | None:
+    """``complex(1, 2)`` as ``1 + 2*i``."""
+    real, imaginary = map(ast.unparse, node.args) if len(node.args) == 2 else ("", "")
+    return ast.Name(f"{real} + ({imaginary})*i") if real else _argument(node, _path)
+
+
 def _argument(node: ast.Call, _path: list[str]) -> ast.AST | None:
     return node.args[0] if node.args else None
 
@@ -247,9 +257,12 @@ _REWRITINGS: dict[str, Callable[[ast.Call, list[str]], ast.AST | None]] = {
     **dict.fromkeys(_SETS, _set),
     **dict.fromkeys(("Fraction", "Rational", "mpq"), _fraction),
     **dict.fromkeys(_RELATIONS, _relation),
-    **dict.fromkeys(("comb", "binomial"), _choose),
+    **dict.fromkeys(("comb", "binomial", "nCr"), _choose),
     **dict.fromkeys(("log", "log2", "log10"), _logarithm),
     "factorial": _factorial,
+    **dict.fromkeys(("perm", "nPr"), _arrangements),
+    "complex": _complex,
+    **dict.fromkeys(("final_answer", "print"), _argument),
     **dict.fromkeys(_POINTS, lambda node, _: ast.Tuple(node.args, ast.Load())),
     **dict.fromkeys(("date", "datetime", "Timestamp"), _date),
     "time": _time,

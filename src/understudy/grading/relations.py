@@ -18,7 +18,7 @@ _INDEX = r"(?:\s*_\s*(?:\w|\{[^{}]*\}))?'*"
 _NAME = re.compile(
     rf"(?:\\(?!frac|sqrt|sin|cos|tan|log|ln)[A-Za-z]+\s*)?"
     rf"(?:[A-Za-z]{_INDEX}|[A-Z]{{2,5}}{_INDEX}|[A-Za-z]{{3,}}(?:\s+[A-Za-z]+){{0,4}})?(?:\s*\([^()=]*\))?|\|[A-Z]{{1,3}}\||"
-    rf"\\(?:overline|angle|triangle|widehat)\s*\{{?\s*[A-Z]{{1,4}}\s*\}}?|m\s*\\angle\s*[A-Z]{{1,3}}"
+    rf"[A-Za-z]\s*\^\s*\{{?\s*-\s*1\s*\}}?\s*\([A-Za-z]\)|\\(?:overline|angle|triangle|widehat)\s*\{{?\s*[A-Z]{{1,4}}\s*\}}?|m\s*\\angle\s*[A-Z]{{1,3}}"
 )
 _NOT_NAMES = re.compile(r"\\?(?:sqrt|sin|cos|tan|cot|log|ln|exp)\b")
 

@@ -19,7 +19,7 @@ from understudy.grading.numerals import read_numeral, same_numeral
 from understudy.grading.pool import WorkerPool
 from understudy.grading.relations import Relation, read_relation
 from understudy.grading.tidy import squeeze, to_latex
-from understudy.grading.units import Unit, split_unit
+from understudy.grading.units import Unit, same_duration, split_unit, with_fraction_of_units
 from understudy.grading.values import NotClosedError, TooLargeError, Value, multiply
 from understudy.grading.words import letters_only, same_letters, unwrap_text
 
@@ -48,7 +48,7 @@ class ScalarComparison:
     def same(self, expected: str, actual: str) -> bool | None:
         """Whether two expressions are equal."""
         expected, actual = _before_approximation(expected), _before_approximation(actual)
-        if squeeze(expected) == squeeze(actual) or squeeze(unwrap_text(expected)) == squeeze(unwrap_text(actual)):
+        if squeeze(expected) == squeeze(actual) or _plain_name(expected) == _plain_name(actual):
             self.how = "same text after normalisation"
             return True
         moments = read_moment(expected), read_moment(actual)
@@ -104,6 +104,8 @@ class ScalarComparison:
         if any(_RATIO.fullmatch(text.strip()) for text in (expected, actual)):
             return self._same_ratio(expected, actual)
         numbers, units = zip(*map(split_unit, (expected, actual)), strict=True)
+        if units[0] and not units[1]:
+            numbers, units = zip(*map(split_unit, (expected, with_fraction_of_units(actual))), strict=True)
         if _ONLY_TEXT.search(numbers[0] + numbers[1]):
             self.how = "compared as texts"
             return squeeze(numbers[0]) == squeeze(numbers[1])
@@ -131,15 +133,15 @@ class ScalarComparison:
         return self._ask_worker(scaled[0], scaled[1], "values")
 
     def _same_in_each_base(self, numbers: tuple[str, ...]) -> bool | None:
-        r"""A bare ``\log`` may be natural or of base ten: None if the verdict depends on it."""
+        r"""A bare ``\log`` is of base ten; None if only its natural reading is equal."""
         self.how = r"compared as numbers, \log in both bases"
-        verdicts = set()
+        verdicts = []
         for base in ("e", "10"):
             a, b = (_number(text, base) for text in numbers)
             if not (isinstance(a, Value) and isinstance(b, Value)):
                 return self._ask_worker(numbers[0], numbers[1], "values")
-            verdicts.add(self._same_value(a, b))
-        return None if len(verdicts) > 1 else verdicts.pop()
+            verdicts.append(self._same_value(a, b))
+        return True if verdicts[1] else None if verdicts[0] else False
 
     def _readings(self, numbers: tuple[str, ...], expected: Value, actual: Value) -> Iterator[tuple[Value, Value]]:
         """Possible meanings of both: a percent or degree sign on one side only may be a unit or a factor."""
@@ -173,6 +175,8 @@ class ScalarComparison:
     def _same_ratio(self, expected: str, actual: str) -> bool | None:
         """``3:5`` is ``6:10`` and ``3/5``; a text such as ``12:30`` may also be a time: then None."""
         self.how = "compared as ratios"
+        if any(same_duration(a, b) is None for a, b in ((expected, actual), (actual, expected))):
+            return None
         parts = [[_number(part) for part in text.split(":")] for text in (expected, actual)]
         values = [[v for v in side if isinstance(v, Value) and v.exact is not None] for side in parts]
         if any(len(v) != len(p) for v, p in zip(values, parts, strict=True)):
@@ -199,6 +203,14 @@ class ScalarComparison:
         self._left_s -= reply.cpu_s
         self.how = reply.how
         return reply.equal
+
+
+_FIGURE = re.compile(r"\\(?:overline|triangle|angle|widehat|overleftrightarrow)\s*\{?\s*([A-Z]{2,4})\s*\}?")
+
+
+def _plain_name(text: str) -> str:
+    r"""``\overline{AB}`` as ``AB``."""
+    return squeeze(_FIGURE.sub(r"\1", unwrap_text(text)))
 
 
 _VARIABLE = re.compile(r"\\?[A-Za-z]\w?")

@@ -30,6 +30,7 @@ _SMALL_PARTS = {**{f"{name}s": below for name, below in _PARTS.items() if name n
                 "halves": 2, "thousandths": 1000, "millionths": 10**6}  # fmt: skip
 """Not ``quarters``, which are coins and parts of a year too."""
 _SMALL_PART = re.compile(rf"(?<=\d)\s*{_OPEN_TEXT}\b({'|'.join(_SMALL_PARTS)})\b(\s*\}})?", re.IGNORECASE)
+_AND_A_PART = re.compile(r"(?<=\d)\s+and\s+(?:an?|one|(three))[\s-]+(half|third|quarters?|fourths?)\b", re.IGNORECASE)
 _POWERS = {"squared": "^2", "cubed": "^3", "factorial": "!"}
 _POWER = re.compile(rf"(?<=[\d)}}])\s*{_OPEN_TEXT}\b({'|'.join(_POWERS)})\b(\s*\}})?", re.IGNORECASE)
 _PERCENT = re.compile(rf"\s*{_OPEN_TEXT}\b(?:percent|per\s+cent|pct)\b\.?(\s*\}})?", re.IGNORECASE)
@@ -59,6 +60,7 @@ _CONTINENTAL = re.compile(
 )
 """``1.200,50`` and ``20,00 €``: the comma is a decimal point."""
 _CODE_FIRST = re.compile(rf"\b(USD|EUR|GBP|JPY|INR|CNY|CHF|CAD|AUD|Rs\.?)\s*{_AMOUNT}")
+_CENTS = re.compile(r"(?:(?<=[\d)}])\s*[¢￠]|[¢￠]\s*(\d+))")
 _SIGN_LAST = re.compile(rf"(?<=[\d)}}])\s*([{''.join(_CURRENCIES)}])")
 _COMMANDS = ((re.compile(r"\\(?:text)?(?:euro|EUR)\b\s*(?:\{\})?"), "€"),
              (re.compile(r"\\(?:pounds|textsterling)\b\s*"), "£"),
@@ -73,6 +75,7 @@ def in_figures(text: str) -> str:
     text = _SCALED_TEXT.sub(lambda m: rf"*{_SCALES[m[1].lower()]} \text{{{m[2]}}}", text)
     while (scaled := _SCALE.sub(lambda m: f"*{_SCALES[m[1].lower()]} ", text)) != text:
         text = scaled
+    text = _AND_A_PART.sub(lambda m: f" {'3' if m[1] else '1'}/{_PARTS[m[2].lower().rstrip('s')]}", text)
     text = _SMALL_PART.sub(lambda m: f"/{_SMALL_PARTS[m[1].lower()]}", text)
     text = _POWER.sub(lambda m: _POWERS[m[1].lower()], text)
     text = _PERCENT.sub("%", text)
@@ -91,6 +94,7 @@ def _in_currency(text: str) -> str:
     text = text.replace("\ue003", "$")
     text = _SIGN_FIRST.sub(_amount_first, text)
     text = _CODE_FIRST.sub(r"\2 \1", text)
+    text = _CENTS.sub(lambda m: f"{m[1] or ''} cents", text)
     return _SIGN_LAST.sub(lambda m: f" {_CURRENCIES[m[1]]}", text).replace("$", "")
 
 
@@ -136,7 +140,10 @@ def _scale_of(word: str) -> int | None:
 
 
 def _value_of(words: list[str]) -> str | None:
-    """``two thirds`` is ``2/3``, ``one hundred and five`` is ``105``."""
+    """``two thirds`` is ``2/3``, ``one hundred and five`` is ``105``, ``two and a half`` is ``5/2``."""
+    if words[-3:-1] in (["and", "a"], ["and", "an"], ["and", "one"]) and words[-1] in _PARTS:
+        whole, below = _whole_of(words[:-3]), _PARTS[words[-1]]
+        return None if whole is None else f"{whole * below + 1}/{below}"
     words = [word for word in words if word != "and"]
     if not words:
         return None

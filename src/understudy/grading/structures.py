@@ -7,7 +7,7 @@ spellings are shapes too: ``[1, 2]``, ``Matrix([[1], [2]])``, ``Interval.open(0,
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 MAX_DEPTH = 6
@@ -21,8 +21,9 @@ _MATRIX = re.compile(
 )
 _PLAIN_MATRIX = re.compile(r"\\(?:[pb]?matrix|smallmatrix)\s*\{(.*)\}", re.DOTALL)
 _SET_BUILDER = re.compile(r"[⦃{]\s*\\?[A-Za-z]+\s*(?:∈\s*\(-∞,∞\)\s*)?[|:]\s*(.+)[⦄}]", re.DOTALL)
-_TURNED_OUT = re.compile(r"\]([^\[\](){}]*,[^\[\](){}]*)\[")
-"""``]0, 1[`` is an open interval in French."""
+_TURNED = re.compile(r"([\[\]])([^\[\](){}]*,[^\[\](){}]*)([\[\]])")
+"""``]0, 1[`` is an open interval in French, and ``[0, 1[`` a half-open one."""
+_DISTANCE = re.compile(r"\|\s*([A-Za-z])\s*(?:([-+])\s*([^|]+))?\|")
 _RELATION = re.compile(r"([≤<≥>≠])")
 _VARIABLE = re.compile(r"\\?[A-Za-z]+\s*(?:_\s*(?:\w|\{\w+\}))?'*")
 
@@ -41,6 +42,8 @@ class Items:
     opening: str
     closing: str
     nodes: tuple[Node, ...]
+    is_interval: bool = field(default=False, compare=False)
+    """It was written as an inequality, so it is certainly no point."""
 
     @property
     def brackets(self) -> str:
@@ -173,6 +176,8 @@ def _read_inequality(text: str, depth: int) -> Node | None:
     parts = [part.strip() for part in _RELATION.split(text)]
     if len(parts) == 3 and _VARIABLE.fullmatch(parts[0]) and parts[2]:
         return _half_line(parts[1], parts[2], depth)
+    if len(parts) == 3 and (distance := _DISTANCE.fullmatch(parts[0])) is not None and parts[2]:
+        return _within(distance, parts[1], parts[2], depth)
     if len(parts) == 3 and _VARIABLE.fullmatch(parts[2]) and parts[0]:
         return _half_line({"<": ">", ">": "<", "≤": "≥", "≥": "≤", "≠": "≠"}[parts[1]], parts[0], depth)
     if len(parts) != 5 or not _VARIABLE.fullmatch(parts[2]):
@@ -182,7 +187,19 @@ def _read_inequality(text: str, depth: int) -> Node | None:
         return None
     low, first, _, second, high = parts if relations[0] in "<≤" else parts[::-1]
     opening, closing = "[" if first in "≤≥" else "(", "]" if second in "≤≥" else ")"
-    return Items(opening, closing, (read_node(low, depth), read_node(high, depth)))
+    return Items(opening, closing, (read_node(low, depth), read_node(high, depth)), is_interval=True)
+
+
+def _within(distance: re.Match[str], relation: str, radius: str, depth: int) -> Node | None:
+    """``|x - 2| ≤ 3`` as an interval, ``|x| > 1`` as two half-lines."""
+    centre = f"{'-' if distance[2] == '+' else ''}({distance[3]})" if distance[2] else ""
+    low, high = (read_node(f"{centre}{sign}({radius})", depth) for sign in "-+")
+    if relation in "<≤":
+        return Items("(["[relation == "≤"], ")]"[relation == "≤"], (low, high), is_interval=True)
+    if relation in ">≥":
+        below = Items("(", ")]"[relation == "≥"], (Scalar("-∞"), low))
+        return Union((below, Items("(["[relation == "≥"], ")", (high, Scalar("∞")))))
+    return None
 
 
 def _half_line(relation: str, end: str, depth: int) -> Node:
@@ -197,8 +214,8 @@ def _half_line(relation: str, end: str, depth: int) -> Node:
 def _read_items(text: str, depth: int) -> Node | None:
     if len(split_outside(text, ",")) > 1:
         return Items("", "", _nodes(text, depth))
-    if (turned := _TURNED_OUT.fullmatch(text)) is not None:
-        text = f"({turned[1]})"
+    if (turned := _TURNED.fullmatch(text)) is not None and turned[1] + turned[3] != "[]":
+        text = f"{'(' if turned[1] == ']' else '['}{turned[2]}{')' if turned[3] == '[' else ']'}"
     if not text or text[0] not in _OPENING or not _encloses(text):
         return None
     opening, inner, closing = text[0], text[1:-1], text[-1]

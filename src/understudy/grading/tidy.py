@@ -44,6 +44,13 @@ _ESCAPES = (
     (re.compile(r"(?<!\\)\\\\(?=[A-Za-z])(?!.*\\end)(?!(?:hline|cr)\b)", re.DOTALL), r"\\"),
     (re.compile(r"\\\\\*?\s*(?:\[\s*-?[\d.]+\s*(?:pt|em|ex|cm|mm|in|baselineskip)\s*\])?"), " ⏎ "),
     (re.compile(r"\\(?:hspace|vspace|phantom|hphantom|label|tag)\*?\s*\{[^{}]*\}"), " "),
+    (
+        re.compile(
+            r"(?:\(-∞,∞\)|\\mathbb\s*\{?R\}?|\\R|^\s*R)\s*(?:\\(?:backslash|smallsetminus|setminus)?|-)\s*\\?\{([^{}]*?)\\?\}"
+        ),
+        r"(-∞,∞)\\setminus ⦃\1⦄",
+    ),
+    (re.compile(r"\\left\s*\(\s*\{([^{}]*,[^{}]*)\}\s*\\right\s*\)"), r"(\1)"),
     (re.compile(r"\\mathbb\s*\{?R\}?|\\Reals\b|\\R\b"), "(-∞,∞)"),
     (re.compile(r"(?<=\d)\s*(?:,\s*\\!|\\!\s*,|\{,\}|\\[,:; ]|~)\s*(?=\d{3}(?!\d))"), ","),
     (re.compile(r"\\\{"), "⦃"),
@@ -79,11 +86,20 @@ _FRACTION_TYPES = re.compile(r"\b(?:Fraction|Rational)\(\s*([-+.\d]+)\s*,\s*([-+
 _FLOORS = re.compile(r"(?<![\\A-Za-z])(floor|ceil)(?:ing)?\(([^()]*)\)")
 _PYTHON_NAMES = re.compile(r"\b(?:math|cmath|numpy|np|sympy|sp|mpmath)\.(?=[A-Za-z_])")
 _INFINITIES = re.compile(r"\b(?:oo|inf|infinity|infty)\b", re.IGNORECASE)
-_REALS = re.compile(r"\s*(?:the\s+set\s+of\s+)?all\s+(?:of\s+the\s+)?real(?:\s+numbers?|s)?\s*", re.IGNORECASE)
+_REALS = re.compile(
+    r"\s*(?:the\s+set\s+of\s+)?(?:all|any|every)\s+(?:of\s+the\s+)?real(?:\s+(?:numbers?|values?)|s)?\s*", re.IGNORECASE
+)
+_MOST_REALS = re.compile(
+    rf"{_REALS.pattern},?\s*(?:except|but|other\s+than|excluding)(?:\s+for)?\s+(?:[a-z]\s*=\s*)?(-?[^A-Za-z]+)",
+    re.IGNORECASE,
+)
 _NOTHING = re.compile(r"(?:\\text\s*\{\s*)?(?:no\s+(?:real\s+)?solutions?|(?:the\s+)?empty\s+set)\s*\}?", re.IGNORECASE)
 _MODULUS = re.compile(r"\(?\s*\\?\b[pb]?mod\s*\{?\s*(\w+)\s*\}?\s*\)?")
 _DIGITS_APART = re.compile(r"(?<=\d) +(?=\d)")
 _SILENT_TIMES = re.compile(r"\*(?![\d.])")
+_ANGLED = re.compile(r"<([^<>]*,[^<>]*)>")
+_GROUPED = re.compile(r"[-+]?(?:\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?|\d{1,3}(?:\.\d{3}){2,})")
+"""Groups as in India, ``12,34,567``, and on the Continent, ``1.234.567``."""
 _THOUSANDS = re.compile(r"[-+]?\s*\d{1,3}(?:(?:,\d{3})+|(?:[ '_]\d{3})+)(?:\.\d+)?(?![\d,])")
 
 
@@ -93,18 +109,24 @@ def tidy(text: str) -> str:
     text = re.sub(r"√\s*\(", "sqrt(", text)
     text = "".join(_SIGNS.get(character, character) for character in text).replace("...", "…")
     text = in_figures(text)
+    if "&" in text and "\\begin" not in text and "matrix" not in text:
+        text = re.sub(r"(?<=[\d)])\s*&\s*(?=[-(\d])", " , ", text)
     text = _CONNECTIVE.sub(" , ", _cases(text)).replace(";", ",") if "\\;" not in text else _CONNECTIVE.sub(" , ", text)
     for pattern, replacement in _ESCAPES:
         text = pattern.sub(replacement, text)
     text = _COMMAND.sub(_spell_command, _WRAPPED.sub(r"\1", text))
     text = _tidy_degrees(_tidy_numbers(_tidy_python(_OVER.sub(r"\\frac{\1}{\2}", text))))
     text = _MODULUS.sub(r" mod \1", text) if "mod" in text else text
+    if (most := _MOST_REALS.fullmatch(text)) is not None:
+        return rf"(-∞,∞)\setminus ⦃{most[1]}⦄"
     if _REALS.fullmatch(text):
         return "(-∞,∞)"
     if _NOTHING.fullmatch(text.strip(" .")):
         return "∅"
     text = " ".join(text.split())
     text = text.strip(" :,").rstrip(" \\.").lstrip("=").strip()
+    if (angled := _ANGLED.fullmatch(text)) is not None:
+        return f"({angled[1]})"
     return _without_thousands(text)
 
 
@@ -125,6 +147,7 @@ def _spell_command(match: re.Match[str]) -> str:
 def _tidy_python(text: str) -> str:
     text = re.sub(r"\bpi\b", "π", _PYTHON_NAMES.sub("", text))
     text = re.sub(rf"(?<![\\A-Za-z])({'|'.join(_GREEK)})(?![A-Za-z])", r"\\\1 ", text)
+    text = re.sub(r"\bE(?=\s*\*\*)", "e", text)
     text = _FRACTION_TYPES.sub(r"(\1)/(\2)", _NUMBER_TYPES.sub(r"\1", text))
     text = _FLOORS.sub(lambda match: rf"\l{match[1]} {match[2]} \r{match[1]} ", text)
     text = text.replace("**", "^").replace("<=", "≤").replace(">=", "≥").replace("!=", "≠").replace("==", "=")
@@ -155,6 +178,8 @@ def _repeating(whole: str, before: str, repeated: str) -> str:
 
 def _without_thousands(text: str) -> str:
     """Numbers without separators of thousands; in an enumeration only if its commas are followed by blanks."""
+    if _GROUPED.fullmatch(text):
+        return text.replace(",", "") if "," in text else text.replace(".", "")
     if (match := _THOUSANDS.match(text)) and (
         match.end() == len(text) or not re.match(r"\s*[,\d]", text[match.end() :])
     ):

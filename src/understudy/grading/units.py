@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from understudy.grading.unit_table import KNOWN
 from understudy.grading.words import is_word
@@ -26,6 +27,10 @@ TRAILING_UNIT = re.compile(
     rf"{_JOINED})[\s.]*$"
 )
 _FRACTION_OF_TEXTS = re.compile(rf"\\frac\s*\{{\s*({_TEXT}(?:{_POWER})?)\s*\}}\s*\{{\s*({_TEXT}(?:{_POWER})?)\s*\}}")
+_UNIT = r"\{\s*((?:[A-Za-zμ]+\.?\s*)(?:\^\s*\{?\d\}?)?)\s*\}"
+_FRACTION_OF_UNITS = re.compile(rf"(?<=[\d)}}])\s*\\frac\s*{_UNIT}\s*{_UNIT}\s*$")
+_FEET = re.compile(r"(\d+)\s*'\s*(\d+(?:\.\d+)?)\s*(?:\"|'')")
+_MINUTES = re.compile(r"(\d+)\s*h(?:rs?)?\.?\s*(\d+)\s*m(?![A-Za-z])\.?", re.IGNORECASE)
 _TOKEN = re.compile(r"°\s?[CFK]|[A-Za-zμΩ]+\.?|\^\s*\{?\s*(-?\d)\s*\}?|[/*]")
 _PART = re.compile(rf"\s*(?:,|and)?\s*(\d+(?:\.\d+)?)\s*((?:{_TEXT}|[A-Za-z]+\.?)\s*)")
 
@@ -79,21 +84,48 @@ def _is_in_words(unit: str) -> bool:
 
 def _sum_of_parts(text: str) -> tuple[str, tuple[Unit, ...]] | None:
     """``1 hour 30 minutes`` in the base unit; None if the text is not several quantities of one kind."""
-    parts = list(_PART.finditer(text)) if len(text) <= MAX_SUM_CHARS else []
-    if len(parts) < 2 or "".join(part[0] for part in parts).strip() != text.strip():
+    parts = _quantities(text)
+    if len(parts) < 2 or len({unit.dimension for _, unit in parts}) != 1:
         return None
-    total, dimensions = Fraction(0), set[Dimension]()
-    for part in parts:
-        units = read_unit(part[2])
-        if not units:
-            return None
-        total += Fraction(part[1]) * units[0].size
-        dimensions.add(units[0].dimension)
-    return (
-        (f"{total.numerator}/{total.denominator}", (Unit(dimensions.pop(), Fraction(1)),))
-        if len(dimensions) == 1
-        else None
-    )
+    total = sum((number * unit.size for number, unit in parts), Fraction(0))
+    return f"{total.numerator}/{total.denominator}", (Unit(parts[0][1].dimension, Fraction(1)),)
+
+
+def _quantities(text: str) -> list[tuple[Fraction, Unit]]:
+    """``5 ft 6 in`` as numbers with their units; empty if the text is anything else."""
+    text = _MINUTES.sub(r"\1 h \2 min", _FEET.sub(r"\1 ft \2 in", text)) if len(text) <= MAX_SUM_CHARS else ""
+    parts = list(_PART.finditer(text))
+    units = [read_unit(part[2]) for part in parts]
+    if not all(units) or "".join(part[0] for part in parts).strip() != text.strip():
+        return []
+    return [(Fraction(part[1]), unit[0]) for part, unit in zip(parts, units, strict=True)]
+
+
+def is_sum(text: str) -> bool:
+    """Whether ``1 hour, 30 minutes`` is one quantity: the units of one kind become smaller; ``2 h, 3 h`` are two."""
+    if "," not in text:
+        return False
+    sizes = [(unit.dimension, unit.size) for _, unit in _quantities(text)]
+    return len(sizes) > 1 and all(a[0] == b[0] and a[1] > b[1] for a, b in pairwise(sizes))
+
+
+def same_duration(clock: str, quantity: str) -> bool | None:
+    """Whether ``1:30`` may be 90 minutes or 90 seconds: None if it may, as it says no unit; otherwise False."""
+    match = re.fullmatch(r"\s*(\d{1,3}):([0-5]\d)\s*", clock)
+    text, units = split_unit(quantity) if match else ("", ())
+    number = re.fullmatch(r"\d+(?:[./]\d+)?", text.strip())
+    if match is None or number is None:
+        return False
+    durations = [unit.size * Fraction(number[0]) for unit in units if unit.dimension == (("s", 1),)]
+    minor = 60 * int(match[1]) + int(match[2])
+    return None if {*durations} & {Fraction(minor), Fraction(60 * minor)} else False
+
+
+def with_fraction_of_units(text: str) -> str:
+    r"""``10 \frac{m}{s}`` as ``10 m/s``; letters that are no units stay a fraction."""
+    match = _FRACTION_OF_UNITS.search(text)
+    unit = f"{match[1]}/{match[2]}" if match else ""
+    return f"{text[: match.start()]} {unit}" if match and read_unit(unit) else text
 
 
 def read_unit(text: str) -> tuple[Unit, ...]:

@@ -25,6 +25,15 @@ _MATHEMATICAL = frozenset(
 _SHORT_WORDS = frozenset(
     {"no", "up", "on", "or", "in", "am", "pm", "he", "it", "is", "as", "at", "go", "we", "me", "us", "my"}
 )
+_EXPLAINED = frozenset({"is", "was", "has", "had", "because", "since", "did"})
+"""``Evelyn is the fastest``: the answer, and what the question said of it."""
+_CALENDAR = (
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august "
+    "september october november december".split()
+)
+_SYNONYMS = {short: name for name in _CALENDAR for short in (name, name[:3], name[:4])}
+_SYNONYMS |= dict.fromkeys(("dne", "does not exist", "doesn t exist", "undefined", "not defined"), "does not exist")
+_SYNONYMS |= dict.fromkeys(("infinitely many", "infinitely many solutions", "infinite solutions"), "infinitely many")
 _TRUTH = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -47,6 +56,10 @@ def same_words(words: list[str], answer: str) -> bool:
     answer = TEXT.sub(r" \1 ", answer).replace("$", " ")
     actual = plain_words(answer)
     if words == actual or _without_fillers(words) == _without_fillers(actual):
+        return True
+    if len(words) == 1 and actual[:1] == words and actual[1:2] and actual[1] in _EXPLAINED and "not" not in actual:
+        return True
+    if _SYNONYMS.get(" ".join(words), "") == _SYNONYMS.get(" ".join(actual), " "):
         return True
     if len(words) == 1 and words[0] in _TRUTH and actual:
         return _same_truth(words[0], actual)

@@ -1,0 +1,91 @@
+r"""Answers that say one value in two ways, name a choice with its value, or carry a remark: ``7 (seven)``, ``1/2 or 0.5``.
+
+In: raw texts. Out: the parts that have to mean the same, or the text without its remark. Not here: comparing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from understudy.grading.spoken import number_of_words
+from understudy.grading.units import read_unit
+from understudy.grading.words import is_word
+
+MAX_CHARS = 200
+
+_IN_BRACKETS = re.compile(r"(\S.*?)\s+\(\s*((?:[^()]|\([^()]*\))+?)\s*\)((?:\s+[A-Za-z]+)*)", re.DOTALL)
+_TEXT_IN_BRACKETS = re.compile(r"(\S.*?)\s*\\text\s*\{\s*\(([^(){}]*)\)\s*\}()", re.DOTALL)
+_SAME = re.compile(
+    r"(?:or(?:\s+about)?|approximately|about|approx\.?|i\.?\s?e\.?,?|that\s+is,?|which\s+is|equivalently|=|≈|~|\\approx)\s*"
+)
+_OR = re.compile(r"\s+(?:or|i\.e\.,?|or\s+equivalently|which\s+is)\s+|\s*\\text\s*\{\s*or\s*\}\s*")
+_CLOSED = re.compile(r"(?:[-+\d.,/*^%°$€£\s{}()√π]|\\(?:d?frac|sqrt|pi|cdot|%|\$))+")
+_TAKES_BACK = frozenset("mod modulo not base wrong false incorrect or minus plus times except without".split())
+_CHOICE_WITH_VALUE = re.compile(
+    r"\\(?:text|textbf|textrm|mathrm|mathbf)\s*\{\s*\(?\s*([A-H])\s*\)?\s*\}(?:\\[ ,;!:]|~|\\q?quad|[\s:.])*(.+)",
+    re.DOTALL,
+)
+_CHOICES = re.compile(r"\(?([A-H])\)?(?:\s*(?:,|;|、|&|\band\b|\s)\s*\(?([A-H])\)?)+", re.ASCII)
+_SHORT_SCALES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9}
+_SHORT_SCALE = re.compile(rf"([-+]?\d+(?:\.\d+)?)\s?({'|'.join(_SHORT_SCALES)})")
+_LARGE_NUMBER = re.compile(r"\s*-?(?:\d{1,3}(?:,\d{3})+|\d{4,})(?:\.0*)?\s*")
+
+
+def said_twice(text: str) -> tuple[str, str] | None:
+    """The two readings of ``1/2 (0.5)``, ``seven (7)``, ``1/2 or 0.5``; None if the text does not say a value twice."""
+    text = text.strip(" .$")
+    if len(text) > MAX_CHARS:
+        return None
+    if (match := _bracketed(text)) is not None:
+        unit = match[3] or ""
+        second = _SAME.sub("", match[2], count=1) if _SAME.match(match[2]) else match[2]
+        return (match[1] + unit, second + unit) if _is_value(match[1]) and _is_value(second) else None
+    parts = _OR.split(text)
+    return (parts[0], parts[1]) if len(parts) == 2 and all(map(_is_value, parts)) else None
+
+
+def without_remark(text: str) -> str:
+    """``42 (apples)`` without the words in brackets; ``12 (cm)`` as ``12 cm``; any other text unchanged."""
+    match = _bracketed(text.strip(" .")) if len(text) <= MAX_CHARS else None
+    if match is None or match[3] or not _is_value(match[1]):
+        return text
+    words = re.findall(r"[^\W\d_]+", match[2])
+    is_prose = bool(words) and re.fullmatch(r"[^\W\d_]+(?:[\s,'’-]+[^\W\d_]+)*", match[2]) is not None
+    if not is_prose or number_of_words(match[2]) or _TAKES_BACK & {word.casefold() for word in words}:
+        return text
+    if read_unit(match[2]):
+        return f"{match[1]} {match[2]}"
+    return match[1] if all(len(word) > 4 or is_word(word) for word in words) else text
+
+
+def _bracketed(text: str) -> re.Match[str] | None:
+    return _IN_BRACKETS.fullmatch(text) or _TEXT_IN_BRACKETS.fullmatch(text)
+
+
+def _is_value(text: str) -> bool:
+    """Whether a text is a number in signs or in words."""
+    if _CLOSED.fullmatch(text):
+        return re.search(r"[\dπ]|pi", text) is not None
+    found = number_of_words(text)
+    return found is not None and not found[1]
+
+
+def choice_and_value(reference: str) -> tuple[str, str] | None:
+    r"""Letter and value of ``\textbf{(C)}\ 12``."""
+    match = _CHOICE_WITH_VALUE.fullmatch(reference.strip(" $"))
+    return (match[1], match[2]) if match else None
+
+
+def same_choices(reference: str, answer: str) -> bool:
+    """Whether ``ACD`` and ``A, C and D`` are the same choices."""
+    letters = reference.strip()
+    if not re.fullmatch(r"[A-H]{2,8}", letters) or list(letters) != sorted({*letters}):
+        return False
+    is_listed = _CHOICES.fullmatch(answer.strip(" .$")) is not None
+    return is_listed and sorted({*re.findall(r"\b[A-H]\b", answer)}) == list(letters)
+
+
+def short_scale(answer: str, reference: str) -> str:
+    """``1.5k`` as ``1.5*1000`` beside a large whole number; beside anything else ``k`` may be a variable or a unit."""
+    match = _SHORT_SCALE.fullmatch(answer.strip(" .$"))
+    return f"{match[1]}*{_SHORT_SCALES[match[2]]}" if match and _LARGE_NUMBER.fullmatch(reference) else answer
