@@ -1,4 +1,4 @@
-r"""Answers that say one value in two ways, name a choice with its value, or carry a remark: ``7 (seven)``, ``1/2 or 0.5``.
+r"""Answers that say a value twice, name a choice with its value, or carry a remark: ``7 (seven)``, ``1/2 or 0.5``.
 
 In: raw texts. Out: the parts that have to mean the same, or the text without its remark. Not here: comparing.
 """
