@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -130,6 +131,189 @@ REPLIES = (
         said({"content": [{"type": "image_url", "image_url": "x"}]}),
         error="parts that are text",
     ),
+    Reply("Cohere", "content parts with type only in key", said({"content": [{"text": "hello"}]})),
+    Reply("Perplexity", "citations beside", said(citations=["x"], search_results=[])),
+    Reply("proxies", "content as a list of texts", said({"content": ["hel", "lo"]})),
+    Reply("proxies", "a number as content", said({"content": 42}), text="42"),
+    Reply("proxies", "boolean content", said({"content": True}), error="text"),
+    Reply(
+        "Gemini",
+        "`content` missing with MAX_TOKENS",
+        said({"role": "assistant"}, finish_reason="length"),
+        text="",
+        reason=LENGTH,
+    ),
+    Reply(
+        "Gemini",
+        "no choices but promptFeedback",
+        {"choices": [], "promptFeedback": {"blockReason": "SAFETY"}},
+        error="SAFETY",
+    ),
+    Reply(
+        "Azure",
+        "content filter in the error of a 200",
+        {
+            "choices": [{"index": 0, "finish_reason": "content_filter", "message": {"role": "assistant"}}],
+            "usage": {"prompt_tokens": 3, "completion_tokens": 0},
+        },
+        text="",
+        reason=OTHER,
+        tokens=(3, 0),
+    ),
+    Reply(
+        "vLLM",
+        "choices as an object",
+        {"choices": {"0": {"message": {"content": "hello"}, "finish_reason": "stop"}}},
+        error="no completion",
+    ),
+    Reply("llama.cpp", "usage as strings", said(usage={"prompt_tokens": "3", "completion_tokens": "2"})),
+    Reply("proxies", "usage as list", said(usage=[]), tokens=(0, 0)),
+    Reply("proxies", "negative counts", said(usage={"prompt_tokens": -1, "completion_tokens": 2}), tokens=(0, 2)),
+    Reply("proxies", "NaN counts", said(usage={"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": None})),
+    Reply("OpenRouter", "native_finish_reason beside", said(finish_reason="stop", native_finish_reason="STOP")),
+    Reply("vLLM", "stop_reason", said(finish_reason="stop") | {"kv_transfer_params": None}),
+    Reply("Gemini", "`finish_reason: RECITATION`", said(finish_reason="RECITATION"), reason=OTHER),
+    Reply(
+        "Gemini",
+        "`finish_reason: MALFORMED_FUNCTION_CALL`",
+        said(finish_reason="MALFORMED_FUNCTION_CALL"),
+        reason=OTHER,
+    ),
+    Reply(
+        "SGLang",
+        "`finish_reason: {'type': 'stop', 'matched': 128001}`",
+        said(finish_reason={"type": "stop", "matched": 128001}),
+    ),
+    Reply("proxies", "`finish_reason` as a number", said(finish_reason=1), reason=OTHER),
+    Reply("proxies", "finish_reason as list", said(finish_reason=["stop"]), reason=STOP),
+    Reply(
+        "Qwen",
+        "`</think>` in the content only",
+        said({"content": "hello"}),
+    ),
+    Reply(
+        "Ollama",
+        "own form: message at the top",
+        {
+            "model": "m",
+            "message": {"role": "assistant", "content": "hello"},
+            "done": True,
+            "done_reason": "stop",
+            "prompt_eval_count": 3,
+            "eval_count": 2,
+        },
+    ),
+    Reply(
+        "Ollama",
+        "response at the top",
+        {
+            "model": "m",
+            "response": "hello",
+            "done": True,
+            "done_reason": "length",
+            "prompt_eval_count": 3,
+            "eval_count": 2,
+        },
+        reason=LENGTH,
+    ),
+    Reply(
+        "proxies",
+        "text in a chat reply",
+        {
+            "choices": [{"text": "hello", "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 3, "completion_tokens": 2},
+        },
+    ),
+    Reply(
+        "LiteLLM", "an error with `detail` as object", {"detail": {"error": "budget exceeded"}}, error="budget exceeded"
+    ),
+    Reply(
+        "Cloudflare",
+        "success false",
+        {"success": False, "errors": [{"code": 7003, "message": "no route"}], "result": None},
+        error="no route",
+    ),
+    Reply(
+        "Cloudflare",
+        "result wrapped",
+        {
+            "success": True,
+            "errors": [],
+            "result": {"choices": said()["choices"], "usage": {"prompt_tokens": 3, "completion_tokens": 2}},
+        },
+    ),
+    Reply(
+        "DashScope",
+        "code and message with 200",
+        {"code": "InvalidApiKey", "message": "Invalid API-key provided.", "request_id": "x"},
+        error="Invalid API-key",
+    ),
+    Reply(
+        "DashScope",
+        "output wrapped",
+        {"output": {"choices": said()["choices"]}, "usage": {"input_tokens": 3, "output_tokens": 2}},
+    ),
+    Reply("proxies", "BOM before the JSON", "\ufeff" + json.dumps(said())),
+    Reply(
+        "proxies",
+        "SSE in place of JSON",
+        "data: "
+        + json.dumps({"choices": [{"delta": {"content": "hello"}, "finish_reason": None}]})
+        + "\n\ndata: [DONE]\n\n",
+        error="stream",
+    ),
+    Reply("proxies", "keep-alive blanks before the JSON", "\n\n   \n" + json.dumps(said())),
+    Reply(
+        "OpenRouter",
+        "processing comments before",
+        ": OPENROUTER PROCESSING\n\n: OPENROUTER PROCESSING\n\n" + json.dumps(said()),
+    ),
+    Reply(
+        "DeepSeek",
+        "lone surrogate escape",
+        '{"choices":[{"message":{"content":"hello\\ud83d"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2}}',
+        text="hello\ufffd",
+    ),
+    Reply("proxies", "null bytes in text", said({"content": "hel\u0000lo"}), text="hel\u0000lo"),
+    Reply("Groq", "reasoning empty", said({"content": "hello", "reasoning": ""})),
+    Reply(
+        "vLLM",
+        "`reasoning` and `reasoning_content` both",
+        said({"content": "hello", "reasoning": "hm", "reasoning_content": "hm"}),
+        reasoning="hm",
+    ),
+    Reply(
+        "OpenAI",
+        "annotations, audio null",
+        said({"content": "hello", "annotations": [], "audio": None, "refusal": None}),
+    ),
+    Reply(
+        "Anthropic",
+        "stop_reason and content at the top",
+        {
+            "type": "message",
+            "role": "assistant",
+            "content": [{"type": "text", "text": "hello"}],
+            "stop_reason": "end_turn",
+            "usage": {"input_tokens": 3, "output_tokens": 2},
+        },
+    ),
+    Reply(
+        "Anthropic",
+        "an error of type",
+        {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
+        error="Overloaded",
+    ),
+    Reply("proxies", "`error: false` beside choices", said(error=False)),
+    Reply("proxies", "`error: null` beside choices", said(error=None)),
+    Reply(
+        "proxies",
+        "choices and an error beside",
+        said({"content": None}, finish_reason=None, error={"message": "provider failed"}),
+        error="provider failed",
+    ),
+    Reply("proxies", "null", "null", error="no completion"),
+    Reply("proxies", "text", '"busy"', error="busy"),
 )
 
 
@@ -434,6 +618,226 @@ REFUSED = (
         lambda body: body.get("n", 1) != 1,
         absent=("n",),
     ),
+    Refused(
+        "OpenAI o-series",
+        "logprobs in words",
+        403,
+        openai_error("You are not allowed to request logprobs from this model", "logprobs"),
+        has("logprobs"),
+        absent=("logprobs",),
+    ),
+    Refused(
+        "GPT-5",
+        "`stop` unsupported",
+        400,
+        openai_error("Unsupported parameter: 'stop' is not supported with this model.", "stop"),
+        has("stop"),
+        absent=("stop",),
+    ),
+    Refused(
+        "GPT-5",
+        "top_p",
+        400,
+        openai_error("Unsupported parameter: 'top_p' is not supported with this model.", "top_p"),
+        has("top_p"),
+        absent=("top_p",),
+    ),
+    Refused(
+        "GPT-5",
+        "temperature 0.0",
+        400,
+        openai_error(
+            "Unsupported value: 'temperature' does not support 0.0 with this model. Only the default (1) value is supported.",
+            "temperature",
+            "unsupported_value",
+        ),
+        has("temperature"),
+        absent=("temperature",),
+    ),
+    Refused(
+        "Grok",
+        "`stop`",
+        400,
+        {"code": "Client specified an invalid argument", "error": "Argument not supported on this model: stop"},
+        has("stop"),
+        absent=("stop",),
+    ),
+    Refused(
+        "Grok",
+        "`logprobs`",
+        400,
+        {"code": "Client specified an invalid argument", "error": "Model grok-4 does not support parameter logprobs."},
+        has("logprobs"),
+        absent=("logprobs",),
+    ),
+    Refused(
+        "Claude 4 on Bedrock",
+        "top_p, deprecated",
+        400,
+        {
+            "message": "The model returned the following errors: `temperature` and `top_p` cannot both be specified for this model. Please use only one."
+        },
+        has("top_p"),
+        absent=("top_p",),
+    ),
+    Refused(
+        "Opus 4.7",
+        "temperature deprecated",
+        400,
+        {
+            "type": "error",
+            "error": {"type": "invalid_request_error", "message": "`temperature` is deprecated for this model."},
+        },
+        has("temperature"),
+        absent=("temperature",),
+    ),
+    Refused(
+        "Fireworks",
+        "`seed`",
+        400,
+        {
+            "error": {
+                "object": "error",
+                "type": "invalid_request_error",
+                "message": "Extra inputs are not permitted, field: 'seed', value: 7",
+            }
+        },
+        has("seed"),
+        absent=("seed",),
+    ),
+    Refused(
+        "Cerebras",
+        "`logprobs`",
+        400,
+        {
+            "message": "logprobs is not supported",
+            "type": "invalid_request_error",
+            "param": "logprobs",
+            "code": "wrong_api_format",
+        },
+        has("logprobs"),
+        absent=("logprobs",),
+    ),
+    Refused(
+        "SambaNova",
+        "`seed`",
+        400,
+        {"error": {"message": "seed is currently not supported by the model", "type": "Error"}},
+        has("seed"),
+        absent=("seed",),
+    ),
+    Refused(
+        "Nebius",
+        "max_tokens large",
+        400,
+        openai_error("max_tokens must be at most 50, got 64"),
+        lambda b: (b.get("max_tokens") or 0) > 50,
+        {"max_tokens": 50},
+    ),
+    Refused(
+        "Qwen",
+        "max_tokens range",
+        400,
+        openai_error("<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 50]"),
+        lambda b: (b.get("max_tokens") or 0) > 50,
+        {"max_tokens": 50},
+    ),
+    Refused(
+        "Moonshot",
+        "temperature fixed",
+        400,
+        openai_error("invalid temperature: only 1 is allowed for this model"),
+        has("temperature"),
+        absent=("temperature",),
+    ),
+    Refused(
+        "MiniMax",
+        "top_p",
+        400,
+        {"base_resp": {"status_code": 2013, "status_msg": "invalid params, top_p must be in (0, 1)"}},
+        has("top_p"),
+        absent=("top_p",),
+    ),
+    Refused(
+        "vLLM",
+        "logprobs too many",
+        400,
+        {
+            "object": "error",
+            "message": "Requested sample logprobs of 1, which is greater than max allowed: 0",
+            "code": 400,
+        },
+        has("logprobs"),
+        absent=("logprobs",),
+    ),
+    Refused(
+        "llama-cpp-python",
+        "logits_all",
+        400,
+        {"error": {"message": "logprobs is not supported for models created with logits_all=False", "code": 400}},
+        has("logprobs"),
+        absent=("logprobs",),
+    ),
+    Refused(
+        "llama-cpp-python",
+        "logits_all with 500",
+        500,
+        {
+            "error": {
+                "message": "logprobs is not supported for models created with logits_all=False",
+                "type": "internal_server_error",
+                "param": None,
+                "code": None,
+            }
+        },
+        has("logprobs"),
+        absent=("logprobs",),
+    ),
+    Refused(
+        "Ollama",
+        "seed as wrong type",
+        400,
+        {"error": {"message": 'option "seed" must be of type integer', "type": "invalid_request_error"}},
+        has("seed"),
+        absent=("seed",),
+    ),
+    Refused(
+        "SGLang",
+        "stop too many",
+        400,
+        {
+            "object": "error",
+            "message": "stop: List should have at most 0 items after validation, not 1",
+            "type": "BadRequest",
+            "code": 400,
+        },
+        has("stop"),
+        absent=("stop",),
+    ),
+    Refused(
+        "Baidu",
+        "temperature range",
+        400,
+        {"error_code": 336003, "error_msg": "temperature must be in (0, 1.0]"},
+        lambda b: b.get("temperature") == 0,
+        {"temperature": 0.01},
+    ),
+    Refused(
+        "Zhipu",
+        "temperature",
+        400,
+        {"error": {"code": "1210", "message": "API 调用参数有误，temperature 参数必须大于0"}},
+        lambda b: b.get("temperature") == 0,
+        {"temperature": 0.01},
+    ),
+    Refused(
+        "Llama API",
+        "seed with pydantic path",
+        422,
+        {"detail": [{"loc": ["body", "seed"], "msg": "extra fields not permitted", "type": "value_error.extra"}]},
+        has("seed"),
+        absent=("seed",),
+    ),
 )
 
 
@@ -576,6 +980,75 @@ FULL = (
     Full("SGLang", "exceeds the maximum allowed input length of 4096"),
     Full("TabbyAPI", "Prompt length 5000 is greater than max_seq_len 4096"),
     Full("watsonx", "the number of input tokens 5000 cannot exceed the total tokens limit 4096 for this model"),
+    Full(
+        "vLLM",
+        "This model's maximum context length is 2048 tokens. However, you requested 64 output tokens and your prompt contains at least 1985 input tokens, for a total of at least 2049 tokens. Please reduce the length of the input prompt or the number of requested output tokens.",
+        63,
+    ),
+    Full(
+        "vLLM",
+        "You passed 3000 input tokens and requested 64 output tokens. However, the model's context length is only 2048 tokens, resulting in a maximum input length of 1984 tokens. Please reduce the length of the input messages.",
+    ),
+    Full(
+        "vLLM",
+        "You passed 2000 input tokens and requested 64 output tokens. However, the model's context length is only 2048 tokens, resulting in a maximum input length of 1984 tokens. Please reduce the length of the input messages.",
+        48,
+    ),
+    Full("SGLang", "The input is too long for the model (3000 > 2048)"),
+    Full("llama.cpp", "the request exceeds the available context size (256 tokens), try increasing it"),
+    Full("llama.cpp", "input is too large to process. increase the physical batch size", status=500),
+    Full("llama.cpp", "context shift is disabled"),
+    Full("KoboldCpp", "Prompt is too long for the context window"),
+    Full("MLX", "Prompt length 5000 exceeds the model's context window of 4096"),
+    Full("Ollama", "prompt too long; exceeded max context length by 12 tokens"),
+    Full(
+        "OpenAI",
+        "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 300011 tokens. Please reduce the length of the messages.",
+        more={"code": "context_length_exceeded"},
+    ),
+    Full("Databricks", "BAD_REQUEST: Input length 9000 exceeds max input length 8192"),
+    Full(
+        "Azure",
+        "This model's maximum context length is 8192 tokens, however you requested 8200 tokens (8136 in your prompt; 64 for the completion). Please reduce your prompt; or completion length.",
+        56,
+    ),
+    Full(
+        "Together",
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8193. Given: 8140 `inputs` tokens and 64 `max_new_tokens`",
+        53,
+        422,
+    ),
+    Full("Novita", "prompt tokens 9000 > max model len 8192"),
+    Full(
+        "Cerebras",
+        "Please reduce the length of the messages or completion. Current length is 8300 while limit is 8192",
+        more={"code": "context_length_exceeded"},
+    ),
+    Full(
+        "DeepSeek",
+        "This model's maximum context length is 65536 tokens. However, you requested 70000 tokens (69936 in the messages, 64 in the completion). Please reduce the length of the messages or completion.",
+    ),
+    Full(
+        "Bedrock",
+        "The maximum tokens you requested exceeds the model limit of 4096. Try again with a maximum tokens value that is lower than 4096.",
+    ),
+    Full("Mistral", "Prompt too long"),
+    Full(
+        "Anthropic",
+        "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease input length or `max_tokens` and try again",
+        None,
+    ),
+    Full("AI21", "Prompt is too long. Max prompt tokens: 4096"),
+    Full("IBM", "sequence length 9000 larger than model max 8192"),
+    Full(
+        "text-generation-webui",
+        "This model maximum context length is 2048 tokens. However, your messages resulted in over 3000 tokens.",
+    ),
+    Full(
+        "Aphrodite",
+        "This model's maximum context length is 2048 tokens. However, you requested 2100 tokens (2036 in the messages, 64 in the completion).",
+        12,
+    ),
 )
 
 NOT_FULL = (
@@ -590,6 +1063,14 @@ NOT_FULL = (
     (400, "Conversation roles must alternate user/assistant/user/assistant"),
     (400, "Invalid API key"),
     (400, "messages with more than one system message are refused"),
+    (400, "max_tokens: must be a positive integer"),
+    (400, "Too many images in request: 5 exceeds 4"),
+    (400, "Number of tools exceeds the limit of 128"),
+    (400, "tools[0].function.description: string longer than 1024"),
+    (404, "The model `x` does not exist"),
+    (400, "user: string too long, maximum 64"),
+    (402, "Prompt tokens limit exceeded: 1000 > 20. To increase, visit settings"),
+    (400, "The request's metadata exceeds 16 keys"),
 )
 """Refusals that are about something else."""
 
@@ -620,5 +1101,23 @@ MODEL_LISTS = (
     ModelList("TGI", "405", 405, {"detail": "Method Not Allowed"}),
     ModelList(
         "proxies", "another name for the model", 200, {"data": [{"id": "org/m", "owned_by": "vllm"}]}, "continued"
+    ),
+    ModelList(
+        "LM Studio",
+        "`owned_by: organization_owner`",
+        200,
+        {"data": [{"id": "m", "object": "model", "owned_by": "organization_owner"}]},
+    ),
+    ModelList("Ollama", "models key", 200, {"models": [{"name": "m"}]}),
+    ModelList("proxies", "an empty list", 200, {"data": []}),
+    ModelList("proxies", "data as object", 200, {"data": {"m": {"owned_by": "vllm"}}}),
+    ModelList("proxies", "empty body", 200, ""),
+    ModelList("vLLM", "upper case owner", 200, {"data": [{"id": "m", "owned_by": "vLLM"}]}, "continued"),
+    ModelList(
+        "SGLang",
+        "lora beside",
+        200,
+        {"data": [{"id": "base", "owned_by": "sglang"}, {"id": "m", "owned_by": "sglang", "parent": "base"}]},
+        "continued",
     ),
 )

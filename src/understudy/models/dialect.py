@@ -20,7 +20,7 @@ LIMITS = ("max_tokens", "max_completion_tokens")
 """The two names of the limit of new tokens."""
 LOWEST_TEMPERATURE = 0.01
 """Sent in place of 0 to servers that want a positive one."""
-_NEVER_ABOUT_PARAMETERS = frozenset({401, 402, 403, 408, 409, 425, 429, 503})
+_NEVER_ABOUT_PARAMETERS = frozenset({401, 402, 408, 409, 425, 429, 503})
 _MEANING = {
     "stop": "replies are cut at the stop strings here",
     "temperature": "the server samples at a temperature of its own",
@@ -48,10 +48,10 @@ _ALIASES = {
 _REFUSES = re.compile(
     r"unsupported|support|allowed|permitted|unrecognized|unrecognised|unknown|unexpected|invalid|must be|only|cannot"
     r"|forbidden|not available|deprecated|remove|at most|greater than|maximum|in range|strictly|too long"
-    r"|too many|exceeds|not enabled",
+    r"|too many|exceeds|not enabled|必须|不支持|无效|有误",
     re.IGNORECASE,
 )
-_WANTS_POSITIVE = re.compile(r"strictly positive|greater than 0|> ?0\b|\(0(?:\.0)?,|positive", re.IGNORECASE)
+_WANTS_POSITIVE = re.compile(r"strictly positive|greater than 0|大于 ?0|> ?0\b|\(0(?:\.0)?,|positive", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Dialect:
         self, refusal: RefusalError, sent: Mapping[str, JsonValue], fixed: Set[str] = frozenset()
     ) -> Dialect | None:
         """What is known after a refusal of ``sent``; None if it is not about something that can be changed."""
-        if refusal.status in _NEVER_ABOUT_PARAMETERS:
+        if refusal.status in _NEVER_ABOUT_PARAMETERS or (refusal.status == 403 and not refusal.params):
             return None
         limit = next((name for name in LIMITS if name in sent and name not in fixed), None)
         longest = refusal.longest_reply
@@ -148,7 +148,7 @@ def _is_named(name: str, refusal: RefusalError) -> bool:
     if name in last:
         return True
     marked = (
-        rf"""['"`\[]{name}['"`\\\]]|[./#]{name}\b|(?<![\w'])\b{name}\s?(?::|=|>|must|is not|isn't)"""
+        rf"""['"`\[]{name}['"`\\\]]|[./#]{name}\b|(?<![\w'])\b{name}\s?(?::|=|>|must|is (?:currently )?not|isn't)"""
         rf"|(?:param(?:eter)?s?|arguments?|fields?|property|properties|options?|supplied|name)\b[^.\n]{{0,40}}\b{name}\b"
         rf"|\b{name} (?:request )?(?:parameter|argument|field|option)|: {name}$"
     )

@@ -63,7 +63,7 @@ class OpenAIChatModel(Closing):
         """As configured; under ``auto`` the server is asked, once, what it is."""
         with self._delivery_lock:
             if self._delivery is None:
-                continues = self._owner() in CONTINUING_SERVERS
+                continues = self._owner().casefold() in CONTINUING_SERVERS
                 self._delivery = PrefixDelivery.CONTINUED if continues else PrefixDelivery.INSTRUCTED
             return self._delivery
 

@@ -36,7 +36,7 @@ class RefusalError(Exception):
     @property
     def is_full_context(self) -> bool:
         """Whether it is about the length of the conversation."""
-        if self.status in (401, 403, 429) or _RATES.search(self.text):
+        if self.status in (401, 402, 403, 429) or _RATES.search(self.text):
             return False
         if _WINDOW_WORDS.search(self.text):
             return True
@@ -60,14 +60,18 @@ class RefusalError(Exception):
 
 
 _RATES = re.compile(r"per (?:minute|day|hour)|rate.?limit|\b[TR]P[MD]\b|quota", re.IGNORECASE)
-_OTHER_SIZES = re.compile(r"\bimages?\b|\bbytes\b|\d ?[KM]i?B\b|time ?out|deadline|time limit", re.IGNORECASE)
+_OTHER_SIZES = re.compile(
+    r"\bimages?\b|\bmetadata\b|\btools\b|\bkeys\b|\bbytes\b|\d ?[KM]i?B\b|time ?out|deadline|time limit", re.IGNORECASE
+)
 _WINDOW_WORDS = re.compile(
     r"context_length_exceeded|exceed_context_size|max_prompt_tokens_exceeded|string_above_max_length"
     r"|maximum (?:context|model|prompt|input|sequence|allowed) (?:input |prompt )?length"
     r"|max_(?:model|seq)_len|session_len|exceeds n_ctx"
     r"|context (?:length|window|size|limit)\b|(?:prompt|input) is too long|too many (?:input |prompt )?tokens"
     # vLLM, of a prompt that fills the window to the last token; nobody here asks for fewer than one.
-    r"|max_tokens must be at least 1, got",
+    r"|max_tokens must be at least 1, got"
+    r"|max model len|context shift is disabled|input is too large to process"
+    r"|sequence length \d+ (?:larger|longer|greater)",
     re.IGNORECASE,
 )
 _TOO_LONG = re.compile(
@@ -99,6 +103,7 @@ _REPLY_LIMITS = (
     r"valid range of max_(?:completion_)?tokens is \[\d+, ?(\d+)\]",
     r"max_(?:completion_)?tokens`?'?\"?(?: for \S+)? must be (?:less than or equal to|<=) `?(\d+)",
     r"range of max_(?:completion_)?tokens should be \[\d+, ?(\d+)\]",
+    r"max_(?:completion_)?tokens`?'?\"? (?:must be|can be) at most (\d+)",
     r"max_(?:completion_)?tokens: \d+ > (\d+), which is the maximum allowed",
 )
 

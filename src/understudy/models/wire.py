@@ -8,17 +8,14 @@ failure that comes as a reply is an error. The forms that were met are rows of `
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
-from understudy.models.refusals import RefusalError
+from understudy.models.envelopes import BadReplyError, body_of
 from understudy.records import FinishReason
 from understudy.runs import explain
-
-
-class BadReplyError(Exception):
-    """The server answered 200 with something that is not a reply."""
 
 
 class _FromServer(BaseModel):
@@ -32,7 +29,10 @@ _TEXT_KEYS = ("text", "output_text", "value", "content", "thinking", "reasoning"
 def _text(value: Any) -> Any:
     """Text as text, as one part, or as a list of parts."""
     if value is None or isinstance(value, str):
-        return value or ""
+        # Half of a character that is written as two, cut by a limit, cannot be stored.
+        return (value or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return json.dumps(value)
     if isinstance(value, list):
         return "".join(_text(part) for part in value)
     if isinstance(value, dict):
@@ -47,7 +47,8 @@ def _is_reasoning(part: Any) -> bool:
 
 
 def _count(value: Any) -> Any:
-    return max(0, round(value)) if isinstance(value, int | float) else 0
+    value = float(value) if isinstance(value, str) and value.isdigit() else value
+    return max(0, round(value)) if isinstance(value, int | float) and math.isfinite(value) else 0
 
 
 Text = Annotated[str, BeforeValidator(_text)]
@@ -155,6 +156,9 @@ class WireChoice(_FromServer):
         reason = value.get("finish_reason")
         if isinstance(reason, dict):  # SGLang's own form
             reason = reason.get("type")
+        if isinstance(reason, list):
+            reason = reason[0] if reason else ""
+        reason = reason if isinstance(reason, str) else ""
         message = value.get("message") or value.get("delta")
         filled = {"message": message, "finish_reason": reason, "logprobs": value.get("logprobs") or {}}
         return {**value, **{key: part or "" if key == "finish_reason" else part for key, part in filled.items()}}
@@ -242,12 +246,7 @@ def parse_reply(content: bytes) -> WireReply:
 
     ``BadReplyError`` for broken JSON, another shape, no choice at all, or a reply that the server gave up.
     """
-    try:
-        body = json.loads(content)
-    except ValueError as error:
-        raise BadReplyError(f"the server's reply is no JSON: {error}") from error
-    if _is_error(body):
-        raise RefusalError(200, content)
+    body = body_of(content)
     try:
         reply = WireReply.model_validate(
             {**body, "choices": body.get("choices") or ()} if isinstance(body, dict) else body
@@ -260,14 +259,6 @@ def parse_reply(content: bytes) -> WireReply:
         if choice.failure:
             raise BadReplyError(f"the server did not finish its reply: {choice.failure}")
     return reply
-
-
-def _is_error(body: object) -> bool:
-    if isinstance(body, list):
-        return bool(body) and _is_error(body[0])
-    if not isinstance(body, dict) or body.get("choices"):
-        return False
-    return bool(body.get("error") or body.get("detail") or body.get("object") == "error")
 
 
 def parse_owner(content: bytes, model: str) -> str:
