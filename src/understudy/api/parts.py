@@ -37,6 +37,7 @@ Said = Mapping[str, object] | str
 Tasks = Iterable[Task] | TaskSet | PartConfig | Said
 Modelled = Model | PartConfig | Said | Path | Function | Student
 """A path, or a text without a colon, is a folder with weights or a Hub id; a function writes the replies itself."""
+_JUDGES = ("judge", "rubric")
 DEFAULTS: Mapping[str, object] = MappingProxyType({})
 Searched = Retriever | PartConfig | Said | Function
 
@@ -108,7 +109,7 @@ def opened_grader(
         judging = None if judge is None else stack.enter_context(opened_model("judge", judge))
         if isinstance(grader, Mapping | str):
             keys = {"kind": grader} if isinstance(grader, str) else grader
-            named = {"model": "judge"} if judge is not None and keys.get("kind") == "judge" else {}
+            named = {"model": "judge"} if judge is not None and keys.get("kind") in _JUDGES else {}
             grader = read_part("grader", GRADERS, {**named, **keys})
         yield stack.enter_context(open_grader(cast(Any, grader), judging))
 

@@ -5,6 +5,7 @@ anything.
 """
 
 from understudy.evaluation.agreement import compared, summarise
+from understudy.evaluation.mark_agreement import agreement_with_marks
 from understudy.evaluation.metrics import (
     AVERAGE,
     Graded,
@@ -27,6 +28,7 @@ __all__ = [
     "Shadowed",
     "StoredStep",
     "accuracy_by",
+    "agreement_with_marks",
     "compare",
     "compare_all",
     "compare_shadow",

@@ -4,9 +4,10 @@ judging.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from understudy.annotations import ModelRef, OutputPath, SpeedOnly
 from understudy.grading.grader import Grader
@@ -82,6 +83,48 @@ class JudgeConfig(MathOptions, PartConfig):
     cache_path: OutputPath | None = None
     """JSONL file of cached verdicts; None: they are cached in this process only."""
 
+    @property
+    def judging_model(self) -> str:
+        """The name of the model that judges."""
+        return self.model
+
+
+class Criterion(Record):
+    """One line of a rubric."""
+
+    text: Annotated[str, Field(min_length=1)]
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+
+
+class RubricConfig(PartConfig):
+    """Lets a language model judge whole conversations by stated criteria; no reference is needed."""
+
+    kind: Literal["rubric"] = "rubric"
+    model: ModelRef
+    """The model of the recipe that judges."""
+    rubric: Annotated[tuple[Criterion, ...], Field(min_length=1)]
+    """A text, or criteria: texts, or ``{text: …, weight: 2}``."""
+    passes_at: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Weighted share of the criteria that must be met; 1: all."""
+    max_tokens: Annotated[int, Field(ge=16)] = 1024
+    max_chars: Annotated[int, Field(ge=1000)] = 40_000
+    """Characters of a conversation that the judge reads; of a longer one, beginning and end."""
+    cache_path: OutputPath | None = None
+    """As in ``JudgeConfig``."""
+
+    @field_validator("rubric", mode="before")
+    @classmethod
+    def _texts_are_criteria(cls, value: object) -> object:
+        several = [value] if isinstance(value, str | Mapping) else value
+        if not isinstance(several, list | tuple):
+            return several
+        return [{"text": one} if isinstance(one, str) else one for one in several]
+
+    @property
+    def judging_model(self) -> str:
+        """The name of the model that judges."""
+        return self.model
+
 
 GRADERS: Group[Grader] = Group(
     "graders",
@@ -95,6 +138,8 @@ GRADERS: Group[Grader] = Group(
         ),
         "bfcl": Builtin("understudy.grading.bfcl:BfclGrader", "understudy.grading.config:BfclConfig"),
         "judge": Builtin("understudy.grading.kinds:judge", "understudy.grading.config:JudgeConfig"),
+        "rubric": Builtin("understudy.grading.rubric:RubricGrader", "understudy.grading.config:RubricConfig"),
+        "marks": Builtin("understudy.grading.marks:MarksGrader", "understudy.grading.marks:MarksConfig"),
     },
     adapt=FunctionGrader,
     kind_of=lambda _: "auto",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from understudy.grading.config import GRADERS, AutoConfig, JudgeConfig
+from understudy.grading.config import GRADERS, AutoConfig
 from understudy.grading.grader import Grader
 from understudy.grading.own import own_grader
 from understudy.models.model import Model
@@ -32,10 +32,10 @@ def open_grader(
         yield own_grader(getattr(config, "__name__", type(config).__name__), "1", config)
         return
     config = GRADERS.validate(config) if isinstance(config, str) else config or AutoConfig()
-    wants_model = isinstance(config, JudgeConfig)
+    wants_model = bool(getattr(config, "judging_model", ""))
     if wants_model != (judge_model is not None):
         missing = "a model is needed" if judge_model is None else "no model is asked for"
-        raise ValueError(f"kind: got {config.kind!r}, {missing}: judge_model goes with kind 'judge' only")
+        raise ValueError(f"kind: got {config.kind!r}, {missing}: judge_model goes with 'judge' and 'rubric' only")
     part = GRADERS.open(config, judge_model) if wants_model else GRADERS.open(config)
     try:
         yield part if config.kind in GRADERS.builtin else own_grader(config.kind, config.part_version or "1", part)

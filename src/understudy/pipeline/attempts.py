@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from understudy.grading import grade_all
+from understudy.grading import MarksConfig, grade_all
+from understudy.grading.marks import MarksGrader
 from understudy.pipeline.context import RunContext
 from understudy.pipeline.stage import Counts, StageFailedError
 from understudy.progress import Progress
@@ -89,11 +90,11 @@ def verdict_counts(context: RunContext, ref: StageRef, scores: Sequence[Score]) 
 def grade_stage(context: RunContext, ref: StageRef, known: Mapping[str, Score] = MappingProxyType({})) -> list[Score]:
     """Grade all attempts of a stage and write ``scores.jsonl`` whole.
 
-    ``known``: verdicts that stand, by trajectory id.
+    ``known``: verdicts that stand, by trajectory id, unless a person marked the attempt.
     """
     trajectories = list(read_trajectories(trajectories_path(context, ref)))
     graded = dict(known)
-    ungraded = [one for one in trajectories if one.id not in known]
+    ungraded = [one for one in trajectories if one.id not in known or _is_marked(context, one)]
     with Progress(f"{ref} grading", len(ungraded), quiet=context.quiet) as progress:
         for score in grade_all(context.grader(), ungraded) if ungraded else ():
             graded[score.trajectory_id] = score
@@ -101,6 +102,11 @@ def grade_stage(context: RunContext, ref: StageRef, known: Mapping[str, Score] =
     scores = [graded[one.id] for one in trajectories]
     write_jsonl(scores_path(context, ref), scores)
     return scores
+
+
+def _is_marked(context: RunContext, trajectory: Trajectory) -> bool:
+    grader = context.grader() if isinstance(context.recipe.grading, MarksConfig) else None
+    return isinstance(grader, MarksGrader) and grader.knows(trajectory)
 
 
 def _failures(context: RunContext, ref: StageRef, summary: RolloutSummary) -> str:

@@ -13,7 +13,7 @@ from typing import Self
 
 from understudy.agents import Agent, AgentRuntime, RuntimeConfig
 from understudy.agents.user import UserConfig
-from understudy.grading import Grader, JudgeConfig, open_grader
+from understudy.grading import Grader, open_grader
 from understudy.models import MODELS, LocalConfig, Model, ModelConfig, OpenAIChatConfig, open_model
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
@@ -183,7 +183,7 @@ class RunContext:
         if self._grader is None:
             config = self.recipe.grading
             judge = None
-            if isinstance(config, JudgeConfig):
-                judge = self._open.enter_context(contextlib.closing(open_model(self.model_config(config.model))))
+            if judging := getattr(config, "judging_model", ""):
+                judge = self._open.enter_context(contextlib.closing(open_model(self.model_config(judging))))
             self._grader = self._open.enter_context(open_grader(config, judge))
         return self._grader

@@ -16,6 +16,7 @@ on ``Trajectory.without_timing()``.
 from understudy.records.agreement import Action, ActionKind, Agreement, AgreementRate, StepAgreement
 from understudy.records.conversation import Completion, FinishReason, FunctionCall, Message, Role, ToolSchema, Usage
 from understudy.records.example import Dropped, DropReason, Example, SpanPart, TrainSpan
+from understudy.records.mark import Mark, MarkAgreement, MarkVerdict
 from understudy.records.preference import PreferencePair
 from understudy.records.record import Record
 from understudy.records.results import (
@@ -71,6 +72,9 @@ __all__ = [
     "GroupAccuracy",
     "Interval",
     "Manifest",
+    "Mark",
+    "MarkAgreement",
+    "MarkVerdict",
     "Message",
     "Metrics",
     "ParseProblem",
