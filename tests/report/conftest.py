@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 
 from tests.report.make_run import SYSTEMS, add_hostile, make_run
-from understudy.report import write_comparison, write_report
+from understudy.report import Labelling, write_comparison, write_report
 from understudy.report.view import view_app
 
 if TYPE_CHECKING:
@@ -65,15 +65,16 @@ def made_comparison(made_runs: Path) -> Path:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Path], str]]:
+def serve() -> Iterator[Callable[..., str]]:
     """Serve a folder of runs on loopback while a test goes; gives the address."""
     stops: list[Callable[[], None]] = []
 
-    def serve_(runs_dir: Path) -> str:
+    def serve_(runs_dir: Path, labelling: Labelling | None = None) -> str:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(view_app(runs_dir), host="127.0.0.1", port=port, log_level="error"))
+        app = view_app(runs_dir, labelling=labelling)
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
         thread = threading.Thread(target=server.run)
         thread.start()
 

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from understudy.cli.index import index_app
+from understudy.cli.labelling import label
 from understudy.cli.recording import record, shadow
 from understudy.cli.running import existing_run, out, recipe_and_run, run_and_show, say
 from understudy.cli.serving import serve_model
@@ -244,6 +245,7 @@ def export(
 app.command("serve-model")(serve_model)
 app.command()(record)
 app.command()(shadow)
+app.command()(label)
 app.command()(init)
 app.command()(demo)
 app.command()(kinds)

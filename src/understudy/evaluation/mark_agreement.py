@@ -20,22 +20,25 @@ LEVEL = 0.95
 N_DRAWS = 20_000
 MARKS = "marks"
 """The grader that repeats marks; it is not compared with them."""
+ALL = "all"
 _NAMES = {True: "right", False: "wrong"}
 
 
 def agreement_with_marks(
     stage: str, scores: Iterable[Score], marks: Iterable[Mark], *, seed: int = 0
 ) -> tuple[MarkAgreement, ...]:
-    """One result for each grader with a verdict on a marked attempt.
-
-    ``marks``: those of the stage that hold, at most one an attempt.
+    """One result for each grader with a verdict on a marked attempt; before these, one for ``all`` together if several
+    graders judged different attempts. ``marks``: those of the stage that hold, at most one an attempt.
     """
     said = {one.trajectory_id: one.verdict is MarkVerdict.RIGHT for one in marks if one.verdict in _JUDGED}
     by_grader: dict[str, dict[str, Score]] = {}
-    for score in scores:
+    for score in sorted(scores, key=lambda one: one.grader):
         if score.grader != MARKS:
             by_grader.setdefault(score.grader, {})[score.trajectory_id] = score
-    found = (_compared(stage, grader, judged, said, seed) for grader, judged in sorted(by_grader.items()))
+    together = {name: score for judged in by_grader.values() for name, score in judged.items()}
+    if len(by_grader) > 1 and len(together) == sum(map(len, by_grader.values())):
+        by_grader = {ALL: together, **by_grader}
+    found = (_compared(stage, grader, judged, said, seed) for grader, judged in by_grader.items())
     return tuple(one for one in found if one is not None)
 
 
@@ -93,6 +96,8 @@ def _rates(weight: float, if_right: Floats, if_wrong: Floats) -> tuple[Floats, F
     same = weight * if_right + (1 - weight) * (1 - if_wrong)
     person = weight * if_right + (1 - weight) * if_wrong
     by_chance = weight * person + (1 - weight) * (1 - person)
+    if weight in (0, 1):  # a grader that gives one verdict only: kappa is 0 whatever the person says
+        return same, np.full_like(same, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         kappa = np.where(by_chance < 1, (same - by_chance) / (1 - by_chance), np.nan)
     return same, kappa

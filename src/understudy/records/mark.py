@@ -49,7 +49,7 @@ class MarkAgreement(Record):
     """Share of equal verdicts. The marks of right and of wrong attempts are weighted by how many there are of each."""
     interval: Interval
     kappa: float | None = None
-    """Cohen's kappa, weighted alike; None if it is not defined, because all verdicts are equal."""
+    """Cohen's kappa, weighted alike; None if the grader gave one verdict only, or all verdicts are equal."""
     kappa_interval: Interval | None = None
     counts: dict[str, int] = {}
     """``grader → person`` verdicts, such as ``right → wrong``."""

@@ -9,6 +9,8 @@ wrong.
 from understudy.report.agreements import agreement_table
 from understudy.report.collect import collect
 from understudy.report.config import PaperCell, ReportConfig
+from understudy.report.labelling import Labelling, NotMarkableError, stage_to_mark
+from understudy.report.mark_agreements import mark_agreement_table, read_mark_agreements
 from understudy.report.method_table import NoMethodsError, method_table
 from understudy.report.method_table_drawing import draw_in_terminal, write_method_table
 from understudy.report.page import write_report
@@ -18,19 +20,24 @@ from understudy.report.terminal import NotInRunError, show_mask, show_run, show_
 from understudy.report.view import serve_view
 
 __all__ = [
+    "Labelling",
     "NoMethodsError",
     "NotInRunError",
+    "NotMarkableError",
     "PaperCell",
     "PaperMethod",
     "ReportConfig",
     "agreement_table",
     "collect",
     "draw_in_terminal",
+    "mark_agreement_table",
     "method_table",
+    "read_mark_agreements",
     "serve_view",
     "show_mask",
     "show_run",
     "show_trajectory",
+    "stage_to_mark",
     "terminal_table",
     "write_comparison",
     "write_method_table",

@@ -20,6 +20,7 @@ from understudy.report.cleanings import dropped_by, is_cleaning, read_cleaning
 from understudy.report.config import ReportConfig
 from understudy.report.curations import Fates, read_curation, read_examples
 from understudy.report.data import Collection, CollectionKind, Document, Stage
+from understudy.report.mark_agreements import read_mark_agreements
 from understudy.report.run_state import with_true_states
 from understudy.report.sentence import sentence_of
 from understudy.report.stage_files import read_curves, read_facts, read_stages
@@ -86,6 +87,7 @@ def collect(run_dir: Path, config: ReportConfig | None = None) -> Document:
         systems=systems,
         comparisons=comparisons,
         agreements=read_agreements(run_dir, stages),
+        mark_agreements=read_mark_agreements(run_dir),
         collections=_collections(run_dir, stages, attempts),
         curves=read_curves(run_dir),
         curations=tuple(read_curation(run_dir, stage) for stage in stages if stage.collection is CollectionKind.CURATE),
@@ -104,7 +106,7 @@ def read_comparisons(run_dir: Path) -> tuple[Comparison, ...]:
 
 def run_version(run_dir: Path) -> str:
     """A text that changes when a file that the report shows changes."""
-    found = [*run_dir.glob("*.json"), *run_dir.glob("*/*/*.json"), *run_dir.glob("*/*/*.jsonl")]
+    found = [*run_dir.glob("*.json*"), *run_dir.glob("*/*/*.json"), *run_dir.glob("*/*/*.jsonl")]
     return files_version(run_dir, found)
 
 

@@ -14,6 +14,7 @@ from understudy.records import (
     Comparison,
     Example,
     Interval,
+    MarkAgreement,
     Metrics,
     Record,
     Score,
@@ -251,6 +252,7 @@ class Document(Record):
     systems: tuple[System, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    mark_agreements: tuple[MarkAgreement, ...] = ()
     collections: tuple[Collection, ...] = ()
     curves: tuple[Curve, ...] = ()
     curations: tuple[Curation, ...] = ()

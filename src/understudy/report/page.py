@@ -45,13 +45,14 @@ SCRIPTS = (
     "reading.js",
     "two_panes.js",
     "trajectories.js",
+    "label.js",
     "side_by_side.js",
     "pairs.js",
     "runs.js",
     "main.js",
 )
 """In order: they are joined into one script, and each uses definitions of earlier ones."""
-STYLES = ("base.css", "results.css", "trajectories.css", "pairs.css")
+STYLES = ("base.css", "results.css", "trajectories.css", "pairs.css", "label.css")
 
 
 class PageKind(StrEnum):
@@ -62,6 +63,8 @@ class PageKind(StrEnum):
     """The list of all runs: in the viewer only."""
     COMPARE = "compare"
     """Two systems of two runs, attempt by attempt."""
+    LABEL = "label"
+    """A sample of attempts that a person marks: in the viewer only."""
 
 
 def write_report(run_dir: Path, config: ReportConfig | None = None) -> Path:

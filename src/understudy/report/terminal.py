@@ -19,6 +19,7 @@ from understudy.report.agreements import agreement_table
 from understudy.report.cleanings import cleaning_tables, is_cleaning, read_cleaning
 from understudy.report.collect import collect
 from understudy.report.data import CollectionKind, Document, Stage, System, SystemRole
+from understudy.report.mark_agreements import mark_agreement_table, read_mark_agreements
 from understudy.report.masks import MaskMaker, open_mask_maker
 from understudy.report.rows import read_if_there, read_scores
 from understudy.report.run_state import with_true_states
@@ -69,7 +70,8 @@ def show_run(run_dir: Path, what: str = "", which: str = "", *, mask: bool = Fal
         return show_stage(folder, stage)
     shown = show_trajectory(trajectory, *read_scores(folder / SCORES).get(trajectory.id, ()))
     cleaned = [cleaning_tables(read_cleaning(run_dir, stage).summary)] if is_cleaning(run_dir, stage) else []
-    return shown if which else Group(*cleaned, *_tables_of(folder / METRICS), shown)
+    marked = [one for one in read_mark_agreements(run_dir) if one.stage == stage.key]
+    return shown if which else Group(*cleaned, mark_agreement_table(marked), *_tables_of(folder / METRICS), shown)
 
 
 def _find_stage(run_dir: Path, what: str) -> Stage:
@@ -138,10 +140,11 @@ def _tables_of(path: Path) -> Iterator[RenderableType]:
 
 
 def _results(document: Document) -> RenderableType:
-    if not document.agreements:
+    tables = [agreement_table(document.agreements)] if document.agreements else []
+    tables += [mark_agreement_table(document.mark_agreements)] if document.mark_agreements else []
+    if not tables:
         return _table_of(document)
-    agreements = agreement_table(document.agreements)
-    return Group(_table_of(document), Text(), agreements) if document.systems else agreements
+    return Group(_table_of(document), Text(), *tables) if document.systems else Group(*tables)
 
 
 def _table_of(document: Document) -> RenderableType:

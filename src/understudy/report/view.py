@@ -1,9 +1,9 @@
 """The viewer: all runs of a folder on loopback; it follows running ones.
 
-In: a folder of run directories. Out: an HTTP service that reads and never writes. The page is that of the report, but
-it requests its data from the service, and again every few seconds. Requests name runs and collections, never paths:
-names that are not listed are not found. Not here: access for others; the service has no password and listens on
-loopback unless another host is chosen.
+In: a folder of run directories. Out: an HTTP service that reads, and writes only the marks of a labelling. The page is
+that of the report, but it requests its data from the service, and again every few seconds. Requests name runs and
+collections, never paths: names that are not listed are not found. Not here: access for others; the service has no
+password and listens on loopback unless another host is chosen.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from understudy.report.as_json import as_json
 from understudy.report.bodies import chunk
 from understudy.report.collect import collect, name_of, run_version
 from understudy.report.data import Document, Problem
+from understudy.report.label_routes import label_routes
+from understudy.report.labelling import Labelling
 from understudy.report.outline import attempts_of, attempts_version, outline_of
 from understudy.report.page import PageKind, live_page
 from understudy.report.runs_list import list_runs, run_dirs
@@ -37,8 +39,8 @@ N_KEPT = 4
 nothing changes."""
 
 
-def serve_view(runs_dir: Path, host: str = "127.0.0.1", port: int = 7788) -> None:
-    """Serve until interrupted.
+def serve_view(runs_dir: Path, host: str = "127.0.0.1", port: int = 7788, labelling: Labelling | None = None) -> None:
+    """Serve until interrupted. ``labelling``: also serve the page that marks its sample.
 
     Raises ``FileNotFoundError`` if there is no such folder, ``MissingExtraError`` without the extra ``serve``.
     """
@@ -47,11 +49,12 @@ def serve_view(runs_dir: Path, host: str = "127.0.0.1", port: int = 7788) -> Non
     require("serve", "the viewer")
     import uvicorn
 
-    print(f"Serving {runs_dir} at http://{host}:{port}/ (Ctrl-C ends it)")  # noqa: T201  the one thing a user needs
-    uvicorn.run(view_app(runs_dir, host), host=host, port=port, log_level="warning")
+    path = "" if labelling is None else "label/"
+    print(f"Serving {runs_dir} at http://{host}:{port}/{path} (Ctrl-C ends it)")  # noqa: T201  the one thing a user needs
+    uvicorn.run(view_app(runs_dir, host, labelling), host=host, port=port, log_level="warning")
 
 
-def view_app(runs_dir: Path, host: str = "127.0.0.1") -> Starlette:
+def view_app(runs_dir: Path, host: str = "127.0.0.1", labelling: Labelling | None = None) -> Starlette:
     """The service itself, for a server of one's own.
 
     On loopback it answers only to loopback host names, so that no foreign page can read runs through DNS rebinding.
@@ -74,6 +77,7 @@ def view_app(runs_dir: Path, host: str = "127.0.0.1") -> Starlette:
             Route("/run/{run}/attempts/{kind}/{name}", viewer.attempts),
             Route("/run/{run}/chunk/{kind}/{name}/{number:int}", viewer.chunk),
             Route("/compare/", viewer.compare),
+            *(() if labelling is None else label_routes(labelling)),
         ],
     )
 

@@ -22,3 +22,20 @@ function agreementTables(doc) {
     ])));
   });
 }
+
+// How graders agree with a person who marked a sample.
+function markAgreements(agreements) {
+  if (!agreements.length) return null;
+  const bounds = (one, digits) => (one ? `${digits(one.low)}–${digits(one.high)}` : "–");
+  const kappa = (value) => (value === undefined || value === null ? "–" : value.toFixed(2));
+  const rows = agreements.map((one) => [
+    plainly(one.grader), plainly(one.stage), `${count(one.n_same || 0)} of ${count(one.n)}`, percent(one.rate), bounds(one.interval, percent), kappa(one.kappa), bounds(one.kappa_interval, kappa),
+    Object.entries(one.counts || {}).map(([name, n]) => `${name} ${count(n)}`).join(", "),
+  ]);
+  const notes = agreements.flatMap((one) => [
+    one.n_not_judged ? `${plainly(one.grader)} did not judge ${count(one.n_not_judged)} marked attempts. ` : "",
+    one.unmarked ? `No attempt that ${plainly(one.grader)} calls ${one.unmarked} is marked; the rates leave them out. ` : "",
+  ]);
+  const note = `A person marked a sample. The rates are weighted to all attempts with a verdict; the last column counts grader → person. ${notes.join("")}`;
+  return section("mark-agreement", "Agreement with a person", note, h("div", { class: "scroll", tabindex: "0" }, dataTable(["Grader", "Attempts", "Same", "Agreement, %", "95 % interval", "Kappa", "95 % interval", "Verdicts"], rows)));
+}

@@ -1,6 +1,7 @@
 // The frame of the page: header, views, keys, theme, and polling of a running run.
 
 const VIEWS = [["results", "Results"], ["trajectories", "Attempts"], ["training", "Training"], ["run", "Run"]];
+const PAGE_NAMES = { compare: "Two runs side by side", label: "Label attempts" };
 const app = { explorer: undefined, view: undefined };
 
 function frame() {
@@ -16,7 +17,7 @@ function frame() {
     skip,
     h("header", { class: "topbar" }, [
       IS_LIVE && PAGE !== "index" ? h("a", { class: "brand", href: PAGE === "run" ? "../../" : "../" }, "‹ all runs") : h("span", { class: "brand" }, "understudy"),
-      PAGE === "run" ? app.nav : null, PAGE === "compare" ? h("h1", { class: "page-name" }, "Two runs side by side") : null,
+      PAGE === "run" ? app.nav : null, PAGE_NAMES[PAGE] ? h("h1", { class: "page-name" }, PAGE_NAMES[PAGE]) : null,
       h("span", { class: "gap" }), h("span", { class: "lost-contact" }, "no contact"), PAGE === "index" ? null : app.keys, app.theme,
     ]),
     app.main,
@@ -69,7 +70,8 @@ function drawView() {
   document.title = `${plainly(doc.title)} · Understudy`;
 }
 
-const KEY_HELP = [["j or →", "next attempt"], ["k or ←", "previous attempt"], ["/", "search"], ["c", PAGE === "compare" ? "choose what to compare with" : "compare with another system"], ["m", "steps or messages"], ["Esc", "back to the list"], PAGE === "run" ? ["1 – 4", "results, attempts, training, run"] : null, ["?", "this list"]].filter(Boolean);
+const LABEL_HELP = [["r", "right"], ["w", "wrong"], ["s", "skip"], ["u", "undo"], ["j or →", "next attempt"], ["k or ←", "previous attempt"], ["m", "steps or messages"], ["?", "this list"]];
+const KEY_HELP = PAGE === "label" ? LABEL_HELP : [["j or →", "next attempt"], ["k or ←", "previous attempt"], ["/", "search"], ["c", PAGE === "compare" ? "choose what to compare with" : "compare with another system"], ["m", "steps or messages"], ["Esc", "back to the list"], PAGE === "run" ? ["1 – 4", "results, attempts, training, run"] : null, ["?", "this list"]].filter(Boolean);
 
 function showKeys() {
   const dialog = h("dialog", { class: "keys", "aria-label": "Keys" }, [
@@ -122,7 +124,7 @@ async function refreshRun() {
 async function start() {
   followTheme();
   frame();
-  const refresh = { run: refreshRun, index: refreshIndex, compare: refreshPairs }[PAGE];
+  const refresh = { run: refreshRun, index: refreshIndex, compare: refreshPairs, label: refreshLabel }[PAGE];
   if (PAGE !== "index") {
     window.addEventListener("hashchange", PAGE === "run" ? drawView : () => app.explorer?.update(readState()));
     window.addEventListener("keydown", onKey);

@@ -1,7 +1,7 @@
 // Reading one attempt, or one training example.
 
-// ``head`` replaces the attempt's name and question above the verdict.
-function trajectoryView(collection, row, body, { raw = false, head } = {}) {
+// ``head`` replaces the attempt's name and question above the verdict; ``blind`` leaves the verdict out.
+function trajectoryView(collection, row, body, { raw = false, head, blind = false } = {}) {
   const { trajectory, scores = [] } = body;
   const messages = trajectory.messages;
   const steps = trajectory.steps || [];
@@ -13,7 +13,7 @@ function trajectoryView(collection, row, body, { raw = false, head } = {}) {
         h("p", { class: "kicker" }, [plainly(collection.label), programBadge(collection.is_program), ` · ${plainly(row.task_set)} · ${plainly(row.id)}`]),
         questionView(trajectory),
       ],
-      verdictBox(row, trajectory, scores),
+      verdictBox(row, trajectory, scores, blind),
       factsList(trajectory),
     ]),
   ]);
@@ -44,11 +44,11 @@ function messageView(message) {
   ]);
 }
 
-function verdictBox(row, trajectory, scores) {
+function verdictBox(row, trajectory, scores, isBlind) {
   const answer = trajectory.answer === undefined || trajectory.answer === null ? null : trajectory.answer;
   const reference = trajectory.task.answer ?? null;
   return h("div", { class: `outcome-box ${row.verdict}` }, [
-    verdictMark(row.verdict, { named: true }),
+    isBlind ? null : verdictMark(row.verdict, { named: true }),
     h("dl", {}, [
       h("div", {}, [h("dt", {}, "Answered"), h("dd", {}, answer === null ? h("span", { class: "muted" }, "nothing") : textBlock(answer, { lines: 4, className: "short" }))]),
       h("div", {}, [h("dt", {}, "Reference"), h("dd", {}, reference === null ? h("span", { class: "muted" }, "none") : textBlock(reference, { lines: 4, className: "short" }))]),
@@ -68,7 +68,7 @@ function factsList(trajectory) {
   const time = (timing.model_s || 0) + (timing.code_s || 0);
   const facts = [
     ["Ended", words(trajectory.stop_reason) + (trajectory.answer_was_asked ? ", asked once for the answer" : "")],
-    ["Model", trajectory.model],
+    trajectory.model ? ["Model", trajectory.model] : null,
     ["Agent", words(trajectory.agent)],
     (trajectory.tools || []).length ? ["Tools", trajectory.tools.map((tool) => tool.name).join(", ")] : null,
     ["Tokens", `${count(usage.prompt_tokens || 0)} read, ${count(usage.completion_tokens || 0)} written`],

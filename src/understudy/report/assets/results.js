@@ -36,7 +36,7 @@ function drawResults(main, doc) {
   if (doc.systems.length) {
     append(page, [distillationTable(doc), taskSetTable(doc), comparisonsTable(doc), breakdownTables(doc), figuresOf(doc)]);
   }
-  append(page, [agreementTables(doc)]);
+  append(page, [agreementTables(doc), markAgreements(doc.mark_agreements)]);
   replace(main, page);
 }
 

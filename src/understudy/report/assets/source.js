@@ -69,7 +69,7 @@ async function unpacked(id) {
 
 // Records omit fields at their defaults; these are the defaults that the page relies on.
 function withDefaults(found) {
-  const lists = ["systems", "comparisons", "collections", "curves", "curations", "cleanings", "stages", "manifest", "in_domain"];
+  const lists = ["systems", "comparisons", "collections", "curves", "curations", "mark_agreements", "cleanings", "stages", "manifest", "in_domain"];
   for (const name of lists) found[name] = found[name] || [];
   found.collections.forEach((collection, place) => {
     collection.rows = collection.rows || [];
