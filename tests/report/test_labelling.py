@@ -227,7 +227,7 @@ class TestPage:
             expect(page.locator(".label-status")).to_contain_text(f"{number} of 4")
             ids.append(page.locator(".attempt").get_attribute("aria-label"))
             for name in ("Right", "Wrong", "Skip", "Undo"):
-                expect(page.get_by_role("button", name=name)).to_be_in_viewport()
+                expect(page.locator(".label-buttons button", has_text=name)).to_be_in_viewport()
             page.keyboard.press(key)
         expect(page.locator(".label-status")).to_contain_text("4 of 4 · 1 right · 1 wrong · 1 skipped")
         marks = read_marks(run_dir / "marks.jsonl")
