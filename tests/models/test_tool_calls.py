@@ -244,7 +244,7 @@ def test_a_programs_call_that_the_limit_cuts_is_a_problem() -> None:
 
 
 def behaviours_table() -> str:
-    lines = ["| server | what it returns | what is made of it |", "|---|---|---|"]
+    lines = ["| server | what it returns | parsed as |", "|---|---|---|"]
     for row in TOOL_BEHAVIOURS:
         made = [f"{len(row.calls)} call{'s' * (len(row.calls) > 1)}"] if row.calls else []
         made += ["the arguments as `broken_arguments`"] * bool(row.broken)

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 @dataclass(frozen=True)
 class CallManner:
-    """The message of a 200, and what is made of it."""
+    """The message of a 200, and how it is read."""
 
     server: str
     behaviour: str
@@ -44,9 +44,9 @@ TOOL_BEHAVIOURS = (
     CallManner("OpenAI", "`content: null` beside a call", message(one())),
     CallManner("OpenAI", "content and a call", message(one(), content="I look."), text="I look."),
     CallManner("OpenAI", "two calls", message(one(), _SECOND), calls=_TWO),
-    CallManner("OpenAI", "no arguments: an empty text", message(one("")), calls=(("a1", "search", {}),)),
+    CallManner("OpenAI", "empty arguments (an empty string)", message(one("")), calls=(("a1", "search", {}),)),
     CallManner(
-        "OpenAI, long ago",
+        "OpenAI's older API",
         "`function_call`",
         {"content": None, "function_call": {"name": "search", "arguments": '{"query": "x"}'}},
         calls=_NUMBERED,
@@ -67,7 +67,7 @@ TOOL_BEHAVIOURS = (
         calls=(("call_0", "search", {"query": "x"}), ("call_1", "search", {"query": "y"})),
     ),
     CallManner(
-        "Gemini", '`id: ""` and fields of its own', message(one(id="", extra_content={"google": {}})), calls=_NUMBERED
+        "Gemini", '`id: ""` and additional fields', message(one(id="", extra_content={"google": {}})), calls=_NUMBERED
     ),
     CallManner(
         "Gemini",
@@ -85,7 +85,7 @@ TOOL_BEHAVIOURS = (
         text="hello",
         finish_reason="stop",
     ),
-    CallManner("proxies", "one call in place of a list", {"content": None, "tool_calls": one()}),
+    CallManner("proxies", "one call instead of a list", {"content": None, "tool_calls": one()}),
     CallManner(
         "proxies",
         "name and arguments without `function`",
@@ -115,7 +115,7 @@ TOOL_BEHAVIOURS = (
         message(one('{"query": "x"}{"query": "y"}')),
         calls=(("a1", "search", {}),),
         broken='{"query": "x"}{"query": "y"}',
-        problem="after the JSON stands",
+        problem="after the JSON",
     ),
     CallManner(
         "OpenAI",
@@ -133,15 +133,15 @@ TOOL_BEHAVIOURS = (
     ),
     CallManner(
         "proxies",
-        "a call that is a text",
+        "a string instead of a call",
         message("search"),
         calls=(("call_0", "", {}),),
         broken="search",
-        problem="this is no JSON",
+        problem="this is not JSON",
     ),
     CallManner(
         "vLLM without a parser",
-        "the call stands in the content",
+        "the call is in the content",
         {"content": f"I look.\n{_TEXT}"},
         text="I look.",
         calls=_NUMBERED,
@@ -149,7 +149,7 @@ TOOL_BEHAVIOURS = (
     ),
     CallManner(
         "vLLM without a parser",
-        "a broken call stands in the content",
+        "a broken call is in the content",
         {"content": _TEXT[:30]},
         text=_TEXT[:30],
         calls=(),
@@ -158,7 +158,7 @@ TOOL_BEHAVIOURS = (
     ),
     CallManner(
         "llama.cpp without a template",
-        "Llama's JSON stands in the content",
+        "Llama's JSON is in the content",
         {"content": '{"name": "search", "parameters": {"query": "x"}}'},
         calls=_NUMBERED,
         finish_reason="stop",

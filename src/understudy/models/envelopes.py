@@ -30,7 +30,7 @@ def body_of(content: bytes) -> Any:
     try:
         body = json.loads(text)
     except ValueError as error:
-        raise BadReplyError(f"the server's reply is no JSON: {error}") from error
+        raise BadReplyError(f"the server's reply is not JSON: {error}") from error
     if is_error(body):
         raise RefusalError(200, content)
     return _unwrapped(body)

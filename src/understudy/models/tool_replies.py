@@ -132,7 +132,7 @@ def _function_call(call: WireCall) -> tuple[FunctionCall, str]:
         if isinstance(given, str) and given.strip():
             given, end = read_json(call.arguments, len(given) - len(given.lstrip()))
             if call.arguments[end:].strip():
-                raise BrokenCallError(f"after the JSON stands {call.arguments[end:].strip()[:40]!r}")
+                raise BrokenCallError(f"expected nothing after the JSON, got {call.arguments[end:].strip()[:40]!r}")
         one = FunctionCall(id=call.id, name=call.name, arguments=arguments_of(given))
     except BrokenCallError as error:
         broken = call.arguments if isinstance(call.arguments, str) else dump(call.arguments)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _LAST_WORDS_CHARS = 500
 _UNFIT = (RuntimeError, ValueError, TypeError)
-"""What the client raises if an argument is no JSON, or an answer does not fit the schema that its own server gave.
+"""What the client raises if an argument is not JSON, or an answer does not fit the schema that its own server gave.
 The connection is as good as before, and other episodes are using it.
 """
 

@@ -62,7 +62,7 @@ def test_a_reply_that_was_cut_makes_no_other_call(name: str, calls: tuple[Functi
 
 @pytest.mark.parametrize("name", JSON_FORMS)
 def test_what_cannot_be_read_back_is_not_written(name: str) -> None:
-    with pytest.raises(UnwritableCallError, match="cannot stand in JSON"):
+    with pytest.raises(UnwritableCallError, match="cannot be written in JSON"):
         CALL_FORMS[name].render([FunctionCall(id="call_0", name='say "hi"')])
 
 

@@ -23,7 +23,7 @@ def test_a_reply_is_a_call_a_text_or_a_problem(row: ReplyRow) -> None:
 
 def table() -> str:
     """The rows as the docs show them, with the problem in full."""
-    lines = ["| form | reply | what is made of it |", "|---|---|---|"]
+    lines = ["| form | reply | parsed as |", "|---|---|---|"]
     for row in REPLY_ROWS:
         parsed = CALL_FORMS[row.form].parse(row.reply)
         made = f"{len(row.calls)} call{'s' * (len(row.calls) > 1)}" if row.calls else "text"

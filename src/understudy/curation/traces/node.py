@@ -79,7 +79,7 @@ class Node:
         return dict(self.value)
 
     def opened(self) -> Node:
-        """The value itself, or what its JSON text holds. Raises ``TraceError`` for text that is no JSON."""
+        """The value itself, or what its JSON text holds. Raises ``TraceError`` for text that is not JSON."""
         if not isinstance(self.value, str):
             return self
         try:

@@ -52,7 +52,7 @@ def reasoning_beside(message: Node) -> str:
 
 
 def call_of(call_id: Node, name: Node, arguments: Node) -> FunctionCall:
-    """One call. Arguments that are no JSON object are kept as they came."""
+    """One call. Arguments that are not a JSON object are kept as they came."""
     named = {"id": call_id.text(""), "name": name.text()}
     if arguments.is_object:
         return FunctionCall(**named, arguments=arguments.mapping())

@@ -29,7 +29,7 @@ CALL_START = re.compile(
 )
 """The beginning of an object that is almost certainly a call."""
 _BESIDE = frozenset({"type", "id", "index"})
-"""Keys that are accepted beside name and arguments, and ignored."""
+"""Keys that are accepted besides name and arguments, and ignored."""
 
 
 class BrokenCallError(ValueError):
@@ -44,12 +44,12 @@ def read_json(text: str, start: int) -> tuple[JsonValue, int]:
     except RecursionError:
         raise BrokenCallError("the JSON is nested too deeply") from None
     except UnicodeEncodeError:
-        raise BrokenCallError("a string of the JSON holds half of a character (a lone surrogate)") from None
+        raise BrokenCallError("a string of the JSON contains half a character (a lone surrogate)") from None
     except json.JSONDecodeError as error:
         if error.pos >= len(text[start:].rstrip()) or error.msg.startswith("Unterminated string"):
             raise BrokenCallError("the JSON ends before it is complete") from None
         raise BrokenCallError(
-            f"this is no JSON: {error.msg[0].lower()}{error.msg[1:]} at {_near(text, start + error.pos)}"
+            f"this is not JSON: {error.msg[0].lower()}{error.msg[1:]} at {_near(text, start + error.pos)}"
         ) from None
     except ValueError as error:  # a number that is too large
         raise BrokenCallError(str(error)) from None
@@ -57,7 +57,7 @@ def read_json(text: str, start: int) -> tuple[JsonValue, int]:
 
 
 def calls_of(value: JsonValue) -> Iterator[Call]:
-    """The calls that a JSON value stands for."""
+    """The calls that a JSON value describes."""
     if isinstance(value, list):
         if not value:
             raise BrokenCallError("the list of calls is empty")
@@ -84,7 +84,7 @@ def arguments_of(value: JsonValue) -> dict[str, JsonValue]:
         decoded, end = read_json(value, len(value) - len(value.lstrip()))
         if value[end:].strip():
             raise BrokenCallError(
-                f"expected one JSON object as arguments; after it stands {_short(value[end:].strip())}"
+                f"expected one JSON object as arguments, got after it {_short(value[end:].strip())}"
             )
         value = decoded
     if value is None or value == "":
@@ -105,7 +105,7 @@ def written(call: FunctionCall, arguments_key: str = "arguments") -> str:
     Raises ``UnwritableCallError`` if JSON would have to escape the name, or if the arguments are not valid JSON.
     """
     if dump(call.name) != f'"{call.name}"':
-        raise UnwritableCallError(f"the tool name {call.name!r} cannot stand in JSON as it is")
+        raise UnwritableCallError(f"the tool name {call.name!r} cannot be written in JSON without escapes")
     text = f'{{"name": "{call.name}", "{arguments_key}": {dump(call.arguments)}}}'
     try:
         read_json(text, 0)
@@ -123,7 +123,7 @@ def _call(value: Mapping[str, JsonValue]) -> Call:
     _refuse_unknown(value, _BESIDE | {"name", "arguments", "parameters"})
     name = value.get("name")
     if not isinstance(name, str) or not name:
-        raise BrokenCallError(f'expected the tool\'s name as a text under "name", got {_short(name)}')
+        raise BrokenCallError(f'expected the tool\'s name as a string under "name", got {_short(name)}')
     if "arguments" in value and "parameters" in value:
         raise BrokenCallError("expected either arguments or parameters, got both")
     return name, arguments_of(value.get("arguments", value.get("parameters")))
@@ -151,7 +151,7 @@ def _number(text: str) -> float:
 
 
 def _no_constant(text: str) -> float:
-    raise BrokenCallError(f"{text} is no JSON value")
+    raise BrokenCallError(f"{text} is not a JSON value")
 
 
 def _near(text: str, place: int) -> str:
