@@ -67,7 +67,9 @@ REPLY_ROWS = (
     _hermes("text between two calls", f"{_CALL}\nand\n{_CALL_Y}", TWO, "and"),
     _hermes("all on one line", f"<tool_call>{_object(_X)}</tool_call>", SEARCH),
     _hermes("no closing tag", f"<tool_call>\n{_object(_X)}", SEARCH),
-    _hermes("no closing tag between two calls", f"<tool_call>\n{_object(_X)}\n<tool_call>\n{_object(_Y)}\n</tool_call>", TWO),
+    _hermes(
+        "no closing tag between two calls", f"<tool_call>\n{_object(_X)}\n<tool_call>\n{_object(_Y)}\n</tool_call>", TWO
+    ),
     _hermes("no opening tag", f"{_object(_X)}\n</tool_call>", problem="stands outside <tool_call> and </tool_call>"),
     _hermes("no tags", _object(_X), problem="stands outside"),
     _hermes("a fence instead of tags", f"```json\n{_object(_X)}\n```", problem="stands outside"),
@@ -90,7 +92,11 @@ REPLY_ROWS = (
     _hermes("a key twice", _wrapped(_object('{"query": "x", "query": "y"}')), problem="the key query is given twice"),
     _hermes("a line break within a string", _wrapped(_object('{"query": "a\nb"}')), (("search", {"query": "a\nb"}),)),
     _hermes("`parameters` instead of `arguments`", _wrapped(_LLAMA), SEARCH),
-    _hermes("both `arguments` and `parameters`", _wrapped('{"name": "f", "arguments": {}, "parameters": {}}'), problem="got both"),
+    _hermes(
+        "both `arguments` and `parameters`",
+        _wrapped('{"name": "f", "arguments": {}, "parameters": {}}'),
+        problem="got both",
+    ),
     _hermes("arguments encoded twice", _wrapped(_object('"{\\"query\\": \\"x\\"}"')), SEARCH),
     _hermes("arguments that are a string", _wrapped(_object('"x"')), problem="this is not JSON"),
     _hermes(

@@ -83,9 +83,7 @@ def arguments_of(value: JsonValue) -> dict[str, JsonValue]:
     if isinstance(value, str) and value.strip():
         decoded, end = read_json(value, len(value) - len(value.lstrip()))
         if value[end:].strip():
-            raise BrokenCallError(
-                f"expected one JSON object as arguments, got after it {_short(value[end:].strip())}"
-            )
+            raise BrokenCallError(f"expected one JSON object as arguments, got after it {_short(value[end:].strip())}")
         value = decoded
     if value is None or value == "":
         return {}
