@@ -146,6 +146,7 @@ REPLY_ROWS = (
     _llama("a python tag", f"<|python_tag|>{_LLAMA}", SEARCH),
     _llama("a built-in tool", '<|python_tag|>search.call(query="x")', problem="runs built-in tools"),
     _llama("two calls separated by a semicolon", f"{_LLAMA}; {_LLAMA_Y}", TWO),
+    _llama("text that ends with a semicolon, then a call", f"I search;\n{_LLAMA}", SEARCH, "I search;"),
     _llama("a list of calls", f"[{_LLAMA}, {_LLAMA_Y}]", TWO),
     _llama("fenced", f"```json\n{_LLAMA}\n```", SEARCH),
     _llama("text, then a call", f"I look.\n{_LLAMA}", SEARCH, "I look."),

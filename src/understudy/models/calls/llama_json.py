@@ -24,7 +24,10 @@ from understudy.models.calls.json_calls import (
 from understudy.records import FunctionCall, ToolSchema
 
 _TAG = "<|python_tag|>"
-_BEFORE = re.compile(rf"(?:{re.escape(_TAG)}\s*|;\s*|```(?:json)?\s*)+\Z")
+_MARK = rf"{re.escape(_TAG)}\s*|```(?:json)?\s*"
+_BEFORE = re.compile(rf"(?:{_MARK})+\Z")
+_BETWEEN = re.compile(rf"(?:{_MARK}|;\s*)+\Z")
+"""Before any but the first call; a semicolon before the first one is text."""
 _LIST = re.compile(r"\[\s*\Z")
 _AFTER = re.compile(r"\s*(?:```)?(?:\s*;)?")
 
@@ -79,7 +82,7 @@ def _whole_reply(text: str) -> Block | None:
 def _block(text: str, floor: int, start: int) -> Block:
     listed = _LIST.search(text, floor, start)
     start = listed.start() if listed else start
-    before = _BEFORE.search(text, floor, start)
+    before = (_BETWEEN if floor else _BEFORE).search(text, floor, start)
     begin = before.start() if before else start
     try:
         value, end = read_json(text, start)
