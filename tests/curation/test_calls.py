@@ -174,7 +174,7 @@ def test_parquet_keeps_each_rows_own_arguments(tmp_path: Path) -> None:
     assert arguments == [{"q": "a"}, {"n": 3, "deep": {"x": [None]}}]
     assert json.loads(rows[0]["tools"][0]["parameters"]) == SEARCH.parameters
     card = (tmp_path / "README.md").read_text()
-    assert "2 tool calls stand in `tool_calls`" in card
+    assert "2 tool calls are in `tool_calls`" in card
 
 
 def test_pairs_and_corrections_compare_texts_not_ids() -> None:

@@ -45,7 +45,7 @@ def mix_in(examples: Sequence[Example], mix: ChatMix, seed: int) -> list[Example
     if wanted > len(conversations):
         raise ValueError(
             f"{mix.path}: a ratio of {mix.ratio} to {len(examples)} examples asks for {wanted} conversations, "
-            f"the file holds {len(conversations)}"
+            f"the file contains {len(conversations)}"
         )
     order = random.Random(seed)
     chosen = sorted(order.sample(range(len(conversations)), wanted))

@@ -37,28 +37,28 @@ class SpanWeights(Record):
 
 
 class SeveralCalls(StrEnum):
-    """What a curation makes of a reply that calls several tools."""
+    """How a reply that calls several tools becomes examples."""
 
     AUTO = "auto"
     """``split`` for a student's agent with ``parallel: false``, else ``keep``."""
     KEEP = "keep"
     SPLIT = "split"
-    """Into replies of one call each, one after the other; the thought stands before the first."""
+    """Into consecutive replies of one call each; the first one has the thought."""
     DROP = "drop"
-    """Attempts with such a reply are left out."""
+    """Attempts with such a reply are dropped."""
 
 
 class ChatMix(Record):
     """General chat data mixed in, so that the student does not forget how to converse."""
 
     path: InputPath
-    """JSONL: one ``{"messages": [{"role", "content"}, …]}`` a line. Assistant messages are trained."""
+    """JSONL: one ``{"messages": [{"role", "content"}, …]}`` per line. Assistant messages are trained."""
     ratio: Annotated[float, Field(gt=0)]
     """Chat examples per kept example: 0.25 adds one to every four."""
 
 
 class CurateConfig(Record):
-    """One curation. The defaults are the paper's: correct, well-formed, one attempt a question."""
+    """One curation. The defaults are the paper's: correct, well-formed, one attempt per question."""
 
     filters: tuple[Filter, ...] = (Filter.CORRECT, Filter.PARSEABLE, Filter.ENDED_BY_ITSELF)
     select: Selection = Selection.FIRST
@@ -69,7 +69,7 @@ class CurateConfig(Record):
     """Whether a step whose code failed is trained, as in the paper, or only read."""
     weights: SpanWeights = SpanWeights()
     several_calls: SeveralCalls = SeveralCalls.AUTO
-    """What is made of replies that call several tools."""
+    """How replies that call several tools become examples."""
     near_duplicates: Annotated[float, Field(gt=0, le=1)] | None = None
     """Drop a task whose question has at least this Jaccard similarity with an earlier one that has the same answer."""
     chat: ChatMix | None = None

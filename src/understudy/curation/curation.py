@@ -1,6 +1,6 @@
 """Graded trajectories become examples, with a reason for each dropped one. In: trajectories of agents and chains of
-thought, their scores, the config, the student's prompt and tokenizer, and the questions that a test set contains. Out:
-``Curated``. Not here: files, token ids. Paper section 3: correct trajectories only, one sample a question, trained on
+thought, their scores, the config, the student's prompt and tokenizer, and the questions of test sets. Out:
+``Curated``. Not here: files, token ids. Paper section 3: correct trajectories only, one sample per question, trained on
 thoughts and actions.
 """
 
@@ -29,7 +29,7 @@ InitialMessages = Callable[[Trajectory], tuple[Message, ...] | None]
 
 @dataclass(frozen=True, slots=True)
 class Curated:
-    """The kept and the dropped of a curation. Every trajectory is in exactly one of the two."""
+    """The examples and the dropped trajectories of a curation. Every trajectory is in exactly one of the two."""
 
     examples: tuple[Example, ...]
     dropped: tuple[Dropped, ...]
@@ -51,15 +51,15 @@ def curate(
     student: Student | None = None,
     contaminated: Mapping[str, str] | None = None,
 ) -> Curated:
-    """Choose trajectories and make examples of them, in the order they come.
+    """Choose trajectories and make examples of them, in their order.
 
-    ``initial_messages``: how the student is prompted; None keeps the teacher's prompts. ``form``: how
-    the student is to write its replies; None keeps the teacher's. ``student`` is needed where ``config.needs_student``.
+    ``initial_messages``: the prompt of the student; None keeps that of the teacher. ``form``: how
+    the student writes its replies; None keeps the teacher's form. ``student`` is needed if ``config.needs_student``.
     ``contaminated``: question → the test set that contains it.
     Raises ``ValueError`` if a needed student is missing.
     """
     if config.needs_student and student is None:
-        raise ValueError("this curation counts tokens or asks for likelihoods, but there is no student")
+        raise ValueError("this curation needs the student's tokenizer or likelihoods, but got no student")
     groups = _Groups()
     dropped: list[Dropped] = []
     filtering = _Filtering(config, initial_messages, form or ReplyForm(), student, contaminated or {})
@@ -94,7 +94,7 @@ class _Groups:
 
 @dataclass(frozen=True, slots=True)
 class _Filtering:
-    """Makes an example of a trajectory, or gives the reason against it."""
+    """Makes an example of a trajectory, or returns the reason against it."""
 
     config: CurateConfig
     initial_messages: InitialMessages | None
@@ -103,7 +103,7 @@ class _Filtering:
     contaminated: Mapping[str, str]
 
     def example_of(self, trajectory: Trajectory, score: Score | None, stage: str) -> Example | Dropped:
-        """The example, or why there is none."""
+        """The example, or the reason why there is none."""
         made, against = self._in_the_students_form(trajectory)
         if against is None:
             return self._filtered(made, score, stage)
@@ -111,7 +111,7 @@ class _Filtering:
         return Dropped(trajectory_id=trajectory.id, stage=stage, reason=reason, detail=detail)
 
     def _in_the_students_form(self, trajectory: Trajectory) -> tuple[Trajectory, Against]:
-        """The trajectory as the student could have acted, or why it could not."""
+        """The trajectory in a form that the student can write, or the reason why there is none."""
         if trajectory.failure is not None or trajectory.stop_reason.is_infrastructure_error:
             return trajectory, None  # a filter says so
         if other := other_form(trajectory, self.form.action_format):
@@ -128,14 +128,14 @@ class _Filtering:
         return single, None
 
     def _filtered(self, trajectory: Trajectory, score: Score | None, stage: str) -> Example | Dropped:
-        # Making it may search; most trajectories are dropped before that.
+        # Making an example may run a search; most trajectories are dropped before that.
         make = cache(partial(self._made, trajectory, stage))
         against = why_dropped(self._case(trajectory, score, make), self.config.filters)
         question = trajectory.task.question
         if against is None and question in self.contaminated:
             against = DropReason.CONTAMINATED, self.contaminated[question]
         if against is None and not make().spans:
-            against = DropReason.NOTHING_TRAINED, "nothing that the model wrote is left to train on"
+            against = DropReason.NOTHING_TRAINED, "no text that the model wrote is left to train on"
         if against is None:
             return make()
         reason, detail = against

@@ -15,7 +15,7 @@ from itertools import pairwise
 from understudy.records import Task
 
 TaskKey = tuple[str, str]
-"""Id and question of a task: two task sets may use one id for different questions."""
+"""Id and question of a task: two task sets may use the same id for different questions."""
 
 
 def key_of(task: Task) -> TaskKey:

@@ -67,7 +67,7 @@ def data_card(curated: Curated, config: CurateConfig, provenance: Provenance) ->
             f"# {provenance.name}",
             "",
             f"{len(curated.examples)} training examples of {n_kept + len(curated.dropped)} trajectories; "
-            f"{trained_chars:,} of {all_chars:,} characters are trained, the rest is read.",
+            f"{trained_chars:,} of {all_chars:,} characters are trained, the others are context.",
             "",
             _table(("fact", "value"), facts),
             "",
@@ -84,8 +84,8 @@ def data_card(curated: Curated, config: CurateConfig, provenance: Provenance) ->
 
 def _calls_of_card(n_calls: int) -> str:
     return (
-        f"{n_calls:,} tool calls stand in `tool_calls` of assistant messages, and `tools` has the schemas that the "
-        'chat template is given. A span with `"part": "calls"` trains all that the template writes for the calls of '
+        f"{n_calls:,} tool calls are in `tool_calls` of assistant messages; `tools` has the schemas for the chat "
+        'template. A span with `"part": "calls"` trains everything that the template writes for the calls of '
         "its message. In the Parquet file `arguments` and `parameters` are JSON text, so that rows keep their keys.\n"
     )
 

@@ -20,15 +20,15 @@ class Filter(StrEnum):
 
     CORRECT = "correct"
     PARSEABLE = "parseable"
-    """No reply without an action that can be run."""
+    """Every reply has an action that can be run."""
     CODE_IN_EVERY_TURN = "code_in_every_turn"
-    """No turn with neither code nor answer (the void turns of SimpleTIR)."""
+    """Every turn has code or an answer (SimpleTIR calls the others void turns)."""
     ENDED_BY_ITSELF = "ended_by_itself"
     """Answered before the step limit, not because it was asked there."""
     WITHIN_LENGTH = "within_length"
     """At most ``max_tokens`` tokens of the student's tokenizer, prompt included."""
     GROUNDED = "grounded"
-    """A factual answer occurs in an observation. It passes tasks for which the grader does not say."""
+    """A factual answer occurs in an observation. Tasks for which the grader does not decide this pass."""
     SEARCHED = "searched"
     """An agent that answers a factual task called a search tool at least once."""
 

@@ -73,7 +73,7 @@ class RepairingModel(Closing):
         return self._teacher.complete(request)
 
     def close(self) -> None:
-        """Nothing is closed: both models belong to the caller."""
+        """Close nothing: both models belong to the caller."""
 
 
 def repair(
@@ -109,14 +109,14 @@ def repair(
 
 
 def said(message: Message) -> tuple[object, ...]:
-    """What a message says, without the ids of its tool calls, which servers choose at random."""
+    """The content of a message without the ids of its tool calls, which servers choose at random."""
     calls = [(call.name, call.arguments, call.broken_arguments) for call in message.tool_calls]
     return message.role, message.content, message.reasoning, calls
 
 
 def suspects(trajectory: Trajectory) -> list[int]:
     """Numbers of the steps that may be the first wrong one, most likely first. A step that failed to parse or run is
-    certainly wrong. Without such a step, every step may be wrong, and an early mistake explains all later ones.
+    certainly wrong. If there is no such step, every step may be wrong; an early mistake explains all later ones.
     """
     failed = [number for number, step in enumerate(trajectory.steps, 1) if step.failed]
     others = [number for number in range(1, len(trajectory.steps) + 1) if number not in failed]

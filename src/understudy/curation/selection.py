@@ -37,7 +37,7 @@ class Student(Protocol):
 
 
 def select(examples: Sequence[Example], how: Selection, student: Student | None) -> list[Example]:
-    """Return the kept ones of the examples of one task, given in order of attempt."""
+    """Return the kept examples of one task. ``examples`` are in the order of attempts."""
     return list(examples) if len(examples) <= 1 else SELECTIONS[how](examples, student)
 
 
@@ -55,7 +55,7 @@ def _all(examples: Sequence[Example], _student: Student | None) -> list[Example]
 
 def _lowest_nll(examples: Sequence[Example], student: Student | None) -> list[Example]:
     if student is None:
-        raise ValueError(f"select: '{Selection.LOWEST_NLL}' needs a student; there is none")
+        raise ValueError(f"select: '{Selection.LOWEST_NLL}' needs a student, got none")
     return [min(examples, key=student.mean_nll)]
 
 

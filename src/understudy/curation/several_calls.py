@@ -1,4 +1,4 @@
-"""Splits replies with several tool calls, for students whose chat templates accept one call in a message.
+"""Splits replies with several tool calls, for students whose chat templates accept one call per message.
 
 In: a trajectory. Out: the same trajectory with one call in each reply, each followed by its result. Not here: whether
 to split (``CurateConfig.several_calls``).
@@ -52,7 +52,7 @@ def _parts(message: Message) -> Iterator[Message]:
 
 
 def _step_of_part(step: Step, index: int, part: Message, whole: Message) -> Step:
-    """The facts of the step hold for each part; only the last may be final, only the first has a prefill."""
+    """One part of the step, with its facts. Only the last part may be final, and only the first has a prefill."""
     is_last = part is whole or part.tool_calls == whole.tool_calls[-1:]
     is_first = part is whole or part.tool_calls == whole.tool_calls[:1]
     return step.model_copy(

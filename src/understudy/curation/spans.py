@@ -64,9 +64,9 @@ def other_form(trajectory: Trajectory, students: str | None) -> str:
     """Why replies cannot be converted to the student's format, as a trajectory records it; empty if they can."""
     calls = any(message.tool_calls for message in trajectory.messages)
     if students == TOOL_CALLS and not calls and any(step.execution_status is not None for step in trajectory.steps):
-        return "its replies hold code, and the student calls tools"
+        return "its replies contain code, but the student calls tools"
     if students not in (None, TOOL_CALLS) and calls:
-        return "its replies call tools, and the student writes code"
+        return "its replies call tools, but the student writes code"
     return ""
 
 
@@ -98,6 +98,6 @@ def _spans_of_reply(
         part_start = max(start, part.start)
         if weight > 0 and part_start < part.end:
             yield TrainSpan(message_index=index, start=part_start, end=part.end, weight=weight)
-    # Calls with broken arguments are not the text that the model wrote.
+    # The text of calls with broken arguments is not known.
     if code_weight > 0 and message.tool_calls and not any(call.broken_arguments for call in message.tool_calls):
         yield TrainSpan(message_index=index, start=0, end=0, part=SpanPart.CALLS, weight=code_weight)

@@ -51,8 +51,8 @@ class _Turns:
 
 
 def read_chat(row: ForeignRow, *, acts: bool) -> NormalisedAttempt:
-    """``acts``: the replies are a code agent's. A row without replies is an attempt that an infrastructure error
-    ended.
+    """Read one conversation. ``acts``: the replies are those of a code agent. A row without replies is an attempt that
+    an infrastructure error ended.
     """
     foreign = row.log_data.messages if row.log_data else row.messages or ()
     reached_limit = any(STEP_LIMIT_MARK in one.text for one in foreign if _OUR_ROLE.get(one.role) is Role.USER)
@@ -77,7 +77,7 @@ def read_chat(row: ForeignRow, *, acts: bool) -> NormalisedAttempt:
 
 
 def _without_notice_of_limit(foreign: Sequence[ForeignMessage]) -> Sequence[ForeignMessage]:
-    """The last message of smolagents' memory may be that notice: no reply follows it."""
+    """Drop a notice at the end of smolagents' memory that no reply follows."""
     ends_so = bool(foreign) and foreign[-1].text.startswith(f"Error:\n{STEP_LIMIT_MARK}")
     return foreign[:-1] if ends_so else foreign
 

@@ -14,7 +14,7 @@ from understudy.records import Record, TaskKind
 
 
 class ImportConfig(Record):
-    """Trajectories that were made elsewhere, in one of the shapes that ``understudy.curation.importing`` names."""
+    """Trajectories from elsewhere, in one of the formats that ``understudy kinds`` lists as readers."""
 
     path: InputPath | None = None
     """A JSONL, JSON or Parquet file, plain or gzipped; a folder of these, or one that ``datasets`` saved."""
@@ -29,11 +29,11 @@ class ImportConfig(Record):
     task_kind: TaskKind = TaskKind.FACT
     """Kind of the tasks' answers, ``fact`` or ``math``. It decides how attempts without a score are graded."""
     agent: Literal["code_agent", "chain_of_thought"] = "code_agent"
-    """Kind of the attempts without tools: of an agent that acts by code, or chains of thought."""
+    """Kind of the attempts without tools: actions in code, or chains of thought."""
     reader: str = ""
     """The reader of the rows: a kind (``understudy kinds``) or ``package.module:Class``; empty: the one that fits."""
     final_tools: tuple[str, ...] = ("final_answer", "final_result")
-    """Tools whose call is the answer, and after which the model says nothing more."""
+    """Tools whose call is the answer; the conversation may end with it."""
 
     @property
     def label(self) -> str:

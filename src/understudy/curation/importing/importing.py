@@ -1,6 +1,6 @@
-"""The public function of the package: foreign rows become trajectories.
+"""The public function of the package: rows of any format become trajectories.
 
-In: an ``ImportConfig``. Out: ``Imported``. Not here: the shapes of rows, see ``understudy.curation.traces``.
+In: an ``ImportConfig``. Out: ``Imported``. Not here: the formats, see ``understudy.curation.traces``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class NothingImportedError(ValueError):
 
 
 def import_trajectories(config: ImportConfig) -> Imported:
-    """Read all trajectories. An odd row is refused with its place and reason, and the others are read.
+    """Read all trajectories. A row that cannot be read is refused with its place and reason; the others are read.
 
     Replies of a code agent are converted to our action format, see ``normalised.in_our_form``. A plain row without
     replies is a trajectory that an infrastructure error ended. Raises ``NothingImportedError`` if no row can be
@@ -42,7 +42,7 @@ def _rows(config: ImportConfig) -> Rows:
 
 
 def _whole_dumps(rows: Rows) -> Rows:
-    """A JSON file may hold one attempt as a list of its steps or messages."""
+    """A JSON file may contain one attempt as a list of its steps or messages."""
     read = list(rows)
     values = [row.value for row in read if isinstance(row, Row)]
     if is_dump(values):

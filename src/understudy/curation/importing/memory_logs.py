@@ -31,7 +31,7 @@ NUDGE = (
 
 
 def read_memory_log(row: ForeignRow) -> NormalisedAttempt:
-    """Raises ``ValueError`` for the log of another kind of agent, or of several runs."""
+    """Read one log. Raises ``ValueError`` for the log of another kind of agent, or of several runs."""
     memory = row.steps or ()
     tasks = [step.task for step in memory if step.task is not None]
     if len(tasks) != 1:
@@ -157,6 +157,6 @@ def usage_of_step(step: ForeignStep) -> Usage:
 
 
 def _timing(step: ForeignStep) -> Timing:
-    """A step is measured as a whole: the model's seconds include those of the code."""
+    """A memory measures a step as a whole: the model's seconds include those of the code."""
     duration = step.timing.duration if step.timing is not None else step.duration
     return Timing(model_s=duration or 0.0)

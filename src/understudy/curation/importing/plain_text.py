@@ -1,8 +1,8 @@
-"""Messages of other people as plain text, or an error that says what in them is not.
+"""Messages in foreign formats as plain text, or an error that names the part that is not text.
 
 In: a message or its content as a plain value. Out: its text. Tool calls and their results, pictures, sound, files and
-separate reasoning have no place in our messages yet: leaving them out would train a student on replies that nobody
-gave. Not here: what the text means.
+separate reasoning are refused here: leaving them out would train a student on replies that nobody gave. Readers of
+``understudy.curation.traces`` read calls, results and reasoning. Not here: the meaning of the text.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _METADATA = frozenset(
         "usage",
     }
 )
-"""Keys of a message that may hold anything: they are about the text, not part of what was said."""
+"""Keys of a message that may have any value: they describe the text and are not part of it."""
 _TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
-"""Types of parts that hold text: of chat completions, and of what goes into and comes out of the Responses API."""
+"""Types of parts that contain text: of chat completions, and of the input and output of the Responses API."""
 _PART_OF_WHAT_WAS_SAID = re.compile(
     r"attachment|audio|(?:^|_)calls?(?:_|$)|function|image|reasoning|refusal|think|thought|tool|video", re.IGNORECASE
 )
@@ -45,7 +45,7 @@ def not_plain_text(what: str, expected: str = "plain text") -> PydanticCustomErr
 
 
 def message_text(message: Mapping[str, object]) -> str:
-    """The text of a message. Raises the error of ``not_plain_text`` if it holds more than text."""
+    """The text of a message. Raises the error of ``not_plain_text`` if it contains anything else."""
     role = message.get("role")
     if role is None and isinstance(message.get("type"), str):
         raise not_plain_text(f"an item of type {message['type']!r}")

@@ -1,17 +1,18 @@
-"""Traces that people already have: logs of conversations that other programs wrote become trajectories.
+"""Conversations from the logs of other programs become trajectories.
 
 ``rows → reader → Conversation → join → Trajectory, Score`` or ``RefusedRow``; a ``TraceReport`` accounts for all rows.
 
-* A **reader** knows one format: ``fits(value)`` says whether a row has it, ``read(rows)`` yields what the rows hold.
-  One file a reader; ``TRACE_READERS`` is their registry, so a user's reader is a class named in a recipe.
-* A **Conversation** is a whole conversation or one request with its reply: messages with calls, results and reasoning,
-  tool schemas, and which messages the log shows as replies of the model.
-* **Joining** makes one conversation of all requests that repeat its beginning (``joining``); a fork stays two.
-* A row that cannot be read is a **RefusedRow** with file, row and reason. Nothing becomes empty text: pictures, hosted
-  tools, lost history and errors of the provider are reasons.
-* What a log holds beside and a trajectory cannot (encrypted reasoning) is counted in ``TraceReport.notes``.
+* A **reader** knows one format: ``fits(value)`` says whether a row has this format, and ``read(rows)`` yields the
+  conversations. Each reader is one file. ``TRACE_READERS`` is their registry, so a recipe can name a user's own class.
+* A **Conversation** is a complete conversation, or one request with its reply: messages with calls, results and
+  reasoning, tool schemas, and which messages the log marks as replies of the model.
+* **Joining** merges all requests that repeat the beginning of one conversation (``joining``); a fork stays two
+  conversations.
+* A row that cannot be read is a **RefusedRow** with file, row and reason. Nothing is silently replaced by empty text:
+  pictures, hosted tools, missing history and errors of the provider are reasons for a refusal.
+* What a log contains and a trajectory cannot express (encrypted reasoning) is counted in ``TraceReport.notes``.
 
-In: rows of files (``understudy.datafiles``). Out: ``Imported``. Not here: choosing among trajectories; configs and
+In: rows of files (``understudy.datafiles``). Out: ``Imported``. Not here: the choice among trajectories; configs and
 files, see ``understudy.curation.importing``.
 """
 

@@ -1,8 +1,8 @@
-"""Anthropic's messages: rows with content blocks, and lines of logs of requests.
+"""Anthropic's messages: rows with content blocks, and lines of request logs.
 
 In: ``{messages, system?, tools?}`` or ``{request, response}``, with blocks ``text``, ``thinking``, ``tool_use`` and
-``tool_result``. Out: conversations. Results stand in user messages there; here each is a message of its own. Encrypted
-thinking is noted. Not here: tools that Anthropic's server runs, and the sessions of Claude Code.
+``tool_result``. Out: conversations. Anthropic puts results into user messages; here each result is its own message.
+Encrypted thinking is noted. Not here: tools that Anthropic's server runs, and the sessions of Claude Code.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class AnthropicReader(RowReader):
 
 
 class Blocks:
-    """A conversation that is built of content blocks."""
+    """A conversation that is built from content blocks."""
 
     def __init__(self) -> None:
         self.turns = Turns()

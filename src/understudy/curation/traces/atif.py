@@ -1,9 +1,9 @@
 """ATIF, the Agent Trajectory Interchange Format, versions 1.0 to 1.8.
 
-In: documents with ``schema_version`` and ``steps``. Out: a conversation each, subagents' too. A step of the agent is a
-reply; the results of its calls follow it. Steps copied from another trajectory, and steps that no model made, are read
-and not replies to learn from. What a result delegates to a subagent in a file of its own is noted. Not here: pictures
-and sound.
+In: documents with ``schema_version`` and ``steps``. Out: one conversation per document, and one per subagent. A step of
+the agent is a reply, followed by the results of its calls. Steps that were copied from another trajectory, and steps
+that no model made, are context and never trained. If a result refers to a subagent in another file, this is noted. Not
+here: pictures and sound.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _add_results(turns: Turns, results: Node, notes: list[str]) -> None:
         if call_id:
             turns.result(call_id, text, result.path)
         elif turns.open_calls:
-            raise broken_calls(f"{result.path}: a result that names none of the calls beside it")
+            raise broken_calls(f"{result.path}: a result that names none of the calls of its step")
         else:  # of an action that is no call, such as code
             turns.say(Role.USER, text, result.path)
 

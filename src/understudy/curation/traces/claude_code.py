@@ -1,9 +1,9 @@
-"""Sessions of Claude Code: a JSONL file a session, an entry a line, each naming its predecessor.
+"""Sessions of Claude Code: one JSONL file per session, one entry per line. Each entry names its predecessor.
 
-In: entries with ``uuid``, ``parentUuid``, ``type`` and, if somebody speaks, ``message`` in Anthropic's form. Out: a
-conversation for each end of the tree: going back to an earlier message makes a second one, and so does a subagent.
-Pieces of one reply, which stand on lines of their own, are put together; results of calls made at the same time are
-put behind their reply. A session holds neither the system prompt nor the tool schemas.
+In: entries with ``uuid``, ``parentUuid``, ``type`` and, for messages, ``message`` in Anthropic's form. Out: one
+conversation for each leaf of the tree: returning to an earlier message makes a second one, and so does a subagent. The
+pieces of one reply, which have separate lines, are joined; the results of parallel calls are moved behind their reply.
+A session contains neither the system prompt nor the tool schemas.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Entry:
 
     @property
     def results(self) -> list[str]:
-        """The calls whose results it holds."""
+        """The calls whose results the entry contains."""
         if self.node["type"].value != "user" or not self.node["message"].is_object:
             return []
         content = self.node["message"]["content"]
@@ -57,7 +57,7 @@ class _Entry:
 class _Session:
     entries: dict[str, _Entry] = field(default_factory=dict)
     result_of: dict[str, _Entry] = field(default_factory=dict)
-    """By call: the entry with its result."""
+    """By call: the entry with the call's result."""
 
 
 class ClaudeCodeReader:
@@ -71,7 +71,7 @@ class ClaudeCodeReader:
         return isinstance(value, dict) and isinstance(value.get("type"), str) and bool(_MARKS & value.keys())
 
     def read(self, rows: Iterable[Row]) -> Iterator[Found]:
-        """Read the sessions; entries are gathered until the last one."""
+        """Read the sessions. Entries are collected up to the last one."""
         sessions: dict[str, _Session] = {}
         for row in rows:
             node = Node(row.value)
@@ -96,7 +96,7 @@ def _conversations(name: str, session: _Session) -> Iterator[Found]:
     used: set[str] = set()
     for path in sorted(paths, key=len, reverse=True):
         spoken = _with_results([entry for entry in path if entry.speaks], session)
-        # Results of calls made at the same time are ends of the tree, and part of a longer path.
+        # The results of parallel calls are leaves of the tree, and parts of a longer path.
         if not spoken or spoken[-1].uuid in used:
             continue
         used |= {entry.uuid for entry in spoken}
@@ -114,7 +114,7 @@ def _path(end: _Entry, session: _Session) -> list[_Entry]:
 
 
 def _with_results(path: list[_Entry], session: _Session) -> list[_Entry]:
-    """The path, with each reply's results right behind all its pieces."""
+    """The path, with the results of each reply right after the last piece of the reply."""
     spoken: list[_Entry] = []
     for index, entry in enumerate(path):
         if entry.results:
@@ -147,7 +147,7 @@ def _conversation(name: str, spoken: list[_Entry]) -> Found:
             place = pieces[0].place
             message = pieces[0].node["message"]
             if any(entry.node["isApiErrorMessage"].value for entry in pieces):
-                building.notes.append(FAILED_REQUEST)  # the program's words, not the model's
+                building.notes.append(FAILED_REQUEST)  # text of the program, not of the model
                 continue
             role = message["role"].text()
             facts = None
@@ -171,7 +171,7 @@ def _conversation(name: str, spoken: list[_Entry]) -> Found:
 
 
 def _replies(spoken: list[_Entry]) -> Iterator[list[_Entry]]:
-    """Entries one by one; pieces of one reply together."""
+    """Entries one by one; the pieces of one reply together."""
     gathered: list[_Entry] = []
     for entry in spoken:
         if gathered and not _is_same_reply(gathered[-1], entry):

@@ -1,6 +1,6 @@
-"""What every reader makes of the rows that it reads.
+"""The types that readers, joining and trajectories share.
 
-In: nothing. Out: the types that readers, joining and trajectories share. Not here: any format.
+In: nothing. Out: ``Conversation`` and its parts, and the protocol of readers. Not here: any format.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from understudy.records import Message, ToolSchema, Usage
 
 @dataclass(frozen=True, slots=True)
 class ReplyFacts:
-    """What a log says of one reply beside its text."""
+    """What a log says about one reply, in addition to its text."""
 
     usage: Usage = field(default_factory=Usage)
     is_cut: bool = False
@@ -33,31 +33,34 @@ class Conversation:
     place: str
     messages: tuple[Message, ...]
     replies: Mapping[int, ReplyFacts] | None = None
-    """By index in ``messages``: what the log shows as replies of the model. None: all assistant messages are."""
+    """By index in ``messages``: the messages that the log marks as replies of the model. None: all assistant messages
+    are.
+    """
     tools: tuple[ToolSchema, ...] = ()
     name: str = ""
-    """What the log calls the conversation; feedback names it."""
+    """The log's name for the conversation; feedback refers to it."""
     model: str = ""
     errors: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
-    """By index in ``messages``: why the call failed whose result this message is, where the log marks it as failed."""
+    """By index in ``messages``: why the call of this result failed, if the log marks it as failed."""
     question: str = ""
     """Empty: the first user message."""
     references: tuple[str, ...] = ()
     answer: str | None = None
     score: float | None = None
     explanation: str = ""
-    """Of the score."""
+    """Explanation of the score."""
     is_request: bool = False
-    """It is one line of a log of requests: an equal one is a repetition, not a second attempt."""
+    """It is one line of a request log: an equal line is a repetition, not a second attempt."""
     attempt: NormalisedAttempt | None = None
     """For logs that state the facts of the attempt themselves, such as smolagents' memory. They are never joined."""
     notes: tuple[str, ...] = ()
-    """What the log holds and our records do not, such as encrypted reasoning; the report counts them."""
+    """What the log contains and our records cannot express, such as encrypted reasoning; the report counts these notes.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What a user or a program said of a conversation afterwards."""
+    """What a user or a program reported about a conversation afterwards."""
 
     place: str
     conversation: str = ""
@@ -69,7 +72,7 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class OtherRow:
-    """A row of the format that holds no part of a conversation, such as the span of a tool."""
+    """A row of the format that is not part of a conversation, such as the span of a tool."""
 
     kind: str
 
@@ -78,12 +81,13 @@ Found = Conversation | Feedback | OtherRow | RefusedRow
 
 
 class TraceReader(Protocol):
-    """Reads one format. A user's own is a class with these two methods."""
+    """Reads one format. A user's own reader is a class with these two methods."""
 
     def fits(self, value: object) -> bool:
-        """Whether a row has this format. It must be quick, and certain: the first reader that fits reads the row."""
+        """Whether a row has this format. The test must be quick and certain: the first reader that fits reads the row.
+        """
         ...
 
     def read(self, rows: Iterable[Row]) -> Iterator[Found]:
-        """Read all rows that fit, in their order. What cannot be read is a ``RefusedRow``, never an exception."""
+        """Read all rows that fit, in their order. A row that cannot be read is a ``RefusedRow``, never an exception."""
         ...

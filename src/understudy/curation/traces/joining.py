@@ -1,13 +1,13 @@
-"""Requests of one conversation become one conversation.
+"""Joins requests of one conversation.
 
 In: conversations in their order in the log. Out: the longest of each chain of prefixes. An agent sends the whole
-history with every request, so each line of a log of requests repeats the lines before it. Two that have replies in
-common and then differ are a fork, and both stay.
+history with every request, so each line of a request log repeats the lines before it. If two conversations share
+replies and then differ, both are kept (a fork).
 
-A tree of messages does it: two messages are one node if role, text, calls (names and arguments) and results are equal
-after equal histories. Ids of calls and reasoning do not count: programs renumber the first and drop the second when
-they send a reply back. What a log knows of a reply (reasoning, tokens, that it was a reply) stays at its node, so that
-every conversation that passes there has it.
+The messages form a tree. Two messages are the same node if they have equal histories and equal role, text, calls (names
+and arguments) and results. Call ids and reasoning are not compared, since programs renumber the ids and drop the
+reasoning when they send a reply back. What a log says about a reply (reasoning, tokens, that it was a reply) is stored
+at its node, and every conversation through the node gets it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _Key = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Conversations, and what became of the others."""
+    """The joined conversations, and what happened to the others."""
 
     conversations: tuple[Conversation, ...]
     names: tuple[frozenset[str], ...]
-    """For each conversation: what the log called it and its requests, and the ids of its responses."""
+    """For each conversation: the log's names for it and for its requests, and the ids of its responses."""
     n_prefixes: int
     """Conversations that are the beginning of a longer one."""
     n_repeated: int
@@ -42,7 +42,7 @@ class Joined:
 class _Node:
     parent: int
     index: int
-    """Of its message in a conversation."""
+    """Index of its message in a conversation."""
     after_reply: bool
     is_end: bool = False
     n_children: int = 0
@@ -52,7 +52,7 @@ class _Node:
 
 
 def join(conversations: Iterable[Conversation]) -> Joined:
-    """Join all of them. Those that state the facts of their attempt stay as they are."""
+    """Join all conversations except those that state the facts of their attempt."""
     tree = _Tree()
     alone: dict[int, Conversation] = {}
     for number, one in enumerate(conversations):
@@ -64,7 +64,7 @@ def join(conversations: Iterable[Conversation]) -> Joined:
 
 
 class _Tree:
-    """All messages, each after its history."""
+    """All messages, each below its history."""
 
     def __init__(self) -> None:
         self._nodes = [_Node(parent=-1, index=-1, after_reply=False)]
@@ -125,7 +125,7 @@ class _Tree:
         )
 
     def _completed(self, at: int, one: Conversation) -> tuple[Conversation, frozenset[str]]:
-        """The conversation with all that is known at the nodes of its path."""
+        """The conversation with everything that the nodes of its path know."""
         messages, replies, names = list(one.messages), dict[int, ReplyFacts](), set[str]()
         while at > 0:
             node = self._nodes[at]

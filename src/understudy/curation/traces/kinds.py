@@ -1,7 +1,7 @@
-"""All readers, in the order in which they are asked whether they fit a row.
+"""All readers, in the order in which they are tried on a row.
 
 In: a row, or the name of a reader. Out: the reader. A package announces readers by an entry point in the group
-``understudy.trace_readers``; those are asked first. A recipe names a user's reader as ``package.module:Class``.
+``understudy.trace_readers``; those are tried first. A recipe names a user's reader as ``package.module:Class``.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ TRACE_READERS: Group[TraceReader] = Group(
 
 
 def open_readers(names: tuple[str, ...] = (), options: Mapping[str, object] | None = None) -> dict[str, TraceReader]:
-    """Readers by name: those that are named, or all.
+    """Open the named readers, or all; by name.
 
-    ``options``: for those readers whose config has such a field. Raises ``TargetError``.
+    ``options``: passed to those readers whose config has such a field. Raises ``TargetError``.
     """
     every = TRACE_READERS.names()
     announced = [name for name in every if name not in TRACE_READERS.builtin]

@@ -1,8 +1,8 @@
-"""Lines of logs of requests: ``{request, response}`` with what stands beside, whatever protocol they speak.
+"""Lines of request logs: ``{request, response}`` and further fields, for all protocols.
 
-In: a row. Out: request, response, the conversation's name, and what was said of it. Such lines are written by
-``understudy record``, and by others as ``{request, response, workload_id, client_id, timestamp}``. Not here: what a
-request holds.
+In: a row. Out: request, response, the conversation's name, and feedback on it. Such lines are written by ``understudy
+record``, and by other software as ``{request, response, workload_id, client_id, timestamp}``. Not here: the content of
+a request.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class LogLine:
 
 
 def is_log_line(value: object) -> bool:
-    """Whether a row is a line of such a log; feedback has no request."""
+    """Whether a row is a line of such a log. Feedback is not: it has no request."""
     return isinstance(value, dict) and "request" in value and ("response" in value or "status" in value)
 
 
 def request_and_response(value: object) -> tuple[Node, Node]:
-    """Both bodies of a line; an answer that was cut off stays text.
+    """Both bodies of a line. An answer that was cut off remains text.
 
     Raises ``TraceError`` for a request that is not JSON.
     """
@@ -48,7 +48,7 @@ def request_and_response(value: object) -> tuple[Node, Node]:
 
 
 def log_line(value: object) -> LogLine:
-    """Open a line. Raises ``TraceError`` for a reply that is an error, or that was cut off."""
+    """Parse a line. Raises ``TraceError`` for a reply that is an error, or that was cut off."""
     row = Node(value)
     request, response = request_and_response(value)
     status = row["status"].count()
@@ -57,14 +57,14 @@ def log_line(value: object) -> LogLine:
         what = failed.value or row["error"].value or f"status {status}"
         raise TraceError(RefusalReason.PROVIDER_ERROR, f"response: expected a reply, got {short(what)}")
     if row["complete"].value is False:
-        raise TraceError(RefusalReason.UNFINISHED, "complete: the connection ended before the reply did")
+        raise TraceError(RefusalReason.UNFINISHED, "complete: the connection ended before the reply was complete")
     if not response.is_object:
         raise response.error("a reply")
     return LogLine(request, response, row)
 
 
 def name_of(row: Node) -> str:
-    """What the log calls the conversation; empty if nothing."""
+    """The log's name for the conversation; empty if there is none."""
     held = row["metadata"]
     found = row.any_of(*_NAME)
     return found.text("") if found.is_text else held.any_of(*_NAME).text("") if held.is_object else ""
@@ -75,7 +75,7 @@ def references_of(row: Node) -> tuple[str, ...]:
     held = row.any_of(*_REFERENCE)
     found = texts(held.value)
     if found is None:
-        raise held.error("a text, a number or a list of them")
+        raise held.error("a string, a number or a list of these")
     return found
 
 
@@ -95,7 +95,7 @@ def is_shadow(value: object) -> bool:
 
 
 def feedback_of(value: object) -> Feedback:
-    """What was said of a conversation. Raises a pydantic error for an odd score."""
+    """Feedback on a conversation. Raises a pydantic error for an invalid score."""
     row = Node(value)
     said = row["feedback"]
     return Feedback(

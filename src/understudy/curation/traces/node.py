@@ -1,6 +1,6 @@
-"""A value in a row of others, with its place in the row, so that an error names it: ``messages.3.content``.
+"""A value inside a row, with its place in the row, so that an error can name it: ``messages.3.content``.
 
-In: plain JSON values. Out: typed values, or a ``TraceError``. Not here: what any format means.
+In: plain JSON values. Out: typed values, or a ``TraceError``. Not here: the meaning of any format.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from understudy.datafiles import parse_json
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and where it stands. ``None`` stands for what is missing, as in tables."""
+    """A value and its place. ``None`` means missing, as in tables."""
 
     value: object
     path: str = ""
 
     def __getitem__(self, key: str) -> Node:
-        """The field of an object; ``None`` if it is missing. Raises ``TraceError`` if this is no object."""
+        """The field of an object; ``None`` if it is missing. Raises ``TraceError`` if this is not an object."""
         if not isinstance(self.value, Mapping):
             raise self.error("an object")
         return Node(self.value.get(key), f"{self.path}.{key}" if self.path else key)
 
     def __iter__(self) -> Iterator[Node]:
-        """The elements of a list; none where it is missing. Raises ``TraceError`` for anything else."""
+        """The elements of a list; none if it is missing. Raises ``TraceError`` for anything else."""
         if self.value is None:
             return
         if not isinstance(self.value, list | tuple):
@@ -37,7 +37,7 @@ class Node:
             yield Node(one, f"{self.path}.{index}" if self.path else str(index))
 
     def __bool__(self) -> bool:
-        """Whether there is anything."""
+        """Whether the value is neither missing nor empty."""
         return bool(self.value)
 
     @property
@@ -53,11 +53,11 @@ class Node:
         return isinstance(self.value, str)
 
     def has(self, *keys: str) -> bool:
-        """Whether this is an object that has all the fields, not as null."""
+        """Whether this is an object that has all the fields with values other than null."""
         return isinstance(self.value, Mapping) and all(self.value.get(key) is not None for key in keys)
 
     def any_of(self, *keys: str) -> Node:
-        """The first of the fields that is there; else the first one, missing."""
+        """The first of the fields that is present; if none is, the first one, missing."""
         return next((self[key] for key in keys if self[key].value is not None), self[keys[0]])
 
     def text(self, default: str | None = None) -> str:
@@ -69,7 +69,7 @@ class Node:
         return self.value
 
     def count(self) -> int:
-        """A number of things; 0 where it is missing or odd, since nothing but a figure in a report depends on it."""
+        """A count; 0 if it is missing or invalid, since only a figure in a report depends on it."""
         return int(self.value) if isinstance(self.value, int | float) and self.value == self.value else 0
 
     def mapping(self) -> dict[str, JsonValue]:
@@ -79,7 +79,7 @@ class Node:
         return dict(self.value)
 
     def opened(self) -> Node:
-        """The value itself, or what its JSON text holds. Raises ``TraceError`` for text that is not JSON."""
+        """The value itself, or the value of its JSON text. Raises ``TraceError`` for text that is not JSON."""
         if not isinstance(self.value, str):
             return self
         try:
@@ -88,12 +88,12 @@ class Node:
             raise unknown_shape(f"{self.path or 'row'}: {error}") from None
 
     def error(self, expected: str) -> TraceError:
-        """The error for a value that is not what was expected."""
+        """The error for an unexpected value."""
         return unknown_shape(f"{self.path or 'row'}: expected {expected}, got {short(self.value)}")
 
 
 def short(value: object) -> str:
-    """A value for a message, cut to 80 characters."""
+    """A value for a message, truncated to 80 characters."""
     if value is None:
         return "nothing"
     shown = repr(value)

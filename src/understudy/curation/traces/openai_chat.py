@@ -1,9 +1,9 @@
-"""OpenAI's chat completions: rows with ``messages``, and lines of logs of requests.
+"""OpenAI's chat completions: rows with ``messages``, and lines of request logs.
 
-In: ``{messages, tools?}`` as for fine-tuning, or ``{request, response}`` as recorded; roles system, developer, user,
-assistant, tool and function; calls as ``tool_calls`` or ``function_call``; reasoning as ``reasoning_content``,
-``reasoning`` or ``thinking``. Out: conversations; one for each choice of a reply. A message of weight 0 is read and
-not a reply to learn from. Not here: plain chats without tools, which ``plain_chat`` reads.
+In: ``{messages, tools?}`` as for fine-tuning, or ``{request, response}`` as recorded; the roles system, developer,
+user, assistant, tool and function; calls as ``tool_calls`` or ``function_call``; reasoning as ``reasoning_content``,
+``reasoning`` or ``thinking``. Out: conversations, one for each choice of a reply. A message of weight 0 is context and
+never trained. Not here: plain chats without tools, which ``plain_chat`` reads.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def tools_of(held: Node) -> tuple[ToolSchema, ...]:
 
 
 def add_message(turns: Turns, message: Node, facts: ReplyFacts | None = None) -> int:
-    """Add a message of OpenAI's form; return its index. Raises ``TraceError``."""
+    """Add a message in OpenAI's form; return its index. Raises ``TraceError``."""
     name = message["role"].text().removeprefix("MessageRole.").lower()
     role = _ROLES.get(name)
     if role is None:
@@ -155,7 +155,7 @@ def add_message(turns: Turns, message: Node, facts: ReplyFacts | None = None) ->
         return turns.say(role, text_of(message["content"]), message.path)
     calls = tuple(calls_of(message))
     content = message["content"] if message["content"] or not message["refusal"] else message["refusal"]
-    # Beside calls, a missing text is what the model said; without calls, something is missing.
+    # A reply with calls may have no text; without calls, the text is missing.
     text, thought = ("", "") if content.value is None and calls else text_and_reasoning(content)
     reasoning = thought or reasoning_beside(message)
     return turns.reply(text, message.path, reasoning=reasoning, calls=calls, facts=facts)

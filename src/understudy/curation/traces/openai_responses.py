@@ -1,9 +1,9 @@
-"""OpenAI's Responses: rows with items, and lines of logs of requests.
+"""OpenAI's Responses: rows with items, and lines of request logs.
 
-In: ``{input, output?, instructions?, tools?}`` or ``{request, response}``; items ``message``, ``function_call``,
-``function_call_output`` and ``reasoning``. Out: conversations. Neighbouring items of the model are one reply. A request
-that names its predecessor (``previous_response_id``) is put behind it; if no row holds the predecessor, it is refused.
-Not here: items of tools that OpenAI's server runs.
+In: ``{input, output?, instructions?, tools?}`` or ``{request, response}``; the items ``message``, ``function_call``,
+``function_call_output`` and ``reasoning``. Out: conversations. Adjacent items of the model are one reply. A request
+that names its predecessor (``previous_response_id``) is appended to it; if no row contains the predecessor, the request
+is refused. Not here: items of tools that OpenAI's server runs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class OpenAIResponsesReader(RowReader):
     def __init__(self, config: PartConfig | None = None) -> None:
         super().__init__(config)
         self._items_of: dict[str, list[Node]] = {}
-        """By response id: all items until then. Instructions hold for one response only."""
+        """By response id: all items up to that response. Instructions apply to one response only."""
 
     def fits(self, value: object) -> bool:
         if is_log_line(value):
@@ -92,10 +92,10 @@ class OpenAIResponsesReader(RowReader):
         previous = request["previous_response_id"].text("")
         if not previous:
             if request["conversation"]:
-                raise TraceError(RefusalReason.MISSING_HISTORY, "request.conversation: it is kept by the provider")
+                raise TraceError(RefusalReason.MISSING_HISTORY, "request.conversation: only the provider stores it")
             return []
         if previous not in self._items_of:
-            detail = f"request.previous_response_id: no row before this one holds the response {previous!r}"
+            detail = f"request.previous_response_id: no earlier row contains the response {previous!r}"
             raise TraceError(RefusalReason.MISSING_HISTORY, detail)
         return self._items_of[previous]
 
@@ -141,7 +141,7 @@ class _Building:
             self.turns.say(Role.SYSTEM, text_of(instructions), instructions.path)
 
     def add_all(self, items: list[Node], facts: ReplyFacts | None = None) -> None:
-        """Add items; with ``facts`` they are one reply."""
+        """Add items. With ``facts``, they are one reply."""
         for item in items:
             self._add(item)
         self._end_reply(facts)

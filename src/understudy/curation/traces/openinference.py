@@ -1,7 +1,7 @@
 """OpenInference: spans whose attributes are numbered messages, ``llm.input_messages.0.message.role``.
 
-In: spans of kind ``LLM``. Out: one conversation a request; joining makes whole ones of them. Other spans are counted.
-Messages have OpenAI's form once they are put together, so that form's reader reads them. Not here: containers of spans.
+In: spans of kind ``LLM``. Out: one conversation per request, to be joined later. Other spans are counted. The
+attributes are assembled to messages in OpenAI's form, which are then read as such. Not here: containers of spans.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """OpenTelemetry's conventions for generative AI, from version 1.37: messages as attributes of spans.
 
-In: spans whose ``gen_ai.input.messages`` and ``gen_ai.output.messages`` hold messages with ``parts``. Out: one
-conversation a request; joining makes whole ones of them. Other spans are counted. Spans of older versions, whose
-messages are events or numbered attributes, are refused. The conventions are still marked as in development: names that
-tracers were seen to use beside the convention's own are read too. Not here: containers of spans.
+In: spans whose ``gen_ai.input.messages`` and ``gen_ai.output.messages`` contain messages with ``parts``. Out: one
+conversation per request, to be joined later. Other spans are counted. Spans of older versions, whose messages are
+events or numbered attributes, are refused. The conventions are still marked as in development: other names that tracers
+are known to use are read too. Not here: containers of spans.
 """
 
 from __future__ import annotations

@@ -18,12 +18,12 @@ _REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 
 
 def text_of(content: Node) -> str:
-    """The text of a content: a text, or a list of parts that are texts. Raises ``TraceError`` for anything else."""
+    """The text of a content, which is a string or a list of text parts. Raises ``TraceError`` for anything else."""
     return "\n".join(part_text(part) for part in _parts(content))
 
 
 def text_and_reasoning(content: Node) -> tuple[str, str]:
-    """As ``text_of``, with parts that are reasoning apart."""
+    """As ``text_of``, with the reasoning parts returned separately."""
     texts: list[str] = []
     thoughts: list[str] = []
     for part in _parts(content):
@@ -42,12 +42,12 @@ def part_text(part: Node) -> str:
     if kind not in _TEXT:
         raise not_text(f"{part.path}: expected text, got a part of type {kind!r}: {short(part.value)}")
     if not part["text"].is_text:
-        raise not_text(f"{part.path}: expected a text, got {short(part.value)}")
+        raise not_text(f"{part.path}: expected a string, got {short(part.value)}")
     return part["text"].text()
 
 
 def reasoning_beside(message: Node) -> str:
-    """What a reasoning model thought, where a message has it in a field of its own."""
+    """The reasoning of a message that has it in a separate field."""
     return next((text_of(message[key]) for key in _REASONING_KEYS if message[key].is_text and message[key]), "")
 
 
@@ -69,7 +69,7 @@ def call_of(call_id: Node, name: Node, arguments: Node) -> FunctionCall:
 
 
 def tool_schemas(tools: Iterable[Node]) -> tuple[ToolSchema, ...]:
-    """The schemas of a list of tools in the form of OpenAI (both), Anthropic or MCP.
+    """The schemas of a list of tools in the form of OpenAI (both APIs), Anthropic or MCP.
 
     Raises ``TraceError`` for a tool that the provider's server runs.
     """
@@ -105,7 +105,7 @@ def _parts(content: Node) -> Iterator[Node]:
         yield content
         return
     if not content.is_list or not content:
-        raise not_text(f"{content.path}: expected a text or a list of texts, got {short(content.value)}")
+        raise not_text(f"{content.path}: expected a string or a list of text parts, got {short(content.value)}")
     yield from content
 
 

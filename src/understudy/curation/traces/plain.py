@@ -1,7 +1,7 @@
-"""Rows whose replies are text: the paper's authors' rows, and plain chats.
+"""Rows whose replies are text: rows of the paper's authors, and plain chats.
 
 In: rows with ``question``, ``log_data`` and ``score``, or with ``messages`` without tools. Out: conversations that
-state the facts of their attempt; a code agent's are read from its replies. Not here: how that is done, see
+state the facts of their attempt; for a code agent, the facts are derived from its replies. Not here: how, see
 ``understudy.curation.importing.chats``.
 """
 

@@ -1,7 +1,7 @@
 """Rows of any format become trajectories, or are refused.
 
 In: rows, and the readers that may read them. Out: trajectories with scores, refused rows, and a report that accounts
-for every row. Not here: where rows come from.
+for every row. Not here: the source of the rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class TraceReport(Record):
     by_reader: dict[str, int] = {}
     """Rows that each reader fits."""
     conversations: int = 0
-    """Those that became trajectories."""
+    """Rows that became trajectories."""
     joined: int = 0
     """Rows that repeat the beginning of a longer conversation."""
     repeated: int = 0
@@ -35,11 +35,11 @@ class TraceReport(Record):
     """Conversations that share replies with another one and then differ from it."""
     feedback: int = 0
     unmatched_feedback: int = 0
-    """Feedback on conversations that no row holds."""
+    """Feedback on conversations that occur in no row."""
     other: dict[str, int] = {}
-    """Rows that hold no part of a conversation, such as spans of tools, by what they are."""
+    """Rows that are not part of a conversation, such as spans of tools, by their kind."""
     notes: dict[str, int] = {}
-    """What logs hold and trajectories do not."""
+    """What logs contain and trajectories cannot express."""
     refused: dict[str, int] = {}
     """Refused rows by reason."""
 
@@ -104,10 +104,10 @@ class _Gathered:
     other: Counter[str] = field(default_factory=Counter)
     refused: list[RefusedRow] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
-    """The number of each row, by its place."""
+    """The position of each row, by its place."""
 
     def sort(self, rows: Rows, readers: Mapping[str, TraceReader]) -> None:
-        """Give each row to the first reader that fits."""
+        """Assign each row to the first reader that fits."""
         for row in rows:
             self.places[row.place] = self.n_rows
             self.n_rows += 1
@@ -135,7 +135,7 @@ class _Gathered:
 def _fits(reader: TraceReader, row: Row) -> bool:
     try:
         return reader.fits(row.value)
-    except (TraceError, RecursionError):  # a value in an unexpected place: it is not that format
+    except (TraceError, RecursionError):  # a value at an unexpected place: the row has another format
         return False
 
 
@@ -162,7 +162,7 @@ def _attempts(joined: Joined, gathered: _Gathered, naming: Naming) -> Iterator[t
 
 
 def _by_name(feedback: Sequence[Feedback]) -> dict[str, list[int]]:
-    """By name of a conversation or id of a response: the places of what was said of it."""
+    """By name of a conversation or id of a response: the places of the feedback."""
     said: dict[str, list[int]] = defaultdict(list)
     for number, one in enumerate(feedback):
         for name in {one.conversation, one.response_id} - {""}:

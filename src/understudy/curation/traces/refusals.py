@@ -1,7 +1,6 @@
-"""Rows that are not imported, and why.
+"""Rows that are not imported, and the reason for each.
 
-In: what came and what was expected. Out: an error while a row is read; a ``RefusedRow`` for the report. Not here:
-reading.
+In: actual and expected values. Out: an error while a row is read; a ``RefusedRow`` for the report. Not here: reading.
 """
 
 from __future__ import annotations
@@ -17,26 +16,26 @@ class RefusalReason(StrEnum):
     UNREADABLE = "unreadable"
     """It is not JSON or not UTF-8, or a damaged part of the file."""
     NOT_PLAIN_TEXT = "not_plain_text"
-    """It holds pictures, sound, files or anything else that is no text and no tool call."""
+    """It contains pictures, sound, files or anything else that is neither text nor a tool call."""
     ODD_SCORE = "odd_score"
     """Its score is neither a verdict nor a blank."""
     UNKNOWN_SHAPE = "unknown_shape"
     NO_REPLY = "no_reply"
-    """The model said nothing in it."""
+    """It has no reply of the model."""
     BROKEN_CALLS = "broken_calls"
-    """A result without its call, a call whose result is missing in mid-conversation, or results that cannot be told
-    apart.
+    """A result without its call, a call whose result is missing in the middle of the conversation, or results that
+    cannot be assigned to their calls.
     """
     HOSTED_TOOL = "hosted_tool"
     """A tool that the provider's server runs, such as its web search: a student's server has no such tool."""
     PROVIDER_ERROR = "provider_error"
     """The server answered with an error."""
     UNFINISHED = "unfinished"
-    """The connection ended in mid-reply."""
+    """The connection ended during a reply."""
     MISSING_HISTORY = "missing_history"
-    """It continues a conversation that the provider kept and that no row holds."""
+    """It continues a conversation that only the provider stores and that occurs in no row."""
     OLD_CONVENTION = "old_convention"
-    """Spans of a version of the conventions that is not read."""
+    """Spans of an unsupported version of the conventions."""
 
 
 class RefusedRow(Record):
@@ -54,7 +53,9 @@ class RefusedRow(Record):
 
 
 class TraceError(ValueError):
-    """A row cannot become a conversation. The message says what came, what was expected and where in the row."""
+    """A row cannot become a conversation. The message names the actual value, the expected one and the place in the
+    row.
+    """
 
     def __init__(self, reason: RefusalReason, detail: str) -> None:
         super().__init__(detail)
@@ -62,12 +63,12 @@ class TraceError(ValueError):
 
 
 def unknown_shape(detail: str) -> TraceError:
-    """A value that is not what its place should hold."""
+    """A value that was not expected at its place."""
     return TraceError(RefusalReason.UNKNOWN_SHAPE, detail)
 
 
 def not_text(detail: str) -> TraceError:
-    """Content that is no text."""
+    """Content that is not text."""
     return TraceError(RefusalReason.NOT_PLAIN_TEXT, detail)
 
 

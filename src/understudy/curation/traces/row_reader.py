@@ -1,6 +1,7 @@
-"""The base of readers whose rows are read one by one.
+"""The base of readers that read each row separately.
 
-In: rows. Out: what each holds, or why it is refused. A subclass states ``fits`` and ``conversations``.
+In: rows. Out: the conversations of each row, or the reason why it is refused. A subclass implements ``fits`` and
+``conversations``.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """smolagents: memories of code agents and of tool-calling agents, as steps or as messages.
 
 In: ``agent.memory.get_full_steps()``, ``get_succinct_steps()``, ``RunResult.dict()`` and
-``agent.write_memory_to_messages()``. Out: conversations. A code agent's memory states the facts of its attempt, which
-``understudy.curation.importing.memory_logs`` and ``chats`` read. A tool-calling agent's replies are calls; smolagents
-shows results to the model as text of the user, here they are results. Results of several calls of one step stand in one
-text: they are told apart if there is a line for each, and refused otherwise. Not here: logs of several runs.
+``agent.write_memory_to_messages()``. Out: conversations. A code agent's memory states the facts of its attempt;
+``understudy.curation.importing.memory_logs`` and ``chats`` read it. The replies of a tool-calling agent are calls.
+smolagents shows their results to the model as a user's text; here they are results. The results of several calls of one
+step are in one text: they are separated if there is one line for each call, and refused otherwise. Not here: logs of
+several runs.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class SmolagentsConfig(PartConfig):
 
     kind: Literal["smolagents"] = "smolagents"
     agent: Literal["code_agent", "chain_of_thought"] = "code_agent"
-    """What replies without calls are: actions that are code, or chains of thought."""
+    """Kind of the replies without calls: actions that are code, or chains of thought."""
 
 
 class SmolagentsReader(RowReader):
@@ -116,7 +117,7 @@ def _add_results(turns: Turns, observations: str, place: str) -> None:
     n_calls = len(turns.open_calls)
     texts = [observations] if n_calls == 1 else observations.splitlines()
     if len(texts) != n_calls:
-        raise broken_calls(f"{place}: the results of {n_calls} calls stand in one text of {len(texts)} lines")
+        raise broken_calls(f"{place}: the results of {n_calls} calls are in one text of {len(texts)} lines")
     for text in texts:
         turns.result("", text, place)
 
@@ -151,7 +152,7 @@ def _of_messages(row: ForeignRow, messages: Sequence[ForeignMessage]) -> Convers
 
 
 def _calls_in(text: str) -> list[FunctionCall]:
-    """The calls in a tool-call message, which is Python's way of writing a list; none if it is cut."""
+    """The calls in a tool-call message, a list in Python's notation; none if it was truncated."""
     try:
         held = Node(ast.literal_eval(text.removeprefix(_CALLING)))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):

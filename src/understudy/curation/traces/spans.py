@@ -1,7 +1,7 @@
-"""Spans of OpenTelemetry, in whatever container an exporter wrote them.
+"""Spans of OpenTelemetry, in all containers that exporters write.
 
 In: OTLP's JSON (``resourceSpans``), spans as the SDK prints them (``attributes`` as an object), or rows of a table with
-``attributes``. Out: each span's attributes, name and trace. Not here: what the attributes mean.
+``attributes``. Out: the attributes, name and trace of each span. Not here: the meaning of the attributes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Span:
 
 
 def spans_of(value: object) -> Iterator[Span]:
-    """The spans of a row; none if it holds no spans. Raises ``TraceError`` for a span of another shape."""
+    """The spans of a row; empty if it contains no spans. Raises ``TraceError`` for a span of another shape."""
     row = Node(value)
     if not row.is_object:
         return

@@ -1,9 +1,9 @@
 """Conversations become trajectories.
 
-In: a whole conversation and what was said of it afterwards. Out: a ``Trajectory`` and, where it was judged, a
-``Score``. Facts of steps come from the calls, their results and the log. A conversation ends with an answer if its last
-reply calls no tool, or calls one of the final tools; if it ends at a call, it was interrupted. Not here: attempts whose
-format states these facts itself.
+In: a complete conversation and the feedback on it. Out: a ``Trajectory`` and, if the conversation was judged, a
+``Score``. The facts of steps come from the calls, their results and the log. A conversation ends with an answer if its
+last reply calls no tool, or calls one of the final tools. If it ends with any other call, it was interrupted. Not here:
+attempts whose format states these facts itself.
 """
 
 from __future__ import annotations
@@ -41,17 +41,20 @@ _LONGEST_ARGUMENTS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What rows do not say of themselves."""
+    """Facts that rows do not state."""
 
     source: str
     task_kind: TaskKind
     agent: str
-    """Of attempts without tools whose format states their facts."""
+    """Kind of the attempts without tools whose format states their facts."""
     final_tools: tuple[str, ...]
 
 
 def trajectory_of(one: Conversation, naming: Naming, number: int, said: Sequence[Feedback]) -> Trajectory:
-    """``number``: of the attempt among those at the same question. Raises ``TraceError`` without a reply."""
+    """Make the trajectory. ``number``: index of the attempt among those at the same question.
+
+    Raises ``TraceError`` without a reply.
+    """
     attempt = one.attempt or _attempt(one, naming)
     references = next((each.reference for each in reversed(said) if each.reference), one.references)
     answer, *aliases = references or (None,)
@@ -84,7 +87,7 @@ def trajectory_of(one: Conversation, naming: Naming, number: int, said: Sequence
 
 
 def score_of(trajectory: Trajectory, one: Conversation, said: Sequence[Feedback]) -> Score | None:
-    """The verdict of the row, or the last one that was given afterwards; None without either."""
+    """The row's verdict, or the last one given in feedback; None without either."""
     last = next((each for each in reversed(said) if each.score is not None), None)
     value = one.score if last is None else last.score
     if value is None:
@@ -100,7 +103,7 @@ def score_of(trajectory: Trajectory, one: Conversation, said: Sequence[Feedback]
 
 
 def question_of(one: Conversation) -> str:
-    """The first user message, or what the row calls its question. Raises ``TraceError`` without either."""
+    """The row's question field, or the first user message. Raises ``TraceError`` without either."""
     if one.attempt is not None:
         return one.attempt.question
     found = one.question or next((m.content for m in one.messages if m.role is Role.USER and m.content.strip()), "")

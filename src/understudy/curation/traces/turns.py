@@ -1,7 +1,8 @@
-"""A conversation as it is built: replies with their calls, and results that belong to them.
+"""Builds a conversation: replies with their calls, and the results that belong to them.
 
 In: texts, calls and results in their order. Out: our messages. Call ids become unique within the conversation, since
-some servers count them anew in each reply. Raises ``TraceError`` for calls and results that do not belong together.
+some servers number them from zero in each reply. Raises ``TraceError`` for calls and results that do not belong
+together.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from understudy.records import FunctionCall, Message, Role
 
 @dataclass(slots=True)
 class Turns:
-    """Messages as they come."""
+    """Messages in the order of their arrival."""
 
     messages: list[Message] = field(default_factory=list)
     replies: dict[int, ReplyFacts] = field(default_factory=dict)
-    """Those that were added with facts."""
+    """Replies that were added with facts."""
     errors: dict[int, str] = field(default_factory=dict)
-    """By index of a result: why the call failed."""
+    """By index of a result: why its call failed."""
     _open: list[tuple[str, FunctionCall]] = field(default_factory=list)
-    """Calls without a result, with the ids that the log has for them."""
+    """Calls without a result, with their ids in the log."""
     _ids: set[str] = field(default_factory=set)
 
     def say(self, role: Role, text: str, place: str) -> int:
-        """Add a message of the system or the user; return its index."""
+        """Add a message with the role system or user; return its index."""
         self._refuse_open_calls(place)
         self.messages.append(Message(role=role, content=text))
         return len(self.messages) - 1
@@ -52,7 +53,9 @@ class Turns:
         return len(self.messages) - 1
 
     def result(self, call_id: str, text: str, place: str, *, name: str = "", error: str = "") -> int:
-        """Add the result of a call; return its index. Without an id it is the first open call of that name, or any."""
+        """Add the result of a call; return its index. A result without an id belongs to the first open call of that
+        name, or of any name.
+        """
         matching = [
             entry for entry in self._open if (entry[0] == call_id if call_id else not name or entry[1].name == name)
         ]
