@@ -315,7 +315,7 @@ def test_chat_is_mixed_in_by_ratio_and_the_same_for_the_same_seed(tmp_path: Path
     assert curated.n_chat == 4
     assert len(curated.examples) == 12
     assert curated == curate(pairs, config)
-    with pytest.raises(ValueError, match="asks for 8 conversations, the file holds 5"):
+    with pytest.raises(ValueError, match="asks for 8 conversations, the file contains 5"):
         curate(pairs, CurateConfig(chat=ChatMix(path=tmp_path / "chat.jsonl", ratio=1)))
 
 
@@ -324,5 +324,5 @@ def test_impossible_settings_are_refused() -> None:
         CurateConfig(filters=(Filter.WITHIN_LENGTH,))
     with pytest.raises(ValueError, match="nothing would be trained"):
         SpanWeights(thought=0, code=0, final=0)
-    with pytest.raises(ValueError, match="there is no student"):
+    with pytest.raises(ValueError, match="but got no student"):
         curate([], CurateConfig(select=Selection.LOWEST_NLL))

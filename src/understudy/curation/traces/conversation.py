@@ -84,8 +84,7 @@ class TraceReader(Protocol):
     """Reads one format. A user's own reader is a class with these two methods."""
 
     def fits(self, value: object) -> bool:
-        """Whether a row has this format. The test must be quick and certain: the first reader that fits reads the row.
-        """
+        """Whether a row has this format. It must be quick and certain: the first reader that fits reads the row."""
         ...
 
     def read(self, rows: Iterable[Row]) -> Iterator[Found]:
