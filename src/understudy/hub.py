@@ -46,7 +46,7 @@ def hub_or_cache() -> Iterator[str]:
 
 @contextmanager
 def naming_what_is_missing(path: str) -> Iterator[None]:
-    """Add to the Hub's error that no folder was found, and where it was searched.
+    """Add to the Hub's error that no folder was found, and where it was looked for.
 
     If the Hub cannot be reached, only its local cache is searched.
     """
@@ -59,7 +59,7 @@ def naming_what_is_missing(path: str) -> Iterator[None]:
             yield
         except OSError as error:
             reason = f"{unreachable}, and its cache does not hold it" if unreachable else str(error).partition("\n")[0]
-            looked_at = f"{path}: there is no folder {folder.absolute()}"
+            looked_at = f"{path}: the folder {folder.absolute()} does not exist"
             raise OSError(f"{looked_at}, and as a Hub id it cannot be loaded: {reason}") from error
 
 

@@ -122,9 +122,9 @@ REPLIES = (
         {"object": "error", "message": "engine is dead", "code": 500},
         error="engine is dead",
     ),
-    Reply("proxies", "a page in place of JSON", "<html>Bad gateway</html>", error="no JSON"),
-    Reply("proxies", "an empty body", "", error="no JSON"),
-    Reply("proxies", "a list in place of an object", [1, 2], error="no completion"),
+    Reply("proxies", "a page in place of JSON", "<html>Bad gateway</html>", error="is not JSON"),
+    Reply("proxies", "an empty body", "", error="is not JSON"),
+    Reply("proxies", "a list in place of an object", [1, 2], error="is not a completion"),
     Reply(
         "proxies",
         "parts that are no text",

@@ -135,7 +135,7 @@ def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"there is no file .*absent\.gguf"):
+    with pytest.raises(FileNotFoundError, match=r"the file .*absent\.gguf does not exist"):
         locate(str(tmp_path / "absent.gguf"))
     with pytest.raises(ValidationError, match="or GGUF file; there is no"):
         TypeAdapter(ModelPath).validate_python(str(tmp_path / "absent.gguf"))

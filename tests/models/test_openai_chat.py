@@ -169,7 +169,7 @@ def test_an_endpoint_that_keeps_failing_is_reported_once_and_so_is_its_return(ca
         for number in range(3):
             model.complete(ask(str(number)))
     assert [record.getMessage() for record in caplog.records if record.name.startswith("understudy")] == [
-        f"{faulty.url} fails (HTTP 500: oops); it is tried again",
+        f"{faulty.url} fails (HTTP 500: oops); retrying",
         f"{faulty.url} answers again after 5 failures",
     ]
 

@@ -195,7 +195,7 @@ def test_arguments_are_never_encoded_twice() -> None:
 @pytest.mark.parametrize("family", ["llama3_1", "llama3_2"])
 def test_two_calls_that_a_template_refuses_are_named(family: str) -> None:
     two = (user("Q"), says("", call(0, query="a"), call(1, query="b")))
-    with pytest.raises(ParallelCallsError, match=r"takes one call in a message, got 2: search, search"):
+    with pytest.raises(ParallelCallsError, match=r"accepts one call per message, got 2: search, search"):
         renderer(family).training_sequences(two, everything(two), TOOLS)
     with pytest.raises(RenderingError, match="single tool-calls"):
         renderer(family).prompt_text((*two, result("x"), result("y", 1)), tools=TOOLS)

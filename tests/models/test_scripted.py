@@ -87,7 +87,7 @@ async def is_async(request: Request) -> str:
     ("program", "options", "says"),
     [
         ("raises", {}, r"raised IndexError: tuple index out of range \(.*test_scripted.py, line \d+\)"),
-        ("returns", {}, "expected a Completion or text, the reply; it returned NoneType: None"),
+        ("returns", {}, "expected a Completion or a text, it returned NoneType: None"),
         ("returns", {"what": 42}, "it returned int: 42"),
         ("returns", {"what": ["a"]}, r"it returned list: \['a'\]"),
         ("returns", {"what": {"content": "a"}}, "it returned dict"),
@@ -127,5 +127,5 @@ def test_unknown_settings_and_missing_tokenizers_are_refused() -> None:
 
 def test_a_key_is_named_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("UNDERSTUDY_TEST_KEY", raising=False)
-    with pytest.raises(ValueError, match="UNDERSTUDY_TEST_KEY holds no key"):
+    with pytest.raises(ValueError, match="UNDERSTUDY_TEST_KEY contains no key"):
         open_model(OpenAIChatConfig(model="m", base_urls=("http://127.0.0.1:9/v1",), api_key_env="UNDERSTUDY_TEST_KEY"))

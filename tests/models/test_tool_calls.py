@@ -161,7 +161,7 @@ def test_without_tools_a_local_reply_is_text(model: LocalModel) -> None:
 def test_two_local_calls_where_one_is_allowed_are_a_problem(model: LocalModel) -> None:
     both = read(model, f"{CALL}\n{CALL}", replace(ASKED, parallel_tool_calls=False))
     assert (both.tool_calls, both.text) == ((), f"{CALL}\n{CALL}")
-    assert both.call_problem == "one call in a message is allowed, got 2: make one, and wait for its result"
+    assert both.call_problem == "only one call per message is allowed, got 2: make one, and wait for its result"
 
 
 def test_ids_go_on_from_those_of_the_conversation(model: LocalModel) -> None:

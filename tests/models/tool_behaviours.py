@@ -129,7 +129,7 @@ TOOL_BEHAVIOURS = (
         "a call without a name",
         message(one(function={"arguments": "{}"})),
         calls=(("a1", "", {}),),
-        problem="a call names no tool",
+        problem="a call without the name of a tool",
     ),
     CallManner(
         "proxies",

@@ -1,7 +1,7 @@
 """Requests to our endpoint and its replies, in the forms of OpenAI and vLLM.
 
-In: the JSON body of a request, checked field by field. Out: the JSON body of the reply, whole or as the chunks of a
-stream. Not here: HTTP; which other fields are accepted (see ``fields``).
+In: the JSON body of a request, validated field by field. Out: the JSON body of the reply, complete or as the chunks of
+a stream. Not here: HTTP; which other fields are accepted (see ``fields``).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class CompletesIds(Protocol):
 
 
 class Body(BaseModel):
-    """Fields that all requests have."""
+    """Fields of all requests."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +52,7 @@ class Body(BaseModel):
 
     @abstractmethod
     def reply(self, model: Model) -> dict[str, JsonValue]:
-        """Raises ``ValueError`` for a request that this model does not support, and any error of the model."""
+        """Answer the request. Raises ``ValueError`` if this model does not support it, and any error of the model."""
 
 
 class _StreamOptions(BaseModel):
@@ -62,7 +62,7 @@ class _StreamOptions(BaseModel):
 
 
 class SamplingBody(Body):
-    """Fields that both kinds of completion have."""
+    """Fields of both kinds of completion."""
 
     kind: ClassVar[str]
     """The ``object`` of the reply in the protocol."""
@@ -245,7 +245,7 @@ class RawBody(SamplingBody):
 
 
 class TokenizeBody(Body):
-    """A request to render a conversation as the model would read it."""
+    """A request to render a conversation to token ids."""
 
     messages: Annotated[tuple[ChatMessage, ...], Field(min_length=1)]
     add_generation_prompt: Literal[True] = True

@@ -1,7 +1,7 @@
 """Messages as clients of our endpoint write them.
 
 In: OpenAI's JSON of a message: content as text or text parts, calls and results, the role ``developer``, empty fields
-that the SDK adds when a reply is sent back. Out: ``Message`` records. What is not text is refused by name.
+that the SDK adds when it sends a reply back. Out: ``Message`` records. Content that is not text is refused by name.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from understudy.models.tool_bodies import CallBody
 from understudy.records import Message, Role
 
 _EMPTY = frozenset({"name", "refusal", "tool_calls", "function_call", "audio", "annotations", "tool_call_id"})
-"""Accepted if they hold nothing."""
+"""Accepted if they are empty."""
 _KEPT_FROM_MODELS = frozenset({"reasoning", "reasoning_content", "parsed"})
-"""Reasoning of former turns, which no chat template is given; the SDK's own reading of the content."""
+"""Reasoning of earlier turns, which no chat template gets; the SDK's own parsing of the content."""
 
 
 def _role(value: JsonValue) -> JsonValue:
@@ -38,7 +38,7 @@ def _text_of_part(part: JsonValue) -> str:
     text = part.get("text") if isinstance(part, dict) else part
     if not isinstance(text, str):
         kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-        raise ValueError(f"expected parts of type 'text', got {kind!r}: only text is read here")
+        raise ValueError(f"expected parts of type 'text', got {kind!r}: only text is supported here")
     return text
 
 
@@ -63,6 +63,6 @@ class ChatMessage(BaseModel):
         return {key: inner for key, inner in value.items() if key not in dropped}
 
     def record(self) -> Message:
-        """The message as models take it."""
+        """The message as a record."""
         calls = tuple(call.record() for call in self.tool_calls)
         return Message(role=self.role, content=self.content, tool_calls=calls, tool_call_id=self.tool_call_id)

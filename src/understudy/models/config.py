@@ -1,7 +1,7 @@
 """Which model: a server by URL, a checkpoint in this process, or a program.
 
-In: what a recipe says of a model. Out: the typed config of a built-in kind. Not here: sampling, which each request
-brings; the kinds as a group, and opening them (see ``model``).
+In: the ``model`` section of a recipe. Out: the typed config of a built-in kind. Not here: sampling, which each request
+states; the group of kinds and how they are opened (see ``model``).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class OpenAIChatConfig(PartConfig):
 
     kind: Literal["openai_chat"] = "openai_chat"
     model: Annotated[str, Field(min_length=1)]
-    """As the server names it."""
+    """Name of the model on the server."""
     base_urls: Annotated[tuple[str, ...], Field(min_length=1), SpeedOnly] = ("https://api.openai.com/v1",)
     """Each request goes to the one with the fewest requests in flight; a failing one is skipped for a while."""
     api_key_env: Annotated[str | None, SpeedOnly] = None
@@ -61,8 +61,9 @@ class OpenAIChatConfig(PartConfig):
     completion_price_usd: NonNegativeFloat | None = None
     """Price of a million generated tokens."""
     prefix_delivery: Literal["auto"] | PrefixDelivery = "auto"
-    """How the model is made to begin with a prefill. ``auto`` asks the server what it is: vLLM, SGLang
-    and our own continue a message, others are instructed."""
+    """How the model is made to begin with a prefill. With ``auto`` the client asks the server what it is: vLLM, SGLang
+    and our own server continue a message, others are instructed.
+    """
     tokenizer: ModelPath | None = None
     """Folder or Hub id, to render prompts for ``prefix_delivery: completion``."""
     token_ids: bool = False
@@ -99,11 +100,11 @@ class LocalConfig(PartConfig):
     adapter: ModelPath | None = None
     """Folder or Hub id of a LoRA adapter; it is merged into the weights in memory."""
     name: str | None = None
-    """As records name the model; the path (and adapter) if None."""
+    """The name in records; by default the path (and adapter)."""
     dtype: DType = DType.AUTO
     device: Annotated[Device, SpeedOnly] = Device.AUTO
     max_batch_size: Annotated[PositiveInt, SpeedOnly] = 128
-    """Completions that are decoded at once."""
+    """Completions that are decoded at the same time."""
     max_batch_tokens: Annotated[PositiveInt, SpeedOnly] = 262_144
     """Limit of the number of completions times the longest of them, prompt and reply. It limits the memory of the KV
     cache."""
@@ -115,7 +116,7 @@ class LocalConfig(PartConfig):
 
 
 class ScriptedConfig(PartConfig):
-    """A program that stands in for a model."""
+    """A program in place of a model."""
 
     kind: Literal["scripted"] = "scripted"
     program: CodeTarget
@@ -123,4 +124,4 @@ class ScriptedConfig(PartConfig):
     options: dict[str, JsonValue] = Field(default_factory=dict)
     """Keyword arguments for the function."""
     name: str | None = None
-    """As records name the model; the program if None."""
+    """The name in records; by default the program."""

@@ -2,10 +2,10 @@
 
 In: rows, each with its prompt's ids, sampling settings and seed. Out: the same rows, finished.
 
-A row draws one uniform number a token from a stream of its own seed and looks it up in the cumulative
-distribution, so its tokens do not depend on its neighbours, but for the noise of the floating-point
-sums (float64 removes that too). Prompts are padded on the left; positions count real tokens only.
-Rows that share a prompt share its computation. Used by one thread at a time.
+A row draws one uniform number per token from a stream with its own seed and looks it up in the cumulative distribution.
+Its tokens therefore do not depend on its neighbours, except for floating-point noise (float64 removes that too).
+Prompts are padded on the left; positions count real tokens only. Rows that share a prompt share its computation. Used
+by one thread at a time.
 
 Not here: queues, threads, records; beam search, penalties.
 """
@@ -70,7 +70,7 @@ class Decoder:
         self._keeps_last_only = "logits_to_keep" in accepted
         self.rows: list[Row] = []
         self._cache, self.can_join = growing_cache(model)
-        """Whether rows may join while others are in mid-reply."""
+        """Whether rows may join while others are running."""
         self._logits = torch.empty(0)  # (rows, vocabulary), of the next token
         self._mask = torch.empty(0)  # (rows, time), 0 on padding
         self._positions = torch.empty(0)  # (rows, 1), of the next token
@@ -82,12 +82,12 @@ class Decoder:
             self._admit(groups)
 
     def step(self) -> list[Row]:
-        """Write one token of each row; return the rows that are finished, which leave the batch."""
+        """Sample one token for each row; return the finished rows, which leave the batch."""
         with torch.inference_mode():
             return self._step()
 
     def clear(self) -> None:
-        """Forget all rows."""
+        """Drop all rows."""
         self.rows = []
         self._cache = self._new_cache()
 
@@ -159,7 +159,7 @@ class Decoder:
         self._positions = self._positions + 1
 
     def _join(self, cache: DynamicCache, mask: torch.Tensor) -> torch.Tensor:
-        """Put the rows of ``cache`` under the rows that run, the shorter of both padded on the left."""
+        """Append the rows of ``cache`` to the running rows, the shorter of both padded on the left."""
         old, new = self._mask.shape[1], mask.shape[1]
         longest = max(old, new)
         for ours, theirs in zip(self._cache.layers, cache.layers, strict=True):

@@ -1,8 +1,8 @@
-"""The parameters that one server accepts: learnt from its refusals, and applied to later requests.
+"""The parameters that one server accepts, learnt from its refusals and applied to later requests.
 
-In: the body that we would send; a refusal that names a parameter. Out: the body that this server accepts, and a
-sentence for the user about the consequence. Only parameters that this package chose are changed, never those of the
-user's ``extra_body``. Not here: sending anything.
+In: the body of a request; a refusal that names a parameter. Out: a body that this server accepts, and a sentence for
+the user about the consequence. Only parameters that this package chose are changed, never those of the user's
+``extra_body``. Not here: sending anything.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from understudy.models.refusals import RefusalError
 LIMITS = ("max_tokens", "max_completion_tokens")
 """The two names of the limit of new tokens."""
 LOWEST_TEMPERATURE = 0.01
-"""Sent in place of 0 to servers that want a positive one."""
+"""Sent instead of 0 to servers that require a positive temperature."""
 _NEVER_ABOUT_PARAMETERS = frozenset({401, 402, 408, 409, 425, 429, 503})
 _MEANING = {
     "stop": "replies are cut at the stop strings here",
-    "temperature": "the server samples at a temperature of its own",
-    "top_p": "the server's own top_p holds",
+    "temperature": "the server samples at its own temperature",
+    "top_p": "the server uses its own top_p",
     "seed": "the same request may get another reply",
-    "n": "completions are asked for one at a time",
+    "n": "completions are requested one at a time",
     "logprobs": "replies come without log-probabilities",
-    "response_format": "replies are not held to a JSON schema",
+    "response_format": "replies are not constrained to a JSON schema",
     "return_token_ids": "replies come without token ids",
 }
 """Parameters that a request can do without, and what that means."""
@@ -44,7 +44,7 @@ _ALIASES = {
     "max_tokens": r"max_(?:new_)?tokens|max_?output_?tokens",
     "max_completion_tokens": "max_completion_tokens",
 }
-"""Other words for a parameter, which mean nothing else wherever they stand."""
+"""Other words for a parameter, which have no other meaning."""
 _REFUSES = re.compile(
     r"unsupported|support|allowed|permitted|unrecognized|unrecognised|unknown|unexpected|invalid|must be|only|cannot"
     r"|forbidden|not available|deprecated|remove|at most|greater than|maximum|in range|strictly|too long"
@@ -56,7 +56,7 @@ _WANTS_POSITIVE = re.compile(r"strictly positive|greater than 0|大于 ?0|> ?0\b
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What is known of one server."""
+    """What is known about one server."""
 
     limit: str = LIMITS[0]
     """Its name for the limit of new tokens; empty: it accepts none."""
@@ -66,10 +66,10 @@ class Dialect:
     folds_system: bool = False
     """It accepts no system message: the text goes before the first user message."""
     notes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """For the user, by what is changed."""
+    """A sentence for the user, by what was changed."""
 
     def adapt(self, body: Mapping[str, JsonValue], fixed: Set[str] = frozenset()) -> dict[str, JsonValue]:
-        """The body that this server takes. ``fixed``: parameters that stay as they are."""
+        """The body in a form that this server accepts. ``fixed``: parameters that are not changed."""
         sent = {key: value for key, value in body.items() if key in fixed or key not in self.absent}
         if LIMITS[0] in sent and LIMITS[0] not in fixed:
             limit = sent.pop(LIMITS[0])
@@ -84,7 +84,7 @@ class Dialect:
     def after(
         self, refusal: RefusalError, sent: Mapping[str, JsonValue], fixed: Set[str] = frozenset()
     ) -> Dialect | None:
-        """What is known after a refusal of ``sent``; None if it is not about something that can be changed."""
+        """What is known after a refusal of ``sent``; None if the refusal is not about something that can be changed."""
         if refusal.status in _NEVER_ABOUT_PARAMETERS or (refusal.status == 403 and not refusal.params):
             return None
         limit = next((name for name in LIMITS if name in sent and name not in fixed), None)
@@ -101,7 +101,7 @@ class Dialect:
         return self._without(named, limit, sent, refusal)
 
     def without_schema(self, refusal: RefusalError, sent: Mapping[str, JsonValue], fixed: Set[str]) -> Dialect | None:
-        """For a refusal that names nothing: servers word that of a schema in many ways."""
+        """Handles a refusal that names no parameter: servers have many wordings for an unsupported schema."""
         if refusal.status not in (400, 422) or "response_format" in fixed or "response_format" not in sent:
             return None
         return None if refusal.is_full_context else self._drop(["response_format"], refusal)
@@ -119,7 +119,7 @@ class Dialect:
             return self._drop(droppable, refusal)
         if limit in named:
             other = "" if self.notes.keys() & set(LIMITS) else LIMITS[1 - LIMITS.index(limit)]
-            note = f"{other} is sent in its place" if other else "replies have no limit but the server's own"
+            note = f"{other} is sent in its place" if other else "only the server's own limit applies"
             return self._with(limit, note, refusal, limit=other)
         return None
 

@@ -1,7 +1,7 @@
-"""The servers behind one model: which one gets the next request, which failures are temporary, how long to wait. In: a
-request to one server. Out: the first successful answer. A failing endpoint is skipped, longer each time, and the others
-take its share; if all are skipped, the one whose pause ends first is used. The log says once that an endpoint keeps
-failing, and once that it works again.
+"""The servers of one model: which one gets the next request, which failures are temporary, how long to wait. In: a
+request to one server. Out: the first successful answer. A failing endpoint is skipped, for longer each time, and the
+others take its share; if all are skipped, the one whose pause ends first is used. The log says once that an endpoint
+keeps failing, and once that it works again.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 LONGEST_REST_S = 30.0
 FIRST_WAIT_S = 0.5
-"""The wait before the second attempt; it doubles with each further one."""
+"""The wait before the second attempt; it doubles with each further attempt."""
 SAID_AFTER_FAILURES = 3
 """Failures in a row before the log mentions them."""
 MAX_CHANGES = 12
-"""Refused parameters of one request, before the server is considered broken."""
+"""Refused parameters of one request, after which the server is considered broken."""
 
 _log = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT")
@@ -49,12 +49,12 @@ class Endpoint:
     url: str
     client: OpenAI
     dialect: Dialect = field(default_factory=Dialect)
-    """Replaced whole, under the lock, when a refusal has taught something."""
+    """Replaced under the lock when a refusal changes what is known."""
     n_in_flight: int = 0
     n_failures: int = 0
-    """In a row."""
+    """Failures in a row."""
     rests_until: float = 0.0
-    """On the monotonic clock."""
+    """Time on the monotonic clock."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def complete(self, path: str, body: Mapping[str, JsonValue], fixed: Set[str] = frozenset()) -> WireReply:
@@ -78,16 +78,18 @@ class Endpoint:
             else:
                 self._learn(dialect)
                 return reply
-        raise BadReplyError(f"{self.url} refuses one parameter after the other: {'; '.join(dialect.notes.values())}")
+        raise BadReplyError(f"{self.url} refuses one parameter after another: {'; '.join(dialect.notes.values())}")
 
     def tokenize(self, conversation: dict[str, JsonValue]) -> tuple[int, ...]:
-        """One attempt at having a conversation rendered, as the model would read it before it speaks."""
+        """One attempt to let the server render a conversation into the prompt's token ids."""
         body: dict[str, JsonValue] = {**conversation, "add_generation_prompt": True}
         root = self.url.partition("?")[0].rstrip("/").removesuffix("/v1")
         return parse_tokens(self._post(f"{root}/tokenize", body))
 
     def owner_of(self, model: str) -> str:
-        """What the server says it is, for the model or else for the first of its list; empty if it says nothing."""
+        """The server's own statement of what it is, for the model or else for the first model of its list; empty
+        without one.
+        """
         return parse_owner(self._answer(lambda: self.client.get("/models", cast_to=httpx.Response)), model)
 
     def _post(self, path: str, body: Mapping[str, JsonValue]) -> bytes:
@@ -121,7 +123,9 @@ class Endpoints:
         self._lock = threading.Lock()
 
     def ask(self, attempt_at: Callable[[Endpoint], ResultT]) -> ResultT:
-        """Try until it succeeds. Raises ``ProviderError`` when the retries are used up; refusals are raised at once."""
+        """Retry until a request succeeds. Raises ``ProviderError`` when the retries are used up; refusals are raised at
+        once.
+        """
         n_failed = 0
         while True:
             try:
@@ -173,7 +177,7 @@ class Endpoints:
         """Before the next attempt of a request."""
         now = time.monotonic()
         if len(self._all) > 1 and any(endpoint.rests_until <= now for endpoint in self._all):
-            return with_jitter(0.02)  # it goes to another endpoint, which need not be waited for
+            return with_jitter(0.02)  # the request goes to another endpoint, for which there is no wait
         longest_s = self._config.max_retry_wait_s
         asked = retry_after_s(error)
         return with_jitter(min(longest_s, FIRST_WAIT_S * 2 ** min(n_failed - 1, 16) if asked is None else asked))
@@ -184,11 +188,13 @@ class Endpoints:
         with self._lock:
             endpoint.n_failures += 1
             n_failures = endpoint.n_failures
-            if len(self._all) > 1:  # a lone server is never rested: one request's failure says little about the next
+            if (
+                len(self._all) > 1
+            ):  # a single server is never skipped: the failure of one request says little about the next
                 rest_s = min(LONGEST_REST_S, FIRST_WAIT_S * 2 ** min(n_failures, 8))
                 endpoint.rests_until = time.monotonic() + max(rest_s, retry_after_s(error) or 0.0)
         if n_failures == SAID_AFTER_FAILURES:
-            _log.warning("%s fails (%s); it is tried again", endpoint.url, _error_text(error))
+            _log.warning("%s fails (%s); retrying", endpoint.url, _error_text(error))
 
     def _note_success(self, endpoint: Endpoint) -> None:
         with self._lock:
@@ -198,14 +204,14 @@ class Endpoints:
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether another attempt may go well."""
+    """Whether another attempt may succeed."""
     if isinstance(error, RefusalError):
         return error.is_passing and not error.is_full_context
     return isinstance(error, openai.APIConnectionError | BadReplyError)
 
 
 def retry_after_s(error: Exception) -> float | None:
-    """What the server asks for, in seconds from now; None if it asks for nothing that can be read."""
+    """The wait that the server asks for, in seconds; None without a valid value."""
     value = error.retry_after.strip() if isinstance(error, RefusalError) else ""
     if not value:
         return None
@@ -234,7 +240,7 @@ def _endpoint(url: str, config: OpenAIChatConfig, api_key: str) -> Endpoint:
         max_retries=0,
         default_query=query or None,
     )
-    # OpenAI's own newer models refuse max_tokens; this saves the one request that would teach it.
+    # OpenAI's newer models refuse max_tokens; this saves the one request that would show it.
     is_openai = urllib.parse.urlsplit(url).hostname == "api.openai.com"
     return Endpoint(url, client, Dialect(limit=LIMITS[int(is_openai)]))
 

@@ -1,7 +1,8 @@
-"""Fields of OpenAI's protocol that our endpoint does not need: which change nothing, which must be refused by name.
+"""Fields of OpenAI's protocol that our endpoint does not use: those that change nothing, and those that are refused.
 
-In: the JSON body of a request. Out: the same without what changes nothing; ``ValueError`` for what would change the
-reply and cannot be done here, because a setting that is ignored in silence costs days. Not here: fields that are used.
+In: the JSON body of a request. Out: the same body without the fields that change nothing. A field that would change the
+reply and is not supported raises a ``ValueError``, because a setting that is silently ignored costs days. Not here:
+fields that are used.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ IGNORED = frozenset(
     {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
     | {"parallel_tool_calls"}  # where there are no tools
 )
-"""They change no reply, whatever they say."""
+"""They change no reply, whatever their value."""
 NEUTRAL: dict[str, tuple[JsonValue, ...]] = {
     "tools": ([],),
     "functions": ([],),
@@ -42,10 +43,12 @@ NEUTRAL: dict[str, tuple[JsonValue, ...]] = {
 }
 """Values of other fields that change no reply."""
 _REASONS = {
-    **dict.fromkeys(("tools", "tool_choice"), "only chat completions have tools here"),
+    **dict.fromkeys(("tools", "tool_choice"), "here, only chat completions can use tools"),
     **dict.fromkeys(("functions", "function_call"), "is no longer read; tools and tool_choice are"),
-    **dict.fromkeys(("frequency_penalty", "presence_penalty", "repetition_penalty"), "penalties are not applied here"),
-    "response_format": "replies are not held to a format here",
+    **dict.fromkeys(
+        ("frequency_penalty", "presence_penalty", "repetition_penalty"), "penalties are not supported here"
+    ),
+    "response_format": "formats of replies are not supported here",
     "top_logprobs": "only the sampled token's log-probability is returned here",
     "best_of": "expected n alone",
 }
@@ -54,7 +57,7 @@ _REASONS = {
 def without_neutral(body: Mapping[str, JsonValue], used: frozenset[str]) -> dict[str, JsonValue]:
     """The body without nulls and without fields that change nothing; ``used``: names that are read afterwards.
 
-    Raises ``ValueError`` for a known field that cannot be done. Unknown fields stay, for the caller to refuse.
+    Raises ``ValueError`` for a known field that is not supported. Unknown fields remain, for the caller to refuse.
     """
     kept: dict[str, JsonValue] = {}
     for name, value in body.items():
@@ -64,10 +67,10 @@ def without_neutral(body: Mapping[str, JsonValue], used: frozenset[str]) -> dict
             kept[name] = value
         elif value not in NEUTRAL[name]:
             expected = " or ".join(repr(neutral) for neutral in NEUTRAL[name])
-            raise ValueError(f"{name}: {_REASONS.get(name, 'is not done here')}; expected none, or {expected}")
+            raise ValueError(f"{name}: {_REASONS.get(name, 'is not supported here')}; expected none, or {expected}")
     return kept
 
 
 def without_nulls(value: object) -> object:
-    """A JSON object without its nulls: clients send them for what they do not set."""
+    """A JSON object without its nulls: clients send nulls for fields that are not set."""
     return {key: inner for key, inner in value.items() if inner is not None} if isinstance(value, dict) else value

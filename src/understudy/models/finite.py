@@ -1,7 +1,7 @@
 """Weights and log-probabilities must be finite numbers.
 
-In: a model's weights, or what it computed. Out: nothing, or an error that names what is not finite. Not here: what to
-do about it; a training stops, a proof of a student fails.
+In: a model's weights, or values that it computed. Out: nothing, or an error that names what is not finite. Not here:
+the reaction. A training stops, and the verification of a student fails.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class NotFiniteError(ValueError):
 
 
 def require_finite_weights(model: nn.Module, name: str, *, trained_only: bool = False) -> None:
-    """Raise ``NotFiniteError`` with the first parameter or buffer of ``model`` that holds a NaN or an infinity.
+    """Raise ``NotFiniteError`` with the first parameter or buffer of ``model`` that contains a NaN or an infinity.
 
-    ``trained_only``: only parameters that are trained. Quantised weights are skipped: they are whole numbers.
+    ``trained_only``: only parameters that are trained. Quantised weights are skipped: they are integers.
     """
     tensors = (*model.named_parameters(), *(() if trained_only else model.named_buffers()))
     for key, tensor in tensors:

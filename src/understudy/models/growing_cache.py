@@ -1,9 +1,9 @@
 """A KV cache that grows in blocks.
 
-transformers' dynamic cache copies all keys and values at each token. For a small model and a wide batch
-that is a third of the time. This one writes in place and copies once in ``BLOCK_TOKENS`` tokens.
+transformers' dynamic cache copies all keys and values at each token, which takes a third of the time for a small model
+and a wide batch. This cache writes in place and copies once in ``BLOCK_TOKENS`` tokens.
 
-Only for layers that attend to everything: see ``growing_cache``.
+Only for layers with full attention: see ``growing_cache``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
 
 
 def growing_cache(model: PreTrainedModel) -> tuple[DynamicCache, bool]:
-    """An empty cache for the model, and whether rows may join it in mid-reply.
+    """An empty cache for the model, and whether rows may join it while others are running.
 
     Sliding windows and recurrent states keep transformers' own layers: they cannot be padded afterwards.
     """

@@ -1,8 +1,8 @@
 """A transformers checkpoint, and an adapter on top of it, from a folder or the Hub.
 
-In: a ``LocalConfig``, or a path and number formats. Out: weights in memory and the tokenizer; this is the one place
-that loads either. An adapter that changes nothing is refused: evaluating the base model as the student is the mistake
-that nobody notices. Not here: where a checkpoint lies (see ``locating``), several GPUs.
+In: a ``LocalConfig``, or a path and number formats. Out: weights in memory and the tokenizer; only this module loads
+either. An adapter that changes nothing is refused, because it is easy to overlook that the base model was evaluated in
+place of the student. Not here: where a checkpoint is (see ``locating``), several GPUs.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 class AdapterWithoutEffectError(ValueError):
-    """The base model with the adapter says exactly what the base model says."""
+    """The base model with the adapter computes exactly the same logits as the base model alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What was loaded, ready to compute."""
+    """A loaded checkpoint, ready to compute."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -39,10 +39,10 @@ class Checkpoint:
 
 
 def load_checkpoint(config: LocalConfig) -> Checkpoint:
-    """Load base and adapter; the adapter is merged, which saves its share of each step.
+    """Load base and adapter; the adapter is merged, which makes each step cheaper.
 
-    A folder that holds an adapter alone stands for its base with the adapter. Raises ``OSError`` if there is no
-    checkpoint, ``AdapterWithoutEffectError``, and ``ValueError`` for a GPU that is not there.
+    A folder that contains only an adapter means its base with this adapter. Raises ``OSError`` if there is no
+    checkpoint, ``AdapterWithoutEffectError``, and ``ValueError`` if there is no GPU.
     """
     base, adapter = base_and_adapter(config.path, config.adapter)
     own_tokenizer = adapter is None or (Path(config.path).expanduser() / "tokenizer_config.json").exists()
@@ -56,7 +56,7 @@ def load_checkpoint(config: LocalConfig) -> Checkpoint:
 
 
 def load_for_reading(config: LocalConfig) -> PreTrainedModel:
-    """The weights of ``path`` alone, on their device, without gradients. Raises what ``load_base`` raises."""
+    """Only the weights of ``path``, on their device, without gradients. Raises the errors of ``load_base``."""
     import torch
 
     device = torch_device(config.device)
@@ -96,7 +96,7 @@ def load_base(
 
 
 def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a folder or Hub id. Raises ``OSError``, which says where it was searched."""
+    """The tokenizer of a folder or Hub id. Raises ``OSError``, which says where it was looked for."""
     from transformers import AutoTokenizer
 
     source = locate(path)
@@ -106,7 +106,7 @@ def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
 
 @contextmanager
 def bars_of_downloads_only(path: str | Path) -> Iterator[None]:
-    """No progress bar for reading or writing a folder, which would break into the run's own; a Hub id keeps its."""
+    """Hide progress bars for reading or writing a folder, which would disturb the run's own; keep them for downloads."""
     from transformers.utils import logging
 
     is_silenced = Path(path).is_dir() and logging.is_progress_bar_enabled()
@@ -121,20 +121,20 @@ def bars_of_downloads_only(path: str | Path) -> Iterator[None]:
 
 @contextmanager
 def without_peft_warning() -> Iterator[None]:
-    """Within, PEFT may ask transformers for an attribute by its former name; users need no warning of it."""
+    """Hide a warning that users cannot act on: PEFT reads an attribute of transformers by its deprecated name."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`is_gradient_checkpointing` is deprecated", FutureWarning)
         yield
 
 
 def load_adapter(model: PreTrainedModel, adapter: str) -> PeftModel:
-    """The model with the adapter beside its weights, not merged. Raises ``AdapterWithoutEffectError``."""
+    """The model with the adapter on its weights, not merged. Raises ``AdapterWithoutEffectError``."""
     import torch
     from peft import PeftModel
 
     with naming_what_is_missing(adapter), without_peft_warning():
         adapted = PeftModel.from_pretrained(model, locate(adapter)).eval()
-    # Any few tokens will do: an adapter of zeros, or one whose names fit no layer, changes no logit at all.
+    # Any tokens are enough: an adapter of zeros, or one whose names fit no layer, changes no logit at all.
     probe = torch.arange(min(16, model.config.get_text_config().vocab_size), device=model.device)[None]
     with torch.inference_mode():
         with_adapter = adapted(input_ids=probe).logits
@@ -149,12 +149,12 @@ def load_adapter(model: PreTrainedModel, adapter: str) -> PeftModel:
 
 
 def torch_device(device: Device) -> torch.device:
-    """Raises ``ValueError`` if a GPU is asked for and torch sees none."""
+    """The torch device. Raises ``ValueError`` for a GPU if torch sees none."""
     import torch
 
     has_gpu = torch.cuda.is_available()
     if device is Device.CUDA and not has_gpu:
-        raise ValueError("device: cuda was asked for, but torch sees no GPU")
+        raise ValueError("expected a GPU for device: cuda, but torch sees none")
     return torch.device("cuda" if device is Device.CUDA or (device is Device.AUTO and has_gpu) else "cpu")
 
 

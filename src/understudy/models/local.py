@@ -1,11 +1,11 @@
-"""A transformers checkpoint in this process, which batches all waiting requests.
+"""A transformers checkpoint in this process, with continuous batching of all waiting requests.
 
-In: requests from any number of threads. Out: completions with token ids, exact token usage and, if
-asked for, log-probabilities of the model's own distribution (before temperature and top_p).
+In: requests from any number of threads. Out: completions with token ids, exact token usage and, on request,
+log-probabilities of the model's own distribution (before temperature and top_p).
 
-One owner thread computes. A request joins the running batch between two tokens; a batch that starts waits a few
-milliseconds first, because callers tend to come together. The same request with the same seed gives the same tokens in
-any batch (see ``decoding``).
+One thread computes. A request joins the running batch between two tokens. A new batch first waits a few milliseconds,
+because callers tend to arrive together. The same request with the same seed gives the same tokens in any batch (see
+``decoding``).
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from understudy.records import Completion, FinishReason, PrefixDelivery, Usage
 from understudy.runs import derive_seed
 
 LINGER_S = 0.003
-"""How long a batch that starts waits for more requests."""
+"""How long a new batch waits for more requests."""
 CLOSE_S = 2.0
 """How long closing waits for the token that is being computed."""
 JOIN_SHARE = 8
-"""Requests join a running batch if they are at least 1/n of its rows, because each joining costs a step."""
+"""Requests join a running batch if they are at least 1/n of its rows, because each join costs a step."""
 JOIN_AFTER_STEPS = 4
 """No request waits longer than this many steps."""
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    """One request under way."""
+    """One request in progress."""
 
     rows: list[Row]
     future: Future[tuple[Completion, ...]]
@@ -76,15 +76,14 @@ class LocalModel(Closing):
         self._thread.start()
 
     def complete(self, request: Request) -> tuple[Completion, ...]:
-        """Raises ``ContextFullError`` if the prompt leaves no room for a token, ``ProviderError`` when closed.
-
-        ``RenderingError`` for messages that the chat template refuses.
+        """Complete a request. Raises ``ContextFullError`` if the prompt leaves no room for a token, ``ProviderError``
+        if the model is closed, ``RenderingError`` for messages that the chat template refuses.
         """
         completions = self.complete_ids(prompt_before_reply(self.renderer, request), request)
         return tuple(with_calls_read(completion, self.renderer, request) for completion in completions)
 
     def complete_ids(self, prompt_ids: Sequence[int], request: Request) -> tuple[Completion, ...]:
-        """The same after a prompt of token ids; the request's messages are not looked at.
+        """Complete a prompt of token ids; the request's messages are ignored.
 
         Raises ``UnknownTokenError`` for ids that the model has no embedding for.
         """
@@ -105,12 +104,14 @@ class LocalModel(Closing):
         return job.future.result()
 
     def prompt_logprobs(self, ids: Sequence[int], top_k: int) -> list[dict[int, float]]:
-        """What the model thinks of each token but the first: see ``scoring.top_logprobs``."""
+        """Log-probabilities of each token but the first: see ``scoring.top_logprobs``."""
         with self._one_prompt:  # a prompt's logits are large: (tokens, vocabulary)
             return top_logprobs(self._model, ids, top_k)
 
     def close(self) -> None:
-        """Stop computing; requests under way get a ``ProviderError``. Does not wait for a long prompt to be read."""
+        """Stop computing; requests in progress get a ``ProviderError``. Does not wait until a long prompt has been
+        read.
+        """
         with self._wake:
             self._is_closed = True
             self._wake.notify()
@@ -127,7 +128,7 @@ class LocalModel(Closing):
                 self._decoder.step()
                 steps_since_join += 1
                 self._deliver()
-            except Exception as error:  # whatever torch raises, out of memory above all: the callers must hear of it
+            except Exception as error:  # whatever torch raises, out of memory above all: the callers must get it
                 self._fail(f"{self.name}: {type(error).__name__}: {error}", waiting_too=False)
         self._fail(f"{self.name} was closed", waiting_too=True)
 
@@ -152,7 +153,7 @@ class LocalModel(Closing):
         return self._decoder.can_join and n_waiting > 0 and enough
 
     def _take_fitting(self) -> list[list[Row]]:
-        """Take waiting rows, first come first served, as long as the batch stays within its bounds."""
+        """Take waiting rows, in order of arrival, as long as the batch stays within its limits."""
         rows = self._decoder.rows
         n_rows = len(rows)
         longest = max((_length(row) for row in rows), default=0)
@@ -230,7 +231,7 @@ def _completions(job: _Job) -> tuple[Completion, ...]:
 
 
 def _stop_ids(checkpoint: Checkpoint, renderer: Renderer) -> frozenset[int]:
-    """What ends a reply: the template's end of turn, and what the checkpoint and the tokenizer call the end."""
+    """The tokens that end a reply: the template's end of turn, and the end tokens of the checkpoint and the tokenizer."""
     configured = checkpoint.model.generation_config.eos_token_id if checkpoint.model.generation_config else None
     ids = {renderer.end_of_turn_ids[-1], checkpoint.tokenizer.eos_token_id}
     ids.update(configured if isinstance(configured, list) else [configured])

@@ -1,9 +1,9 @@
-"""Where a checkpoint lies: a folder of this machine, a GGUF file, or a repository of the Hub.
+"""Finds a checkpoint: a folder of this machine, a GGUF file, or a repository of the Hub.
 
-In: what a recipe or a command names. Out: the absolute path of a folder that exists, or a Hub id. A GGUF file stands
-for the folder that it is converted to. A name such as ``demo/base`` can be either; a folder comes first, and every
-error says which folder was looked at, so that nobody gets another's weights because a command was run from elsewhere.
-Not here: loading.
+In: the path or id in a recipe or a command. Out: the absolute path of an existing folder, or a Hub id. A GGUF file is
+replaced by the folder that it is converted to. A name such as ``demo/base`` can be a folder or an id; the folder is
+tried first, and every error names the folder that was tried, so that nobody gets other weights by running a command
+from another place. Not here: loading.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ ADAPTER = "adapter_config.json"
 
 
 def locate(path: str) -> str:
-    """An existing folder as an absolute path; else a Hub id as it is.
+    """An existing folder as an absolute path, or the Hub id.
 
-    Raises ``FileNotFoundError`` for a path that cannot be a Hub id and is not a folder, or is one without a checkpoint,
-    ``GgufError`` for a file that cannot be read.
+    Raises ``FileNotFoundError`` for a path that cannot be a Hub id and is not a folder, or is a folder without a
+    checkpoint, ``GgufError`` for a file that cannot be read.
     """
     folder = Path(in_package(path)).expanduser()
     if is_gguf(path):
         if not folder.is_file():
-            raise FileNotFoundError(f"{path}: there is no file {folder.absolute()}")
+            raise FileNotFoundError(f"{path}: the file {folder.absolute()} does not exist")
         return str(dequantised(folder.absolute()))
     if folder.is_file():
         raise FileNotFoundError(f"{folder.absolute()} is a file: expected a folder with a checkpoint, or a .gguf file")
@@ -35,14 +35,16 @@ def locate(path: str) -> str:
             raise FileNotFoundError(problem)
         return str(folder.absolute())
     if path.startswith((".", "~", "/")) or not HUB_ID.fullmatch(path):
-        raise FileNotFoundError(f"{path}: there is no folder {folder.absolute()}, and this cannot be a Hub id")
+        raise FileNotFoundError(
+            f"{path}: the folder {folder.absolute()} does not exist, and the name cannot be a Hub id"
+        )
     return path
 
 
 def base_and_adapter(path: str, adapter: str | None) -> tuple[str, str | None]:
-    """The base, and the adapter on it. A folder that holds an adapter alone names its base itself.
+    """The base, and the adapter on it. A folder that contains only an adapter names its base itself.
 
-    Raises ``ValueError`` for an adapter on an adapter, ``FileNotFoundError`` for a base that is not there.
+    Raises ``ValueError`` for an adapter on an adapter, ``FileNotFoundError`` if the base is missing.
     """
     folder = Path(path).expanduser()
     if not (folder / ADAPTER).is_file() or (folder / "config.json").exists():
@@ -53,7 +55,7 @@ def base_and_adapter(path: str, adapter: str | None) -> tuple[str, str | None]:
 
 
 def _base_of(adapter: Path) -> str:
-    """A relative base belongs to the working directory, or to a folder above the adapter."""
+    """A relative base path is relative to the working directory, or to a folder above the adapter."""
     settings = json.loads((adapter / ADAPTER).read_text())
     base = str(settings.get("base_model_name_or_path") or "")
     if not base:
@@ -63,5 +65,5 @@ def _base_of(adapter: Path) -> str:
     if found is not None:
         return str(found)
     if Path(base).is_absolute() or base.startswith((".", "~")):
-        raise FileNotFoundError(f"the base of the adapter {adapter} is not there: {base}")
+        raise FileNotFoundError(f"the base of the adapter {adapter} does not exist: {base}")
     return base

@@ -1,7 +1,7 @@
 """The one protocol of all models: messages in, n completions out; and the kinds of models.
 
-In: a ``ModelConfig``, then ``Request`` records. Out: ``Completion`` records. Libraries are imported when a model of
-their kind is opened, never before. Not here: prompts, parsing, retries of episodes.
+In: a ``ModelConfig``, then ``Request`` records. Out: ``Completion`` records. Libraries are imported only when a model
+that needs them is opened. Not here: prompts, parsing, retries of attempts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from understudy.registry import Builtin, Group, PartConfig, TargetError
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a model is asked for."""
+    """A request to a model."""
 
     messages: tuple[Message, ...]
     n: int = 1
@@ -29,20 +29,20 @@ class Request:
     stop: tuple[str, ...] = ()
     """Strings that end a completion; they are not part of its text."""
     seed: int | None = None
-    """Same request, same seed, same completions, if the model can promise it."""
+    """The same request with the same seed gives the same completions, if the model supports it."""
     continue_final: bool = False
     """The last message is an assistant message, which the model continues."""
     logprobs: bool = False
     json_schema: str | None = None
-    """A JSON schema, as text, that the reply is to follow. Servers that can hold a model to it do; others do not look
-    at it, so the prompt must say it as well and the reply must still be parsed with care.
+    """A JSON schema, as text, that the reply should follow. Servers that support constrained decoding enforce it;
+    others ignore it, so the prompt must state it as well and the reply must still be validated.
     """
     tools: tuple[ToolSchema, ...] = ()
-    """What the reply may call. Empty: nothing, and the reply is text."""
+    """The tools that the reply may call. Empty: none, and the reply is text."""
     tool_choice: str = "auto"
     """``auto``, ``none``, ``required``, or the name of the one tool that must be called."""
     parallel_tool_calls: bool = True
-    """Whether one reply may hold several calls."""
+    """Whether one reply may contain several calls."""
 
 
 class ProviderError(Exception):
@@ -54,19 +54,19 @@ class ContextFullError(Exception):
 
 
 class ProgramError(Exception):
-    """A program that stands in for a model raised an exception, or returned no text. A mistake in that program."""
+    """A program in place of a model raised an exception, or returned no text. This is an error of that program."""
 
 
 class Model(Protocol):
-    """What completes messages. Safe to call from many threads at once.
+    """Completes messages. Safe to call from many threads at once.
 
-    A class of your own may inherit from this one: then ``complete`` is all that it must have.
+    Your own class may inherit from this one: it then only has to define ``complete``.
     """
 
     name: str
-    """As records name it."""
+    """The name in records."""
     is_program: bool = False
-    """A program that stands in for a model; said wherever its figures are shown."""
+    """Whether a program stands in for a model; reports say so next to its figures."""
 
     @property
     def prefix_delivery(self) -> PrefixDelivery:
@@ -81,7 +81,7 @@ class Model(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back what the model holds. Closing twice is fine."""
+        """Release resources. Closing twice is allowed."""
         return
 
     def __enter__(self) -> Self:
@@ -113,7 +113,7 @@ ModelConfig = Annotated[PartConfig, MODELS]
 def open_model(config: PartConfig) -> Model:
     """Open the model; it is a context manager that closes itself.
 
-    Raises ``ValueError`` for a class, a program or a key that is not there, ``OSError`` for a checkpoint that is not.
+    Raises ``ValueError`` if a class, a program or a key does not exist, ``OSError`` if a checkpoint does not.
     """
     model = MODELS.open(config)
     if not hasattr(model, "name"):

@@ -1,12 +1,12 @@
 """A model behind servers that speak OpenAI's protocol: vLLM, SGLang, llama.cpp, Ollama, OpenAI, ours.
 
-In: requests from any number of threads. Out: exactly as many completions as asked for, each cut at its first stop
-string, or ``ProviderError`` once the retries are used up. A time-out, a dropped connection, 408, 409, 429 and 5xx,
-broken JSON and replies without a choice are tried again, on another endpoint if there is one.
-A server that gives fewer completions than asked for is asked again for the rest; one that refuses a parameter is
-asked without it (see ``dialect``).
+In: requests from any number of threads. Out: exactly as many completions as requested, each cut at its first stop
+string, or ``ProviderError`` when the retries are used up. A time-out, a dropped connection, 408, 409, 425, 429 and 5xx,
+broken JSON and replies without a choice are retried, on another endpoint if there is one. If a server returns fewer
+completions than requested, the rest is requested again; if it refuses a parameter, the request is sent without it (see
+``dialect``).
 
-Tool calls that the server reads are taken as they come; where it leaves them in the text, they are read here.
+Tool calls that the server has parsed are used as they are; calls that it leaves in the text are parsed here.
 
 Not here: streaming.
 """
@@ -49,7 +49,7 @@ class OpenAIChatModel(Closing):
     is_program = False
 
     def __init__(self, config: OpenAIChatConfig) -> None:
-        """Raises ``ValueError`` if the key's environment variable is not set. Connects to nothing yet."""
+        """Raises ``ValueError`` if the key's environment variable is not set. Does not connect yet."""
         self.name = config.model
         self._config = config
         self._endpoints = Endpoints(config, _api_key(config))
@@ -60,7 +60,7 @@ class OpenAIChatModel(Closing):
 
     @property
     def prefix_delivery(self) -> PrefixDelivery:
-        """As configured; under ``auto`` the server is asked, once, what it is."""
+        """As configured; with ``auto`` the server is asked once what it is."""
         with self._delivery_lock:
             if self._delivery is None:
                 continues = self._owner().casefold() in CONTINUING_SERVERS
@@ -73,7 +73,7 @@ class OpenAIChatModel(Closing):
             raise ValueError(f"{self.name} cannot continue a message: its prefix_delivery is instructed")
         completions: list[Completion] = []
         while len(completions) < request.n:
-            # Another seed, or a server that ignores n would say the same thing again.
+            # Another seed: a server that ignores n would return the same reply again.
             seed = None if request.seed is None else (request.seed + len(completions)) % 2**31
             # vLLM refuses more than one greedy completion at a time.
             n = 1 if request.temperature == 0 else request.n - len(completions)
@@ -82,10 +82,10 @@ class OpenAIChatModel(Closing):
         return tuple(completions)
 
     def prompt_logprobs(self, ids: Sequence[int], start: int, top_k: int) -> list[dict[int, float]]:
-        """How probable the model finds ``ids[start:]``: at each place its ``top_k`` likeliest tokens and its own.
+        """How probable the model finds ``ids[start:]``: at each place its ``top_k`` likeliest tokens and the given one.
 
-        Token id → log-probability in nats. Raises ``ValueError`` for a server that does not tell, ``ProviderError``
-        and ``ContextFullError`` as ``complete`` does.
+        Token id → log-probability in nats. Raises ``ValueError`` for a server that does not return them,
+        ``ProviderError`` and ``ContextFullError`` as ``complete`` does.
         """
         if not 0 < start < len(ids):
             raise ValueError(f"expected 0 < start < {len(ids)}, got {start}")
@@ -93,7 +93,7 @@ class OpenAIChatModel(Closing):
             "model": self.name,
             "prompt": list[JsonValue](ids),
             "prompt_logprobs": top_k,
-            "max_tokens": 1,  # there is no server that takes 0
+            "max_tokens": 1,  # no server accepts 0
             "temperature": 0.0,
             **self._config.extra_body,
         }
@@ -110,7 +110,7 @@ class OpenAIChatModel(Closing):
         return [{token: one.logprob for token, one in (place or {}).items()} for place in places[start:]]
 
     def rendered_ids(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> tuple[int, ...] | None:
-        """What the model reads before it speaks, as the server renders it; None if it offers no ``/tokenize``."""
+        """The token ids of the prompt, as the server renders it; None if the server has no ``/tokenize``."""
         body: dict[str, JsonValue] = {"model": self.name, "messages": [sent_message(one) for one in messages]}
         if tools:
             body["tools"] = sent_tools(tools)
@@ -126,14 +126,14 @@ class OpenAIChatModel(Closing):
         self._endpoints.close()
 
     def _owner(self) -> str:
-        """Empty for a server that does not list its models, or not for this key."""
+        """The server's own statement of what it is; empty if it does not list its models, or not for this key."""
         try:
             return self._endpoints.ask(lambda endpoint: endpoint.owner_of(self.name))
         except RefusalError:
             return ""
 
     def _ask(self, request: Request) -> list[Completion]:
-        """One request that ended well: at least one completion."""
+        """One successful request: at least one completion."""
         path = "chat/completions" if self._renderer is None else "completions"
         while True:
             body = self._chat_body(request) if self._renderer is None else self._raw_body(request, self._renderer)
@@ -145,7 +145,7 @@ class OpenAIChatModel(Closing):
                 room = error.room if error.is_full_context else None
                 if room is None or not 0 < room < request.max_tokens:
                     raise self._explained(error) from error
-                request = replace(request, max_tokens=room)  # the prompt fits, the reply's limit did not
+                request = replace(request, max_tokens=room)  # the prompt fits, but the reply's limit did not
             else:
                 return self._completions(reply, request)
 
@@ -166,7 +166,7 @@ class OpenAIChatModel(Closing):
         return body | self._config.extra_body
 
     def _raw_body(self, request: Request, renderer: Renderer) -> dict[str, JsonValue]:
-        """The prompt goes as token ids: no server can render it in another way."""
+        """The prompt is sent as token ids, so the server cannot render it differently."""
         body = self._sampling(request)
         body["prompt"] = list[JsonValue](prompt_before_reply(renderer, request))
         if request.logprobs:
@@ -213,7 +213,7 @@ class OpenAIChatModel(Closing):
 
 
 def _completion(choice: WireChoice, request: Request, usage: Usage) -> Completion:
-    """A reply, cut at its first stop string. What the server said beyond it is kept in no field."""
+    """A reply, cut at its first stop string. Text beyond it is kept in no field."""
     text, stop = cut_text(choice.reply_text, request.stop)
     kept = text + stop
     went_on = bool(stop and choice.reply_text[len(kept) :].strip())
@@ -230,7 +230,7 @@ def _completion(choice: WireChoice, request: Request, usage: Usage) -> Completio
 
 
 def _tokens_up_to(kept: str, choice: WireChoice) -> int:
-    """How many tokens spell the kept beginning of a reply; 0 if its tokens do not spell it."""
+    """The number of tokens that spell the kept beginning of a reply; 0 if its tokens do not spell it."""
     spelled = ""
     for number, token in enumerate(choice.logprobs.tokens, 1):
         spelled += token
@@ -242,12 +242,12 @@ def _tokens_up_to(kept: str, choice: WireChoice) -> int:
 
 
 def _is_about_model(error: RefusalError) -> bool:
-    """A 404 is said for a missing path, but by vLLM and our own server for a missing model too."""
+    """A 404 can mean a missing path, but vLLM and our own server also return it for a missing model."""
     return "model" in error.params or "model_not_found" in error.text
 
 
 def _token_shares(reply: WireReply) -> list[int]:
-    """Completion tokens of each choice. Servers count them together: without ids the count is shared out evenly."""
+    """Completion tokens of each choice. Servers count them together; without token ids, the count is divided equally."""
     known = [choice.token_ids or choice.token_logprobs for choice in reply.choices]
     if all(known):
         return [len(tokens or ()) for tokens in known]
@@ -257,10 +257,10 @@ def _token_shares(reply: WireReply) -> list[int]:
 
 def _api_key(config: OpenAIChatConfig) -> str:
     if config.api_key_env is None:
-        return "none"  # the SDK wants one; local servers do not look at it
+        return "none"  # the SDK requires one; local servers ignore it
     key = os.environ.get(config.api_key_env, "")
     if not key:
-        raise ValueError(f"{config.model}: the environment variable {config.api_key_env} holds no key")
+        raise ValueError(f"{config.model}: the environment variable {config.api_key_env} contains no key")
     return key
 
 

@@ -34,11 +34,11 @@ SERVER_TOLERANCE_NAT = 0.1
 
 
 class StudentMismatchError(ValueError):
-    """Merged weights or a server do not behave as the student that was trained; the message has the figures."""
+    """Merged weights or a server do not behave like the student that was trained; the message has the figures."""
 
 
 class SystemParity(Record):
-    """One system beside the reference."""
+    """One system, compared with the reference."""
 
     system: str
     n_tokens: int
@@ -47,11 +47,11 @@ class SystemParity(Record):
     """Mean of the absolute differences of log-probabilities."""
     max_difference_nat: float | None = None
     greedy_agreement: float
-    """Share of places with the same greedy token; for a server the share of prompts with the same reply."""
+    """Share of places with the same greedy token; for a server, the share of prompts with the same reply."""
 
 
 class ParityReport(Record):
-    """What was compared, and how it came out."""
+    """What was compared, and the results."""
 
     reference: str
     n_prompts: int
@@ -101,7 +101,7 @@ def check_student(
     if server is not None:
         own_replies = _ask_server(server, prompts, offered, max_tokens)
         systems.append(_compare_server(own_replies, replies, prompt_ids, offered, reference, renderer))
-    del adapted, reference  # one set of weights in memory at a time
+    del adapted, reference  # only one set of weights is in memory at a time
 
     def compare(system: str, load: Callable[[], PreTrainedModel]) -> None:
         model = load()
@@ -194,7 +194,7 @@ def _compare_server(
 
 
 def says_the_same(served: Completion, text: str, renderer: Renderer, tools: Sequence[ToolSchema]) -> bool:
-    """Whether a server read the reply as it is read here: the same text, the same calls."""
+    """Whether a server parsed the reply as it is parsed here: the same text, the same calls."""
     if not tools:
         return served.text == text
     read = renderer.calls.form.parse(text, tools)
@@ -213,7 +213,7 @@ def _refuse(report: ParityReport, tolerances: dict[str, float], vllm_parser: str
         if allowed is None:
             continue
         got = system.mean_difference_nat
-        if got is None:  # a server that tells nothing but text
+        if got is None:  # a server that returns text only
             if system.greedy_agreement > 0:
                 continue
             raise StudentMismatchError(

@@ -1,8 +1,8 @@
 """One server process, controlled by its handle.
 
-In: a command and the URL of its health check. Out: a running server inside a ``with`` block,
-nothing outside of it. The process leads a group of its own; that group, and no process found by its
-name, is stopped at the end. If this program is killed, the group ends as well (see ``supervisor``).
+In: a command and the URL of its health check. Out: a running server inside a ``with`` block, and nothing after it. The
+process leads its own process group; only that group is stopped at the end, never a process found by its name. If this
+program is killed, the group ends as well (see ``supervisor``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STOP_S = 15.0
 """How long a server may take to end after SIGTERM, before it is killed."""
 LOG_TAIL_CHARS = 4000
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-"""Run by its path: importing the package would cost more than the supervising."""
+"""Run by its path, because importing the package would cost more than the supervising."""
 
 
 class ServerStartError(Exception):
@@ -73,7 +73,7 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """Of the process that leads the group."""
+        """The process id of the group's leader."""
         return self._process.pid
 
     def _wait_until_healthy(self) -> None:
@@ -98,13 +98,13 @@ class ServerProcess:
         return f"{' '.join(self._command)}: {what}; the end of its log:\n{tail}"
 
     def _stop(self) -> None:
-        """Ask the group to end, then kill what is left of it, then reap its leader and close what we hold."""
+        """Ask the group to end, kill what remains of it, then reap its leader and close our descriptors."""
         if self._process.returncode is None:
             self._signal_group(signal.SIGTERM)
             deadline = time.monotonic() + STOP_S
             while not self._has_ended() and time.monotonic() < deadline:
                 time.sleep(0.02)
-            # The leader is not reaped yet, so its number cannot have gone to anybody else.
+            # The leader is not reaped yet, so its process id cannot belong to another process.
             self._signal_group(signal.SIGKILL)
         self._process.wait()
         if self._process.stdin is not None:

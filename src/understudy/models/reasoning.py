@@ -1,8 +1,8 @@
 """Reasoning that a model writes into its reply, between tags such as ``<think>`` and ``</think>``.
 
-In: the text of a reply. Out: where the reasoning stands. What stands there is a draft: no stop string in it ends the
-reply, and no code in it is an action. Where a chat template wrote the opening tag into the prompt, all that stands
-before the closing tag is reasoning. Not here: reasoning that a server returns in a field of its own.
+In: the text of a reply. Out: the positions of the reasoning. Reasoning is a draft: no stop string in it ends the reply,
+and no code in it is an action. If a chat template has written the opening tag into the prompt, all text before the
+closing tag is reasoning. Not here: reasoning that a server returns in a separate field.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _lone_closings(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[int]
 
 
 def _stands_at_an_edge(text: str, tag: re.Match[str]) -> bool:
-    """Whether the tag begins or ends its line. Inside code it stands in a string."""
+    """Whether the tag begins or ends its line. Otherwise it is inside a string of code."""
     line_start = text.rfind("\n", 0, tag.start()) + 1
     line_end = text.find("\n", tag.end())
     before, after = text[line_start : tag.start()], text[tag.end() : line_end if line_end >= 0 else None]

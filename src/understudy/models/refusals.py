@@ -1,7 +1,8 @@
 """The meaning of a server's refusal: a full context, a parameter that it does not accept, a limit of the reply.
 
-In: status and body of an answer that is not a reply; servers share no code, so their words are read. Out: a
-``RefusalError``, and what can be done about it. ``tests/models/server_behaviours.py`` has the wordings that users met.
+In: status and body of an answer that is not a reply; since servers share no error codes, their wording is parsed. Out:
+a ``RefusalError``, and what can be done about it. ``tests/models/server_behaviours.py`` has the wordings that users
+reported.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ import re
 from collections.abc import Iterable, Iterator
 
 RETRIED_STATUSES = frozenset({408, 409, 425, 429})
-"""Beside all of 500 and above."""
+"""In addition to 500 and above."""
 
 
 class RefusalError(Exception):
     """The server answered with an error, by its status or in the body of a 200."""
 
     def __init__(self, status: int, content: bytes, retry_after: str = "") -> None:
-        """``content``: the body as it came. An error inside a 200 has the status that its ``code`` says, or 200."""
+        """``content``: the unchanged body. An error inside a 200 has the status that its ``code`` states, or 200."""
         body = _json(content)
         self.params = tuple(value for key, value in _leaves(body) if key.endswith("param") and value)
         self.text = _plain_numbers("\n".join(f"{key}: {value}" for key, value in _leaves(body)))
-        """All that the body says, one ``key: value`` a line."""
+        """All fields of the body, one ``key: value`` per line."""
         self._words = "\n".join(value for _, value in _leaves(body))
         self.status = _stated_status(body) or status if status == 200 else status
         self.retry_after = retry_after
@@ -30,7 +31,7 @@ class RefusalError(Exception):
 
     @property
     def is_passing(self) -> bool:
-        """Whether another attempt may go well."""
+        """Whether another attempt may succeed."""
         return self.status in RETRIED_STATUSES or self.status >= 500 or self.status == 200
 
     @property
@@ -44,9 +45,9 @@ class RefusalError(Exception):
 
     @property
     def room(self) -> int | None:
-        """Tokens left for the reply, if the window and the prompt's share of it are named.
+        """Tokens left for the reply, if the refusal names the window and the prompt's share of it.
 
-        The whole window where the server has not looked at the prompt yet.
+        The whole window if the server has not looked at the prompt yet.
         """
         if limit := _LIMIT_BEYOND_WINDOW.search(self.text):
             return int(limit[1])
@@ -81,7 +82,9 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 _LIMIT_BEYOND_WINDOW = re.compile(r"max_tokens=\d+ cannot be greater than max_model_len=(\d+)", re.IGNORECASE)
-"""vLLM, of a limit beyond the whole window, before it looks at the prompt. A limit within the window it cuts itself."""
+"""vLLM's refusal of a limit beyond the whole window, before it looks at the prompt. It reduces a limit within the
+window itself.
+"""
 _WINDOWS = (
     r"exceed context limit: \d+ \+ \d+ > (\d+)",
     r"\bn_ctx: (\d+)",
@@ -131,7 +134,7 @@ def _json(content: bytes) -> object:
 
 
 def _leaves(body: object, key: str = "") -> Iterator[tuple[str, str]]:
-    """All values with their paths. Echoes of the request are left out: they say nothing of what is wrong with it."""
+    """All values with their paths. Echoes of the request are omitted: they do not describe the error."""
     if isinstance(body, dict):
         for name, value in body.items():
             if name not in ("input", "ctx", "url"):
@@ -146,7 +149,7 @@ def _leaves(body: object, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _message(body: object) -> str:
-    """The server's words, or what else came."""
+    """The server's message, or the body if there is none."""
     messages = [
         value for key, value in _leaves(body) if key.rsplit(".", 1)[-1] in ("message", "msg", "detail", "error", "")
     ]

@@ -63,7 +63,7 @@ class TrainedTurn:
 
     message_index: int
     start: int
-    """Number of ids that acting sends at this step: the model's first token is ``ids[start]``."""
+    """Number of prompt ids at this step: the model's first token is ``ids[start]``."""
     end: int
     """One past the end-of-turn token."""
 
@@ -120,10 +120,10 @@ class Renderer:
     def prompt_text(
         self, messages: Sequence[Message], continue_final: bool = False, tools: Sequence[ToolSchema] = ()
     ) -> str:
-        """What the model reads before it speaks.
+        """The prompt as text.
 
-        With ``continue_final`` the last message must be an assistant message: its content stands,
-        unchanged, where the model's reply begins.
+        With ``continue_final`` the last message must be an assistant message: its content is the
+        beginning of the model's reply, unchanged.
         """
         if not continue_final:
             return self._template.text(messages, tools, add_generation_prompt=True)
@@ -150,7 +150,7 @@ class Renderer:
         if len(sequences) != 1:
             turns = [[turn.message_index for turn in sequence.turns] for sequence in sequences]
             raise RewrittenHistoryError(
-                f"the template rewrites former turns: expected one sequence, got messages {turns}; "
+                f"the template rewrites earlier turns: expected one sequence, got messages {turns}; "
                 "use training_sequences"
             )
         return sequences[0]
@@ -188,7 +188,7 @@ class Renderer:
         shift = len(before)
         if ids[: len(prompt_ids)] == prompt_ids:
             ids, offsets = ids[len(prompt_ids) :], offsets[len(prompt_ids) :]
-        else:  # the first characters would merge with the prompt's last token, which acting has sent already
+        else:  # the first characters would merge with the prompt's last token
             shift = 0
             ids, offsets = self._encode_with_offsets(reply)
         weights = [_weight_of(start - shift, end - shift, spans) for start, end in offsets]
@@ -203,7 +203,7 @@ class Renderer:
             return message.content, spans
         if len(message.tool_calls) > 1 and not self.calls.takes_parallel:
             raise ParallelCallsError(
-                f"the chat template of {self._template.name} takes one call in a message, got "
+                f"the chat template of {self._template.name} accepts one call per message, got "
                 f"{len(message.tool_calls)}: {', '.join(call.name for call in message.tool_calls)}"
             )
         try:

@@ -1,7 +1,7 @@
-"""How probable a model finds the tokens of a reply, and which it would have chosen in their place.
+"""How probable a model finds the tokens of a reply, and which tokens it would have chosen.
 
-In: weights in memory, ids, where the reply begins. Out: log-probabilities and greedy ids of the reply.
-Used to choose between trajectories by their likelihood under the student, and for serve parity.
+In: weights in memory, ids, the position where the reply begins. Out: log-probabilities and greedy ids of the reply.
+Used to choose between trajectories by their likelihood under the student, and to verify served students.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def top_logprobs(model: PreTrainedModel, ids: Sequence[int], top_k: int) -> list
 
 
 class Scorer(Closing):
-    """A checkpoint in this process that judges replies; a context manager that gives the weights back."""
+    """A checkpoint in this process that scores replies; a context manager that releases the weights."""
 
     def __init__(self, config: LocalConfig) -> None:
         """Raises what ``load_checkpoint`` raises."""
@@ -96,7 +96,9 @@ class Scorer(Closing):
         self.renderer = Renderer(checkpoint.tokenizer)
 
     def n_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> int:
-        """Tokens of the conversation, an assistant message at its end included, its end-of-turn token not."""
+        """Tokens of the conversation. If it ends with an assistant message, this is included without its end-of-turn
+        token.
+        """
         ends_with_reply = bool(messages) and messages[-1].role is Role.ASSISTANT
         if ends_with_reply and messages[-1].tool_calls:
             calls = TrainSpan(message_index=len(messages) - 1, start=0, end=0, part=SpanPart.CALLS)
@@ -105,7 +107,7 @@ class Scorer(Closing):
         return len(self.renderer.prompt_ids(messages, continue_final=ends_with_reply, tools=tools))
 
     def mean_nll(self, example: Example) -> float:
-        """Negative log-likelihood of a trained token, in nats, each token weighted as it is in training."""
+        """Mean negative log-likelihood of the trained tokens, in nats, weighted as in training."""
         total = weight = 0.0
         for rendered in self.renderer.training_sequences(example.messages, example.spans, example.tools):
             start = rendered.turns[0].start
@@ -122,5 +124,5 @@ class Scorer(Closing):
         return score(self._model, ids, start)
 
     def close(self) -> None:
-        """Let go of the weights. Closing twice is fine."""
+        """Release the weights. Closing twice is allowed."""
         self._model = None

@@ -1,6 +1,6 @@
-"""A program that stands in for a model: the toy world's teacher, and the model of most tests.
+"""A program in place of a model: the toy world's teacher, and the model of most tests.
 
-In: requests, a function of one. Out: completions whose token counts are white-space separated
+In: requests, and a function of one request. Out: completions whose token counts are counts of white-space separated
 words, since a program has no tokens. Not here: log-probabilities, token ids.
 """
 
@@ -28,16 +28,16 @@ from understudy.runs import derive_seed
 Program = Callable[[Request], str | Completion]
 """Called once for each completion. ``request.n`` is 1 and ``request.seed`` is the completion's own.
 
-It returns a text, whose tool calls are read in the form ``plain`` where the request offers tools; or a ``Completion``,
-of which text, reasoning, tool calls and call problem count.
+It returns a text, whose tool calls are parsed in the form ``plain`` if the request offers tools; or a ``Completion``,
+of which text, reasoning, tool calls and call problem are used.
 """
 
 
 class ScriptedModel(Closing):
     """Answers by calling a function.
 
-    ``ProviderError`` and ``ContextFullError`` of the function are raised as a server's would be; all else that goes
-    wrong in it is a ``ProgramError``.
+    ``ProviderError`` and ``ContextFullError`` of the function are raised like those of a server; any other exception
+    becomes a ``ProgramError``.
     """
 
     is_program = True
@@ -86,13 +86,13 @@ class ScriptedModel(Closing):
         if inspect.iscoroutine(reply):
             reply.close()
         raise ProgramError(
-            f"the program {self.name}: expected a Completion or text, the reply; "
+            f"the program {self.name}: expected a Completion or a text, "
             f"it returned {type(reply).__name__}: {reply!r:.200}"
         )
 
 
 def open_scripted(config: ScriptedConfig) -> ScriptedModel:
-    """Raises ``TargetError``, which says which half of ``module:function`` is missing and where it was searched."""
+    """Raises ``TargetError``, which says which half of ``module:function`` is missing and where it was looked for."""
     program = import_target(config.program)
     if not callable(program):
         raise TargetError(f"{config.program}: expected a function of a Request; it is {type(program).__name__}")
@@ -101,7 +101,7 @@ def open_scripted(config: ScriptedConfig) -> ScriptedModel:
 
 
 def _as_text(text: str, calls: Sequence[FunctionCall]) -> str:
-    """The text with its calls, as many words as a model would write for it."""
+    """The text with its calls, in as many words as a model would write for it."""
     if not calls:
         return text
     written = "\n".join(f"<tool_call> {call.name} {dump(call.arguments)}" for call in calls)
@@ -113,7 +113,7 @@ def _n_words(text: str, calls: Sequence[FunctionCall]) -> int:
 
 
 def _shortened(text: str, max_tokens: int) -> tuple[str, FinishReason]:
-    """Do to a program's reply what a decoder does at the limit of new tokens."""
+    """Cut a program's reply as a decoder does at the limit of new tokens."""
     words = list(re.finditer(r"\S+", text))
     if len(words) > max_tokens:
         return text[: words[max_tokens].start()].rstrip(), FinishReason.LENGTH

@@ -1,10 +1,11 @@
-"""Our own small OpenAI-compatible endpoint over any model of this package.
+"""Our own small OpenAI-compatible endpoint for any model of this package.
 
 In: HTTP. Out: chat completions, raw completions (local models), rendered conversations, the list of models, health. It
-has what agents need and small servers lack: n, seed, stop, log-probabilities of the reply and of the prompt, token
-ids, a continued assistant message. A stream is sent once the reply is whole.
+has what agents need and small servers lack: n, seed, stop, log-probabilities of the reply and of the prompt, token ids,
+a continued assistant message. A stream is sent when the reply is complete.
 
-Tool calls are made and streamed as OpenAI's are. Loopback by default: there is no key. Not here: several models.
+Tool calls are returned and streamed in OpenAI's form. The endpoint listens on loopback by default, because it checks no
+key. Not here: several models.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.responses import JSONResponse, Response
 
 MAX_THREADS = 1024
-"""Requests answered at once; a local model batches them."""
+"""Requests that are answered at the same time; a local model batches them."""
 ROUTES: dict[str, type[Body]] = {
     "/v1/chat/completions": ChatBody,
     "/v1/completions": RawBody,

@@ -1,7 +1,7 @@
-"""Serve one of our models over HTTP: in this process, or in a process of its own for a while.
+"""Serve one of our models over HTTP: in this process, or in a separate process for a while.
 
-In: a ``ModelConfig``. Out: an endpoint (see ``server``), by default reachable from this machine only.
-``served`` is for programs, ``serve_model`` for the command line.
+In: a ``ModelConfig``. Out: an endpoint (see ``server``), by default reachable from this machine only. ``served`` is for
+programs, ``serve_model`` for the command line.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CONFIG: TypeAdapter[PartConfig] = TypeAdapter(ModelConfig)
 
 @contextmanager
 def served(config: PartConfig, *, host: str = "127.0.0.1", deadline_s: float = 300.0) -> Iterator[str]:
-    """Serve the model in a process of its own; yields the base URL. Raises ``ServerStartError``."""
+    """Serve the model in a separate process; yields the base URL. Raises ``ServerStartError``."""
     # We listen, the server accepts: the port is known, and nobody can take it in between.
     with socket.create_server((host, 0), backlog=1024) as listening:
         port = listening.getsockname()[1]

@@ -1,10 +1,10 @@
-"""The end of a reply: the cut at a stop string, and which sampled tokens may complete one.
+"""The end of a reply: the cut at a stop string, and which sampled tokens may complete a stop string.
 
 In: a reply and the stop strings of its request. Out: the reply up to the first stop string. Servers may ignore stop
-strings, so the cut is made on our side too, once in the model and once in the agent.
+strings, so replies are cut on our side too, once in the model and once in the agent.
 
-Decoding a reply at each token to look for stop strings would cost more than a small model does. A stop
-string can only be completed by a token that contains its last character; ``StopStrings`` knows those.
+Decoding a reply at each token to look for stop strings would cost more than running a small model. A stop string can
+only be completed by a token that contains its last character; ``StopStrings`` knows those tokens.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
-"""In the text of a token that holds part of a character."""
+"""Occurs in the text of a token that contains a part of a character."""
 
 
 def cut_text(text: str, stop: Sequence[str]) -> tuple[str, str]:
@@ -40,7 +40,7 @@ def cut_text(text: str, stop: Sequence[str]) -> tuple[str, str]:
 def cut_completion(completion: Completion, stop: Sequence[str]) -> Completion:
     """The completion up to the first stop string; ``cut_at`` names the stop string if the model had continued after it.
 
-    Token ids and log-probabilities of a completion that was cut belong to more text than is kept: they are dropped.
+    The token ids and log-probabilities of a completion that was cut cover more text than is kept, so they are dropped.
     """
     text, string = cut_text(completion.text, stop)
     if not string:

@@ -1,10 +1,10 @@
 """Run a command for as long as standard input stays open: ``python supervisor.py command …``.
 
-A server must not outlive the program that started it, even when that program is killed. The program
-holds the other end of the pipe, and the kernel closes it. Then the command's process group is stopped:
-asked to end first, killed after ``GRACE_S``. The exit status is the command's.
+A server must not outlive the program that started it, even if that program is killed. The program holds the other end
+of the pipe, which the kernel closes when the program ends. Then the command's process group is asked to end, and is
+killed after ``GRACE_S``. The exit status is that of the command.
 
-``process.ServerProcess`` starts this file by its path, so it imports nothing of the package.
+``process.ServerProcess`` runs this file by its path, so it imports nothing of the package.
 """
 
 from __future__ import annotations

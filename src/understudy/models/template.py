@@ -1,8 +1,8 @@
-"""A tokenizer's chat template: messages and tool schemas to the text that a model reads.
+"""A tokenizer's chat template: messages and tool schemas become the text that a model reads.
 
-In: messages, the schemas of the tools, whether the model speaks next. Out: text. What a template wants is found out by
-asking it: content as text or as parts, a system role or none, tools by its own means or not at all (then the system
-message states them, see ``calls/plain.py``). Not here: token ids, masks (``rendering``).
+In: messages, the schemas of the tools, whether the model speaks next. Out: text. The properties of a template are found
+by rendering it: content as text or as parts, a system role or none, native tools or none (then the system message lists
+them, see ``calls/plain.py``). Not here: token ids, masks (``rendering``).
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ _log = logging.getLogger(__name__)
 
 
 class RenderingError(ValueError):
-    """The messages, the spans or the chat template do not go together; the message says how."""
+    """The messages, the spans or the chat template do not fit together; the message says how."""
 
 
 class ChatTemplate:
     """The chat template of one tokenizer. Safe to use from many threads."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Raises ``RenderingError`` if there is no chat template, or one that shows no words."""
+        """Raises ``RenderingError`` if there is no chat template, or if it omits the text of messages."""
         self._tokenizer = tokenizer
         self.name = tokenizer.name_or_path or "the tokenizer"
         if not getattr(tokenizer, "chat_template", None):
             raise RenderingError(f"{self.name} has no chat template")
         self.content_in_parts = self._wants_parts()
-        """The template reads content as a list of parts and shows no word of a plain text."""
+        """The template reads content as a list of parts and omits content that is a plain string."""
         self.folds_system = not self._takes_system()
         """The template has no system role: its text goes before the first user message."""
 
     @cached_property
     def calls(self) -> CallConvention:
-        """How this template is told of tools, and how it writes calls."""
+        """How this template is given tools, and how it writes calls."""
         found = find_convention(self._try_rows)
         if found.own_form_is_unknown:
             _log.warning(
                 "the chat template of %s has tools, but writes calls in a form that is not known here (known: %s); the "
-                "system message states the tools instead, in the form %s",
+                "system message lists the tools instead, in the form %s",
                 self.name,
                 ", ".join(CALL_FORMS),
                 found.form.name,
@@ -60,7 +60,7 @@ class ChatTemplate:
     def text(
         self, messages: Sequence[Message], tools: Sequence[ToolSchema] = (), *, add_generation_prompt: bool
     ) -> str:
-        """Raises ``RenderingError`` if the template refuses the messages; it says which roles came."""
+        """Raises ``RenderingError`` if the template refuses the messages; the error names their roles."""
         if not tools and not any(message.tool_calls or message.role is Role.TOOL for message in messages):
             rows, schemas = [_plain_row(message) for message in messages], None
         else:
@@ -92,7 +92,7 @@ class ChatTemplate:
         return str(text)
 
     def _try_rows(self, rows: Sequence[dict[str, Any]], schemas: list[Any] | None) -> str | None:
-        """None where the template cannot do it, however it says so."""
+        """None if the template cannot render the rows, whichever error it raises."""
         if self.folds_system and rows[0]["role"] == "system":
             return None
         try:
@@ -119,7 +119,7 @@ class ChatTemplate:
         return len(texts) == 2
 
     def _takes_system(self) -> bool:
-        """Whether a system message shows: two different ones must render differently."""
+        """Whether the template shows a system message: two different ones must render differently."""
         user = {"role": "user", "content": "u"}
         try:
             texts = {self._apply([{"role": "system", "content": content}, user], None, True) for content in "ab"}

@@ -1,7 +1,7 @@
 """Token ids that a model has no embedding for.
 
-In: ids, a model. Out: nothing, or ``UnknownTokenError``. A tokenizer that belongs to another checkpoint gives such ids;
-on a GPU they end the whole process, elsewhere they raise an ``IndexError`` without a message. Not here: rendering.
+In: ids, a model. Out: nothing, or ``UnknownTokenError``. A tokenizer of another checkpoint gives such ids; on a GPU
+they end the whole process, elsewhere they raise an ``IndexError`` without a message. Not here: rendering.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class UnknownTokenError(ValueError):
-    """A token id lies outside the model's embedding."""
+    """A token id is outside the model's embedding."""
 
 
 def require_known_ids(model: PreTrainedModel, ids: Iterable[int]) -> None:

@@ -72,7 +72,7 @@ def with_parsed(
 ) -> Completion:
     """The completion with the calls found in its text."""
     if len(parsed.calls) > 1 and not may_be_several:
-        problem = f"one call in a message is allowed, got {len(parsed.calls)}: make one, and wait for its result"
+        problem = f"only one call per message is allowed, got {len(parsed.calls)}: make one, and wait for its result"
         parsed = ParsedCalls(completion.text, (), problem)
     return completion.model_copy(
         update={
@@ -139,7 +139,7 @@ def _function_call(call: WireCall) -> tuple[FunctionCall, str]:
         broken = broken.encode(errors="replace").decode()
         problem = f"the arguments of {call.name or 'a call without a name'} cannot be read: {error}"
         return FunctionCall(id=call.id, name=call.name, broken_arguments=broken), problem
-    return one, "" if call.name else "a call names no tool"
+    return one, "" if call.name else "a call without the name of a tool"
 
 
 def _read_from_text(completion: Completion, request: Request, server: str) -> Completion:
@@ -158,7 +158,7 @@ def _read_from_text(completion: Completion, request: Request, server: str) -> Co
 @lru_cache(maxsize=64)
 def _say_once(server: str, form: str, vllm_parser: str) -> None:
     _log.warning(
-        "%s: the server leaves tool calls in the text (form %s); they are read here. vLLM reads them itself when it is "
+        "%s: the server leaves tool calls in the text (form %s); they are parsed here. vLLM parses them itself if it is "
         "started with --enable-auto-tool-choice --tool-call-parser %s",
         server,
         form,

@@ -1,8 +1,7 @@
 """One ``vllm serve`` process, started and stopped by its handle.
 
-In: a ``VllmConfig``. Out: the base URL of a healthy server, inside a ``with`` block. Whatever other
-vLLM servers run on the machine are left alone. vLLM itself lives in an environment of its own choice:
-only its executable is needed.
+In: a ``VllmConfig``. Out: the base URL of a healthy server, inside a ``with`` block. Other vLLM servers on the machine
+are not touched. vLLM can be installed in a separate environment: only its executable is needed.
 """
 
 from __future__ import annotations
@@ -31,18 +30,18 @@ class VllmConfig(Record):
     adapter_rank: PositiveInt = 64
     """At least the adapter's rank."""
     served_name: Annotated[str, Field(min_length=1)] = "student"
-    """What requests call the model."""
+    """The model's name in requests."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, lt=2**16)] = 0
-    """0 takes a free one."""
+    """0 takes a free port."""
     max_context_tokens: PositiveInt | None = None
-    """None: what the model's config says."""
+    """None: the length that the model's config states."""
     n_gpus: PositiveInt = 1
     """Tensor parallel size."""
     executable: str = "vllm"
     """Name on the PATH, or path."""
     extra_arguments: tuple[str, ...] = ()
-    """Passed on as they are, such as ``--dtype=float32`` ``--enforce-eager``."""
+    """Passed on unchanged, such as ``--dtype=float32`` ``--enforce-eager``."""
     deadline_s: PositiveFloat = 1800.0
     """How long the server may take to load."""
 
@@ -56,7 +55,7 @@ def vllm_served(config: VllmConfig) -> Iterator[str]:
     executable = shutil.which(config.executable)
     if executable is None:
         raise FileNotFoundError(
-            f"no executable {config.executable!r} on the PATH: install vLLM in an environment of its own, or serve the "
+            f"no executable {config.executable!r} on the PATH: install vLLM in a separate environment, or serve the "
             f"model with this package: understudy serve-model {config.model} --local"
         )
     port = config.port or _free_port(config.host)
@@ -68,12 +67,12 @@ def vllm_served(config: VllmConfig) -> Iterator[str]:
 def _arguments(config: VllmConfig, port: int) -> list[str]:
     weights = locate(config.model) if is_gguf(config.model) else config.model
     arguments = ["serve", weights, f"--host={config.host}", f"--port={port}"]
-    # Else vLLM adds top_k and penalties from the checkpoint's generation_config.json to what requests ask for.
+    # Otherwise vLLM adds top_k and penalties from the checkpoint's generation_config.json to each request.
     arguments.append("--generation-config=vllm")
     if config.adapter is None:
         arguments.append(f"--served-model-name={config.served_name}")
     else:
-        # The base keeps another name, so that nobody is served the base by mistake for the student.
+        # The base gets another name, so that nobody uses the base instead of the student by mistake.
         arguments += [
             f"--served-model-name={config.served_name}-base",
             "--enable-lora",
@@ -89,6 +88,6 @@ def _arguments(config: VllmConfig, port: int) -> list[str]:
 
 
 def _free_port(host: str) -> int:
-    """A port for vLLM, which cannot inherit a socket: should somebody take it first, the start fails."""
+    """A free port for vLLM, which cannot inherit a socket. If another program takes the port first, the start fails."""
     with socket.create_server((host, 0)) as probe:
         return int(probe.getsockname()[1])

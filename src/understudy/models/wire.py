@@ -1,8 +1,8 @@
-"""What comes over the wire from OpenAI-compatible servers: replies, lists of models, rendered conversations.
+"""Bodies that OpenAI-compatible servers send: replies, lists of models, rendered conversations.
 
-In: bytes of an answer. Out: checked values. Servers differ in everything but the text, so what can be understood is
-understood (texts in parts, missing counts, other words for the same reason), unknown keys are passed over, and a
-failure that comes as a reply is an error. The forms that were met are rows of ``tests/models/server_behaviours.py``.
+In: the bytes of an answer. Out: validated values. Servers differ in everything but the text, so common deviations are
+accepted (text in parts, missing counts, other words for the same reason), unknown keys are ignored, and a failure that
+comes as a reply is an error. The known deviations are rows of ``tests/models/server_behaviours.py``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TEXT_KEYS = ("text", "output_text", "value", "content", "thinking", "reasoning"
 
 
 def _text(value: Any) -> Any:
-    """Text as text, as one part, or as a list of parts."""
+    """The text of a string, of one part, or of a list of parts."""
     if value is None or isinstance(value, str):
         # Half of a character that is written as two, cut by a limit, cannot be stored.
         return (value or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -56,17 +56,17 @@ Count = Annotated[int, BeforeValidator(_count)]
 
 
 class WireCall(_FromServer):
-    """A tool call as it came; all of it may be missing."""
+    """A tool call as the server sent it; all of it may be missing."""
 
     id: str = ""
     name: str = ""
     arguments: Any = None
-    """A text in most replies, a mapping in some."""
+    """A string in most replies, a mapping in some."""
 
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, value: Any) -> Any:
-        """The function may lie in a field of its own or not; other kinds of tools have other words for it."""
+        """The function may be in a separate field or not; other kinds of tools have other field names."""
         if not isinstance(value, dict):
             return {"arguments": value}
         inner = next((value[key] for key in ("function", "custom") if isinstance(value.get(key), dict)), value)
@@ -105,7 +105,7 @@ class _ReplyMessage(_FromServer):
 
 
 def _calls(message: dict[str, Any]) -> list[Any]:
-    """Calls have a list of their own; long ago there was one ``function_call``, and some send one without a list."""
+    """Calls are in a list; older servers have one ``function_call``, and some send one call without a list."""
     calls = message.get("tool_calls") or message.get("function_call") or []
     return calls if isinstance(calls, list) else [calls]
 
@@ -138,14 +138,14 @@ class WireChoice(_FromServer):
     """One of the n completions."""
 
     message: _ReplyMessage | None = None
-    """In chat replies."""
+    """Of chat replies."""
     text: Text = ""
-    """In raw completions."""
+    """Of raw completions."""
     finish_reason: str = ""
     logprobs: _Logprobs = _Logprobs()
     token_ids: tuple[int, ...] | None = None
     prompt_logprobs: tuple[dict[int, _PromptLogprob] | None, ...] | None = None
-    """By token id at each place of the prompt; the first has nothing before it and is None."""
+    """By token id, at each place of the prompt. The first place has no preceding token and is None."""
     error: Any = None
 
     @model_validator(mode="before")
@@ -184,7 +184,7 @@ class WireChoice(_FromServer):
 
     @property
     def failure(self) -> str:
-        """What went wrong on the server in mid-reply; empty if nothing did."""
+        """The server's error during the reply; empty if there was none."""
         if _plain(self.finish_reason) in _FAILURES:
             return f"finish_reason {self.finish_reason!r}{f': {json.dumps(self.error)}' if self.error else ''}"
         return json.dumps(self.error) if self.error and not self.reply_text and not self.finish_reason else ""
@@ -206,7 +206,7 @@ _FAILED = (
     "overloaded insufficientsystemresource"
 )
 _FAILURES = frozenset(_FAILED.split())
-"""Reasons that are no end of a reply: the server, not the model, gave up."""
+"""Reasons that do not end a reply: the server gave up, not the model."""
 
 
 class _WireUsage(_FromServer):
@@ -242,9 +242,9 @@ def parse_tokens(content: bytes) -> tuple[int, ...]:
 
 
 def parse_reply(content: bytes) -> WireReply:
-    """Raises ``RefusalError`` for an error in the body.
+    """Parse a reply. Raises ``RefusalError`` for an error in the body.
 
-    ``BadReplyError`` for broken JSON, another shape, no choice at all, or a reply that the server gave up.
+    ``BadReplyError`` for broken JSON, another shape, no choice at all, or a reply that the server did not finish.
     """
     body = body_of(content)
     try:
@@ -252,7 +252,7 @@ def parse_reply(content: bytes) -> WireReply:
             {**body, "choices": body.get("choices") or ()} if isinstance(body, dict) else body
         )
     except ValidationError as error:
-        raise BadReplyError(f"the server's reply is no completion: {explain(error, 'reply')}") from error
+        raise BadReplyError(f"the server's reply is not a completion: {explain(error, 'reply')}") from error
     if not reply.choices:
         raise BadReplyError("the server's reply has no choices")
     for choice in reply.choices:
@@ -262,9 +262,9 @@ def parse_reply(content: bytes) -> WireReply:
 
 
 def parse_owner(content: bytes, model: str) -> str:
-    """What the server says it is in its list of models, for the model or else for the first.
+    """The server's own statement of what it is, for the model or else for the first model of its list.
 
-    Empty if it does not say so in a form that can be read.
+    Empty if the list does not state it in a known form.
     """
     try:
         body = json.loads(content)

@@ -17,7 +17,7 @@ from understudy.records import StageRecord, StageRef, StageState, Target
 
 
 class MissingKeyError(ValueError):
-    """An environment variable that a model's config names holds no key."""
+    """An environment variable that a model's config names contains no key."""
 
 
 def require_inputs(context: RunContext, records: Iterable[StageRecord]) -> None:
@@ -42,4 +42,4 @@ def _require_inputs_of(context: RunContext, ref: StageRef) -> None:
 def _require_key(name: str, config: object) -> None:
     variable = getattr(config, "api_key_env", None)
     if isinstance(variable, str) and not os.environ.get(variable):
-        raise MissingKeyError(f"models.{name}.api_key_env: the environment variable {variable} holds no key")
+        raise MissingKeyError(f"models.{name}.api_key_env: the environment variable {variable} contains no key")

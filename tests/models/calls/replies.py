@@ -70,10 +70,10 @@ REPLY_ROWS = (
     _hermes(
         "no closing tag between two calls", f"<tool_call>\n{_object(_X)}\n<tool_call>\n{_object(_Y)}\n</tool_call>", TWO
     ),
-    _hermes("no opening tag", f"{_object(_X)}\n</tool_call>", problem="stands outside <tool_call> and </tool_call>"),
-    _hermes("no tags", _object(_X), problem="stands outside"),
-    _hermes("a fence instead of tags", f"```json\n{_object(_X)}\n```", problem="stands outside"),
-    _hermes("another tag", f"<function_call>{_object(_X)}</function_call>", problem="stands outside"),
+    _hermes("no opening tag", f"{_object(_X)}\n</tool_call>", problem="is outside <tool_call> and </tool_call>"),
+    _hermes("no tags", _object(_X), problem="is outside"),
+    _hermes("a fence instead of tags", f"```json\n{_object(_X)}\n```", problem="is outside"),
+    _hermes("another tag", f"<function_call>{_object(_X)}</function_call>", problem="is outside"),
     _hermes("a fence within the tags", _wrapped(f"```json\n{_object(_X)}\n```"), problem="this is not JSON"),
     _hermes("JSON that is not a call", 'It is {"name": "Ann", "age": 3}.', text='It is {"name": "Ann", "age": 3}.'),
     _hermes("cut within a string", _CALL[:50], problem="the JSON ends before it is complete"),

@@ -25,7 +25,7 @@ class HermesForm:
 
     def parse(self, text: str, tools: Sequence[ToolSchema] = ()) -> ParsedCalls:  # noqa: ARG002
         """Report a problem if JSON outside the tags looks like a call."""
-        return assemble(text, _blocks(text), f"the call stands outside {OPEN} and {CLOSE}: write it between them")
+        return assemble(text, _blocks(text), f"the call is outside {OPEN} and {CLOSE}: write it between them")
 
     def opening(self, name: str = "") -> str:
         """The opening tag and the beginning of the JSON."""
