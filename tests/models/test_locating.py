@@ -49,7 +49,7 @@ def test_a_path_that_is_no_folder_is_not_looked_for_on_the_hub(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match="the folder /.* does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"the folder /.* does not exist"):
         locate(name)
 
 

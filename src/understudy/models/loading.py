@@ -106,7 +106,7 @@ def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
 
 @contextmanager
 def bars_of_downloads_only(path: str | Path) -> Iterator[None]:
-    """Hide progress bars for reading or writing a folder, which would disturb the run's own; keep them for downloads."""
+    """Hide bars for reading or writing a folder, which would disturb the run's bar; keep those of downloads."""
     from transformers.utils import logging
 
     is_silenced = Path(path).is_dir() and logging.is_progress_bar_enabled()

@@ -231,7 +231,7 @@ def _completions(job: _Job) -> tuple[Completion, ...]:
 
 
 def _stop_ids(checkpoint: Checkpoint, renderer: Renderer) -> frozenset[int]:
-    """The tokens that end a reply: the template's end of turn, and the end tokens of the checkpoint and the tokenizer."""
+    """The tokens that end a reply: the template's end of turn, and the end tokens of checkpoint and tokenizer."""
     configured = checkpoint.model.generation_config.eos_token_id if checkpoint.model.generation_config else None
     ids = {renderer.end_of_turn_ids[-1], checkpoint.tokenizer.eos_token_id}
     ids.update(configured if isinstance(configured, list) else [configured])

@@ -247,7 +247,7 @@ def _is_about_model(error: RefusalError) -> bool:
 
 
 def _token_shares(reply: WireReply) -> list[int]:
-    """Completion tokens of each choice. Servers count them together; without token ids, the count is divided equally."""
+    """Completion tokens of each choice. Servers count them together; without token ids, it is divided equally."""
     known = [choice.token_ids or choice.token_logprobs for choice in reply.choices]
     if all(known):
         return [len(tokens or ()) for tokens in known]

@@ -158,7 +158,7 @@ def _read_from_text(completion: Completion, request: Request, server: str) -> Co
 @lru_cache(maxsize=64)
 def _say_once(server: str, form: str, vllm_parser: str) -> None:
     _log.warning(
-        "%s: the server leaves tool calls in the text (form %s); they are parsed here. vLLM parses them itself if it is "
+        "%s: the server leaves tool calls in the text (form %s); they are parsed here. vLLM parses them itself if "
         "started with --enable-auto-tool-choice --tool-call-parser %s",
         server,
         form,
