@@ -171,7 +171,7 @@ class CallActions:
     def _turn(self, tried: _Try) -> Turn:
         reply = tried.reply
         if reply.problem is not None:
-            return Turn(reply.message, self._told(reply), problem=reply.problem)
+            return Turn(reply.message, self._not_made(reply), problem=reply.problem)
         if not reply.message.tool_calls:
             text = without_reasoning(reply.message.content).strip()
             agrees_by = ("answer", self._normal_form(text))
@@ -206,8 +206,8 @@ class CallActions:
         )
         return _results(tried.reply.message.tool_calls, [*made, *left_out])
 
-    def _told(self, reply: _Reply) -> tuple[Message, ...]:
-        """The reason why no call was made: as the result of each call with an id, else as a user message."""
+    def _not_made(self, reply: _Reply) -> tuple[Message, ...]:
+        """The reason why no call was made: as the result of each call with an id, or else as a user message."""
         text = observe_problem(reply.problem, reply.detail, self.texts)
         calls = reply.message.tool_calls
         if not calls:

@@ -2,7 +2,7 @@ r"""The baseline: a chain of thought in one reply, with or without retrieved pas
 
 In: a task, a retriever if passages are wanted. Out: a trajectory of one step. With self-consistency, N replies are
 sampled and the most frequent answer is kept: the counterpart of N candidates per step of an agent. The answer is the
-content of the last ``\boxed{}``, else what follows "answer is" or "Answer:", else the last line.
+content of the last ``\boxed{}``, or the text after "answer is" or "Answer:", or the last line.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class ChainOfThought:
 
     @staticmethod
     def initial_messages(config: ChainOfThoughtConfig, task: Task, runtime: AgentRuntime) -> tuple[Message, ...]:
-        """How the model is prompted for a task. Raises ``RetrievalError``."""
+        """The messages that prompt the model for a task. Raises ``RetrievalError``."""
         return initial_cot_messages(config, task, runtime.retriever)
 
     def _answer(self, history: History) -> Trajectory:

@@ -1,7 +1,7 @@
-"""Acting by code: a reply's Python runs in the attempt's episode.
+"""Acts by code: the Python of a reply runs in the attempt's episode.
 
-In: completions. Out: turns whose observations are what the code printed and yielded. Not here: the forms of replies
-(``formats``), isolation (``understudy.sandbox``).
+In: completions. Out: turns whose observations are what the code printed and the value of its last expression. Not here:
+the forms of replies (``formats``), isolation (``understudy.sandbox``).
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class CodeActions:
         return replace(request, stop=self._format.stop)
 
     def act(self, completion: Completion, prefill: str) -> Turn:
-        """Raises what the sandbox raises, as the other methods do."""
+        """Raises the errors of the sandbox, as the other methods do."""
         message, reply = self._read(completion, prefill)
         execution = None if reply.code is None else self._episode.get().run(reply.code)
         return self._turn(_Try(message, reply, execution))
 
     def branch(self, completions: Sequence[Completion], prefill: str, *, keep_earlier: bool) -> list[Turn]:
-        """Each code runs in a branch of its own and stops before a call with effects."""
+        """Each candidate's code runs in its own branch and stops before a call with effects."""
         read = [self._read(completion, prefill) for completion in completions]
         codes = [reply.code for _, reply in read if reply.code is not None]
         executions = iter(self._episode.get().branch(codes, keep_earlier=keep_earlier) if codes else [])
@@ -60,10 +60,10 @@ class CodeActions:
         return [self._turn(each) for each in tries]
 
     def commit(self, index: int) -> Turn:
-        """The episode continues from the state that the kept reply left."""
+        """The episode continues from the state after the kept reply."""
         kept = self._tries[index]
         if kept.execution is not None:
-            # What waited before a call with effects is finished by the commit.
+            # The commit finishes code that stopped before a call with effects.
             kept = replace(kept, execution=self._as_first_asked(self._episode.get().commit(kept.execution)))
         return self._turn(kept)
 
@@ -96,9 +96,9 @@ class CodeActions:
         )
 
     def _as_first_asked(self, kept: Execution) -> Execution:
-        """The kept execution with those calls marked as answered from memory that were known before the step.
+        """The kept execution, in which the calls that were known before the step are marked as cached.
 
-        Which of several candidates asks first is a race. The record of the kept one must not depend on it.
+        Which of several candidates makes a call first is random. The record of the kept one must not depend on it.
         """
         ran = [each.execution for each in self._tries if each.execution is not None]
         new = {(call.name, call.arguments) for each in (*ran, kept) for call in each.tool_calls if not call.cached}
@@ -115,7 +115,7 @@ def _agrees_by(execution: Execution, reply: ParsedReply) -> Hashable | None:
     if execution.effects and outcome is not None:
         outcome = (outcome, execution.effects)
     if execution.waits_for is not None and outcome is not None:
-        # It stands before a call with effects. What it will yield is not known: only equal code agrees.
+        # It stopped before a call with effects, whose result is not known: only equal code agrees.
         return (outcome, reply.code)
     return outcome
 

@@ -1,6 +1,6 @@
 """The code agent: its actions are Python, run in a sandbox (paper section 2).
 
-In: a task, and a first thought where the recipe asks for one. Out: a trajectory. Not here: the loop
+In: a task, and a first thought if the recipe asks for one. Out: a trajectory. Not here: the loop
 (``acting_agent.py``), how a reply's code is run (``code_actions.py``), isolation.
 """
 
@@ -38,7 +38,7 @@ class CodeAgent(ActingAgent[CodeAgentConfig]):
     def initial_messages(
         config: CodeAgentConfig, task: Task, runtime: AgentRuntime, world: World | None = None
     ) -> tuple[Message, ...]:
-        """How the model is prompted for a task."""
+        """The messages that prompt the model for a task."""
         return initial_code_messages(config, task, runtime.tools_for(task, world), runtime.sandbox_config.imports)
 
     @contextmanager

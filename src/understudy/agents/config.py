@@ -1,4 +1,4 @@
-"""What a recipe may say about an agent. A default is written here and nowhere else."""
+"""The settings of an agent in a recipe. All defaults are written here."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ class SelfConsistencyConfig(Record):
 
 
 class ActingConfig(PartConfig):
-    """What all agents that act in steps have in common."""
+    """Settings that all agents that act in steps share."""
 
     prompts: PromptSetName = PromptSetName.PAPER
     role: PromptRole = PromptRole.STUDENT
-    """Which system message: long for models that have to be taught the form, short for models trained on it."""
+    """Which system message: long for models that must learn the form from it, short for models trained on the form."""
     max_steps: Count = 5
-    """Of one turn of the user. A turn ends with an answer: in code by ``final_answer``, else as the agent answers."""
+    """Limit for one turn of the user. A turn ends with an answer."""
     max_task_steps: Annotated[Count | None, Field(exclude_if=is_empty)] = None
-    """Of all turns together; None: as many as the turns allow."""
+    """Limit for all turns together; None: as many as the turns allow."""
     temperature: Temperature = 0.0
-    """Of a single sample. Self-consistent actions have their own temperature."""
+    """Temperature of a single sample. Self-consistent actions have their own."""
     top_p: Share = 0.8
     max_tokens: Count = 1024
     """Limit of new tokens per step."""
@@ -88,7 +88,7 @@ class CodeAgentConfig(ActingConfig):
 
     @property
     def written_format(self) -> str:
-        """How records name the form of the replies."""
+        """The name of the replies' form in records."""
         return to_record(self.action_format)
 
     @property
@@ -105,17 +105,17 @@ class ToolCallingConfig(ActingConfig):
 
     kind: Literal["tool_calling"] = "tool_calling"
     system_prompt: Annotated[InputPath | None, AfterValidator(_can_be_read)] = None
-    """A text file that replaces the system message. The tools are given beside the messages."""
+    """A text file that replaces the system message. The tools are given separately."""
     answer: AnswerBy = AnswerBy.TEXT
     """How the answer is given."""
     parallel: bool = True
     """One reply may call several tools. Off: only the first call of a reply is made."""
     python: bool = False
-    """Beside the tools, ``python`` runs code in a sandbox; its variables last for the attempt."""
+    """Adds the tool ``python``, which runs code in a sandbox and keeps its variables for the attempt."""
 
     @property
     def written_format(self) -> str:
-        """How records name the form of the replies."""
+        """The name of the replies' form in records."""
         return TOOL_CALLS
 
     @property
@@ -142,7 +142,7 @@ class ChainOfThoughtConfig(PartConfig):
     system_prompt: Annotated[InputPath | None, AfterValidator(_can_be_read)] = None
     """A text file that replaces the system message."""
     passages: PassagesConfig | None = None
-    """Passages that the question finds as a query; None: the question alone."""
+    """Passages that a search for the question finds; None: the prompt has the question alone."""
     self_consistency: SelfConsistencyConfig | None = None
     """Vote over the answers of several samples."""
 

@@ -21,7 +21,7 @@ from understudy.records import FirstThought, Record, Role, Score, Trajectory
 
 
 class FirstThoughtConfig(Record):
-    """How prefixes are made of chains of thought."""
+    """How prefixes are made from chains of thought."""
 
     max_chars: Annotated[int, Field(ge=20)] = 600
     only_correct: bool = False

@@ -23,7 +23,7 @@ NO_RETRIEVER = "agent.passages needs a retriever; name one under retrieval, or s
 def initial_code_messages(
     config: CodeAgentConfig, task: Task, tools: tuple[Tool, ...], imports: tuple[str, ...]
 ) -> tuple[Message, ...]:
-    """How a code agent is prompted. ``imports``: what its code may import."""
+    """The messages that prompt a code agent. ``imports``: what its code may import."""
     action_format = open_format(config.action_format)
     return code_messages(config.prompts, config.role, task, tools, imports, action_format, config.system_prompt)
 
@@ -31,7 +31,7 @@ def initial_code_messages(
 def initial_call_messages(
     config: ToolCallingConfig, task: Task, tools: Collection[str], *, searches: bool
 ) -> tuple[Message, ...]:
-    """How an agent that calls tools is prompted; the tools themselves are given beside the messages.
+    """The messages that prompt an agent that calls tools; the tools themselves are given separately.
 
     ``tools``: their names. ``searches``: one of them looks something up.
     """
@@ -39,7 +39,7 @@ def initial_call_messages(
 
 
 def initial_cot_messages(config: ChainOfThoughtConfig, task: Task, retriever: Retriever | None) -> tuple[Message, ...]:
-    """How a chain of thought is prompted, retrieved passages included. Raises what the search raises."""
+    """The messages that prompt a chain of thought, with retrieved passages. Raises the errors of the search."""
     passages = None
     if config.passages is not None:
         if retriever is None:
@@ -56,7 +56,7 @@ class Prefill:
     mode: PrefixMode
     delivery: PrefixDelivery | None = None
     addition: str = ""
-    """To the user message."""
+    """Appended to the user message."""
     text: str = ""
     """The beginning of the reply, which the model continues."""
 

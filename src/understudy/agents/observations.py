@@ -1,8 +1,8 @@
 """The observation that follows a reply: the outcome of its code, or why no code was run.
 
-In: an ``Execution``, or why no code was run. Out: the text of the observation (paper, appendix B): what was printed,
-then the value of the last expression; for an error, its text and a request to try another way. If the code had bound
-the name of a tool to something else, the observation says so.
+In: an ``Execution``, or the reason why no code was run. Out: the text of the observation (paper, appendix B): what was
+printed, then the value of the last expression; for an error, its text and a request to try another way. If the code had
+bound the name of a tool to something else, the observation says so.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def observe_execution(execution: Execution, texts: ObservationTexts) -> str:
 
 
 def observe_problem(problem: ParseProblem | None, detail: str, texts: ObservationTexts) -> str:
-    """The observation that follows a reply of which nothing could be done. ``detail``: for the model to read."""
+    """The observation that follows a reply without a valid action. ``detail``: for the model to read."""
     if problem is None:
-        raise ValueError("the reply holds an action: its observation is what the action gives")
+        raise ValueError("the reply has an action: its observation is the action's result")
     return observe_error(fill(texts.problems[problem], detail=detail), texts)
 
 
 def observe_error(text: str, texts: ObservationTexts) -> str:
-    """An error, with a nudge to try again."""
+    """An error, with a request to try another way."""
     return _with_nudge(texts.error_header + text, texts)
 
 

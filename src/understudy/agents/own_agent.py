@@ -1,6 +1,6 @@
-"""A user's own agent, held to the contract of agents. In: an object with ``solve``. Out: an ``Agent``: a failing server
-or sandbox becomes a record, and a mistake in the user's code becomes an ``AgentError`` that names the agent, the task
-and the place. Not here: what the agent does.
+"""A user's own agent, checked against the contract of agents. In: an object with ``solve``. Out: an ``Agent``: a
+failing server or sandbox becomes a record, and an error in the user's code becomes an ``AgentError`` that names the
+agent, the task and the place. Not here: what the agent does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from understudy.tools import ToolDownError
 
 
 class AgentError(ValueError):
-    """A mistake in a user's agent: it raised an exception, or its ``solve`` returned the wrong thing."""
+    """An error in a user's agent: it raised an exception, or its ``solve`` returned the wrong type."""
 
 
 def open_own_agent(make: Callable[[], Agent], facts: AgentFacts) -> Agent:
@@ -33,7 +33,7 @@ def open_own_agent(make: Callable[[], Agent], facts: AgentFacts) -> Agent:
             f"{facts.agent.kind}: making it raised {type(error).__name__}: {error}{_place(error)}"
         ) from error
     if not callable(getattr(agent, "solve", None)):
-        raise AgentError(f"{facts.agent.kind}: expected a class with a method `solve`; it has none")
+        raise AgentError(f"{facts.agent.kind}: expected a class with a method `solve`, got one without it")
     return OwnAgent(agent, getattr(agent, "facts", facts))
 
 
@@ -60,7 +60,7 @@ class OwnAgent:
             raise
         except SandboxError as error:
             return history.trajectory(StopReason.SANDBOX, error=error)
-        except Exception as error:  # a user's code: whatever it raises is named
+        except Exception as error:  # user code may raise anything
             raise AgentError(f"{self._at(task)}: raised {type(error).__name__}: {error}{_place(error)}") from error
         if not isinstance(trajectory, Trajectory):
             raise AgentError(f"{self._at(task)}: expected solve to return a Trajectory; got {trajectory!r:.80}")

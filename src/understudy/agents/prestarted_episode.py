@@ -27,7 +27,7 @@ class PrestartedEpisode:
         """The episode, as soon as it has started. Raises what its start raised."""
         self._thread.join()
         if self._episode is None:
-            raise self._error or RuntimeError("starting the episode gave no episode")
+            raise self._error or RuntimeError("the start returned no episode")
         return self._episode
 
     def __enter__(self) -> Self:
@@ -44,5 +44,5 @@ class PrestartedEpisode:
     def _start(self) -> None:
         try:
             self._episode = self._start_episode()
-        except Exception as error:  # raised again, in the thread that wants the episode
+        except Exception as error:  # raised again, in the thread that needs the episode
             self._error = error

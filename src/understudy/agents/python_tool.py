@@ -1,6 +1,6 @@
 """Code as a JSON tool: one call of ``python`` is one execution in the attempt's episode.
 
-In: the episode, the texts around what code prints. Out: a ``JsonTool``. The code cannot call the other tools. Not here:
+In: the episode, the texts around printed text. Out: a ``JsonTool``. The code cannot call the other tools. Not here:
 isolation, limits.
 """
 
@@ -41,7 +41,7 @@ def _described(imports: tuple[str, ...]) -> JsonTool:
 def python_tool(
     imports: tuple[str, ...], texts: ObservationTexts, episode: PrestartedEpisode | None = None
 ) -> JsonTool:
-    """The tool of one attempt; without an episode, its schema alone is of use.
+    """The tool of one attempt; without an episode, only its schema can be used.
 
     ``imports``: what the code may import.
     """
@@ -57,7 +57,7 @@ def python_tool(
 def _run(code: str, texts: ObservationTexts, episode: PrestartedEpisode | None) -> str:
     """Raises ``FailedCodeError``, and what the sandbox raises."""
     if episode is None:
-        raise ValueError("python runs in an episode; there is none")
+        raise ValueError("python needs an episode, got none")
     execution = episode.get().run(code)
     text = observe_execution(execution, texts)
     if execution.is_final:

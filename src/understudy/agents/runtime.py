@@ -47,14 +47,14 @@ class RuntimeConfig(Record):
 
 
 class ReplyForm(Record):
-    """How an agent's model replies, as examples for a student have to say it."""
+    """The form of an agent's replies, as the examples for a student need it."""
 
     action_format: str | None = None
-    """As in ``Trajectory``; None: as the trajectory has it."""
+    """As in ``Trajectory``; None: that of the trajectory."""
     tools: tuple[ToolSchema, ...] | None = None
-    """What the model is given as tools, beside the messages; None: as the trajectory has them."""
+    """The tool schemas that the model is given; None: those of the trajectory."""
     one_call: bool = False
-    """A reply makes one tool call at most."""
+    """A reply makes at most one tool call."""
 
 
 class AgentRuntime(Closing):
@@ -173,8 +173,8 @@ class AgentRuntime(Closing):
         return None if initial_messages is None else tuple(initial_messages(config, task, self))
 
     def reply_form(self, config: AgentConfig) -> ReplyForm:
-        """How a student that runs as this agent replies. The tools of an environment depend on the task, so they are
-        those of the trajectory. Raises ``ToolConfigError``.
+        """The form in which a student that runs as this agent replies. The tools of an environment depend on the task,
+        so they are those of the trajectory. Raises ``ToolConfigError``.
         """
         schemas = getattr(AGENTS.part(config.kind), "tool_schemas", None)
         return ReplyForm(

@@ -1,7 +1,7 @@
-"""One step's reply: one sample that is carried out, or several of which the vote keeps one (paper section 4.2).
+"""The reply of one step: one sample, or several of which the vote keeps one (paper section 4.2).
 
-In: the conversation, the attempt's way to act. Out: a ``SampledStep``; the attempt continues from the state that the
-kept reply left. Each candidate is carried out once, from the same state. Not here: what a reply does (``acting.py``).
+In: the conversation, the attempt's way to act. Out: a ``SampledStep``; the attempt continues from the state after the
+kept reply. The action of each candidate runs once, from the same state. Not here: acting on a reply (``acting.py``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from understudy.runs import derive_seed
 
 @dataclass(frozen=True, slots=True)
 class SampledStep:
-    """A reply, carried out."""
+    """A reply and the result of its action."""
 
     turn: Turn
     usage: Usage
@@ -53,16 +53,16 @@ class SampledStep:
 
 
 class Sampler:
-    """Asks the model and carries out what it wrote."""
+    """Asks the model and acts on its replies."""
 
     def __init__(self, config: ActingConfig, model: Model) -> None:
         self._config = config
         self._model = model
 
     def sample(self, messages: tuple[Message, ...], actions: Actions, seed: int, prefill: str = "") -> SampledStep:
-        """The step's reply, carried out. ``prefill``: the beginning of the reply, which the model continues.
+        """The step's reply after its action. ``prefill``: the beginning of the reply, which the model continues.
 
-        Raises what the model and the way to act raise.
+        Raises the errors of the model and of the way to act.
         """
         if prefill:
             messages = (*messages, Message(role=Role.ASSISTANT, content=prefill))

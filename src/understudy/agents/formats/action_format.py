@@ -1,7 +1,7 @@
 """What an action format is, and the formats that a recipe can name.
 
 In: the text of a reply and why the model stopped. Out: its thought and its action, or the reason why nothing can be
-run. An action is run by the sandbox as Python. A format whose replies hold something else, such as JSON calls,
+run. An action is run by the sandbox as Python. A format whose replies contain something else, such as JSON calls,
 translates it in ``parse``. Not here: running anything.
 """
 

@@ -16,9 +16,9 @@ _UNSEEN = dict.fromkeys((0xA0, 0x2007, 0x202F, 0x3000), " ") | dict.fromkeys((0x
 
 
 def readable(code: str) -> str:
-    """The code without an indentation that all its lines share, or without characters that nobody sees.
+    """The code without indentation that all its lines share, or without invisible characters.
 
-    Code that can be read as it is stays so, and what cannot be read either way does too.
+    Code that parses is unchanged, and so is code that would not parse afterwards either.
     """
     plain = code.translate(_UNSEEN)
     for other in dict.fromkeys((textwrap.dedent(code), plain, textwrap.dedent(plain))):

@@ -32,8 +32,8 @@ def recorded_format(record: str) -> ActionFormat:
 
 
 def reply_parts(message: Message, action_format: ActionFormat) -> tuple[ReplyPart, ...]:
-    """The parts of a reply's content, in order. Beside calls it is thought; without, it is the answer of an agent that
-    calls tools.
+    """The parts of a reply's content, in order. For an agent that calls tools, the content is a thought if the reply
+    has calls, and the answer otherwise.
     """
     if message.tool_calls:
         return (ReplyPart(PartName.THOUGHT, 0, len(message.content)),)
@@ -43,7 +43,7 @@ def reply_parts(message: Message, action_format: ActionFormat) -> tuple[ReplyPar
 
 
 def to_record(config: ActionFormatConfig) -> str:
-    """What a record says of its format: the kind, with options where the kind has some."""
+    """The format as records name it: the kind, with its options if it has any."""
     if config == CODE_FENCE:
         return ""
     whole = {"kind": config.kind, **config.model_dump(mode="json")}

@@ -1,4 +1,4 @@
-"""The text beside JSON tool calls: a reply's calls are fields of its message, so its content is thought alone.
+"""The text of replies with JSON tool calls: calls are fields of the message, so its content is only thought.
 
 In: the content of a message. Out: its parts. Not here: how a chat template writes calls (``understudy.models``).
 """
@@ -9,22 +9,22 @@ from understudy.agents.formats.action_format import ParsedReply, PartName, Reply
 from understudy.records import FinishReason, ParseProblem
 
 TOOL_CALLS = "tool_calls"
-"""How records name the form of replies that call tools."""
+"""The name of this form in records."""
 
 
 class TextBesideCalls:
-    """What a reply says before its calls. A content alone holds no action."""
+    """The text of a reply before its calls. A content without calls has no action."""
 
     stop: tuple[str, ...] = ()
     instruction = ""
     end = ""
 
     def parse(self, text: str, finish_reason: FinishReason = FinishReason.STOP) -> ParsedReply:  # noqa: ARG002
-        """All of it is thought."""
+        """The whole text is thought."""
         return ParsedReply(text, problem=ParseProblem.NO_CODE)
 
     def complete(self, text: str, finish_reason: FinishReason = FinishReason.STOP) -> str:  # noqa: ARG002
-        """Nothing is put back."""
+        """The text is unchanged."""
         return text
 
     def render(self, thought: str, code: str) -> str:  # noqa: ARG002

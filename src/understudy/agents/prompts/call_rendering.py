@@ -1,7 +1,7 @@
 """Prompts of agents that call tools, filled in.
 
 In: a set's name, the agent's tools, how it answers. Out: the initial messages, observation texts, and a hash of all
-words that its model may read. Not here: the texts (``calls.py``), the tools, which are given beside the messages.
+words that its model may read. Not here: the texts (``calls.py``); the tools, which are given separately.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def call_prompts_hash(name: PromptSetName, system_prompt: Path | None = None) ->
 
 
 def call_observation_texts(name: PromptSetName, answer: AnswerBy) -> ObservationTexts:
-    """The texts around results, and where nothing was called."""
+    """The texts around results, and those for replies without a call."""
     texts = CALL_SETS[name].observation
     words = {"ending": ENDINGS[answer], "no_call": NO_CALL[answer]}
     return texts.model_copy(
@@ -52,7 +52,7 @@ def call_messages(
     answer: AnswerBy,
     system_prompt: Path | None = None,
 ) -> tuple[Message, Message]:
-    """System and user message. ``tools``: their names; ``searches``: one of them looks something up."""
+    """System and user message. ``tools``: names of the tools; ``searches``: one of them is a search."""
     prompts = CALL_SETS[name]
     if system_prompt is not None:
         system = read_own(system_prompt)
@@ -68,12 +68,12 @@ def call_messages(
 
 
 def _demonstrated(prompts: PromptSet, tools: Collection[str], answer: AnswerBy) -> str:
-    """Solved tasks told in words, those alone whose tools the agent has."""
-    shown = [_told(each, answer) for each in prompts.demonstrations if set(tools).issuperset(each.tools)]
+    """Solved tasks in words, only those whose tools the agent has."""
+    shown = [_in_words(each, answer) for each in prompts.demonstrations if set(tools).issuperset(each.tools)]
     return "\n" + "\n\n".join(["How tasks were solved:", *shown]) + "\n" if shown else ""
 
 
-def _told(demonstration: Demonstration, answer: AnswerBy) -> str:
+def _in_words(demonstration: Demonstration, answer: AnswerBy) -> str:
     lines = [f"Task: {demonstration.task}"]
     *before, last = demonstration.steps
     for step in before:

@@ -1,8 +1,8 @@
 """Prompt sets of agents that call tools with JSON: the same three sets, in other words.
 
-The tools themselves are given beside the messages, in the form of the model's chat template, so that no text here
-describes them. Names in braces are filled in: ``{ending}`` says how the answer is given. Demonstrations tell what was
-called in words, so that a model does not learn a second way to write calls.
+The tools themselves are given in the form of the model's chat template, so no text here describes them. Names in
+braces are filled in: ``{ending}`` says how the answer is given. Demonstrations describe calls in words, so that a model
+does not learn a second way to write calls.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _RULES = (
         "what you want to see.",
         tool="python",
     ),
-    Rule(text="Calls that do not need one another's results may stand in one reply."),
+    Rule(text="Calls that do not need each other's results may be in one reply."),
     Rule(text="If a call fails, read the error and change the arguments or the approach."),
     Rule(text="{ending}"),
 )

@@ -67,7 +67,7 @@ class DemonstrationStep(Record):
 
     thought: str
     code: str
-    """Of an agent that calls tools, the call in words; of its last step, the answer."""
+    """For an agent that calls tools, the call in words; for its last step, the answer."""
     printed: str = ""
     """Printed text; empty for the last step, which answers."""
 
@@ -87,9 +87,9 @@ class Rule(Record):
     needs_search: bool = False
     """Shown only if a tool searches."""
     tool: str = ""
-    """Shown only if there is this tool."""
+    """Shown only if the agent has this tool."""
     otherwise: str = ""
-    """Shown in its place; empty: nothing."""
+    """Shown otherwise; empty: nothing."""
 
 
 class PromptSet(Record):

@@ -141,7 +141,7 @@ def _as_text(demonstration: Demonstration, texts: ObservationTexts, action_forma
 
 
 def ruled(rules: Sequence[Rule], names: Collection[str], *, searches: bool) -> str:
-    """The rules that fit the tools of these names, numbered. ``searches``: one of them looks something up."""
+    """The rules that fit the tools of these names, numbered. ``searches``: one of them is a search."""
     kept = [rule for rule in rules if searches or not rule.needs_search]
     texts = [rule.text if not rule.tool or rule.tool in names else rule.otherwise for rule in kept]
     numbered = [f"{number}. {text}" for number, text in enumerate(filter(None, texts), 1)]
