@@ -164,7 +164,7 @@ REPLIES = (
         "vLLM",
         "choices as an object",
         {"choices": {"0": {"message": {"content": "hello"}, "finish_reason": "stop"}}},
-        error="no completion",
+        error="is not a completion",
     ),
     Reply("llama.cpp", "usage as strings", said(usage={"prompt_tokens": "3", "completion_tokens": "2"})),
     Reply("proxies", "usage as list", said(usage=[]), tokens=(0, 0)),
@@ -312,7 +312,7 @@ REPLIES = (
         said({"content": None}, finish_reason=None, error={"message": "provider failed"}),
         error="provider failed",
     ),
-    Reply("proxies", "null", "null", error="no completion"),
+    Reply("proxies", "null", "null", error="is not a completion"),
     Reply("proxies", "text", '"busy"', error="busy"),
 )
 

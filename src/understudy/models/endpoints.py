@@ -23,9 +23,10 @@ from pydantic import JsonValue
 
 from understudy.models.config import OpenAIChatConfig
 from understudy.models.dialect import LIMITS, Dialect
+from understudy.models.envelopes import BadReplyError
 from understudy.models.model import ProviderError
 from understudy.models.refusals import RefusalError
-from understudy.models.wire import BadReplyError, WireReply, parse_owner, parse_reply, parse_tokens
+from understudy.models.wire import WireReply, parse_owner, parse_reply, parse_tokens
 
 if TYPE_CHECKING:
     from openai import OpenAI
