@@ -4,7 +4,6 @@ The names here are enough for a whole distillation; each package (``understudy.a
 the rest. Importing this package loads nothing: a name is looked up in its package when it is first used.
 """
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from understudy.lazy import lazy_names
@@ -71,4 +70,8 @@ _look_up, __dir__ = lazy_names(__name__, _HOMES)
 
 
 def __getattr__(name: str) -> object:
-    return version("understudy") if name == "__version__" else _look_up(name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("understudy")
+    return _look_up(name)

@@ -44,6 +44,20 @@ def understudy(*words: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
+HEAVY = ("importlib.metadata", "pydantic", "httpx", "torch", "transformers", "understudy.records", "understudy.report")
+
+
+def test_help_imports_no_library_but_the_command_lines_own() -> None:
+    """``--help`` is to stay quick."""
+    code = (
+        "import sys; from understudy.cli import main; sys.argv = ['understudy', '--help']\n"
+        "try: main()\n"
+        f"except SystemExit: print('imported:', sorted(set({HEAVY}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "imported: []"
+
+
 def test_help_lists_every_verb() -> None:
     done = understudy("--help")
     assert done.returncode == 0

@@ -11,7 +11,6 @@ import typer
 from rich.table import Table
 
 from understudy.cli.running import out, recipe_and_run, run_and_show
-from understudy.report.visible import plain
 
 
 def demo(
@@ -37,6 +36,7 @@ def init(
 def kinds() -> None:
     """List the kinds of every exchangeable part, one per line, and the package of each."""
     from understudy.pipeline.kinds import groups
+    from understudy.report.visible import plain
 
     for group in groups():
         out.print(f"[bold]{group.name}[/bold]: a part that {group.about}")
