@@ -107,11 +107,19 @@ def called_a_function(run: Run) -> None:
 
 def passed_through_a_stage(run: Run) -> None:
     # The sum and the one hop take two steps, the two hops take three.
-    assert run.stage("clean/short").counts == {"kept": 2, "dropped": 1}
-    assert run.stage("curate/short").inputs.keys() == {"clean/short"}
+    assert run.stage("brief/short").counts == {"kept": 2, "dropped": 1}
+    assert run.stage("curate/short").inputs.keys() == {"brief/short"}
     examples = list(read_jsonl(run.folder / "curate/short/examples.jsonl", Example))
-    assert {one.stage for one in examples} == {"clean/short"}
+    assert {one.stage for one in examples} == {"brief/short"}
     assert isinstance(examples[0].messages[0], Message)
+
+
+def cleaned_by_functions(run: Run) -> None:
+    counts = run.stage("clean/few").counts
+    assert (counts["trajectories"], counts["kept"], counts["dropped_takes_thought"]) == (3, 1, 2)
+    (kept,) = read_trajectories(run.folder / "clean/few/trajectories.jsonl")
+    assert "founder of [NAMES_1]" in kept.task.question
+    assert "Bulennon" not in kept.model_dump_json()
 
 
 CAME_TO: list[Callable[[Run], None]] = [
@@ -124,6 +132,7 @@ CAME_TO: list[Callable[[Run], None]] = [
     answered_by_a_class,
     called_a_function,
     passed_through_a_stage,
+    cleaned_by_functions,
 ]
 
 

@@ -22,7 +22,7 @@ from understudy.run_layout import CLUSTERS, FINDINGS
 
 def is_cleaning(run_dir: Path, stage: Stage) -> bool:
     """Whether the stage has cleaned trajectories."""
-    return stage.kind == "clean" or (run_dir / stage.key / FINDINGS).is_file()
+    return (run_dir / stage.key / FINDINGS).is_file()
 
 
 def read_cleaning(run_dir: Path, stage: Stage) -> Cleaning:

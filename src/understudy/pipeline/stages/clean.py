@@ -38,7 +38,7 @@ class Clean(Stage[CleanStageConfig]):
     def run(self) -> Counts:
         cleaned = self._cleaned()
         summary = cleaned.summary
-        self._write(FINDINGS, cleaned.findings)
+        write_jsonl(self.folder / FINDINGS, cleaned.findings)
         self._write(CLUSTERS, cleaned.clusters)
         self._write(RELABELLED, cleaned.replacements)
         if not cleaned.pairs:

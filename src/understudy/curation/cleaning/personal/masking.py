@@ -35,12 +35,15 @@ class Masks:
     _values: dict[str, str] = field(default_factory=dict)
     """Value as found → mask."""
     _known: re.Pattern[str] | None = None
+    _found: dict[str, list[tuple[Span, str]]] = field(default_factory=dict)
+    """What was found in each text, which is looked at twice."""
 
     def learn(self, texts: Iterator[str]) -> None:
         """Find all values of the conversation first."""
         numbers: Counter[str] = Counter()
         for text in texts:
-            for span, sort in self.find(text):
+            self._found[text] = self.find(text)
+            for span, sort in self._found[text]:
                 value = text[span.start : span.end]
                 key = sort, _one_spelling(value)
                 if key not in self._names:
@@ -68,7 +71,8 @@ class Masks:
 
     def _spans(self, text: str) -> list[tuple[Span, str]]:
         known = [(Span(*match.span()), "") for match in self._known.finditer(text)] if self._known else []
-        return without_overlaps([*self.find(text), *known])
+        found = self._found[text] if text in self._found else self.find(text)
+        return without_overlaps([*found, *known]) if known else found
 
 
 def without_overlaps(spans: Sequence[tuple[Span, str]]) -> list[tuple[Span, str]]:

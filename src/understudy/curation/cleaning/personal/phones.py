@@ -38,6 +38,8 @@ _OTHER_NUMBER = re.compile(
 )
 _DATE = re.compile(r"\d{1,2}[./ -]\d{1,2}[./ -]\d{2,4}|\d{4}[./ -]\d{1,2}[./ -]\d{1,2}")
 _BEFORE = 32
+_DIGIT = re.compile(r"\d")
+_FEWEST_DIGITS = 7
 
 
 class PhoneDetector:
@@ -50,6 +52,8 @@ class PhoneDetector:
 
     def find(self, text: str) -> Iterator[Span]:
         """Where the text holds phone numbers."""
+        if len(_DIGIT.findall(text)) < _FEWEST_DIGITS:
+            return
         for match in _INTERNATIONAL.finditer(text):
             yield from _phone(text, *match.span(), fewest=8)
         for pattern in (_NORTH_AMERICAN, _NATIONAL):
@@ -58,7 +62,7 @@ class PhoneDetector:
                     yield from _phone(text, *match.span(), fewest=9)
         for match in _BARE.finditer(text):
             if not _OTHER_NUMBER.search(text, max(0, match.start("number") - _BEFORE), match.start("number")):
-                yield from _phone(text, *match.span("number"), fewest=7)
+                yield from _phone(text, *match.span("number"), fewest=_FEWEST_DIGITS)
 
 
 def _phone(text: str, start: int, end: int, fewest: int) -> Iterator[Span]:
