@@ -16,6 +16,7 @@ from understudy.models import open_model
 from understudy.pipeline.attempts import grade_stage, read_graded, trajectories_path, verdict_counts
 from understudy.pipeline.stage import Counts, Stage, StageFailedError
 from understudy.records import Record, Target
+from understudy.report.visible import visible
 from understudy.run_layout import CLUSTERS, FINDINGS, RELABELLED
 from understudy.runs import write_jsonl
 
@@ -42,11 +43,11 @@ class Clean(Stage[CleanStageConfig]):
         self._write(CLUSTERS, cleaned.clusters)
         self._write(RELABELLED, cleaned.replacements)
         if not cleaned.pairs:
-            raise StageFailedError(f"{self.ref}: nothing is left; {summary}")
+            raise StageFailedError(f"{self.ref}: nothing is left; {visible(str(summary))}")
         write_jsonl(trajectories_path(self.context, self.ref), list(cleaned.trajectories))
         known = {trajectory.id: score for trajectory, score in cleaned.pairs if score is not None}
         scores = grade_stage(self.context, self.ref, known)
-        self.context.say(f"{self.ref}: {summary}")
+        self.context.say(f"{self.ref}: {visible(str(summary))}")
         return {
             "trajectories": cleaned.n,
             "kept": len(cleaned),
