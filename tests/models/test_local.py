@@ -16,10 +16,10 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from tests.tiny_model import save_tiny_adapter, save_tiny_model
 from understudy.models import ContextFullError, DType, LocalConfig, ProviderError, Request
-from understudy.models.decoding import _look_up
 from understudy.models.growing_cache import BLOCK_TOKENS
 from understudy.models.loading import AdapterWithoutEffectError
 from understudy.models.local import LocalModel
+from understudy.models.sampling import _look_up
 from understudy.models.scoring import Scorer
 from understudy.records import Completion, Example, FinishReason, Message, PrefixDelivery, Role, TrainSpan
 

@@ -272,7 +272,14 @@ def _with_tokens(model: Model) -> CompletesIds:
 def _usage(completions: tuple[Completion, ...]) -> dict[str, JsonValue]:
     prompt = sum(completion.usage.prompt_tokens for completion in completions)
     written = sum(completion.usage.completion_tokens for completion in completions)
-    return {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}
+    usage: dict[str, JsonValue] = {
+        "prompt_tokens": prompt,
+        "completion_tokens": written,
+        "total_tokens": prompt + written,
+    }
+    if cached := sum(completion.usage.cached_tokens for completion in completions):
+        usage["prompt_tokens_details"] = {"cached_tokens": cached}
+    return usage
 
 
 def _tokens(completion: Completion) -> list[tuple[int, float]]:

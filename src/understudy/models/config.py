@@ -108,6 +108,9 @@ class LocalConfig(PartConfig):
     max_batch_tokens: Annotated[PositiveInt, SpeedOnly] = 262_144
     """Limit of the number of completions times the longest of them, prompt and reply. It limits the memory of the KV
     cache."""
+    prefix_cache_gb: Annotated[NonNegativeFloat, SpeedOnly] = 1.0
+    """Limit of the memory for keys and values of finished replies, in GB. A prompt that begins with one of them, as an
+    agent's next step does, does not read it again. What was used least recently goes first. 0: nothing is kept."""
 
     @property
     def extras(self) -> tuple[str, ...]:

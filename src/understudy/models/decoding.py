@@ -2,64 +2,45 @@
 
 In: rows, each with its prompt's ids, sampling settings and seed. Out: the same rows, finished.
 
-A row draws one uniform number per token from a stream with its own seed and looks it up in the cumulative distribution.
-Its tokens therefore do not depend on its neighbours, except for floating-point noise (float64 removes that too).
-Prompts are padded on the left; positions count real tokens only. Rows that share a prompt share its computation. Used
-by one thread at a time.
+A row's tokens do not depend on its neighbours, but for the noise of the floating-point sums (float64 removes that too).
+Prompts are padded on the left; positions count real tokens only. Rows that share a prompt share its computation, and
+what a ``PrefixCache`` holds is not read again. Used by one thread at a time.
 
-Not here: queues, threads, records; beam search, penalties.
+Not here: how a token is chosen (``sampling``); queues, threads, records; beam search, penalties.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
-from understudy.models.growing_cache import growing_cache
+from understudy.models.growing_cache import GrowingLayer, growing_cache
+from understudy.models.prefix_cache import MIN_TOKENS, Found, PrefixCache, common_prefix
+from understudy.models.sampling import Row, choose
 from understudy.models.stopping import StopStrings, cut_text
 from understudy.records import FinishReason
 
 if TYPE_CHECKING:
     from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-Stream = np.random.Generator
-"""The source of a row's uniform numbers."""
-
-
-@dataclass(slots=True, eq=False)
-class Row:
-    """One reply in progress."""
-
-    prompt_ids: Sequence[int]
-    max_tokens: int
-    temperature: float
-    top_p: float
-    stop: tuple[str, ...]
-    stream: Stream
-    wants_logprobs: bool = False
-    ids: list[int] = field(default_factory=list)
-    """Tokens sampled so far, including the one that ended the reply."""
-    logprobs: list[float] = field(default_factory=list)
-    """Log-probabilities of the model's own distribution, before temperature and top_p."""
-    text: str = ""
-    finish_reason: FinishReason | None = None
-
-
-def greedy_row(prompt_ids: Sequence[int], max_tokens: int) -> Row:
-    """A row that is decoded greedily."""
-    return Row(prompt_ids, max_tokens, temperature=0.0, top_p=1.0, stop=(), stream=np.random.default_rng(0))
-
 
 class Decoder:
     """A batch of rows and their KV cache."""
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, stop_ids: frozenset[int]) -> None:
-        """``stop_ids``: tokens that end a reply."""
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        stop_ids: frozenset[int],
+        max_kept_bytes: int = 0,
+    ) -> None:
+        """``stop_ids``: tokens that end a reply. ``max_kept_bytes``: the bound on keys and values that are kept for
+        later prompts; the weights must not change while some are kept.
+        """
         self._model = model
         self._tokenizer = tokenizer
         self._stop_ids = stop_ids
@@ -71,6 +52,7 @@ class Decoder:
         self.rows: list[Row] = []
         self._cache, self.can_join = growing_cache(model)
         """Whether rows may join while others are running."""
+        self._kept = PrefixCache(max_kept_bytes) if max_kept_bytes and self.can_join else None
         self._logits = torch.empty(0)  # (rows, vocabulary), of the next token
         self._mask = torch.empty(0)  # (rows, time), 0 on padding
         self._positions = torch.empty(0)  # (rows, 1), of the next token
@@ -90,10 +72,34 @@ class Decoder:
         """Drop all rows."""
         self.rows = []
         self._cache = self._new_cache()
+        if self._kept is not None:
+            self._kept.clear()
 
     def _admit(self, groups: Sequence[Sequence[Row]]) -> None:
         prompts = [group[0].prompt_ids for group in groups]
-        cache, mask, logits = self._read(prompts)
+        found = self._find(prompts)
+        for one, group in zip(found, groups, strict=True):
+            group[0].n_cached = one.length if one else 0
+        for numbers in _alike([len(p) - (one.length if one else 0) for p, one in zip(prompts, found, strict=True)]):
+            self._admit_alike([groups[n] for n in numbers], [prompts[n] for n in numbers], [found[n] for n in numbers])
+
+    def _find(self, prompts: list[Sequence[int]]) -> list[Found | None]:
+        """What is kept of each prompt. What several prompts begin with is read first, once."""
+        if self._kept is None:
+            return [None] * len(prompts)
+        found = [self._kept.find(prompt) for prompt in prompts]
+        shared = common_prefix([prompt[:-1] for prompt in prompts])
+        if len(prompts) > 1 and sum(shared >= one.length + MIN_TOKENS for one in found) > 1:
+            opening = prompts[0][:shared]
+            cache, mask, _ = self._read([opening], [self._kept.find(opening)])
+            self._kept.keep(opening, partial(_states, cache.layers, 0, mask[0]))
+            found = [self._kept.find(prompt) for prompt in prompts]
+        return [one if one.length else None for one in found]
+
+    def _admit_alike(
+        self, groups: Sequence[Sequence[Row]], prompts: list[Sequence[int]], found: list[Found | None]
+    ) -> None:
+        cache, mask, logits = self._read(prompts, found)
         repeats = torch.tensor([len(group) for group in groups], device=self._device)
         chosen = torch.arange(len(groups), device=self._device).repeat_interleave(repeats)
         if len(chosen) > len(groups):
@@ -111,9 +117,10 @@ class Decoder:
         self.rows.extend(row for group in groups for row in group)
 
     def _step(self) -> list[Row]:
-        tokens = self._choose()
+        tokens = choose(self._logits, self.rows)
         finished = self._record(tokens)
         if finished:
+            self._keep_finished()
             keep = [number for number, row in enumerate(self.rows) if row.finish_reason is None]
             tokens = tokens[keep]
             self._keep(keep)
@@ -124,20 +131,47 @@ class Decoder:
     def _new_cache(self) -> DynamicCache:
         return growing_cache(self._model)[0]
 
-    def _read(self, prompts: list[Sequence[int]]) -> tuple[DynamicCache, torch.Tensor, torch.Tensor]:
+    def _keep_finished(self) -> None:
+        """Keep what finished rows have read and written, but for the last token, which the model has not seen."""
+        if self._kept is None:
+            return
+        for number, row in enumerate(self.rows):
+            if row.finish_reason is not None:
+                states = partial(_states, self._cache.layers, number, self._mask[number])
+                self._kept.keep([*row.prompt_ids, *row.ids[:-1]], states)
+
+    def _read(
+        self, prompts: list[Sequence[int]], found: list[Found | None]
+    ) -> tuple[DynamicCache, torch.Tensor, torch.Tensor]:
         """Prefill. Returns cache, mask (prompts, time) and next logits (prompts, vocabulary)."""
-        longest = max(map(len, prompts))
-        ids = torch.zeros((len(prompts), longest), dtype=torch.long)  # any id will do as padding: it is masked
-        mask = torch.zeros((len(prompts), longest), dtype=torch.long)
-        for number, prompt in enumerate(prompts):
-            ids[number, longest - len(prompt) :] = torch.tensor(prompt, dtype=torch.long)
-            mask[number, longest - len(prompt) :] = 1
-        mask = mask.to(self._device)
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        lengths = [one.length if one else 0 for one in found]
+        ends = [prompt[length:] for prompt, length in zip(prompts, lengths, strict=True)]
         cache = self._new_cache()
-        padded = mask if len(set(map(len, prompts))) > 1 else None
+        if max(lengths):
+            self._fill(cache, found, max(lengths))
+        ids = torch.tensor([[0] * (max(map(len, ends)) - len(end)) + list(end) for end in ends])  # 0: it is masked
+        mask = torch.cat([_left_padded(lengths), _left_padded([len(end) for end in ends])], 1).to(self._device)
+        positions = (mask.cumsum(1) - 1).clamp(min=0)[:, max(lengths) :]
+        padded = None if bool(mask.all()) else mask
         logits = self._forward(ids.to(self._device), padded, positions, cache)
         return cache, mask, logits
+
+    def _fill(self, cache: DynamicCache, found: list[Found | None], longest: int) -> None:
+        """Put what is kept into an empty cache, padded on the left."""
+        if self._kept is None:
+            return
+        filled: torch.Tensor | None = None
+        for number, one in enumerate(found):
+            if one is None:
+                continue
+            states = self._kept.states(one)  # (layers, keys and values, heads, time, width)
+            if filled is None:
+                n_layers, two, heads, _, width = states.shape
+                filled = states.new_zeros((n_layers, two, len(found), heads, longest, width))
+            filled[:, :, number, :, longest - one.length :] = states
+        if filled is not None:
+            for layer, (keys, values) in zip(cache.layers, filled, strict=True):
+                layer.begin(keys, values)
 
     def _forward(
         self, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, cache: DynamicCache
@@ -186,37 +220,6 @@ class Decoder:
                     layer.replace(layer.keys[:, :, unused:], layer.values[:, :, unused:])
         self._is_padded = not bool(self._mask.all())
 
-    def _choose(self) -> torch.Tensor:
-        """The next token of each row: (rows,)."""
-        tokens = self._logits.argmax(-1)
-        for is_nucleus in (False, True):
-            drawn = [n for n, row in enumerate(self.rows) if row.temperature > 0 and (row.top_p < 1) == is_nucleus]
-            if drawn:
-                tokens[drawn] = self._draw(drawn, is_nucleus)
-        wanted = [number for number, row in enumerate(self.rows) if row.wants_logprobs]
-        if wanted:
-            logits = self._logits[wanted]
-            logits = logits.double() if logits.dtype is torch.float64 else logits.float()
-            chosen = logits.gather(1, tokens[wanted, None])[:, 0] - logits.logsumexp(-1)
-            for number, logprob in zip(wanted, chosen.tolist(), strict=True):
-                self.rows[number].logprobs.append(min(logprob, 0.0))
-        return tokens
-
-    def _draw(self, drawn: list[int], is_nucleus: bool) -> torch.Tensor:
-        rows = [self.rows[number] for number in drawn]
-        uniform = torch.tensor([row.stream.random() for row in rows], dtype=torch.float64, device=self._device)
-        temperature = torch.tensor([row.temperature for row in rows], dtype=torch.float64, device=self._device)
-        probabilities = torch.softmax(self._logits[drawn].double() / temperature[:, None], -1)  # (drawn, vocabulary)
-        if not is_nucleus:
-            return _look_up(probabilities, uniform)
-        top_p = torch.tensor([row.top_p for row in rows], dtype=torch.float64, device=self._device)
-        probabilities, order = probabilities.sort(dim=-1, descending=True, stable=True)
-        before = probabilities.cumsum(-1) - probabilities
-        outside = before >= top_p[:, None]
-        outside[:, 0] = False
-        picked = _look_up(probabilities.masked_fill(outside, 0.0), uniform)
-        return order.gather(1, picked[:, None])[:, 0]
-
     def _record(self, tokens: torch.Tensor) -> list[Row]:
         finished = []
         for row, token in zip(self.rows, tokens.tolist(), strict=True):
@@ -241,13 +244,24 @@ class Decoder:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
 
-def _look_up(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
-    """Index of the entry under which each uniform number falls; entries of probability 0 are never chosen."""
-    cumulative = probabilities.cumsum(-1)
-    target = uniform * cumulative[:, -1]
-    last = probabilities.shape[-1] - 1 - (probabilities.flip(-1) > 0).to(torch.uint8).argmax(-1)
-    found = torch.searchsorted(cumulative, target[:, None], right=True)[:, 0]
-    return torch.minimum(found, last)
+def _states(layers: Sequence[GrowingLayer], number: int, mask: torch.Tensor, start: int) -> torch.Tensor:
+    """Keys and values of one row from its token ``start`` on, without padding: (layers, 2, heads, time, width)."""
+    real = mask.nonzero()[start:, 0]
+    return torch.stack([torch.stack([layer.keys[number][:, real], layer.values[number][:, real]]) for layer in layers])
+
+
+def _left_padded(lengths: Sequence[int]) -> torch.Tensor:
+    """A mask (rows, longest): as many ones at the end of each row."""
+    longest = max(lengths)
+    return (torch.arange(longest) >= longest - torch.tensor(lengths)[:, None]).long()
+
+
+def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Numbers of the prompts that are read together: the long ones, then those of less than half their length."""
+    limit = max(lengths) / 2
+    for short in (False, True):
+        if numbers := [number for number, length in enumerate(lengths) if (length < limit) is short]:
+            yield numbers
 
 
 def _pad_time(tensor: torch.Tensor, length: int) -> torch.Tensor:

@@ -43,6 +43,11 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         self.keys, self.values = self._key_buffer[:, :, :needed], self._value_buffer[:, :, :needed]
         return self.keys, self.values
 
+    def begin(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """Set the first contents."""
+        self.lazy_initialization(keys, values)
+        self.replace(keys, values)
+
     def replace(self, keys: torch.Tensor, values: torch.Tensor) -> None:
         """Set other contents, such as fewer rows."""
         self.keys, self.values = keys, values

@@ -22,10 +22,11 @@ import numpy as np
 
 from understudy.closing import Closing
 from understudy.models.config import LocalConfig
-from understudy.models.decoding import Decoder, Row
+from understudy.models.decoding import Decoder
 from understudy.models.loading import Checkpoint, load_checkpoint
 from understudy.models.model import ContextFullError, ProviderError, Request
 from understudy.models.rendering import Renderer
+from understudy.models.sampling import Row
 from understudy.models.scoring import top_logprobs
 from understudy.models.token_ids import require_known_ids
 from understudy.models.tool_replies import prompt_before_reply, with_calls_read
@@ -67,7 +68,9 @@ class LocalModel(Closing):
         self.context_tokens = checkpoint.context_tokens
         self._model = checkpoint.model
         self._one_prompt = threading.Lock()
-        self._decoder = Decoder(checkpoint.model, checkpoint.tokenizer, _stop_ids(checkpoint, self.renderer))
+        stop_ids = _stop_ids(checkpoint, self.renderer)
+        kept_bytes = int(config.prefix_cache_gb * 1e9)
+        self._decoder = Decoder(checkpoint.model, checkpoint.tokenizer, stop_ids, kept_bytes)
         self._waiting: deque[_Job] = deque()
         self._running: list[_Job] = []
         self._wake = threading.Condition()
@@ -222,6 +225,7 @@ def _completions(job: _Job) -> tuple[Completion, ...]:
                 prompt_tokens=len(row.prompt_ids) if number == 0 else 0,
                 completion_tokens=len(row.ids),
                 requests=1 if number == 0 else 0,
+                cached_tokens=row.n_cached,
             ),
             token_ids=tuple(row.ids),
             logprobs=tuple(row.logprobs) if row.wants_logprobs else None,

@@ -32,7 +32,7 @@ from understudy.models.refusals import RefusalError
 from understudy.models.stopping import cut_text
 from understudy.models.tool_replies import prompt_before_reply, with_calls_read, with_server_calls
 from understudy.models.tool_requests import sent_choice, sent_message, sent_tools
-from understudy.models.wire import WireChoice, WireReply
+from understudy.models.wire import WireChoice, WireReply, WireUsage
 from understudy.progress import GENERATED_TOKENS
 from understudy.records import Completion, FinishReason, Message, PrefixDelivery, ToolSchema, Usage
 
@@ -196,20 +196,25 @@ class OpenAIChatModel(Closing):
     def _completions(self, reply: WireReply, request: Request) -> list[Completion]:
         shares = _token_shares(reply)
         GENERATED_TOKENS.add(sum(shares))
-        usages = [
-            self._usage(reply.usage.prompt_tokens if number == 0 else 0, share, requests=int(number == 0))
-            for number, share in enumerate(shares)
-        ]
+        usages = [self._usage(reply.usage if number == 0 else None, share) for number, share in enumerate(shares)]
         completions = [_completion(choice, request, usage) for choice, usage in zip(reply.choices, usages, strict=True)]
         if self._renderer is not None:
             return [with_calls_read(completion, self._renderer, request) for completion in completions]
         pairs = zip(completions, reply.choices, strict=True)
         return [with_server_calls(completion, choice.calls, request, self.name) for completion, choice in pairs]
 
-    def _usage(self, n_prompt: int, n_completion: int, requests: int) -> Usage:
+    def _usage(self, whole: WireUsage | None, n_completion: int) -> Usage:
+        """``whole``: the usage of the request; None for all its completions but the first."""
+        n_prompt = whole.prompt_tokens if whole else 0
         read, written = self._config.prompt_price_usd, self._config.completion_price_usd
         cost = None if read is None or written is None else (n_prompt * read + n_completion * written) / 1e6
-        return Usage(prompt_tokens=n_prompt, completion_tokens=n_completion, requests=requests, cost_usd=cost)
+        return Usage(
+            prompt_tokens=n_prompt,
+            completion_tokens=n_completion,
+            requests=int(whole is not None),
+            cost_usd=cost,
+            cached_tokens=whole.cached_tokens if whole else 0,
+        )
 
 
 def _completion(choice: WireChoice, request: Request, usage: Usage) -> Completion:

@@ -124,7 +124,8 @@ def check_student(
 
 def _greedy_reply(model: PreTrainedModel, prompt_ids: list[int], max_tokens: int, renderer: Renderer) -> Scored:
     # Not generate(): it would take penalties from the checkpoint's generation_config.json.
-    from understudy.models.decoding import Decoder, greedy_row
+    from understudy.models.decoding import Decoder
+    from understudy.models.sampling import greedy_row
 
     decoder = Decoder(model, renderer.tokenizer, frozenset(renderer.end_of_turn_ids[-1:]))
     row = greedy_row(prompt_ids, max_tokens)

@@ -209,9 +209,13 @@ _FAILURES = frozenset(_FAILED.split())
 """Reasons that do not end a reply: the server gave up, not the model."""
 
 
-class _WireUsage(_FromServer):
+class WireUsage(_FromServer):
+    """Tokens of a request."""
+
     prompt_tokens: Count = 0
     completion_tokens: Count = 0
+    cached_tokens: Count = 0
+    """Those of the prompt tokens that the server had kept from earlier requests."""
 
     @model_validator(mode="before")
     @classmethod
@@ -219,14 +223,16 @@ class _WireUsage(_FromServer):
         if not isinstance(value, dict):
             return {}
         other = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
-        return {name: value.get(name, value.get(alias)) for name, alias in other.items()}
+        details = value.get("prompt_tokens_details", value.get("input_tokens_details"))
+        cached = details.get("cached_tokens") if isinstance(details, dict) else None
+        return {name: value.get(name, value.get(alias)) for name, alias in other.items()} | {"cached_tokens": cached}
 
 
 class WireReply(_FromServer):
     """The body of an answered request."""
 
     choices: Annotated[tuple[WireChoice, ...], BeforeValidator(lambda value: value or ())]
-    usage: _WireUsage = _WireUsage()
+    usage: WireUsage = WireUsage()
 
 
 class _WireTokens(_FromServer):

@@ -81,6 +81,8 @@ class Usage(Record):
     requests: int = 0
     cost_usd: float | None = None
     """None if the model's price is not known."""
+    cached_tokens: Annotated[int, Field(exclude_if=is_empty)] = 0
+    """Those of the prompt tokens that the model had kept from earlier requests, if it says so."""
 
     def __add__(self, other: Usage) -> Usage:
         costs = [c for c in (self.cost_usd, other.cost_usd) if c is not None]
@@ -89,6 +91,7 @@ class Usage(Record):
             completion_tokens=self.completion_tokens + other.completion_tokens,
             requests=self.requests + other.requests,
             cost_usd=sum(costs) if costs else None,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
         )
 
     @property

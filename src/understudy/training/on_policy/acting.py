@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from understudy.models.decoding import Decoder, Row
+from understudy.models.decoding import Decoder
+from understudy.models.sampling import Row
 from understudy.runs import derive_seed
 from understudy.training.on_policy.config import OnPolicyConfig
 

@@ -1,0 +1,87 @@
+"""Rows, which are replies in progress, and how their next tokens are chosen.
+
+In: the logits of the next token, the rows with their settings. Out: a token a row. A row draws one uniform number a
+token from a stream of its own seed and looks it up in the cumulative distribution, so its neighbours do not matter.
+Not here: the logits (``decoding``), when a reply ends (``stopping``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from understudy.records import FinishReason
+
+Stream = np.random.Generator
+"""The source of a row's uniform numbers."""
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """One reply in progress."""
+
+    prompt_ids: Sequence[int]
+    max_tokens: int
+    temperature: float
+    top_p: float
+    stop: tuple[str, ...]
+    stream: Stream
+    wants_logprobs: bool = False
+    ids: list[int] = field(default_factory=list)
+    """Tokens sampled so far, including the one that ended the reply."""
+    logprobs: list[float] = field(default_factory=list)
+    """Log-probabilities of the model's own distribution, before temperature and top_p."""
+    text: str = ""
+    finish_reason: FinishReason | None = None
+    n_cached: int = 0
+    """Tokens of the prompt that were not read again."""
+
+
+def greedy_row(prompt_ids: Sequence[int], max_tokens: int) -> Row:
+    """A row that is decoded greedily."""
+    return Row(prompt_ids, max_tokens, temperature=0.0, top_p=1.0, stop=(), stream=np.random.default_rng(0))
+
+
+def choose(logits: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+    """The next token of each row: (rows,). ``logits``: (rows, vocabulary). Appends to ``logprobs`` where wanted."""
+    tokens = logits.argmax(-1)
+    for is_nucleus in (False, True):
+        drawn = [n for n, row in enumerate(rows) if row.temperature > 0 and (row.top_p < 1) == is_nucleus]
+        if drawn:
+            tokens[drawn] = _draw(logits[drawn], [rows[n] for n in drawn], is_nucleus)
+    wanted = [number for number, row in enumerate(rows) if row.wants_logprobs]
+    if wanted:
+        asked = logits[wanted]
+        asked = asked.double() if asked.dtype is torch.float64 else asked.float()
+        chosen = asked.gather(1, tokens[wanted, None])[:, 0] - asked.logsumexp(-1)
+        for number, logprob in zip(wanted, chosen.tolist(), strict=True):
+            rows[number].logprobs.append(min(logprob, 0.0))
+    return tokens
+
+
+def _draw(logits: torch.Tensor, rows: Sequence[Row], is_nucleus: bool) -> torch.Tensor:
+    device = logits.device
+    uniform = torch.tensor([row.stream.random() for row in rows], dtype=torch.float64, device=device)
+    temperature = torch.tensor([row.temperature for row in rows], dtype=torch.float64, device=device)
+    probabilities = torch.softmax(logits.double() / temperature[:, None], -1)  # (rows, vocabulary)
+    if not is_nucleus:
+        return _look_up(probabilities, uniform)
+    top_p = torch.tensor([row.top_p for row in rows], dtype=torch.float64, device=device)
+    probabilities, order = probabilities.sort(dim=-1, descending=True, stable=True)
+    before = probabilities.cumsum(-1) - probabilities
+    outside = before >= top_p[:, None]
+    outside[:, 0] = False
+    picked = _look_up(probabilities.masked_fill(outside, 0.0), uniform)
+    return order.gather(1, picked[:, None])[:, 0]
+
+
+def _look_up(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """Index of the entry under which each uniform number falls; entries of probability 0 are never chosen."""
+    cumulative = probabilities.cumsum(-1)
+    target = uniform * cumulative[:, -1]
+    last = probabilities.shape[-1] - 1 - (probabilities.flip(-1) > 0).to(torch.uint8).argmax(-1)
+    found = torch.searchsorted(cumulative, target[:, None], right=True)[:, 0]
+    return torch.minimum(found, last)
