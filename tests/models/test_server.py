@@ -86,7 +86,9 @@ def test_over_http_a_model_says_what_it_says_in_process(
             came = far.complete(request)
             for ours, theirs in zip(near, came, strict=True):
                 assert theirs.logprobs == pytest.approx(ours.logprobs, abs=1e-9)
-                usage = theirs.usage.model_copy(update={"cached_tokens": ours.usage.cached_tokens})  # the second is kept
+                usage = theirs.usage.model_copy(
+                    update={"cached_tokens": ours.usage.cached_tokens}
+                )  # the second is kept
                 assert theirs.model_copy(update={"logprobs": ours.logprobs, "usage": usage}) == ours
 
 
