@@ -61,6 +61,7 @@ def test_the_shadow_sees_no_key_of_the_client_and_its_own(here: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def answer() -> None:
+            listening.settimeout(60)
             connection, _ = listening.accept()
             with connection:
                 seen.append(connection.recv(65_536))
@@ -69,7 +70,7 @@ def test_the_shadow_sees_no_key_of_the_client_and_its_own(here: Start) -> None:
         thread = threading.Thread(target=answer)
         thread.start()
         recorder = shadowed(here, f"http://127.0.0.1:{listening.getsockname()[1]}", key="sk-of-the-shadow")
-        post(recorder.url, PATHS[0], asked(PATHS[0], "hello"))
+        assert post(recorder.url, PATHS[0], asked(PATHS[0], "hello")).status_code == 200
         thread.join()
     assert KEY.encode() not in seen[0]
     assert b"Bearer sk-of-the-shadow" in seen[0]

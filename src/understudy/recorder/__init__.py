@@ -7,6 +7,7 @@
 * ``store``: a folder of files that are only appended to, with a bound on its size. One line an exchange, written before
   the last byte of the answer goes out, so that a killed recorder has all that was answered.
 * ``exchange``: what a line holds. Headers are never written, and keys are removed wherever they stand.
+* ``upstream``: connections to the upstream.
 * ``shadow``: a share of the conversations goes to a second model too, and both replies are kept.
 * ``streams``: a streamed answer as the body that it stands for.
 

@@ -53,8 +53,8 @@ class UpstreamBrokeOffError(Exception):
 class Proxy:
     """Sends requests on and keeps what passes."""
 
-    def __init__(self, upstream: str, client: httpx.AsyncClient, keeper: Keeper, shadow: Shadow | None = None) -> None:
-        self._upstream, self._client, self._keeper, self._shadow = upstream, client, keeper, shadow
+    def __init__(self, upstream: str, connections: Upstream, keeper: Keeper, shadow: Shadow | None = None) -> None:
+        self._upstream, self._connections, self._keeper, self._shadow = upstream, connections, keeper, shadow
 
     async def forward(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises ``UpstreamBrokeOffError`` after the beginning of an answer was sent."""
@@ -90,8 +90,14 @@ class Proxy:
             relay.result()
 
     async def _relay(self, request: httpx.Request, send: Send, kept: _Kept | None) -> None:
+        async with self._connections.client() as client:
+            await self._relay_by(client, request, send, kept)
+
+    async def _relay_by(
+        self, client: httpx.AsyncClient, request: httpx.Request, send: Send, kept: _Kept | None
+    ) -> None:
         try:
-            response = await self._client.send(request, stream=True)
+            response = await client.send(request, stream=True)
         except httpx.HTTPError as error:
             await self._refuse(error, send, kept)
             return

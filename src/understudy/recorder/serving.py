@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from understudy.extras import require
 from understudy.recorder.access import Access
 from understudy.recorder.app import RecorderApp
@@ -24,13 +22,11 @@ from understudy.recorder.keeping import Keeper
 from understudy.recorder.proxy import Proxy
 from understudy.recorder.shadow import Shadow
 from understudy.recorder.store import Store
+from understudy.recorder.upstream import Upstream
 
 if TYPE_CHECKING:
     import uvicorn
 
-_KEPT_ALIVE_S = 4.0
-"""Shorter than servers keep idle connections, so that none is closed by them just as it is used again."""
-_CONNECT_S = 30.0
 _GRACE_S = 30
 """How long answers that are under way may take after Ctrl-C."""
 
@@ -100,18 +96,16 @@ class _Serving:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=256, keepalive_expiry=_KEPT_ALIVE_S)
-        timeout = httpx.Timeout(None, connect=_CONNECT_S)  # how long an answer may take is the client's to say
         config = self.config
+        connections = Upstream()
         shadow = None if config.shadow is None else Shadow(config.shadow, self.keeper)
-        async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
-            proxy = Proxy(config.upstream, client, self.keeper, shadow)
-            self._app = RecorderApp(proxy, self.keeper, Access(config.token.get_secret_value()), shadow)
-            if shadow is None:
-                await self.server.serve(sockets=[self.listening])
-                return
+        proxy = Proxy(config.upstream, connections, self.keeper, shadow)
+        self._app = RecorderApp(proxy, self.keeper, Access(config.token.get_secret_value()), shadow)
+        if shadow is not None:
             shadow.start()
-            await self.server.serve(sockets=[self.listening])
+        await self.server.serve(sockets=[self.listening])
+        await connections.close()
+        if shadow is not None:
             await shadow.close()
             figures = ", ".join(f"{name} {count}" for name, count in shadow.figures().items() if name != "waiting")
             self.say(f"shadow: {figures}")
