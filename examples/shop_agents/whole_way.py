@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from make_base import make_base
 
 HERE = Path(__file__).resolve().parent
 UNDERSTUDY = (sys.executable, "-m", "understudy")
@@ -31,17 +32,21 @@ AGENTS = ("with_openai_agents", "with_langgraph", "with_pydantic_ai")
 DEADLINE_S = 300.0
 
 
-def main(agents: list[str], out: Path, n_train: int, n_test: int, overrides: list[str]) -> None:
-    """All four steps, and the table."""
+def main(agents: list[str], recorded: list[str], out: Path, n_train: int, n_test: int, overrides: list[str]) -> None:
+    """All four steps, and the table. ``recorded``: the agents whose conversations the student learns from."""
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     os.environ["SHOP_DATA"] = str(out)
     traces = out / "traces"
     with serving(sys.executable, str(HERE / "teacher.py")) as url:
-        for part, agent in enumerate(agents):
+        for part, agent in enumerate(recorded):
             record(agent, url, traces / "recorded" / agent, "train", n_train, part)
+        for agent in agents:
             record(agent, url, traces / "program" / agent, "test", n_test)
-    paths = (f"imported.recorded.path={traces}/recorded", f"imported.held-out.path={traces}/program/{agents[0]}")
+    if not (out / "base").exists():
+        make_base(out / "base")
+    base = f"models.student.path={out}/base"
+    paths = (base, f"imported.recorded.path={traces}/recorded", f"imported.held-out.path={traces}/program/{agents[0]}")
     run = (*UNDERSTUDY, "run", str(HERE / "recipe.yaml"), "--run-dir", str(out / "run"), *paths, *overrides)
     subprocess.run(run, check=True)
     student = str(out / "run" / "train" / "clerk")
@@ -119,9 +124,17 @@ def row_of(traces: Path, n: int) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="the folder of all results")
-    parser.add_argument("--agents", nargs="+", default=AGENTS, choices=AGENTS)
+    parser.add_argument("--agents", nargs="+", default=AGENTS, choices=AGENTS, help="those that the student serves")
+    parser.add_argument("--recorded-by", nargs="+", choices=AGENTS, help="those that it learns from; the same")
     parser.add_argument("--train", type=int, default=200, help="recorded questions of each agent")
     parser.add_argument("--test", type=int, default=50, help="held-out questions")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="of the recipe")
     chosen = parser.parse_intermixed_args()
-    main(list(chosen.agents), chosen.out, chosen.train, chosen.test, chosen.overrides)
+    main(
+        list(chosen.agents),
+        list(chosen.recorded_by or chosen.agents),
+        chosen.out,
+        chosen.train,
+        chosen.test,
+        chosen.overrides,
+    )

@@ -21,6 +21,7 @@ from understudy.recorder.exchange import Exchange
 from understudy.recorder.keeping import Keeper
 from understudy.recorder.shadow import Shadow
 from understudy.recorder.streams import StreamEnd
+from understudy.recorder.upstream import Upstream
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
