@@ -146,7 +146,8 @@ class Group(Generic[PartT]):
             raise _refused((), value, f"expected a mapping with `kind`: {self._expected()}")
         kind = self.kind_in(value)
         if not isinstance(kind, str):
-            raise _refused((), value, f"`kind` is missing: {self._expected()}")
+            got = f", got kind {kind!r}" if kind is not None else ""
+            raise _refused((), value, f"`kind` is missing: {self._expected()}{got}")
         try:
             config = self.config_class(kind)
         except TargetError as error:

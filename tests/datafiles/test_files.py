@@ -44,6 +44,23 @@ def test_a_json_document_is_a_row_or_a_list_of_rows(tmp_path: Path, name: str, b
         assert values(path) == expected
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("name", ["q.jsonl", "q.ndjson", "q.txt", "q.jsonl.gz"])
+def test_a_json_list_that_is_named_as_jsonl_is_a_list_of_rows(tmp_path: Path, name: str, indent: int | None) -> None:
+    path = tmp_path / name
+    content = json.dumps(GOOD, indent=indent).encode() + b"\n"
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert values(path) == GOOD
+
+
+def test_a_list_on_each_line_is_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text(lines(GOOD, GOOD))
+    assert values(path) == [GOOD, GOOD]
+    path.write_text(lines([1, 2]))
+    assert values(path) == [[1, 2]]
+
+
 BAD_LINES = [
     (b'{"question": ', "expected JSON, got"),
     (b"not json", "expected JSON, got 'not json'"),

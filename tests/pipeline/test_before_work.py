@@ -30,6 +30,7 @@ CHAT = b'{"messages": [{"role": "user", "content": "Hello"}, {"role": "assistant
 OWN = b'{"question": "Two and two?", "answer": "4"}\n'
 EVALUATE = "evaluate:\n  main: {label: late, model: teacher, agent: agent, tasks: [own]}\n"
 FAR = "evaluate:\n  main: {label: far, model: far, agent: cot, tasks: [own]}\n"
+IMPORTED = "imported:\n  main: {path: old.jsonl, task_kind: math}\n"
 USER = "user: {model: far}\n"
 JUDGE = "grading: {kind: judge, model: far}\n"
 CASES = [
@@ -38,6 +39,10 @@ CASES = [
     (EVALUATE, {"own.jsonl": b"\xff\xfe\x00"}, ValueError, "own.jsonl"),
     (EVALUATE, {"own.jsonl": OWN + b'{"answer": "4"}\n'}, ValueError, "line 2"),
     (EVALUATE, {"own.jsonl/notes.txt": b"x"}, DataFileError, "own.jsonl"),
+    (IMPORTED, {"old.jsonl": b""}, ValueError, "old.jsonl: expected trajectories, it holds no rows"),
+    (IMPORTED, {"old.jsonl": b'{"messages": '}, ValueError, "old.jsonl, line 1"),
+    (IMPORTED, {"old.jsonl": b"\xff\xfe\x00"}, ValueError, "old.jsonl, line 1"),
+    (IMPORTED, {"old.jsonl/notes.txt": b"x"}, DataFileError, "old.jsonl"),
     (CURATE, {"chat.jsonl": b""}, ValueError, "chat.jsonl: expected conversations"),
     (CURATE, {"chat.jsonl": b"\xff\xfe\x00"}, ValueError, "chat.jsonl"),
     (CURATE, {"chat.jsonl": b'{"text": "Hello"}\n'}, ValueError, "chat.jsonl, line 1"),

@@ -42,6 +42,7 @@ def run(sandbox: Sandbox, code: str, call: Callable[..., object], **facts: objec
         ("tool(1, 2, rest=3)", collecting, '{"first": 1, "rest": [2], "options": {"rest": 3}}'),
         ("tool(1, a=2)", positional, '{"a": 1, "options": {"a": 2}}'),
         ("tool({(1, 2): {3}, None: b'x'})", positional, '{"a": {"(1, 2)": [3], "None": "b\'x\'"}}'),
+        ("tool(float('nan'), days=-1e999)", plain, '{"city": "nan", "days": "-inf"}'),
         ("tool('é')", plain, '{"city": "é"}'),
     ],
 )

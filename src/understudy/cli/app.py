@@ -184,7 +184,7 @@ def compare(
 def view(
     runs_dir: Annotated[Path, typer.Argument(help="Folder of run directories.")] = Path("runs"),
     host: str = "127.0.0.1",
-    port: int = 7788,
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 7788,
 ) -> None:
     """Serve a page of all runs on loopback, and follow running ones."""
     from understudy.extras import require

@@ -94,7 +94,7 @@ def serve(
     corpus: Corpus = None,
     device: Annotated[str, typer.Option(help="cuda: compare every row on the GPU. Only with --dense.")] = "cpu",
     host: str = "127.0.0.1",
-    port: int = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
     token_env: Annotated[str | None, typer.Option(help="Environment variable with the clients' token.")] = None,
 ) -> None:
     """Serve an index over HTTP (POST /retrieve, as Search-R1's clients expect) until Ctrl-C."""

@@ -13,7 +13,7 @@ def record(
     upstream: Annotated[str, typer.Option(help="The server that your agent uses now: https://api.openai.com/v1.")],
     out: Annotated[Path, typer.Option(help="Folder of the recorded log.")] = Path("traces"),
     host: Annotated[str, typer.Option(help="Another than loopback needs --token.")] = "127.0.0.1",
-    port: int = 8788,
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8788,
     token: Annotated[
         str,
         typer.Option(

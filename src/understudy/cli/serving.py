@@ -17,7 +17,7 @@ def serve_model(
     adapter: Annotated[str | None, typer.Option(help="LoRA adapter: folder or Hub id.")] = None,
     name: Annotated[str, typer.Option(help="Name of the model in requests.")] = "student",
     host: str = "127.0.0.1",
-    port: int = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
 ) -> None:
     """Serve a model over OpenAI's protocol until Ctrl-C."""
     if not local and shutil.which("vllm") is None:

@@ -73,7 +73,7 @@ class CurateConfig(Record):
     near_duplicates: Annotated[float, Field(gt=0, le=1)] | None = None
     """Drop a task whose question has at least this Jaccard similarity with an earlier one that has the same answer."""
     chat: ChatMix | None = None
-    seed: int = 42
+    seed: int = Field(default=42, ge=0, lt=2**63)
     """Seed of the choice and the positions of chat examples."""
 
     @model_validator(mode="after")

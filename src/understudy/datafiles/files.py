@@ -48,6 +48,9 @@ def _line_rows(path: Path) -> Rows:
                 if number == 1 and text.startswith(UTF16_MARKS):
                     yield BadRow(1, f"{path}, line 1", NOT_UTF8)
                     return
+                if number == 1 and text.lstrip().startswith(b"[") and (value := _list_of(path)) is not None:
+                    yield from _rows_of(value, path)
+                    return
                 if text.strip():
                     yield _parsed(text, number, f"{path}, line {number}")
         except _DAMAGED as error:
@@ -75,8 +78,22 @@ def _document_rows(path: Path) -> Rows:
             raise DataFileError(f"{path}, line {_line_of_fault(whole)}: {error}") from None
         yield from _line_rows(path)
         return
-    for number, one in enumerate(value if isinstance(value, list) else [value], 1):
+    yield from _rows_of(value if isinstance(value, list) else [value], path)
+
+
+def _rows_of(values: list[object], path: Path) -> Rows:
+    for number, one in enumerate(values, 1):
         yield Row(one, number, f"{path}, row {number}")
+
+
+def _list_of(path: Path) -> list[object] | None:
+    """The rows of a JSON list that is named as JSONL, on one line or several; None if each line is a row."""
+    try:
+        with _open(path) as file:
+            value = parse_json(file.read().removeprefix(_BOM))
+    except (ValueError, *_DAMAGED):
+        return None
+    return value if isinstance(value, list) and all(isinstance(row, dict) for row in value) else None
 
 
 def _holds_lines(text: bytes) -> bool:

@@ -100,6 +100,23 @@ def open_scripted(config: ScriptedConfig) -> ScriptedModel:
     return ScriptedModel(bound, config.name or config.program)
 
 
+def program_problem(config: ScriptedConfig) -> str:
+    """Why the program cannot be called with its options, with the key; empty if it can, or does not exist."""
+    try:
+        program = import_target(config.program)
+    except TargetError:
+        return ""  # the key's own check says so
+    if not callable(program):
+        return f"program: expected a function of a Request; {config.program} is {type(program).__name__}"
+    try:
+        inspect.signature(program).bind(None, **config.options)
+    except TypeError as error:
+        return f"options: expected arguments of {config.program}{inspect.signature(program)}; {error}"
+    except ValueError:
+        return ""  # a function without a signature, such as one written in C
+    return ""
+
+
 def _as_text(text: str, calls: Sequence[FunctionCall]) -> str:
     """The text with its calls, in as many words as a model would write for it."""
     if not calls:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 from understudy.curation import CurateConfig
 from understudy.curation.chat import require_conversations
+from understudy.curation.importing.config import ImportConfig
+from understudy.curation.importing.importing import require_rows
 from understudy.pipeline.context import RunContext
 from understudy.records import StageRecord, StageRef, StageState, Target
 
@@ -37,6 +39,8 @@ def _require_inputs_of(context: RunContext, ref: StageRef) -> None:
             _require_key(reference.name, recipe.models[reference.name])
     if isinstance(config, CurateConfig) and config.chat is not None:
         require_conversations(config.chat.path)
+    if isinstance(config, ImportConfig):
+        require_rows(config)
 
 
 def _require_key(name: str, config: object) -> None:

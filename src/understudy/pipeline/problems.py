@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from understudy.annotations import Reference, references
 from understudy.extras import extras_of, missing
+from understudy.models import ScriptedConfig
+from understudy.models.scripted import program_problem
 from understudy.pipeline.recipe import Recipe
 from understudy.records import Record
 from understudy.run_layout import EVALUATE
@@ -24,6 +26,7 @@ def problems_of(recipe: Recipe) -> Iterator[str]:
     yield from dangling
     for ref in recipe.all_stages():
         yield from recipe.stage_class(ref).problems(recipe.config(ref), f"{ref.kind}.{ref.name}", recipe)
+    yield from _programs(recipe)
     yield from _labels(recipe)
     yield from _missing_extras(recipe)
     yield from _contradictions(recipe)
@@ -73,6 +76,13 @@ def _missing_extras(recipe: Recipe) -> Iterator[str]:
         for extra in dict.fromkeys(extras_of(config)):
             if message := missing(extra, "it"):
                 yield f"{key}: {message}"
+
+
+def _programs(recipe: Recipe) -> Iterator[str]:
+    """Scripted models whose function cannot be called with the options."""
+    for name, config in recipe.models.items():
+        if isinstance(config, ScriptedConfig) and (problem := program_problem(config)):
+            yield f"models.{name}.{problem}"
 
 
 def _labels(recipe: Recipe) -> Iterator[str]:

@@ -37,7 +37,7 @@ class Recipe(Record):
 
     name: Name
     description: Annotated[str, DisplayOnly] = ""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """The seeds of attempts, training and sampling are derived from it."""
     failures_allowed: Annotated[float, Field(ge=0, lt=1), SpeedOnly] = 0.01
     """Share of a stage's attempts that may end in infrastructure errors before the run stops there."""

@@ -17,7 +17,7 @@ from understudy.pipeline.stage_table import PACKAGE, STAGE_TABLE
 from understudy.records import Record, Target
 from understudy.registry import Builtin, Group, TargetError
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)]
 """A name that is also a folder: lower-case letters, digits, dot, dash, underscore."""
 
 

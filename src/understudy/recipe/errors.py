@@ -57,7 +57,8 @@ def _say(problem: ErrorDetails, key: Key, text: RecipeText, schema: _Schema) -> 
         case "extra_forbidden":
             return f"unknown key{_suggest(key, text, schema)}"
         case "missing":
-            return "is missing"
+            name = str(problem["loc"][-1])
+            return "is missing" if key[-1:] == (name,) else f"`{name}` is missing"
         case "union_tag_not_found":
             return f"`kind` is missing: expected one of {_tags(problem)}"
         case "union_tag_invalid":
@@ -72,8 +73,17 @@ def _say(problem: ErrorDetails, key: Key, text: RecipeText, schema: _Schema) -> 
 
 def _expectation(problem: ErrorDetails) -> str:
     match problem["type"]:
+        case "string_too_long":
+            return f"at most {problem['ctx']['max_length']} characters"
         case "tuple_type":
             return "a list"
+        case "too_short" | "too_long":
+            at, bound = ("least", "min_length") if problem["type"] == "too_short" else ("most", "max_length")
+            return f"at {at} {problem['ctx'][bound]} in the list"
+        case "path_type":
+            return "a path"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return "a mapping"
         case "string_pattern_mismatch" if problem["ctx"]["pattern"] == "^https?://":
             return "a URL that begins with http:// or https://"
         case "string_pattern_mismatch":
@@ -180,7 +190,8 @@ def _origin(key: Key, text: RecipeText) -> str:
     for length in range(len(key), 0, -1):
         if origin := text.origins.get(key[:length]):
             return f"{origin}: "
-    return ""
+    below = (origin for other, origin in text.origins.items() if key and other[: len(key)] == key)
+    return next((f"{origin}: " for origin in below), "")
 
 
 def with_origin(line: str, text: RecipeText) -> str:

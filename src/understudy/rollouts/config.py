@@ -39,7 +39,7 @@ class RolloutConfig(Record):
 
     attempts: Annotated[int, Field(ge=1)] = 1
     """Trajectories per task."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     in_flight: Annotated[int, Field(ge=1), SpeedOnly] = 32
     """Concurrent episodes over all workers."""
     engine: Annotated[Engine, SpeedOnly] = Engine.THREADS

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -158,7 +159,7 @@ class Calls:
             named: object = _by_name(self._signature(call.name).bind(*call.args, **call.kwargs))
         except (TypeError, ValueError):
             named = {"args": call.args, "kwargs": call.kwargs}
-        return clean(json.dumps(_with_text_keys(named), ensure_ascii=False, default=str))[
+        return clean(json.dumps(_with_text_keys(named), ensure_ascii=False, default=str, allow_nan=False))[
             : self._functions[call.name].argument_chars
         ]
 
@@ -176,12 +177,12 @@ def _by_name(bound: inspect.BoundArguments) -> dict[str, object]:
 
 
 def _with_text_keys(value: object) -> object:
-    """JSON has no other keys, and no sets."""
+    """JSON has no other keys, no sets, no NaN and no infinity."""
     if isinstance(value, dict):
         return {key if isinstance(key, str) else str(key): _with_text_keys(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_with_text_keys(item) for item in value]
-    return value
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def refusal(limit: int) -> Frame:

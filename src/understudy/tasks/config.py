@@ -117,7 +117,7 @@ class ToyConfig(TaskSourceConfig):
     split: Literal["train", "dev", "test"]
     limit: Annotated[int, Field(ge=1)]
     """How many tasks. The world has some thousands."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Another seed asks other questions about the same world."""
 
 

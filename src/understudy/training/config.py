@@ -118,7 +118,7 @@ class TrainerConfig(Record):
     attention: Attention = Attention.SDPA
     n_threads: Annotated[Annotated[int, Field(gt=0)] | None, SpeedOnly] = None
     """Threads of torch on a CPU; None leaves torch's choice."""
-    seed: int = 42
+    seed: int = Field(default=42, ge=0, lt=2**63)
     log_every_steps: Annotated[int, Field(gt=0)] = 10
     save_every_steps: Annotated[Annotated[int, Field(gt=0)] | None, SpeedOnly] = None
     """Steps between checkpoints from which a killed training resumes; None: about ten a training."""

@@ -5,6 +5,8 @@ In: an ``ImportConfig``. Out: ``Imported``. Not here: the formats, see ``underst
 
 from __future__ import annotations
 
+from itertools import chain
+
 from understudy.curation.importing.config import ImportConfig
 from understudy.curation.importing.foreign import is_dump
 from understudy.curation.traces.kinds import open_readers
@@ -38,7 +40,12 @@ def _rows(config: ImportConfig) -> Rows:
     if config.path is None:
         return hub_rows(config.hub or "", config.subset, config.split, config.revision)
     rows = read_rows(config.path, config.split)
-    return _whole_dumps(rows) if ".json" in config.path.suffixes else rows
+    if ".json" in config.path.suffixes:
+        return _whole_dumps(rows)
+    first = next(rows, None)
+    read = iter(()) if first is None else chain((first,), rows)
+    is_document = first is not None and {".jsonl", ".ndjson"} & {*config.path.suffixes} and ", row " in first.place
+    return _whole_dumps(read) if is_document else read
 
 
 def _whole_dumps(rows: Rows) -> Rows:
@@ -48,6 +55,20 @@ def _whole_dumps(rows: Rows) -> Rows:
     if is_dump(values):
         return iter([Row(values, 1, read[0].place)])
     return iter(read)
+
+
+def require_rows(config: ImportConfig) -> None:
+    """Raises ``NothingImportedError`` for a file without a row that can be read, and what reading it raises."""
+    if config.path is None:
+        return
+    n_bad, bad = 0, None
+    for row in read_rows(config.path, config.split):
+        if isinstance(row, Row):
+            return
+        n_bad, bad = n_bad + 1, bad or row
+    if bad is None:
+        raise NothingImportedError(f"{config.path}: expected trajectories, it holds no rows")
+    raise NothingImportedError(f"{bad} (no row of {n_bad} can be read)")
 
 
 def _nothing_imported(config: ImportConfig, imported: Imported) -> str:

@@ -46,7 +46,7 @@ class OnPolicyConfig(Record):
     vLLM refuses more than its ``--max-logprobs``, which is 20 by default."""
     n_threads: Annotated[Annotated[int, Field(gt=0)] | None, SpeedOnly] = None
     """Threads of torch on a CPU; None leaves torch's choice."""
-    seed: int = 42
+    seed: int = Field(default=42, ge=0, lt=2**63)
     log_every_steps: Annotated[int, Field(gt=0)] = 10
     save_every_steps: Annotated[Annotated[int, Field(gt=0)], SpeedOnly] = 50
     """A killed distillation resumes from the last step that was saved."""
