@@ -53,6 +53,15 @@ def test_whatever_a_step_yields_makes_a_difference() -> None:
     assert len({outcome_of(each) for each in different}) == len(different)
 
 
+def test_addresses_of_objects_make_no_difference() -> None:
+    ok = ExecutionStatus.OK
+    one, two = (f"<generator object <genexpr> at 0x7f70b0bc{end}>" for end in ("b510", "c210"))
+    assert outcome_of(Execution(ok, value=one)) == outcome_of(Execution(ok, value=two))
+    assert outcome_of(Execution(ok, printed="starts at 0x7f70b0bcb510")) != outcome_of(
+        Execution(ok, printed="starts at 0x7f70b0bcc210")
+    ), "a number that the code printed"
+
+
 def test_white_space_makes_no_difference() -> None:
     assert outcome_of(Execution(ExecutionStatus.OK, printed="a  b\n")) == outcome_of(
         Execution(ExecutionStatus.OK, printed=" a\nb")

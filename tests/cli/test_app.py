@@ -167,3 +167,12 @@ def test_a_run_without_a_training_has_no_student_to_verify(tmp_path: Path) -> No
     done = understudy("verify-student", str(recipe))
     assert (done.returncode, done.stdout) == (1, "")
     assert "expected a run whose recipe trains a student" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("view", "."), ("serve-model", "m", "--local"), ("index", "serve", ".")])
+def test_a_port_that_is_none_is_refused(command: tuple[str, ...]) -> None:
+    done = understudy(*command, "--port", "99999999", COLUMNS="200")
+    assert done.returncode == 2
+    assert "--port" in done.stderr
+    assert "65535" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -384,6 +384,18 @@ def test_the_authors_rows_are_read_from_every_container(tmp_path: Path) -> None:
         assert [score and score.correct for _, score in found] == [score and score.correct for _, score in plain], name
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_json_list_that_is_named_as_jsonl_is_read(tmp_path: Path, indent: int | None) -> None:
+    rows = [authors_row(score=score) for score in ("1", "0.0")]
+    (tmp_path / "rows.jsonl").write_text(json.dumps(rows, indent=indent))
+    assert [score and score.correct for _, score in imported(tmp_path / "rows.jsonl")] == [True, False]
+    chat = [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "The answer is 4."}]
+    (tmp_path / "chat.jsonl").write_text(json.dumps(chat, indent=indent))
+    config = ImportConfig(path=tmp_path / "chat.jsonl", agent="chain_of_thought")
+    ((attempt, _),) = import_trajectories(config).attempts
+    assert [message.content for message in attempt.messages][-1] == "The answer is 4."
+
+
 def test_a_path_or_a_hub_id(tmp_path: Path) -> None:
     for keys in ({}, {"path": tmp_path, "hub": "a/b"}, {"path": tmp_path, "revision": "main"}):
         with pytest.raises(ValueError, match="path"):

@@ -2,7 +2,8 @@
 
 In: the outcome of each candidate, as a key; None for candidates that failed. Out: which candidate is chosen. Two
 candidates agree if they printed the same, their last expressions have the same value and they gave the same final
-answer; white space and addresses of objects are ignored. Not here: sampling and running the candidates (``sampling.py``).
+answer; white space and addresses of objects are ignored. Not here: sampling and running the
+candidates (``sampling.py``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from dataclasses import dataclass
 
 from understudy.records import ExecutionStatus
 from understudy.sandbox import Execution
-
 
 _ADDRESS = re.compile(r"(?<= at )0x[0-9a-fA-F]{6,16}(?=>)")
 """Of an object without a form of its own, ``<generator object f at 0x7f…>``; it differs between equal candidates."""
