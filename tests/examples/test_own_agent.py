@@ -143,3 +143,25 @@ def test_an_installed_wheel_writes_the_package_and_distils_it_elsewhere(tmp_path
     short = [f"agents.{name}.max_tokens=16" for name in ("agent", "agent-sag", "cot")]
     run(understudy, "demo", *tiny, *short)
     assert (tmp_path / "runs" / "demo" / "report.html").exists()
+
+
+@pytest.mark.usefixtures("shop")
+def test_the_world_is_graded_by_the_state_that_a_dialogue_leaves() -> None:
+    from understudy.agents import AgentRuntime, RuntimeConfig
+    from understudy.models import ScriptedModel
+
+    recipe = load_recipe(Path("world.yaml"))
+    tasks = load_tasks(recipe.tasks["test"]).tasks[:4]
+    assert all(len(task.turns) == 1 for task in tasks)
+    config = RuntimeConfig(tools=recipe.tools, sandbox=recipe.sandbox, environment=recipe.environment)
+    with AgentRuntime(config) as runtime:
+        agent = runtime.open_agent(recipe.agents["clerk"], ScriptedModel(of_shop("teacher").clerk, "clerk"))
+        made = [agent.solve(task) for task in tasks]
+    judged = [of_shop("grading").state_is_right(one) for one in made]
+    assert [(one.correct, one.value) for one in judged] == [(True, 1.0)] * 4
+    assert made[0].environment is not None
+    extra = made[0].environment.model_copy(update={"after": {"refunds": {"1": 5}}})
+    wrong = of_shop("grading").state_is_right(made[0].model_copy(update={"environment": extra}))
+    assert wrong.correct is False
+    assert wrong.value < 1
+    assert "paid back ['1']" in wrong.explanation

@@ -17,6 +17,28 @@ WHERE orders.split = ? ORDER BY number
 
 def questions(split: Literal["train", "test"] = "train") -> Iterator[Task]:
     """Five questions about every order: three that are looked up, one that is computed, one that asks for an act."""
+    for type_, question, answer in _asked(split):
+        yield Task(question=question, answer=answer, type=type_, source="shop", split=split)
+
+
+def dialogues(split: Literal["train", "test"] = "train") -> Iterator[Task]:
+    """Two questions one after the other, about two orders; at least one of them asks for a refund."""
+    asked = _asked(split)
+    refunds = [one for one in asked if one[0] == "refund"]
+    others = [one for one in asked if one[0] != "worth"]
+    rng = Random(f"dialogues {split}")
+    for _ in range(2 * len(refunds)):
+        pair = [rng.choice(refunds), rng.choice(others)]
+        rng.shuffle(pair)
+        (first_type, first, _), (second_type, second, answer) = pair
+        if first == second:
+            continue
+        type_ = f"{first_type}, {second_type}"
+        yield Task(question=first, turns=(second,), answer=answer, type=type_, source="shop", split=split)
+
+
+def _asked(split: str) -> list[tuple[str, str, str]]:
+    """Type, question and answer of all questions, shuffled."""
     asked = []
     for number, customer, product, pieces, is_late, price, stock in rows(ORDERS, split):
         asked += [
@@ -27,5 +49,4 @@ def questions(split: Literal["train", "test"] = "train") -> Iterator[Task]:
             ("refund", f"Refund order {number} if it is late. How much went back?", pieces * price * is_late),
         ]
     Random(split).shuffle(asked)
-    for type_, question, answer in asked:
-        yield Task(question=question, answer=str(answer), type=type_, source="shop", split=split)
+    return [(type_, question, str(answer)) for type_, question, answer in asked]

@@ -12,10 +12,14 @@ from random import Random
 from understudy.models import Request
 from understudy.records import Role
 
+QUESTION = re.compile(r"Who placed|How many|What does|What is|Refund order")
+
 
 def clerk(request: Request, error_rate: float = 0.0) -> str:
     """One reply: a thought and one action. ``error_rate``: chance of a slip at each step, in [0, 1]."""
-    question, *observations = [message.content for message in request.messages if message.role is Role.USER]
+    said = [message.content for message in request.messages if message.role is Role.USER]
+    latest = max(index for index, text in enumerate(said) if index == 0 or QUESTION.match(text))
+    question, *observations = said[latest:]  # in a dialogue, what came before belongs to other questions
     rng = Random(f"{request.seed} {request.temperature} {len(request.messages)} {question}")
     thought, code = _next_step(question, "\n".join(observations), slips=rng.random() < error_rate)
     if rng.random() < error_rate / 2:

@@ -7,6 +7,8 @@ from contextlib import closing
 from shop.database import connect, rows
 from understudy.tools import ToolError, pure
 
+WORTH = "SELECT pieces * price, customer FROM orders JOIN products ON product = name WHERE number = ?"
+
 
 @pure  # the same answer to the same arguments, and no effect: the answer may be kept
 def find_order(number: int) -> str:
@@ -29,7 +31,7 @@ def find_product(name: str) -> str:
 
 def refund(number: int) -> str:
     """Pay an order back."""  # not pure: it writes to the ledger, so no call is ever repeated or taken from a cache
-    found = rows("SELECT pieces * price, customer FROM orders JOIN products ON product = name WHERE number = ?", number)
+    found = rows(WORTH, number)
     if not found:
         raise ToolError(f"there is no order {number}")
     amount, customer = found[0]

@@ -18,6 +18,7 @@ from rich.console import Console
 from understudy.cli.index import index_app
 from understudy.cli.labelling import label
 from understudy.cli.recording import record, shadow
+from understudy.cli.reinforcing import export_rl
 from understudy.cli.running import existing_run, out, recipe_and_run, run_and_show, say
 from understudy.cli.serving import serve_model
 from understudy.cli.starting import demo, init, kinds
@@ -242,6 +243,7 @@ def export(
         say(line)
 
 
+app.command("export-rl")(export_rl)
 app.command("serve-model")(serve_model)
 app.command()(record)
 app.command()(shadow)

@@ -59,11 +59,13 @@ class LocalModel(Closing):
     is_program = False
     prefix_delivery = PrefixDelivery.CONTINUED
 
-    def __init__(self, config: LocalConfig) -> None:
-        """Load the weights. Raises what ``load_checkpoint`` raises."""
+    def __init__(self, config: LocalConfig, checkpoint: Checkpoint | None = None) -> None:
+        """Load the weights. Raises what ``load_checkpoint`` raises. ``checkpoint``: weights that are loaded already,
+        such as those of a model that is trained between requests.
+        """
         self.name = config.name or " + ".join(filter(None, [config.path, config.adapter]))
         self._config = config
-        checkpoint = load_checkpoint(config)
+        checkpoint = checkpoint or load_checkpoint(config)
         self.renderer = Renderer(checkpoint.tokenizer)
         self.context_tokens = checkpoint.context_tokens
         self._model = checkpoint.model

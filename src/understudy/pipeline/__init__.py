@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from understudy.pipeline.loading import recipe_of_run as recipe_of_run
     from understudy.pipeline.recipe import Recipe as Recipe
     from understudy.pipeline.regrade import grade_run as grade_run
+    from understudy.pipeline.reinforcement import export_rl as export_rl
     from understudy.pipeline.run import MissingInputError as MissingInputError
     from understudy.pipeline.run import Outcome as Outcome
     from understudy.pipeline.run import run_recipe as run_recipe
@@ -49,6 +50,7 @@ _HOMES = {
     "compare_runs": "understudy.pipeline.compare",
     "evaluations_of": "understudy.pipeline.compare",
     "examine": "understudy.pipeline.doctor",
+    "export_rl": "understudy.pipeline.reinforcement",
     "export_student": "understudy.pipeline.exporting",
     "grade_run": "understudy.pipeline.regrade",
     "list_stages": "understudy.pipeline.run_directory",

@@ -44,7 +44,7 @@ def export_student(
     if len(trainings) > 1:
         raise ValueError(f"--stage: the run trains {', '.join(map(str, trainings))}; name the one to export")
     with RunContext(recipe, RunDirectory(run_dir), quiet=True) as context:
-        student = _student(context, trainings[0], agent or _evaluated_as(recipe, trainings[0]))
+        student = _student(context, trainings[0], agent or evaluated_as(recipe, trainings[0]))
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(beside, ignore_errors=True)
@@ -57,7 +57,7 @@ def export_student(
     yield from sentences
 
 
-def _evaluated_as(recipe: Recipe, training: StageRef) -> str:
+def evaluated_as(recipe: Recipe, training: StageRef) -> str:
     """The agent of the first evaluation of a student."""
     for ref in recipe.stages_of("evaluate"):
         config: Any = recipe.config(ref)
