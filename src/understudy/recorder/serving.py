@@ -27,6 +27,8 @@ from understudy.recorder.upstream import Upstream
 if TYPE_CHECKING:
     import uvicorn
 
+_KEEP_ALIVE_S = 75
+"""Longer than clients keep idle connections, so that none is closed here just as a client uses it again."""
 _GRACE_S = 30
 """How long answers that are under way may take after Ctrl-C."""
 
@@ -88,6 +90,7 @@ class _Serving:
             proxy_headers=False,
             server_header=False,
             date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_GRACE_S,
         )
         self.server = uvicorn.Server(settings)
