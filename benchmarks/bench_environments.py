@@ -1,9 +1,9 @@
 """What an environment and a dialogue cost: ``python -m benchmarks.bench_environments [--n N]``.
 
-The true calls of N tasks of BFCL's base set are made in five ways: as methods of BFCL's classes, through a world in
-this process, through a world in a process of its own, by an agent that calls tools, and by an agent that writes code.
-Agents make one call a step. Their model is a program that knows the calls, so a step's time is that of our code: the
-action, the dialogue, the observation and the record.
+The reference calls of N tasks of BFCL's base set are made in five ways: as methods of BFCL's classes, through a world
+in this process, through a world in a process of its own, by an agent that calls tools, and by an agent that writes
+code. Agents make one call a step. Their model is a program that knows the calls, so a step's time is that of our code:
+the action, the dialogue, the observation and the record.
 """
 
 from __future__ import annotations

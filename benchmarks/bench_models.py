@@ -1,4 +1,4 @@
-"""Tokens a second of a local model, beside ``generate()`` called once for each request, in the same run.
+"""Tokens per second of a local model, compared with one ``generate()`` call per request, in the same run.
 
     python -m benchmarks.bench_models [--path FOLDER] [--tokens 96] [--batches 1 8 32 128]
 

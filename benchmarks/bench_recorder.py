@@ -1,4 +1,4 @@
-"""What the recorder costs a request: the same requests to one server, directly and through the recorder, in turns.
+"""The recorder's cost per request: the same requests to one server, alternately directly and through the recorder.
 
     python -m benchmarks.bench_recorder [--in-flight 64] [--requests 640] [--latency 0.5] [--rounds 3]
 

@@ -1,4 +1,4 @@
-"""What a report costs: ``python -m benchmarks.bench_report [N]`` (10,000 trajectories without N).
+"""The cost of a report: ``python -m benchmarks.bench_report [N]`` (10,000 trajectories without N).
 
 Writes a made-up run's report and opens it in Chromium, beside the plainest page that could show the same: all records
 as one uncompressed JSON in one HTML file, parsed when it opens. Then two such runs side by side, from one file and

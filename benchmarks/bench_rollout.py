@@ -1,7 +1,7 @@
-"""Episodes a second against a server of fixed latency, beside the ideal and beside smolagents; memory of live episodes.
+"""Episodes per second against a server of fixed latency, the ideal, and smolagents; memory of live episodes.
 
 An episode is two requests and two runs of code. The ideal is in-flight / (2 x latency): all time is waiting.
-smolagents is run in its usual way, a CodeAgent an episode in a thread pool, on the same server. CPU is that of this
+smolagents is run in its usual way, one CodeAgent per episode in a thread pool, on the same server. CPU is that of this
 process and of the sandbox's processes, without the server's; ``cores`` is CPU / wall, and where it nears the
 machine's cores, they bind. Run as ``python -m benchmarks.bench_rollout``.
 """

@@ -1,10 +1,9 @@
-"""What running code costs: ``python -m benchmarks.bench_sandbox [--n N]``, beside smolagents' LocalPythonExecutor in
-the same run.
+"""The cost of running code: ``python -m benchmarks.bench_sandbox [--n N]``, compared with smolagents'
+LocalPythonExecutor in the same run.
 
-CPU is that of the host, the zygote and all sandboxed processes together, in milliseconds, from the kernel's own
-counts; wall is the median. A last table says where the time of a branch of eight goes. smolagents runs candidates one
-after another in one interpreter, as the paper's released code does, so its eight candidates do not start from one
-state.
+CPU is that of the host, the zygote and all sandboxed processes together, in milliseconds, from the kernel's own counts;
+wall is the median. The last table divides the time of a branch of eight. smolagents runs candidates one after another
+in one interpreter, as the paper's released code does, so its eight candidates do not start from one state.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Trained tokens a second: our layout of rows beside padded batches, on the lengths of agent trajectories.
+"""Trained tokens per second: our layout of rows and padded batches, on the lengths of agent trajectories.
 
-    python -m benchmarks.bench_train                         a small model, on whatever is here
+    python -m benchmarks.bench_train                         a small model, on this machine
     python -m benchmarks.bench_train --shape qwen2.5-0.5b --peak-tflops 989    random weights of that shape, on an H100
 
-Three ways train the same model on the same sequences, eight a step, each in a process of its own:
+Three ways train the same model on the same sequences, eight per step, each in a process of its own:
 
 * ``understudy``: sequences laid end to end in rows, logits at trained positions only;
 * ``padded``: every sequence padded to the longest of its batch, logits everywhere, as the paper's released code does;

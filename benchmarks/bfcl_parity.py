@@ -1,8 +1,8 @@
-"""Does our grader say what BFCL's own checker says? ``python -m benchmarks.bfcl_parity [limit]`` prints the table.
+"""Compares our grader with BFCL's own checker: ``python -m benchmarks.bfcl_parity [limit]``.
 
-In: BFCL's true calls, and the same with a disturbance each: a call missing, two calls swapped, a wrong argument, an
+In: BFCL's reference calls, and the same with one change each: a call missing, two calls swapped, a wrong argument, an
 extra effect. Out: for each kind, how many both find right, how many both find wrong, how often they disagree. BFCL's
-checker is fed with the calls as text; ours with the trajectory of an agent that made them in our environment.
+checker gets the calls as text; our grader gets the trajectory of an agent that made them in our environment.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def compare(form: Form, kinds: tuple[str, ...], limit: int, calls_a_step: int = 
             tasks = bfcl_tasks(name)
             for number, entry in enumerate(load_set(name)[:limit]):
                 kind = kinds[number % len(kinds)]
-                made = entry if kind == "true" else disturbed(entry, kind)
+                made = entry if kind == "reference" else disturbed(entry, kind)
                 trajectory = opened_agent(runtime, form, made, calls_a_step).solve(tasks[number])
                 yield kind, official(entry, made, calls_a_step), judge(trajectory).correct is True
 
@@ -127,7 +127,7 @@ def main() -> None:
     print("| calls | form | dialogues | both: right | both: wrong | they disagree |")
     print("|---|---|---|---|---|---|")
     for form in ("calls", "code"):
-        for kinds in (("true",), KINDS):
+        for kinds in (("reference",), KINDS):
             found = Counter(compare(form, kinds, limit))  # type: ignore[arg-type]
             for kind in kinds:
                 right, wrong = found[kind, True, True], found[kind, False, False]

@@ -1,7 +1,7 @@
-"""What one GPU gives: training, generation and exact search, each beside its peer in the same run, in eight minutes.
+"""Training, generation and exact search on one GPU, each compared with another package in the same run, in 8 minutes.
 
     python -m benchmarks.gpu_check [--out FOLDER]       one H100 or H200, offline
-    python -m benchmarks.gpu_check --tiny               the same on a CPU with tiny models, to try the program itself
+    python -m benchmarks.gpu_check --tiny               the same on a CPU with tiny models, to test the program
 
 * **Training**: Qwen2.5's 0.5B and 1.5B shapes with random weights; LoRA as the paper trains it (r 64, alpha 128, bf16,
   8 sequences a step), lengths log-normal around 1,500 tokens and at most 10,000. Ours beside TRL's trainer with its own

@@ -1,6 +1,6 @@
-"""Generation on one GPU: 64 requests in flight through the model in process, beside one batched ``generate()``.
+"""Generation on one GPU: 64 requests in flight through the model in process, compared with one batched ``generate()``.
 
-In: a shape. Out: written tokens a second, a way a line. Reading the prompts counts.
+In: a shape. Out: generated tokens per second, one line per way. The prompts' prefill is included.
 """
 
 from __future__ import annotations

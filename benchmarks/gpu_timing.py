@@ -1,4 +1,4 @@
-"""What the parts of the check on a GPU share: where they compute, and how they are timed."""
+"""Shared by the parts of the check on a GPU: the device, and the timing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training with an adapter on one GPU: ours beside TRL's trainer, on the same sequences in the same batches.
+"""Training with an adapter on one GPU: ours and TRL's trainer, on the same sequences in the same batches.
 
 In: a shape. Out: trained tokens a second, MFU, peak memory, a way a line. A way that does not fit the card says so.
 The first steps, which warm up, are not counted.

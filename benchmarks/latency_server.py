@@ -1,7 +1,7 @@
-"""A chat server that answers every request after the same time: what a rollout waits for, without a model.
+"""A chat server that answers every request after the same time, in place of a model that a rollout waits for.
 
 In: OpenAI chat requests. Out: an action in the first step of an episode, ``final_answer`` in the second. It writes
-smolagents' tags where the system prompt asks for them. Run as ``python -m benchmarks.latency_server PORT SECONDS``.
+smolagents' tags if the system prompt asks for them. Run as ``python -m benchmarks.latency_server PORT SECONDS``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Where the time of a branch of eight goes: ``python -m benchmarks.profile_branch [--n N] [--host]``.
+"""Profiles a branch into eight: ``python -m benchmarks.profile_branch [--n N] [--host]``.
 
 CPU milliseconds (``/proc/PID/schedstat``) and minor page faults (``/proc/PID/stat``) of the parent that forks, of the
 eight branches until they have answered, of their deaths, and of the host. ``--host`` prints the host's own profile
-instead. Run it as root: these processes show themselves to nobody else.
+instead. Run it as root: other users cannot see these processes.
 """
 
 from __future__ import annotations

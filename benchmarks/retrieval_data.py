@@ -1,7 +1,7 @@
-"""Vectors that behave like e5's: a mixture, made up row by row from a seed.
+"""Vectors that behave like e5's: a mixture, generated row by row from a seed.
 
-768-d, length 1, mean cosine of two rows about .68 (as e5's, by design of its training), local intrinsic dimension
-about 32 (maximum-likelihood estimate over the 100 nearest of a million rows). Not real text: ``real_text.py`` is.
+768-d, length 1, mean cosine of two rows about .68 (as e5's, by design of its training), local intrinsic dimension about
+32 (maximum-likelihood estimate over the 100 nearest of a million rows). For real text see ``retrieval_real_text.py``.
 """
 
 from __future__ import annotations

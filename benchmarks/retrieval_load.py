@@ -1,4 +1,4 @@
-"""Two retrieval servers over the same pretended GPU, and clients that ask them.
+"""Two retrieval servers with the same simulated GPU, and their clients.
 
 The reference is re-created after Search-R1's server: a synchronous endpoint in a thread pool, for each request one
 encode and one search of the GPU under a lock (the original has none and crashes), no batches across requests, no

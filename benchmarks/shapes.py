@@ -1,4 +1,4 @@
-"""Shapes of models, made-up agent trajectories, and the arithmetic that training on them needs.
+"""Shapes of models, generated agent trajectories, and the FLOPs of training on them.
 
 In: the name of a shape, numbers drawn from a seed. Out: a checkpoint with random weights, examples of given lengths,
 FLOPs. Not here: measurements.

@@ -117,7 +117,7 @@ def test_reading_view_marks_prefix_votes_and_grader(open_page: OpenPage, made_re
     page.keyboard.press("j")
     assert "find out what the question rests on" in said(page.locator("mark.given").first)
     assert said(page.locator(".explanation").first)
-    page.get_by_role("link", name="What is learnt of it").click()
+    page.get_by_role("link", name="What is trained").click()
     page.wait_for_selector(".tokens .on")
     learnt = "".join(page.locator(".tokens .on").all_text_contents())
     assert "Thought:" in learnt
@@ -141,7 +141,7 @@ def test_attempts_with_cut_replies_are_counted_found_and_marked(
     page = open_page(write_report(run_dir).as_uri())
     note = said(page.locator("#distilled ~ .note"))
     assert "Not judged, which counts as wrong: 2 of Agent distilled." in note
-    assert "beyond which the model wrote on: 7 of Agent distilled." in note
+    assert "after which the model had continued: 7 of Agent distilled." in note
     page = open_page(address(made_report, view="trajectories", c="evaluate/agent", error="cut"))
     assert "cut at a stop string (1)" in said(page.locator("select[data-key=error]"))
     (row,) = page.locator(".rows li").all_text_contents()

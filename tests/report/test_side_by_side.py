@@ -157,7 +157,7 @@ def test_choose_filter_open_and_walk_by_keyboard(open_page: OpenPage, made_runs:
 @pytest.mark.parametrize(
     ("state", "text"),
     [
-        (AGENT | {"b": "other"}, "no task in common. 12 tasks bear the same name in both, but ask another question"),
+        (AGENT | {"b": "other"}, "no task in common. 12 tasks have the same name in both, but different questions"),
         (AGENT | {"b": "none"}, "There is no run “none” here"),
         (AGENT | {"ac": "evaluate/<b>"}, "first has no attempts of “evaluate/<b>”"),
     ],
@@ -268,7 +268,7 @@ def test_from_the_list_of_runs_to_two_attempts_while_one_run_goes_on(
     assert page.evaluate("document.querySelector('.reader').scrollTop") == 120
     page.get_by_role("link", name="in its run").nth(1).click()
     page.wait_for_selector(".attempt .outcome-box.right")
-    page.get_by_role("link", name="Beside another run").click()
+    page.get_by_role("link", name="Compare with another run").click()
     expect(page.locator("#system-A")).to_have_value("evaluate/agent")
     page.select_option("#run-B", "first")
     page.wait_for_selector(".both")

@@ -93,7 +93,7 @@ def test_replies_that_were_cut_and_attempts_that_were_not_judged_are_counted(mad
     path.write_text(json.dumps(metrics))
     text = printed(terminal_table(run_dir), width=160)
     assert "Not judged, which counts as wrong: 5 of Agent distilled\n" in text
-    assert "beyond which the model wrote on: 7 of Agent distilled\n" in text
+    assert "after which the model had continued: 7 of Agent distilled\n" in text
 
 
 def test_a_reply_that_was_cut_says_where(made_run: Path) -> None:

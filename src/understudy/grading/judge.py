@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from pathlib import Path
 
 from pydantic import Field, ValidationError
 
@@ -22,9 +20,10 @@ from understudy.grading.config import JudgeConfig
 from understudy.grading.facts import exact_match, token_f1
 from understudy.grading.grader import Judgement, is_no_answer
 from understudy.grading.judge_prompt import JUDGE_SYSTEM
-from understudy.models.model import ContextFullError, Model, ProviderError, Request
-from understudy.records import Message, Record, Role, Task
-from understudy.runs import append_jsonl, digest, read_jsonl
+from understudy.grading.verdict_cache import VerdictCache, ask_judge
+from understudy.models.model import ContextFullError, Model, ProviderError
+from understudy.records import Record, Task
+from understudy.runs import digest
 
 MAX_ANSWER_CHARS = 2_000
 NO_REFERENCE = "(There is none. Judge whether the answer is right by what you know.)"
@@ -35,13 +34,6 @@ class Verdict(Record):
 
     reason: str = Field(default="", description="One sentence: what the answer has in common with the reference.")
     correct: bool = Field(description="Whether the answer says the same as one of the reference answers.")
-
-
-class StoredVerdict(Record):
-    """One line of the cache file."""
-
-    key: str
-    verdict: Verdict
 
 
 VERDICT_SCHEMA = json.dumps(
@@ -75,8 +67,7 @@ class JudgeGrader:
     def __init__(self, model: Model, config: JudgeConfig) -> None:
         self._model = model
         self._config = config
-        self._lock = threading.Lock()
-        self._known = _read_cache(config.cache_path)
+        self._cache = VerdictCache(config.cache_path, Verdict)
         self.version = f"1 {model.name} {digest(SYSTEM)[:8]}"
 
     def judge(self, task: Task, answer: str) -> Judgement:
@@ -97,25 +88,11 @@ class JudgeGrader:
         return Judgement(verdict.correct, f"{verdict.reason} ({agrees})".strip(), given, f1)
 
     def _verdict(self, task: Task, given: str) -> Verdict | None:
-        prompt = _prompt(task, given)
-        key = digest([self.version, prompt])
-        with self._lock:
-            known = self._known.get(key)
-        if known is not None:
-            return known
-        messages = (Message(role=Role.SYSTEM, content=SYSTEM), Message(role=Role.USER, content=prompt))
-        request = Request(messages, max_tokens=self._config.max_tokens, seed=0, json_schema=VERDICT_SCHEMA)
-        verdict = parse_verdict(self._model.complete(request)[0].text)
-        if verdict is not None:
-            self._remember(key, verdict)
-        return verdict
-
-    def _remember(self, key: str, verdict: Verdict) -> None:
-        with self._lock:
-            self._known[key] = verdict
-            if self._config.cache_path is not None:
-                with append_jsonl(self._config.cache_path) as file:
-                    file.write(StoredVerdict(key=key, verdict=verdict))
+        prompt, max_tokens = _prompt(task, given), self._config.max_tokens
+        return self._cache.verdict(
+            digest([self.version, prompt]),
+            lambda: parse_verdict(ask_judge(self._model, SYSTEM, prompt, VERDICT_SCHEMA, max_tokens)),
+        )
 
 
 def _prompt(task: Task, given: str) -> str:
@@ -138,9 +115,3 @@ def parse_verdict(reply: str) -> Verdict | None:
     n_right = len(_RIGHT.findall(rest))
     is_clear = "{" not in reply and (n_wrong == 0) != (n_right == 0)
     return Verdict(correct=n_right > 0) if is_clear else None
-
-
-def _read_cache(path: Path | None) -> dict[str, Verdict]:
-    if path is None or not path.exists():
-        return {}
-    return {stored.key: stored.verdict for stored in read_jsonl(path, StoredVerdict)}

@@ -8,7 +8,6 @@ explanation has the reason for each. A reply that cannot be read is no verdict: 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Sequence
 
 from pydantic import ValidationError
@@ -16,9 +15,10 @@ from pydantic import ValidationError
 from understudy.grading.config import Criterion, RubricConfig
 from understudy.grading.grader import Judgement, infrastructure_error, is_no_answer, score_of
 from understudy.grading.judge_prompt import RUBRIC_SYSTEM
-from understudy.models.model import ContextFullError, Model, ProviderError, Request
+from understudy.grading.verdict_cache import VerdictCache, ask_judge
+from understudy.models.model import ContextFullError, Model, ProviderError
 from understudy.records import Message, Record, Role, Score, Trajectory
-from understudy.runs import append_jsonl, digest, read_jsonl
+from understudy.runs import digest
 
 _SYSTEM_CHARS = 4_000
 
@@ -35,13 +35,6 @@ class RubricVerdict(Record):
     """What the judge is asked to write."""
 
     criteria: tuple[CriterionVerdict, ...]
-
-
-class StoredReply(Record):
-    """One line of the cache file."""
-
-    key: str
-    verdict: RubricVerdict
 
 
 SCHEMA = json.dumps(
@@ -77,10 +70,7 @@ class RubricGrader:
     def __init__(self, config: RubricConfig, model: Model) -> None:
         self._model = model
         self._config = config
-        self._lock = threading.Lock()
-        path = config.cache_path
-        stored = read_jsonl(path, StoredReply) if path is not None and path.exists() else ()
-        self._known = {one.key: one.verdict for one in stored}
+        self._cache = VerdictCache(config.cache_path, RubricVerdict)
         criteria = [one.model_dump(mode="json") for one in config.rubric]
         self.version = f"1 {model.name} {digest([SYSTEM, criteria, config.passes_at])[:8]}"
 
@@ -102,24 +92,11 @@ class RubricGrader:
         return _weighed(verdict, self._config, trajectory.answer)
 
     def _verdict(self, prompt: str) -> RubricVerdict | None:
-        key = digest([self.version, prompt])
-        with self._lock:
-            known = self._known.get(key)
-        if known is not None:
-            return known
-        messages = (Message(role=Role.SYSTEM, content=SYSTEM), Message(role=Role.USER, content=prompt))
-        request = Request(messages, max_tokens=self._config.max_tokens, seed=0, json_schema=SCHEMA)
-        verdict = parse_rubric_verdict(self._model.complete(request)[0].text, len(self._config.rubric))
-        if verdict is not None:
-            self._remember(key, verdict)
-        return verdict
-
-    def _remember(self, key: str, verdict: RubricVerdict) -> None:
-        with self._lock:
-            self._known[key] = verdict
-            if self._config.cache_path is not None:
-                with append_jsonl(self._config.cache_path) as file:
-                    file.write(StoredReply(key=key, verdict=verdict))
+        n_criteria, max_tokens = len(self._config.rubric), self._config.max_tokens
+        return self._cache.verdict(
+            digest([self.version, prompt]),
+            lambda: parse_rubric_verdict(ask_judge(self._model, SYSTEM, prompt, SCHEMA, max_tokens), n_criteria),
+        )
 
 
 def parse_rubric_verdict(reply: str, n_criteria: int) -> RubricVerdict | None:

@@ -15,8 +15,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from understudy.closing import Closing
 
 _LOCK = ".lock"
 _PART = ".part"
@@ -26,7 +26,7 @@ class StoreError(OSError):
     """A line cannot be stored; the message says why."""
 
 
-class Store:
+class Store(Closing):
     """A folder of log lines. Safe from many threads; it has to be closed."""
 
     def __init__(self, folder: Path, *, max_bytes: int, segment_bytes: int = 64 * 2**20) -> None:
@@ -72,14 +72,6 @@ class Store:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _write(self, line: bytes) -> None:
         if self._file is None:

@@ -181,7 +181,7 @@ def _columns(document: Document, *, with_bars: bool) -> Iterator[tuple[str, Call
     if any(one.paper is not None for one in document.systems):
         yield "Paper", lambda one: Text("" if one.paper is None else f"{100 * one.paper:.2f}")
     yield "Against baseline", lambda one: _difference(document, one)
-    yield "Tokens a\nquestion", lambda one: Text(f"{one.tokens_per_question:,.0f}")
+    yield "Tokens per\nquestion", lambda one: Text(f"{one.tokens_per_question:,.0f}")
     if any(one.cost_per_question_usd is not None for one in document.systems):
         yield "USD a\nquestion", lambda one: _cost(one.cost_per_question_usd)
 
@@ -194,7 +194,7 @@ def _notes(document: Document) -> Iterator[Text]:
     """What an accuracy alone does not say: attempts that were not judged, and replies that were cut."""
     notes = (
         ("Not judged, which counts as wrong", "n_not_scored"),
-        ("Replies cut at a stop string, beyond which the model wrote on", "n_cut_replies"),
+        ("Replies cut at a stop string after which the model had continued", "n_cut_replies"),
     )
     for label, name in notes:
         counts = {named(one): sum(getattr(part, name) for part in one.metrics.task_sets) for one in document.systems}

@@ -58,7 +58,7 @@ def show_example(example: Example, maker: MaskMaker) -> RenderableType:
 
 
 def show_mask(mask: Mask) -> RenderableType:
-    """A training sequence: trained text is coloured, text that is only read is dim."""
+    """A training sequence: trained text is coloured, the context is dim."""
     text = Text()
     n_trained = sum(weight > 0 for weight in mask.weights)
     for number, (piece, weight) in enumerate(zip(mask.texts, mask.weights, strict=True)):
@@ -69,7 +69,7 @@ def show_mask(mask: Mask) -> RenderableType:
     else:
         learnt = sum(len(piece) for piece, weight in zip(mask.texts, mask.weights, strict=True) if weight > 0)
         amount = f"{learnt:,} of {sum(map(len, mask.texts)):,} characters are learnt"
-    return Group(Text(f"{amount} (coloured); the rest is only read (dim)", style="italic"), Text(), text)
+    return Group(Text(f"{amount} (coloured); the rest is context (dim)", style="italic"), Text(), text)
 
 
 def _head(trajectory: Trajectory, scores: tuple[Score, ...]) -> Iterator[RenderableType]:
@@ -96,7 +96,7 @@ def _head(trajectory: Trajectory, scores: tuple[Score, ...]) -> Iterator[Rendera
     )
     if n_cut := trajectory.n_cut_replies:
         yield plain(
-            f"{n_cut} of {len(trajectory.steps)} replies cut at a stop string, beyond which the model wrote on",
+            f"{n_cut} of {len(trajectory.steps)} replies cut at a stop string after which the model had continued",
             "yellow",
         )
     if trajectory.failure is not None:

@@ -10,8 +10,8 @@ function agreementTables(doc) {
   ]);
   return (doc.agreements || []).map((one, number) => {
     const left = [
-      one.n_failed ? `${count(one.n_failed)} steps without a reply, because of an infrastructure error, count in no rate. ` : "",
-      one.n_skipped ? `${count(one.n_skipped)} stored steps without a readable action were left out. ` : "",
+      one.n_failed ? `${count(one.n_failed)} steps without a reply, because of an infrastructure error, are not counted in any rate.  ` : "",
+      one.n_skipped ? `${count(one.n_skipped)} stored steps whose action cannot be read were left out. ` : "",
     ];
     const kinds = Object.entries(one.kinds || {}).map(([name, n]) => `${name} ${count(n)}`).join(", ");
     const note = `At ${count(one.n_steps)} stored steps of ${count(one.n_conversations)} conversations; no tool was executed. ${left.join("")}Intervals are clustered by conversation. Stored → chosen: ${kinds}.`;

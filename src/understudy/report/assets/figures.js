@@ -46,7 +46,7 @@ function costFigure(doc, series, kind) {
     label: chartName(system), x: of(system), y: system.metrics.average, low: system.interval.low, high: system.interval.high,
     series: series.get(system.key), href: trajectoriesLink(system.key),
   }));
-  const unit = kind === "cost" ? "US dollars a question" : "tokens a question, prompts included";
+  const unit = kind === "cost" ? "US dollars per question" : "tokens per question, including prompts";
   return figure({
     title: `Accuracy against ${kind}`,
     note: `Up and to the left is better. Horizontal axis: ${unit}, logarithmic.`,
@@ -89,7 +89,7 @@ function failureFigure(doc) {
   });
   return barsFigure({
     title: "Steps that failed",
-    note: "Share of all steps whose reply held no action that could be run, or whose code failed, by kind.",
+    note: "Share of all steps whose reply had no action that could be run, or whose code failed, by kind.",
     rows,
     wide: true,
     table: dataTable(["System", "Steps", ...kinds.map(words)], found.map(({ system, sum, steps }) => [
@@ -135,10 +135,10 @@ function searchFigures(doc, series) {
   const rates = grounded.map(row("grounded_rate", percent));
   return [
     searching.length ? figure({
-      title: "Searches a question",
+      title: "Searches per question",
       note: "How often the system looked something up. Small agents tend to search too little and guess.",
-      draw: rowsPlot(searches, { name: "Searches a question", to: Math.max(1, ...searches.map((one) => one.value)) * 1.1, format: (n) => n.toFixed(1) }),
-      table: dataTable(["System", "Searches a question", "Searched at all, %"], searching.map((system) => [chartName(system), meanOver(system, "searches_per_task").toFixed(2), percent(meanOver(system, "search_rate"))])),
+      draw: rowsPlot(searches, { name: "Searches per question", to: Math.max(1, ...searches.map((one) => one.value)) * 1.1, format: (n) => n.toFixed(1) }),
+      table: dataTable(["System", "Searches per question", "Questions with a search, %"], searching.map((system) => [chartName(system), meanOver(system, "searches_per_task").toFixed(2), percent(meanOver(system, "search_rate"))])),
     }) : null,
     grounded.length ? figure({
       title: "Grounded answers",

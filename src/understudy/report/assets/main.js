@@ -18,7 +18,7 @@ function frame() {
     h("header", { class: "topbar" }, [
       IS_LIVE && PAGE !== "index" ? h("a", { class: "brand", href: PAGE === "run" ? "../../" : "../" }, "‹ all runs") : h("span", { class: "brand" }, "understudy"),
       PAGE === "run" ? app.nav : null, PAGE_NAMES[PAGE] ? h("h1", { class: "page-name" }, PAGE_NAMES[PAGE]) : null,
-      h("span", { class: "gap" }), h("span", { class: "lost-contact" }, "no contact"), PAGE === "index" ? null : app.keys, app.theme,
+      h("span", { class: "gap" }), h("span", { class: "lost-contact" }, "no connection"), PAGE === "index" ? null : app.keys, app.theme,
     ]),
     app.main,
   ]);

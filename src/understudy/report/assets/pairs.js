@@ -193,8 +193,8 @@ class PairExplorer extends TwoPanes {
   // Why there is nothing to read.
   explain(open) {
     const back = open ? [" ", h("a", { class: "back", href: linkTo({ ...this.state, open: undefined }) }, "‹ List")] : null;
-    if (this.problem) this.say(["There is nothing to put side by side.", back]);
-    else if (open) this.say([`Not both have attempted “${plainly(open)}”.`, back]);
+    if (this.problem) this.say(["There is nothing to compare.", back]);
+    else if (open) this.say([`Only one of them, or neither, has attempted “${plainly(open)}”.`, back]);
     else this.invite();
   }
 }
@@ -211,7 +211,7 @@ function problemOf(run, collection, key) {
 }
 
 function nothingShared([mine, other], { nOther }) {
-  if (nOther) return `These two have no task in common. ${count(nOther)} tasks bear the same name in both, but ask another question.`;
+  if (nOther) return `These two have no task in common. ${count(nOther)} tasks have the same name in both, but different questions.`;
   const said = [["A", mine], ["B", other]].map(([letter, { rows }]) => `${letter} has attempted ${rows.length ? `${count(rows.length)} of ${plainly([...new Set(rows.map((row) => row.task_set))].join(", "))}` : "nothing yet"}`);
   return `These two have no task in common: ${said.join(", ")}.`;
 }
@@ -227,7 +227,7 @@ function bothView(collections, rows, bodies, raw) {
     h("header", { class: "attempt-head" }, [
       h("p", { class: "kicker" }, `${plainly(rows[0].task_set)} · ${plainly(rows[0].id)}`),
       questionView(bodies[0].trajectory),
-      isSame ? null : [h("p", { class: "note", role: "note" }, "B was asked another question under the same name:"), questionView(bodies[1].trajectory)],
+      isSame ? null : [h("p", { class: "note", role: "note" }, "Under the same name, B was asked a different question:"), questionView(bodies[1].trajectory)],
     ]),
     h("div", { class: "jumps" }, articles.map((article, i) => jumpTo(article, SIDES[i].letter, rows[i]))),
     h("div", { class: "pair" }, articles),

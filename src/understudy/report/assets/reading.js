@@ -90,7 +90,7 @@ function exampleView(doc, collection, row, body) {
     h("header", { class: "attempt-head" }, [
       h("p", { class: "kicker" }, [plainly(collection.label), ` · training example · ${plainly(row.id)}`]),
       h("h2", {}, plainly(row.question)),
-      from.map((one) => h("p", {}, h("a", { href: trajectoriesLink(one.key, { open: example.trajectory_id }) }, `The attempt it was made of, in ${plainly(one.label)}`))),
+      from.map((one) => h("p", {}, h("a", { href: trajectoriesLink(one.key, { open: example.trajectory_id }) }, `The attempt from which it was made, in ${plainly(one.label)}`))),
     ]),
     masks.map((mask, i) => maskView(mask, i, masks.length)),
   ]);
@@ -104,9 +104,9 @@ function maskView(mask, number, n) {
   const total = mask.texts.reduce((sum, _, i) => sum + size(i), 0);
   const learnt = mask.texts.reduce((sum, _, i) => sum + (isOn[i] ? size(i) : 0), 0);
   return h("section", { class: "mask" }, [
-    h("h3", {}, n > 1 ? `Sequence ${number + 1} of ${n}` : "What is learnt"),
-    h("p", { class: "note" }, `${count(learnt)} of ${count(total)} ${mask.unit} (${percent(learnt / (total || 1))} %) have a loss. ${isTokens ? "Each box is a token." : "Cut where the trained spans begin and end; no trained tokenizer is at hand."}`),
-    legend([["learnt", "token-on"], ["only read", "token-off"]]),
+    h("h3", {}, n > 1 ? `Sequence ${number + 1} of ${n}` : "What is trained"),
+    h("p", { class: "note" }, `${count(learnt)} of ${count(total)} ${mask.unit} (${percent(learnt / (total || 1))} %) have a loss. ${isTokens ? "Each box is a token." : "Divided where the trained spans begin and end, since no trained tokenizer is available."}`),
+    legend([["trained", "token-on"], ["context", "token-off"]]),
     h("pre", { class: "tokens", tabindex: "0", "aria-label": "Training sequence" }, mask.texts.map((text, i) => h("span", { class: `${isOn[i] ? "on" : "off"}${mask.weights[i] > 0 && mask.weights[i] !== 1 ? " weighted" : ""}`, title: mask.weights[i] > 0 && mask.weights[i] !== 1 ? `weight ${mask.weights[i]}` : undefined }, says(text)))),
   ]);
 }

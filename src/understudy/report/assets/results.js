@@ -83,16 +83,16 @@ function distillationTable(doc) {
     ["Time", "num"],
   ].filter(Boolean);
   const nEach = 2 + (has.cost ? 1 : 0) + (has.searches ? 1 : 0);
-  const groups = h("tr", { class: "groups" }, [h("td", { colspan: heads.length - nEach }), h("th", { colspan: nEach, scope: "colgroup", class: "num" }, "a question")]);
+  const groups = h("tr", { class: "groups" }, [h("td", { colspan: heads.length - nEach }), h("th", { colspan: nEach, scope: "colgroup", class: "num" }, "per question")]);
   const body = doc.systems.map((system) => h("tr", { class: system.role }, [
     h("th", { scope: "row" }, systemName(system)),
     h("td", { class: "accuracy" }, accuracyCell(system, baseline, series)),
     has.paper ? h("td", { class: "num", "data-head": "Paper, %" }, system.paper === undefined ? "–" : (100 * system.paper).toFixed(2)) : null,
     has.baseline ? h("td", { "data-head": "Against baseline" }, differenceCell(doc, system, baseline)) : null,
-    h("td", { class: "num", "data-head": "Tokens a question" }, short(system.tokens_per_question)),
-    has.cost ? h("td", { class: "num", "data-head": "US dollars a question" }, money(system.cost_per_question_usd)) : null,
-    has.searches ? h("td", { class: "num", "data-head": "Searches a question" }, searchesCell(system)) : null,
-    h("td", { class: "num", "data-head": "Time a question" }, seconds(system.seconds_per_question)),
+    h("td", { class: "num", "data-head": "Tokens per question" }, short(system.tokens_per_question)),
+    has.cost ? h("td", { class: "num", "data-head": "US dollars per question" }, money(system.cost_per_question_usd)) : null,
+    has.searches ? h("td", { class: "num", "data-head": "Searches per question" }, searchesCell(system)) : null,
+    h("td", { class: "num", "data-head": "Time per question" }, seconds(system.seconds_per_question)),
   ]));
   const nSets = doc.systems[0].metrics.task_sets.length;
   const notes = [
@@ -101,8 +101,8 @@ function distillationTable(doc) {
     has.baseline ? ", the dashed line is the baseline" : "",
     has.paper ? `. The paper's figures are means over its eight benchmarks, single runs${nSets === 8 ? "" : `; ours are over ${nSets}`}` : "",
     ". Every row opens the attempts behind it.",
-    countNote(doc, "n_not_scored", "Not judged, which counts as wrong"),
-    countNote(doc, "n_cut_replies", "Replies cut at a stop string, beyond which the model wrote on"),
+    countNote(doc, "n_not_scored", "Not judged (counted as wrong)"),
+    countNote(doc, "n_cut_replies", "Replies cut at a stop string after which the model had continued"),
   ];
   return section("distilled", "What was distilled", notes.join(""), h("div", { class: "scroll" }, h("table", { class: "cards" }, [
     h("thead", {}, [groups, h("tr", {}, heads.map(([head, className]) => h("th", { scope: "col", class: className }, head)))]),
@@ -227,7 +227,7 @@ function comparisonsTable(doc) {
       doc.comparisons.filter((one) => one.baseline === baseline).map((one) => comparisonRow(one, keys, reach, nameOf)),
     )),
   ]));
-  return section("tests", "Paired tests", "Both systems on the same tasks: paired bootstrap for the interval, exact McNemar for p. The counts open the tasks that decide it.", tables);
+  return section("tests", "Paired tests", "Both systems on the same tasks: paired bootstrap for the interval, exact McNemar for p. The counts open the tasks on which the systems differ.", tables);
 }
 
 function comparisonRow(one, keys, reach, nameOf) {

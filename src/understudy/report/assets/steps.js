@@ -66,7 +66,7 @@ function stepView(step, number, nSteps, reply, answers) {
 
 // The model had gone on to write beyond a stop string: what followed it was neither read nor stored.
 function cutBadge({ cut_at: cutAt }) {
-  return cutAt ? h("span", { class: "badge cut", title: "The model wrote on beyond this stop string" }, ["cut at ", h("code", {}, says(JSON.stringify(cutAt)))]) : null;
+  return cutAt ? h("span", { class: "badge cut", title: "The model had continued after this stop string" }, ["cut at ", h("code", {}, says(JSON.stringify(cutAt)))]) : null;
 }
 
 function spent({ usage = {}, timing = {}, mean_logprob: logprob }) {

@@ -37,7 +37,7 @@ function curationBlock(doc, curation) {
   ];
   return h("section", { class: "block", "aria-label": `Curation ${plainly(curation.stage)}` }, [
     h("h2", {}, plainly(curation.stage)),
-    h("p", { class: "note" }, `${count(curation.n_kept)} of ${count(nAll)} trajectories became examples. Each example can be read with the part that is learnt in colour.`),
+    h("p", { class: "note" }, `${count(curation.n_kept)} of ${count(nAll)} trajectories became examples. Each example can be read, with its trained parts in colour.`),
     h("div", { class: "figures" }, [
       h("div", { class: "figure" }, [h("h3", {}, "Kept and dropped"), h("div", { class: "scroll" }, dataTable(["", "Trajectories", "Share"], rows))]),
       amountsFigure(curation),
@@ -57,10 +57,10 @@ function amountsFigure(curation) {
   if (!amounts.length) return null;
   return barsFigure({
     title: `${curation.unit === "tokens" ? "Tokens" : "Characters"} by role`,
-    note: `What the examples are made of, and what of it is learnt. Counted in ${curation.unit}${curation.unit === "tokens" ? " of the student's tokenizer" : ", since no trained tokenizer is available"}.`,
+    note: `The content of the examples, and the trained part of it. Counted in ${curation.unit}${curation.unit === "tokens" ? " of the student's tokenizer" : ", since no trained tokenizer is available"}.`,
     format: short,
-    rows: amounts.map((one) => ({ label: one.part, total: one.trained + one.read, parts: [{ name: "learnt", value: one.trained, className: "learnt" }, { name: "only read", value: one.read, className: "only-read" }] })),
-    table: dataTable(["Part", "Learnt", "Only read"], amounts.map((one) => [one.part, count(one.trained), count(one.read)])),
+    rows: amounts.map((one) => ({ label: one.part, total: one.trained + one.read, parts: [{ name: "trained", value: one.trained, className: "learnt" }, { name: "context", value: one.read, className: "only-read" }] })),
+    table: dataTable(["Part", "Trained", "Context"], amounts.map((one) => [one.part, count(one.trained), count(one.read)])),
   });
 }
 

@@ -26,7 +26,7 @@ class Explorer extends TwoPanes {
     const collection = collectionOf(this.doc, state.c) || this.first();
     this.state = { ...state, c: collection?.key };
     if (!collection) {
-      this.say("This run holds no attempts yet.");
+      this.say("This run has no attempts yet.");
       return;
     }
     if (collection !== this.collection) this.enter(collection);
@@ -127,9 +127,9 @@ class Explorer extends TwoPanes {
     const isExample = kind === "curate";
     const fate = ["rollout", "repair"].includes(kind) && row.fate === "kept" ? this.doc.collections.find((one) => one.kind === "curate" && (stageOf(this.doc, one.key)?.inputs || []).includes(key)) : undefined;
     return this.toolbar(
-      fate ? h("a", { href: trajectoriesLink(fate.key, { open: row.id }) }, "What is learnt of it") : null,
+      fate ? h("a", { href: trajectoriesLink(fate.key, { open: row.id }) }, "What is trained") : null,
       other ? h("a", { href: linkTo({ ...this.state, vs: undefined, flip: undefined }) }, "Close comparison") : null,
-      IS_LIVE && !isExample ? h("a", { href: `../../compare/${linkTo({ a: decodeURIComponent(location.pathname.split("/").at(-2)), ac: key, open: row.id })}` }, "Beside another run") : null,
+      IS_LIVE && !isExample ? h("a", { href: `../../compare/${linkTo({ a: decodeURIComponent(location.pathname.split("/").at(-2)), ac: key, open: row.id })}` }, "Compare with another run") : null,
       isExample ? null : this.messagesLink(),
     );
   }
