@@ -216,10 +216,6 @@ def compare(system: Evaluation, baseline: Evaluation, *, seed: int = 0) -> Compa
     return rows[-1]
 
 
-def _graded(one: Evaluation) -> Graded:
-    return Graded(one.metrics.system, one.attempts.trajectories, one.attempts.scores)
-
-
 def _attempts_in(
     folder: Path,
     tasks: list[Task],
