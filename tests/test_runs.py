@@ -24,7 +24,7 @@ from understudy.runs import (
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), max_size=5), st.integers(0, 40))
-def test_a_file_cut_anywhere_keeps_every_whole_line(
+def test_a_file_cut_anywhere_keeps_every_complete_line(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], cut: int
 ) -> None:
     path = tmp_path_factory.mktemp("cut") / "m.jsonl"
@@ -41,7 +41,7 @@ def test_a_file_cut_anywhere_keeps_every_whole_line(
     assert path.read_bytes() == whole
 
 
-def test_many_threads_append_whole_lines(tmp_path: Path) -> None:
+def test_many_threads_append_complete_lines(tmp_path: Path) -> None:
     path = tmp_path / "u.jsonl"
     with append_jsonl(path) as writer:
 

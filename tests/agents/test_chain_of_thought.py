@@ -37,7 +37,7 @@ def read(text: str, reason: FinishReason = FinishReason.STOP) -> str | None:
         (r"so \boxed{1", r"so \boxed{1"),
     ],
 )
-def test_where_an_answer_stands(text: str, answer: str | None) -> None:
+def test_the_answer_is_found_in_the_text(text: str, answer: str | None) -> None:
     assert read(text) == answer
 
 

@@ -286,7 +286,7 @@ def test_an_error_after_a_long_print_stays_readable(sandbox: Sandbox) -> None:
     assert "ZeroDivisionError" in observation
 
 
-def test_what_fits_is_shown_whole(sandbox: Sandbox) -> None:
+def test_an_observation_within_the_limit_is_shown_completely(sandbox: Sandbox) -> None:
     trajectory = solve(sandbox, action("x = 42\nprint('y' * 19_999)"), ANSWER)
     assert "not shown" not in observations(trajectory)[0]
 

@@ -154,7 +154,7 @@ class Talkative(Environment):
         return 2 * n
 
 
-def test_the_user_of_an_environment_speaks_where_the_task_scripts_nothing(sandbox: Sandbox) -> None:
+def test_the_user_of_an_environment_replies_if_the_task_scripts_no_turns(sandbox: Sandbox) -> None:
     task = Task(id="t", question="Say a number.")
     kind = f"{__name__}:Talkative"
     agent = code_agent(sandbox, in_order(action("final_answer(1)"), action("final_answer(late(2))"), CODE[-1]), kind)

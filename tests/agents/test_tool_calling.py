@@ -310,7 +310,7 @@ def test_adaptive_sampling_asks_for_no_more_than_it_needs() -> None:
 # --- first thoughts ---------------------------------------------------------------------------
 
 
-def test_a_first_thought_is_what_stands_before_the_calls() -> None:
+def test_a_first_thought_is_the_text_before_the_calls() -> None:
     model = Replies([])
     trajectory = solve(
         calls(SEARCH_A, text=" So I look."), says("42"), thought="I need a.", prefix_mode="prefix", model=model

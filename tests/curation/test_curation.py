@@ -192,7 +192,7 @@ def test_one_attempt_a_task_is_kept_as_asked() -> None:
     }
 
 
-def test_whole_replies_are_trained_and_what_follows_the_last_is_cut_off() -> None:
+def test_complete_replies_are_trained_and_the_text_after_the_last_is_cut_off() -> None:
     one = attempt(n_steps=3)
     (example,) = curate([(one, score(one))], CurateConfig()).examples
     assert example.messages == one.messages[:-1]

@@ -57,7 +57,7 @@ def repaired(sandbox: Sandbox, student: ScriptedModel, max_tries: int = 3) -> tu
     return wrong, [(one.step, one.is_verified) for one in tries]
 
 
-def test_the_step_that_failed_is_replaced_first_and_the_student_goes_on(sandbox: Sandbox) -> None:
+def test_the_step_that_failed_is_replaced_first_and_the_student_continues(sandbox: Sandbox) -> None:
     student = says("x = 1", "x = undefined_name", "final_answer(x + 1)", name="student")
     wrong, tries = repaired(sandbox, student)
     assert [step.failed for step in wrong.steps] == [False, True, False]

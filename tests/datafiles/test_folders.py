@@ -81,7 +81,7 @@ def test_a_folder_of_parquet_shards(tmp_path: Path, n_files: int) -> None:
 
 @pytest.mark.parametrize("write", [write_lines, write_parquet])
 @pytest.mark.parametrize("names", [("train{}", "test{}"), ("train/rows{}", "test/rows{}"), ("x-train{}", "x-test{}")])
-def test_a_folder_with_splits_wants_one_named(tmp_path: Path, write: Any, names: tuple[str, str]) -> None:
+def test_a_folder_with_splits_needs_the_name_of_one(tmp_path: Path, write: Any, names: tuple[str, str]) -> None:
     ending = ".jsonl" if write is write_lines else ".parquet"
     for name, row in zip(names, ROWS, strict=True):
         write(tmp_path / name.format(ending), [row])

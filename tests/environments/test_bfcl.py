@@ -37,7 +37,7 @@ def attempt(number: int, form: Literal["calls", "code"] = "calls", kind: str = "
         return opened_agent(runtime, form, made, 8).solve(bfcl_tasks(name)[number])
 
 
-def test_the_splits_are_disjoint_and_whole() -> None:
+def test_the_splits_are_disjoint_and_complete() -> None:
     train, test = split_numbers()["train"], split_numbers()["test"]
     assert len(train) == len(test) == 100
     assert sorted((*train, *test)) == list(range(200))

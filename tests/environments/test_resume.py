@@ -12,7 +12,7 @@ from tests.environments.dialogues import make, records
 START_S = 120.0
 
 
-def test_a_dialogue_that_was_cut_in_its_middle_is_made_again_whole(tmp_path: Path) -> None:
+def test_a_dialogue_that_was_interrupted_is_repeated_completely(tmp_path: Path) -> None:
     path, marker = tmp_path / "killed" / "trajectories.jsonl", tmp_path / "marker"
     command = [sys.executable, "-m", "tests.environments.dialogues", str(path), str(marker)]
     with subprocess.Popen(command) as process:

@@ -68,7 +68,7 @@ def test_attempts_that_the_grader_did_not_judge_are_counted() -> None:
     assert (found.n, found.n_not_judged, found.n_population) == (2, 1, 2)
 
 
-def test_marks_are_not_compared_with_themselves_and_each_grader_stands_alone() -> None:
+def test_marks_are_not_compared_with_themselves_and_each_grader_is_compared_separately() -> None:
     both = [*scores(True, grader="rubric"), *scores(True, grader="imported"), *scores(True, grader="marks")]
     found = agreement_with_marks("s", both, marks({0: False}))
     assert [(one.grader, one.rate) for one in found] == [("imported", 0.0), ("rubric", 0.0)]

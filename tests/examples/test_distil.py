@@ -25,7 +25,7 @@ def test_the_script_is_short() -> None:
     assert len(SCRIPT.read_text().splitlines()) <= 150
 
 
-def test_the_whole_method_runs_with_tiny_numbers_and_resumes(tmp_path: Path) -> None:
+def test_the_complete_method_runs_with_tiny_numbers_and_resumes(tmp_path: Path) -> None:
     tiny = ("--train", "9", "--test", "1", "--steps", "1", "--candidates", "2")
     printed = distil(tmp_path / "out", *tiny)
     assert re.search(r"^first thoughts: 9, such as 'I ", printed, re.M)

@@ -88,7 +88,7 @@ def test_the_grader_looks_at_answers_and_refunds(shop: ModuleType) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("agent", "framework"), list(FRAMEWORKS.items()))
-def test_the_whole_way(agent: str, framework: str, tmp_path: Path) -> None:
+def test_from_the_recording_to_the_student(agent: str, framework: str, tmp_path: Path) -> None:
     """Few questions and steps: the student solves nothing, but every part is that of a real run."""
     pytest.importorskip(framework, reason=f"{framework} is not installed: uv pip install --group frameworks")
     short = ["train.clerk.max_steps=3", "agreement.before.max_tokens=16", "agreement.clerk.max_tokens=16"]

@@ -132,7 +132,7 @@ def test_mathematical_answer(text: str, expected: str) -> None:
 
 
 @given(st.recursive(st.text("a1+", max_size=3), lambda inner: st.lists(inner).map(lambda xs: "{" + "".join(xs) + "}")))
-def test_what_is_boxed_is_read_whole(content: str) -> None:
+def test_the_content_of_a_box_is_read_completely(content: str) -> None:
     assert last_boxed(rf"x \boxed{{1}} so \boxed{{{content}}}. {{") == content.strip()
 
 

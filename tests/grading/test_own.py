@@ -113,7 +113,7 @@ def test_what_a_grader_may_say(said: object, correct: bool | None, value: float 
     assert (score.correct, score.value) == (correct, value)
 
 
-def test_a_score_stands_as_it_is_and_an_async_function_is_awaited() -> None:
+def test_a_score_is_kept_unchanged_and_an_async_function_is_awaited() -> None:
     own = Score(trajectory_id="t#0", grader="mine", grader_version="3", correct=True, explanation="why")
     assert graded(lambda _: own) == own
 

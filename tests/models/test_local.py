@@ -149,7 +149,7 @@ def test_stop_strings_end_the_reply_and_are_not_in_it(local_model: LocalModel) -
     assert cut.usage.completion_tokens < 60
 
 
-def test_a_continued_message_goes_on_where_it_ends(local_model: LocalModel) -> None:
+def test_a_continued_message_is_continued_at_its_end(local_model: LocalModel) -> None:
     question = Message(role=Role.USER, content="hello")
     whole = local_model.complete(Request(messages=(question,), max_tokens=24))[0]
     ids = whole.token_ids or ()

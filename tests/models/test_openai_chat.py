@@ -263,7 +263,7 @@ def test_the_server_says_whether_it_continues_messages(owner: str, delivery: str
         assert model.prefix_delivery == delivery
 
 
-def test_a_continued_message_is_asked_for_as_vllm_wants_it() -> None:
+def test_a_continued_message_is_requested_in_the_form_that_vllm_expects() -> None:
     messages = (Message(role=Role.USER, content="Q"), Message(role=Role.ASSISTANT, content="Thought: First"))
     with (
         running(Faulty(echo)) as faulty,

@@ -136,7 +136,7 @@ def test_the_end_of_turn_is_the_familys(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_continued_message_stands_where_the_reply_begins(family: str) -> None:
+def test_a_continued_message_is_the_beginning_of_the_reply(family: str) -> None:
     asked = say("Who wrote it?", system="Be brief.")
     given_words = Message(role=ASSISTANT, content=" First I look up\n")
     text = renderer(family).prompt_text((*asked, given_words), continue_final=True)
@@ -311,7 +311,7 @@ _LAST_ONLY = _PARTS.replace("part['type'] == 'text'", "part['type'] == 'image'")
 
 
 @pytest.mark.parametrize("template_text", [_PARTS, _ATTRIBUTES, _FIRST_PART])
-def test_a_template_that_wants_parts_gets_parts(template_text: str) -> None:
+def test_a_template_that_expects_parts_gets_parts(template_text: str) -> None:
     renderer = Renderer(tiny_tokenizer(chat_template=template_text))
     assert renderer.content_in_parts
     one, two = (renderer.prompt_text([Message(role=Role.USER, content=text)]) for text in ("six", "seven"))

@@ -289,7 +289,7 @@ _WANTS_TEXT = (
 )
 
 
-def test_a_template_that_wants_arguments_as_text_gets_text() -> None:
+def test_a_template_that_expects_arguments_as_text_gets_text() -> None:
     chat = Renderer(tiny_tokenizer(chat_template=_WANTS_TEXT))
     assert chat.calls.arguments_as_text
     assert chat.calls.form.name == "hermes"

@@ -96,7 +96,7 @@ def test_a_stream_has_the_deltas_and_the_usage_of_openai(sdk: openai.OpenAI) -> 
     assert not chunks[-1].choices
 
 
-def test_the_clients_own_accumulation_gives_the_whole_reply() -> None:
+def test_the_clients_own_accumulation_gives_the_complete_reply() -> None:
     with (
         serving(ScriptedModel(both_at_once, "program")) as url,
         openai.OpenAI(base_url=url, api_key="none") as client,

@@ -62,7 +62,7 @@ def shown(one: Trajectory) -> list[object]:
     return [(m.role, m.content, [(c.name, c.arguments) for c in m.tool_calls]) for m in one.messages]
 
 
-def test_whole_conversations_are_those_of_the_model_in_process(run_dir: Path, url: str) -> None:
+def test_complete_conversations_are_those_of_the_model_in_process(run_dir: Path, url: str) -> None:
     served = f"models.served={{kind: openai_chat, model: student, base_urls: ['{url}']}}"
     stage = "evaluate.served={label: served, model: served, agent: agent, tasks: [test], in_flight: 8}"
     run(run_dir, served, stage, "--only", "evaluate/served")

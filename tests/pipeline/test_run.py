@@ -160,7 +160,7 @@ def test_a_half_done_stage_is_not_resumed_under_other_settings(recipe_path: Path
     assert run_quietly(other, run_dir, restart=True)["rollout/teacher-cot"] is Outcome.DONE
 
 
-def test_a_stage_alone_wants_its_inputs(recipe_path: Path, tmp_path: Path) -> None:
+def test_a_single_stage_needs_its_inputs(recipe_path: Path, tmp_path: Path) -> None:
     recipe = load_recipe(recipe_path)
     only = [StageRef(kind="curate", name="teacher-agent")]
     with pytest.raises(

@@ -17,7 +17,7 @@ with RunDirectory(Path(sys.argv[1]) / "run").locked():
 """
 
 
-def test_a_run_goes_on_where_files_cannot_be_locked_and_says_so(tmp_path: Path) -> None:
+def test_a_run_continues_if_files_cannot_be_locked_and_says_so(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WITHOUT_LOCKS, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (0, "held\n"), done.stderr

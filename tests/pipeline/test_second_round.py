@@ -86,7 +86,7 @@ def test_only_what_was_verified_is_data(recipe_path: Path, tmp_path: Path) -> No
     assert terminal_table(run_dir)
 
 
-def test_a_killed_repair_goes_on_with_what_is_left(recipe_path: Path, tmp_path: Path) -> None:
+def test_a_killed_repair_continues_with_the_remaining_attempts(recipe_path: Path, tmp_path: Path) -> None:
     recipe, run_dir = load_recipe(recipe_path), tmp_path / "run"
     run_quietly(recipe, run_dir)
     before, path = records_of(run_dir), run_dir / "repair/second/tries.jsonl"

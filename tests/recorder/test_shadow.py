@@ -122,7 +122,7 @@ def test_a_slow_shadow_answers_later(here: Start, upstream: str) -> None:
     assert until_settled(recorder, 1)["answered"] == 1
 
 
-def test_conversations_are_shadowed_as_a_whole_and_by_their_share(here: Start, upstream: str) -> None:
+def test_conversations_are_shadowed_completely_and_by_their_share(here: Start, upstream: str) -> None:
     recorder = shadowed(here, upstream, share=0.5)
     for number in range(40):
         messages = [{"role": "user", "content": f"question {number}"}]

@@ -160,7 +160,7 @@ def test_a_recorder_that_is_killed_in_the_middle_of_a_line_starts_again(start: S
     assert found.report.refused == {}
 
 
-def test_after_a_whole_end_there_is_nothing_to_repair(tmp_path: Path) -> None:
+def test_a_file_with_a_complete_end_needs_no_repair(tmp_path: Path) -> None:
     for _ in range(2):
         with Store(tmp_path, max_bytes=10**9, segment_bytes=SEGMENT) as store:
             assert store.repairs == ()

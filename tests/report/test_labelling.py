@@ -85,7 +85,7 @@ class TestMarks:
         assert labelling.undo().undone == ""
         assert len(list(read_jsonl(run_dir / "marks.jsonl", Mark))) == 6, "nothing is ever rewritten"
 
-    def test_another_session_goes_on_with_them(self, run_dir: Path) -> None:
+    def test_another_session_continues_with_them(self, run_dir: Path) -> None:
         labelling = Labelling(run_dir, STAGE, n=3)
         labelling.mark(labelling.sample().items[1].row.id, WRONG)
         again = Labelling(run_dir, STAGE, n=3)

@@ -42,7 +42,7 @@ def test_characters_that_are_coloured_are_those_of_the_spans(example: Example) -
 
 
 @given(examples())
-def test_amounts_add_up_to_the_whole_text(example: Example) -> None:
+def test_amounts_add_up_to_the_length_of_the_text(example: Example) -> None:
     amounts = text_amounts([example])
     assert sum(one.trained + one.read for one in amounts) == sum(len(m.content) for m in example.messages)
     assert sum(one.trained for one in amounts) == sum(s.end - s.start for s in example.spans)
@@ -69,7 +69,7 @@ def test_with_a_checkpoint_the_colours_are_the_training_sequence(trained_run: Pa
             assert mask.weights == rendered.weights
 
 
-def test_a_character_of_several_tokens_stays_whole(trained_run: Path) -> None:
+def test_a_character_of_several_tokens_is_not_divided(trained_run: Path) -> None:
     maker = open_mask_maker(trained_run, "curate/teacher-agent")
     content = "naïve 😀 – ✓"
     messages = (Message(role=Role.USER, content="?"), Message(role=Role.ASSISTANT, content=content))

@@ -237,7 +237,7 @@ def test_keyboard_alone_chooses_filters_and_opens(open_page: OpenPage, made_comp
 
 
 @pytest.mark.browser
-def test_from_the_list_of_runs_to_two_attempts_while_one_run_goes_on(
+def test_from_the_list_of_runs_to_two_attempts_while_one_run_continues(
     open_page: OpenPage, made_runs: Path, tmp_path: Path, serve: Callable[[Path], str]
 ) -> None:
     shutil.copytree(made_runs, tmp_path / "runs")

@@ -179,7 +179,7 @@ def test_the_command_line_says_it_without_a_traceback(made_run: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_mask_prints_the_whole_example(made_run: Path) -> None:
+def test_mask_prints_the_complete_example(made_run: Path) -> None:
     example = next(read_jsonl(made_run / "curate" / "teacher-agent" / "examples.jsonl", Example))
     text = printed(show_mask(character_mask(example)), width=4000)
     assert all(line.rstrip() in text for message in example.messages for line in message.content.splitlines())

@@ -58,7 +58,7 @@ def kill_when(folder: Path, there: str, pause_s: float) -> None:
     assert not (folder / "index" / "dense.json").exists(), "the build was done before it was killed"
 
 
-def test_a_build_killed_while_encoding_goes_on_and_gives_the_same_index(whole: Path, tmp_path: Path) -> None:
+def test_a_build_killed_while_encoding_resumes_and_gives_the_same_index(whole: Path, tmp_path: Path) -> None:
     shutil.copy(whole / "corpus.jsonl", tmp_path / "corpus.jsonl")
     kill_when(tmp_path, "encoding.jsonl", 0.2)
     shards_before = (tmp_path / "index" / "encoding.jsonl").read_text().count("\n")
@@ -125,7 +125,7 @@ def test_codes_go_on_where_they_were_and_are_the_same(whole: Path, tmp_path: Pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("there", ["lexical.part", "codes.job.json", "codes.growing.faiss", "codes.faiss"])
-def test_a_build_killed_anywhere_goes_on_and_gives_the_same_index(whole: Path, tmp_path: Path, there: str) -> None:
+def test_a_build_killed_anywhere_resumes_and_gives_the_same_index(whole: Path, tmp_path: Path, there: str) -> None:
     shutil.copy(whole / "corpus.jsonl", tmp_path / "corpus.jsonl")
     kill_when(tmp_path, there, 0.0)
     build(tmp_path, 0.0)

@@ -81,7 +81,7 @@ def fetch(site: Site, path: Path, *urls: str, attempts: int = 1) -> None:
         fetch_file(client, urls, path, attempts, quiet=True)
 
 
-def test_a_cut_download_goes_on_where_it_was(site: Site, tmp_path: Path) -> None:
+def test_an_interrupted_download_continues_where_it_stopped(site: Site, tmp_path: Path) -> None:
     site.files["a"] = DATA
     site.cuts = [3_000_000, 0]
     with pytest.raises(DownloadError, match="is kept"):

@@ -60,7 +60,7 @@ def test_shards_are_merged_by_score() -> None:
     merged.close()
 
 
-def test_shards_of_a_corpus_answer_as_the_whole_here_and_over_http(
+def test_shards_of_a_corpus_answer_as_the_undivided_corpus_here_and_over_http(
     tmp_path: Path, passages: list[Passage], encoder: CallableEncoder
 ) -> None:
     rows = passages[:900]

@@ -110,7 +110,7 @@ def metrics(url: str) -> dict[str, float]:
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
-def test_any_other_interface_wants_a_token(monkeypatch: pytest.MonkeyPatch, owned: BatchingRetriever) -> None:
+def test_any_other_interface_needs_a_token(monkeypatch: pytest.MonkeyPatch, owned: BatchingRetriever) -> None:
     with pytest.raises(ValidationError, match="token_env"):
         ServiceConfig(host="0.0.0.0")
     monkeypatch.delenv("RETRIEVAL_TOKEN", raising=False)

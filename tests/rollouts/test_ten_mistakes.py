@@ -152,7 +152,7 @@ def test_8_prompts_have_one_home_and_unknown_settings_are_errors() -> None:
         CodeAgentConfig.model_validate({"max_step": 5})
 
 
-def test_9_a_prefix_is_never_the_whole_chain_and_may_be_asked_to_be_right() -> None:
+def test_9_a_prefix_is_never_the_complete_chain_and_can_be_required_to_be_right() -> None:
     """Without a blank line the whole chain of thought became the prefix; wrong ones were used too."""
     said = "First I add. Then I see 4. So the answer is \\boxed{4}."
     trajectory = open_agent(ChainOfThoughtConfig(), ScriptedModel(lambda request: said, "m")).solve(TASK)

@@ -141,7 +141,7 @@ def test_a_flood_past_the_runner_is_held(tight: Sandbox) -> None:
     assert len(execution.printed) <= 1000
 
 
-def test_the_wall_clock_stands_during_calls(tight: Sandbox) -> None:
+def test_the_wall_clock_is_paused_during_calls(tight: Sandbox) -> None:
     with tight.episode({"slow": HostFunction(lambda: time.sleep(1.3))}) as episode:
         execution = episode.run("slow()\nprint('on')")
     assert execution.status is ExecutionStatus.OK

@@ -54,7 +54,7 @@ ORDER = f"{{'id': int, 'lines': list[{LINE}], 'ordered': str, 'note': str | None
         ),
     ],
 )
-def test_types_are_shown_as_the_code_meets_them(function: Callable[..., object], signature: str) -> None:
+def test_types_are_shown_as_the_code_receives_them(function: Callable[..., object], signature: str) -> None:
     assert tool(function).signature == signature
 
 

@@ -64,7 +64,9 @@ def test_activations_computed_again_train_the_same_adapter(base: str, examples_p
 
 
 @needs_bitsandbytes
-def test_an_adapter_of_a_base_in_four_bits_learns_as_one_of_the_whole_base(base: str, tmp_path: Path) -> None:
+def test_an_adapter_of_a_base_in_four_bits_learns_as_one_of_the_base_in_full_precision(
+    base: str, tmp_path: Path
+) -> None:
     import torch
     from safetensors.torch import load_file
 

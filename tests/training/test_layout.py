@@ -25,7 +25,7 @@ def _sequences(draw: st.DrawFn) -> list[TrainSequence]:
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=30), st.integers(50, 120))
-def test_each_sequence_lies_in_one_row_that_has_room(lengths: list[int], capacity: int) -> None:
+def test_each_sequence_is_in_one_row_that_has_room(lengths: list[int], capacity: int) -> None:
     rows = arrange(lengths, capacity)
     assert sorted(index for row in rows for index in row) == list(range(len(lengths)))
     assert all(sum(lengths[index] for index in row) <= capacity for row in rows)

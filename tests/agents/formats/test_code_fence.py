@@ -47,7 +47,7 @@ def test_any_reply_is_either_code_or_a_problem(text: str, reason: FinishReason) 
 
 
 @given(THOUGHT, PYTHON)
-def test_a_reply_that_stopped_at_end_code_is_stored_whole(thought: str, code: str) -> None:
+def test_a_reply_that_stopped_at_end_code_is_stored_with_its_end(thought: str, code: str) -> None:
     whole = render(thought, code)
     for cut in (whole.removesuffix("<end_code>"), whole.removesuffix("<end_code>") + "\n"):
         assert FORMAT.complete(cut) == whole
@@ -83,7 +83,7 @@ def test_why_a_reply_is_unusable(text: str, reason: FinishReason, problem: Parse
     assert FORMAT.parse(text, reason).problem is problem
 
 
-def test_a_whole_action_at_the_token_limit_is_run() -> None:
+def test_a_complete_action_at_the_token_limit_is_run() -> None:
     assert FORMAT.parse("Thought: a\nCode:\n```py\nx\n```", FinishReason.LENGTH).code == "x"
 
 

@@ -138,7 +138,7 @@ def test_paraphrases_use_words_that_training_never_had() -> None:
         assert words.trained.noun.split()[1] not in words.paraphrased.noun
 
 
-def test_the_page_that_is_meant_stands_at_every_rank_and_answers_are_never_in_the_namesakes() -> None:
+def test_the_right_page_occurs_at_every_rank_and_answers_are_never_in_the_namesakes() -> None:
     retriever = lexical_retriever([Passage(id=one.id, title=one.title, text=one.text) for one in suite_passages()])
     ranks: Counter[int] = Counter()
     for split in SPLITS:

@@ -118,7 +118,7 @@ def test_it_errs_in_every_way_and_about_as_often_as_stated(retriever: Retriever)
     assert seen[Slip.NO_CODE] + seen[Slip.RAISES] < 0.2 * n_steps
 
 
-def test_a_whole_plan_keeps_it_from_answering_too_early(retriever: Retriever) -> None:
+def test_with_a_complete_plan_it_does_not_answer_too_early(retriever: Retriever) -> None:
     tasks = [task for task in suite_tasks("bridge", "train") if task.level == "2 pages"][:150]
     n_early = {"": 0, "prefix": 0, "plan": 0}
     for task in tasks:
