@@ -243,7 +243,7 @@ def test_at_the_bound_of_the_disk_answers_pass_and_it_is_said(here: Start) -> No
     assert [one.status_code for one in answers] == [200] * 12
     assert recorder.health()["bytes"] <= 2000
     assert 0 < len(recorder.lines()) < 12
-    assert "has reached its bound" in recorder.said[0]
+    assert "has reached its limit" in recorder.said[0]
 
 
 def test_a_kill_loses_nothing_that_was_answered(start: Start) -> None:

@@ -103,7 +103,7 @@ def test_the_bound_counts_compressed_sizes_also_after_a_restart(tmp_path: Path) 
     with Store(tmp_path, max_bytes=bound, segment_bytes=SEGMENT) as store:
         assert store.n_bytes == sum(path.stat().st_size for path in tmp_path.glob("exchanges-*"))
     full = Store(tmp_path, max_bytes=store.n_bytes + 10, segment_bytes=SEGMENT)
-    with full, pytest.raises(OSError, match="has reached its bound"):
+    with full, pytest.raises(OSError, match="has reached its limit"):
         full.append(line(41))
     assert len(rows(tmp_path)) == 40
 

@@ -140,7 +140,7 @@ def test_attempts_with_cut_replies_are_counted_found_and_marked(
     path.write_text(json.dumps(metrics))
     page = open_page(write_report(run_dir).as_uri())
     note = said(page.locator("#distilled ~ .note"))
-    assert "Not judged, which counts as wrong: 2 of Agent distilled." in note
+    assert "Not judged (counted as wrong): 2 of Agent distilled." in note
     assert "after which the model had continued: 7 of Agent distilled." in note
     page = open_page(address(made_report, view="trajectories", c="evaluate/agent", error="cut"))
     assert "cut at a stop string (1)" in said(page.locator("select[data-key=error]"))

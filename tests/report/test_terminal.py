@@ -92,7 +92,7 @@ def test_replies_that_were_cut_and_attempts_that_were_not_judged_are_counted(mad
         part |= {"n_not_scored": not_scored, "n_cut_replies": cut}
     path.write_text(json.dumps(metrics))
     text = printed(terminal_table(run_dir), width=160)
-    assert "Not judged, which counts as wrong: 5 of Agent distilled\n" in text
+    assert "Not judged (counted as wrong): 5 of Agent distilled\n" in text
     assert "after which the model had continued: 7 of Agent distilled\n" in text
 
 

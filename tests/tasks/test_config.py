@@ -25,7 +25,7 @@ def read(keys: object) -> PartConfig:
 @pytest.mark.parametrize(
     ("keys", "where", "message"),
     [
-        ({"name": "no_such_set"}, (), "name: 'no_such_set' is no benchmark"),
+        ({"name": "no_such_set"}, (), "name: 'no_such_set' is not a benchmark"),
         ({"name": "hotpotqa"}, (), "split: hotpotqa has train and test; got nothing"),
         ({"name": "aime", "split": "train"}, (), "split: aime has test; got 'train'"),
         ({"name": "aime", "task_kind": "fact"}, ("task_kind",), "Extra inputs"),

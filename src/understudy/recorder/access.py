@@ -1,6 +1,6 @@
-"""Who may use the recorder, and for what: the token, the recorder's own paths, the upstream's.
+"""Access to the recorder: the token, the recorder's own paths, the upstream's paths.
 
-In: a request's path and headers. Out: what it asks for, or a refusal in OpenAI's form. Not here: sending requests on.
+In: a request's path and headers. Out: what it asks for, or a refusal in OpenAI's form. Not here: forwarding requests.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ class Asked:
     path: str
     """Without the token."""
     raw_path: bytes
-    """As it came, still percent-encoded, without the token."""
+    """As the client sent it, still percent-encoded, without the token."""
 
     @property
     def is_own(self) -> bool:
         return self.path == OWN or self.path.startswith(f"{OWN}/")
 
     def url(self, upstream: str, query: bytes) -> str:
-        """Where the request goes. ``/v1`` stands there once, whether both URLs have it or one."""
+        """The URL to which the request is forwarded. ``/v1`` occurs in it once, whether both URLs contain it or only
+        one.
+        """
         path = self.raw_path.decode("latin-1")
         if upstream.endswith(_VERSION) and path.startswith(f"{_VERSION}/"):
             path = path.removeprefix(_VERSION)
@@ -44,7 +46,7 @@ class Access:
         self._token = token
 
     def asked(self, scope: dict[str, Any]) -> Asked | None:
-        """What is asked for; None if a token is wanted and was not shown."""
+        """What is asked for; None if a token is required and the request has none."""
         path: str = scope["path"]
         raw: bytes = scope.get("raw_path") or path.encode()
         raw = raw.partition(b"?")[0]

@@ -24,12 +24,12 @@ _LONGEST_FEEDBACK = 1 << 20
 
 
 class Feedback(BaseModel):
-    """What is said of a conversation afterwards."""
+    """Feedback on a conversation."""
 
     model_config = ConfigDict(extra="forbid")
 
     conversation: str = ""
-    """The name that the client gave it."""
+    """The client's name for the conversation."""
     response_id: str = ""
     """``id`` of one of its answers, if it has no name."""
     score: Annotated[float, Field(ge=0, le=1)] | None = None

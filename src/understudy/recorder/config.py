@@ -1,6 +1,6 @@
-"""What a recorder is told.
+"""The settings of a recorder.
 
-In: options of the command line. Out: a checked ``RecorderConfig``. Not here: serving.
+In: options of the command line. Out: a validated ``RecorderConfig``. Not here: serving.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from understudy.records import Record
 
 
 class ShadowConfig(Record):
-    """A second model that is asked what the upstream was asked."""
+    """A second model that gets a copy of requests."""
 
     url: str
     """Its server's URL, with or without ``/v1``."""
     share: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """Of all conversations; which ones follows from their names, or from their first messages."""
+    """Share of all conversations. The choice depends on their names, or on their first messages."""
     model: str = ""
-    """What its server calls it; empty: as the request does."""
+    """The model's name on its server; empty: the name in the request."""
     key: SecretStr = SecretStr("")
-    """Of its server. The client's keys never go there."""
+    """The key of its server. The client's keys are never sent to it."""
     timeout_s: Annotated[float, Field(gt=0)] = 120.0
     at_once: Annotated[int, Field(ge=1)] = 8
-    """Requests under way."""
+    """Requests that run at the same time."""
     waiting: Annotated[int, Field(ge=1)] = 256
-    """Requests that wait; what comes beyond is dropped and counted."""
+    """Requests that wait; further ones are dropped and counted."""
 
     @field_validator("url")
     @classmethod
@@ -43,21 +43,21 @@ class RecorderConfig(Record):
     upstream: str
     """The server's URL, with or without ``/v1``: ``https://api.openai.com/v1``."""
     folder: Path = Path("traces")
-    """Where log lines go."""
+    """The folder of the log."""
     host: str = "127.0.0.1"
     """Reachable from this machine only; any other host needs a token."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8788
-    """0 takes a free one."""
+    """0 takes a free port."""
     token: SecretStr = SecretStr("")
-    """What clients must show, by the header ``x-understudy-token`` or as the first part of the path, so that an agent
-    whose base URL alone can be changed has it there: ``http://host:8788/TOKEN/v1``.
+    """The token that clients must send, in the header ``x-understudy-token`` or as the first part of the path. The path
+    serves agents of which only the base URL can be changed: ``http://host:8788/TOKEN/v1``.
     """
     max_bytes: Annotated[int, Field(gt=0)] = 10 * 2**30
-    """Bound of the folder's size. When it is reached, answers still pass and nothing more is stored."""
+    """Limit of the folder's size. When it is reached, answers are still forwarded and nothing more is stored."""
     segment_bytes: Annotated[int, Field(gt=0)] = 64 * 2**20
     """Size at which a new file begins; the old one is compressed."""
     patience_s: Annotated[float, Field(gt=0)] = 1.0
-    """How long the last byte of an answer waits for its line to be written, if the disk is slow."""
+    """How long the last byte of an answer waits for its line to be written if the disk is slow."""
 
     shadow: ShadowConfig | None = None
 
@@ -83,7 +83,7 @@ def http_url(value: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a host."""
+    """Whether a host is reachable from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

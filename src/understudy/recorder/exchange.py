@@ -1,8 +1,8 @@
 """One exchange as a log line.
 
-In: the bytes of a request and of its answer, and what is known beside. Out: a line
-``{request, response, status, complete, timestamp, …}``. Bodies are stored as JSON; what is none is stored as text.
-Secrets are taken out wherever they stand in the line. Not here: files.
+In: the bytes of a request and of its answer, and facts about them. Out: a line ``{request, response, status, complete,
+timestamp, …}``. Bodies are stored as JSON, or as text if they are not JSON. Secrets are removed from the whole line.
+Not here: files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SHORTEST_SECRET = 8
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its answer, as they passed."""
+    """A request and its answer, as they were forwarded."""
 
     id: str
     endpoint: str
@@ -67,7 +67,7 @@ def line_of(exchange: Exchange) -> bytes:
 
 
 def feedback_line(feedback: dict[str, Any], at: float, **named: str) -> bytes:
-    """The line of what was said of a conversation afterwards."""
+    """The line of feedback on a conversation."""
     return _as_json({"recorder": VERSION, "timestamp": round(at, 3), **named, "feedback": feedback}) + b"\n"
 
 
@@ -87,7 +87,7 @@ def _answer(exchange: Exchange) -> Any:
 
 
 def body_of(content: bytes, encoding: str) -> Any:
-    """JSON as it is, other text as text, and what is no text as a note."""
+    """JSON unchanged, other text as text, and anything else as a note."""
     if not content:
         return None
     decoded = _decoded(content, encoding)
@@ -104,7 +104,7 @@ def body_of(content: bytes, encoding: str) -> Any:
 
 
 def _decoded(content: bytes, encoding: str) -> bytes | None:
-    """Without its content encoding; None if that is unknown or the content is cut or damaged."""
+    """The content without its encoding; None if the encoding is unknown or the content is truncated or damaged."""
     if encoding in ("", "identity"):
         return content
     if encoding not in ("gzip", "x-gzip", "deflate"):

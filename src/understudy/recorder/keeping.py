@@ -1,4 +1,4 @@
-"""Keeping exchanges without letting a client wait: lines are written by a thread, and failures are said and counted.
+"""Stores exchanges without delaying a client: a thread writes the lines; failures are reported and counted.
 
 In: exchanges and feedback. Out: lines in a ``Store``; figures for ``/understudy/health``. Not here: HTTP.
 """
@@ -31,16 +31,16 @@ class Keeper:
         self._last_error = ""
 
     async def keep(self, exchange: Exchange) -> None:
-        """Store an exchange. It never fails: what cannot be stored is said and counted."""
+        """Store an exchange. It never raises: a failure is reported and counted."""
         writing = asyncio.get_running_loop().run_in_executor(self._pool, self._write, exchange)
         try:
             await asyncio.wait_for(asyncio.shield(writing), self._patience_s)
         except TimeoutError:
             self._n_late += 1
-            self._complain(f"storing took longer than {self._patience_s:g} s; answers do not wait for it")
+            self._complain(f"storing takes longer than {self._patience_s:g} s; answers do not wait for it")
 
     async def keep_line(self, make: Callable[[], bytes]) -> None:
-        """Make and store a line for which nobody waits. It never fails, as ``keep`` does not."""
+        """Make and store a line for which nobody waits. It never raises, like ``keep``."""
         await asyncio.get_running_loop().run_in_executor(self._pool, self._append, make)
 
     def append(self, line: bytes) -> None:
@@ -49,7 +49,7 @@ class Keeper:
         self._n_stored += 1
 
     def figures(self) -> dict[str, Any]:
-        """What was kept and what was not."""
+        """The numbers of stored and of not stored exchanges."""
         return {
             "stored": self._n_stored,
             "not_stored": self._n_failed,
@@ -70,13 +70,13 @@ class Keeper:
         try:
             self._store.append(make())
             self._n_stored += 1
-        except Exception as error:  # whatever it is, the client's answer is worth more
+        except Exception as error:  # whatever the error is, the client must get its answer
             self._n_failed += 1
             self._last_error = str(error) or type(error).__name__
             self._complain(f"an exchange was not stored: {self._last_error}")
 
     def _complain(self, what: str) -> None:
-        """Say it, but not once a request."""
+        """Report it, but not for every request."""
         self._n_unsaid += 1
         now = time.monotonic()
         if now - self._said_at >= _SAID_EVERY_S:

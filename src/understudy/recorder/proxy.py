@@ -1,8 +1,9 @@
-"""The proxy as an ASGI application: what comes is sent on, what comes back is sent back, and a copy is kept.
+"""The proxy as an ASGI application: it forwards requests and answers, and keeps a copy.
 
-In: HTTP requests of agents. Out: the upstream's answers, byte for byte. The headers that concern one connection alone
-are left out, and answers are asked for in encodings that can be read (gzip, deflate, none). An upstream that cannot be
-reached is a 502 with an error in OpenAI's form; an answer that it breaks off is broken off here too. Not here: files.
+In: HTTP requests of agents. Out: the upstream's answers, byte for byte. Headers that concern a single connection are
+not forwarded, and answers are requested in encodings that can be read (gzip, deflate, none). If the upstream cannot be
+reached, the answer is a 502 with an error in OpenAI's form; if it breaks off an answer, the answer is broken off here
+too. Not here: files.
 """
 
 from __future__ import annotations
@@ -48,11 +49,11 @@ _SECRETS = (b"authorization", b"api-key", b"x-api-key", b"cookie", b"x-goog-api-
 
 
 class UpstreamBrokeOffError(Exception):
-    """The upstream ended its answer in the middle; the server then closes the client's connection as well."""
+    """The upstream ended its answer early; the server then closes the client's connection as well."""
 
 
 class Proxy:
-    """Sends requests on and keeps what passes."""
+    """Forwards requests and answers, and keeps a copy of both."""
 
     def __init__(self, upstream: str, connections: Upstream, keeper: Keeper, shadow: Shadow | None = None) -> None:
         self._upstream, self._connections, self._keeper, self._shadow = upstream, connections, keeper, shadow
@@ -63,7 +64,7 @@ class Proxy:
         content: bytes | AsyncIterator[bytes]
         if is_recorded:
             body = await _whole_body(receive)
-            if body is None:  # the client is gone before it asked
+            if body is None:  # the client left before it sent its request
                 return
             content = body
         else:
@@ -136,7 +137,7 @@ class Proxy:
         await Access.answer(send, 502, body)
 
     async def _keep(self, kept: _Kept | None, *, complete: bool) -> None:
-        """Store once; the answer goes out whatever comes of it."""
+        """Store once; the answer is sent whether or not this succeeds."""
         if kept is None or kept.is_stored:
             return
         kept.is_stored = True
@@ -165,7 +166,7 @@ class _Kept:
         self._expected = int(length) if length.isdecimal() else None
 
     def ends_with(self, chunk: bytes) -> bool:
-        """Whether the client may take the answer for whole once it has this chunk."""
+        """Whether the client may consider the answer complete once it has this chunk."""
         self.answer += chunk
         if self._expected is not None:
             return len(self.answer) >= self._expected

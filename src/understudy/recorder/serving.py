@@ -1,6 +1,6 @@
 """A recorder that runs until it is stopped.
 
-In: a ``RecorderConfig``. Out: a server. Not here: what it does with requests.
+In: a ``RecorderConfig``. Out: a server. Not here: the handling of requests.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 _KEEP_ALIVE_S = 75
 """Longer than clients keep idle connections, so that none is closed here just as a client uses it again."""
 _GRACE_S = 30
-"""How long answers that are under way may take after Ctrl-C."""
+"""How long running answers may take after Ctrl-C."""
 
 
 def record(config: RecorderConfig, *, say: Callable[[str], None] = print) -> None:
-    """Serve until Ctrl-C or SIGTERM; answers that are under way are finished.
+    """Serve until Ctrl-C or SIGTERM; running answers are completed.
 
-    Raises ``MissingExtraError``, ``StoreError``, ``OSError`` for a port that is taken.
+    Raises ``MissingExtraError``, ``StoreError``, ``OSError`` for a port in use.
     """
     with _recorder(config, say) as (serving, url):
         token = "/TOKEN" if config.token.get_secret_value() else ""
@@ -47,7 +47,7 @@ def record(config: RecorderConfig, *, say: Callable[[str], None] = print) -> Non
 
 @contextmanager
 def recording(config: RecorderConfig, *, say: Callable[[str], None] = print) -> Iterator[str]:
-    """Serve in a thread of this process; yields the URL, without ``/v1``. Raises what ``record`` raises."""
+    """Serve in a thread of this process; yields the URL, without ``/v1``. Raises the errors of ``record``."""
     with _recorder(config, say) as (serving, url):
         thread = threading.Thread(target=serving.run, name="understudy-recorder", daemon=True)
         thread.start()
@@ -60,7 +60,7 @@ def recording(config: RecorderConfig, *, say: Callable[[str], None] = print) -> 
 
 @contextmanager
 def _quiet_end() -> Iterator[None]:
-    """The server ends by itself on these signals, and raises them again afterwards, when there is nothing to end."""
+    """The server ends on these signals and raises them again afterwards, when nothing is left to end."""
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

@@ -1,10 +1,11 @@
-"""Shadow mode: a share of the conversations goes to a second model too, whose replies are kept beside the real ones.
+"""Shadow mode: a share of the conversations is also sent to a second model, whose replies are stored with the real
+ones.
 
 In: exchanges that the upstream has answered. Out: lines ``{shadow_of, conversation, model, status, response}`` in the
-same log. A shadow comes after the real answer and never delays or changes it: at most ``at_once`` requests are under
-way, at most ``waiting`` wait, and what comes beyond that is dropped and counted. Which conversations are chosen follows
-from their name, or from what stands before the model's first reply, so that a conversation is shadowed as a whole. The
-client's keys and headers never go to the shadow. Not here: comparing the replies.
+same log. A shadow request follows the real answer and never delays or changes it: at most ``at_once`` requests run and
+at most ``waiting`` wait; further ones are dropped and counted. The choice of conversations depends on their names, or
+on the messages before the model's first reply, so a conversation is shadowed completely or not at all. The client's
+keys and headers are never sent to the shadow. Not here: comparing the replies.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _LONGEST_ERROR = 500
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """A request that goes to the shadow."""
+    """A request that is sent to the shadow."""
 
     exchange: Exchange
     conversation: str
@@ -53,7 +54,7 @@ class Shadow:
         self._workers = [asyncio.ensure_future(self._work()) for _ in range(self._config.at_once)]
 
     def offer(self, exchange: Exchange) -> None:
-        """Take a complete exchange, or drop it; this neither waits nor fails."""
+        """Take a complete exchange, or drop it; this neither waits nor raises."""
         if exchange.status != httpx.codes.OK or not exchange.complete:
             return
         if len(self._choosing) >= self._config.waiting:
@@ -64,7 +65,7 @@ class Shadow:
         task.add_done_callback(self._choosing.discard)
 
     def figures(self) -> dict[str, Any]:
-        """What became of the chosen requests."""
+        """The numbers of answered, failed and dropped requests."""
         return {
             "answered": self._n_answered,
             "failed": self._n_failed,
@@ -73,7 +74,7 @@ class Shadow:
         }
 
     async def close(self) -> None:
-        """Stop at once; what waits is dropped."""
+        """Stop at once; waiting requests are dropped."""
         self._n_dropped += self._queue.qsize() + self._n_under_way + len(self._choosing)
         for task in (*self._choosing, *self._workers):
             task.cancel()
@@ -95,7 +96,7 @@ class Shadow:
             while True:
                 chosen = await self._queue.get()
                 self._n_under_way += 1
-                with contextlib.suppress(Exception):  # a worker outlives whatever happens to one request
+                with contextlib.suppress(Exception):  # an error of one request does not end the worker
                     await self._ask(client, chosen)
                 self._n_under_way -= 1
 
@@ -129,7 +130,7 @@ class Shadow:
 
 
 def _chosen(exchange: Exchange, config: ShadowConfig) -> _Chosen | None:
-    """What is sent; None for a conversation that is not among the shadowed ones."""
+    """The body for the second model; None for a conversation that is not shadowed."""
     body = body_of(exchange.request, exchange.request_encoding)
     if not isinstance(body, dict):
         return None
@@ -144,9 +145,9 @@ def _chosen(exchange: Exchange, config: ShadowConfig) -> _Chosen | None:
 
 
 def _beginning(body: dict[str, Any]) -> str:
-    """A name for a conversation without one: the digest of what stands before the model's first reply.
+    """A name for a conversation without one: the digest of the messages before the model's first reply.
 
-    The system message is left out, since agents write the time into it.
+    The system message is excluded, since agents write the time into it.
     """
     held = body.get("messages", body.get("input"))
     if isinstance(held, list):

@@ -1,8 +1,8 @@
-"""Where log lines are kept: a folder of files that are only appended to, bounded in size.
+"""The log's storage: a folder of append-only files with a limit on its size.
 
-In: lines. Out: ``exchanges-<time>-<number>.jsonl``, the older ones gzipped. A line is in the kernel's hands when
-``append`` returns, so a killed process loses none; a line that a kill or a full disk cut is removed, by the failing
-``append`` or at the next start. One process writes to a folder at a time. Not here: what a line holds.
+In: lines. Out: ``exchanges-<time>-<number>.jsonl``, the older ones gzipped. When ``append`` returns, the kernel has the
+line, so a killed process loses none. A line that was cut by a kill or a full disk is removed, by the failing ``append``
+or at the next start. One process writes to a folder at a time. Not here: the content of a line.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Store(Closing):
         with self._mutex:
             if self.n_bytes + len(line) > self._max_bytes:
                 limit = f"{self._max_bytes / 2**30:.3g} GiB"
-                raise StoreError(f"{self.folder} has reached its bound of {limit}; move files away, or raise --max-gb")
+                raise StoreError(f"{self.folder} has reached its limit of {limit}; move files away, or raise --max-gb")
             try:
                 self._write(line)
             except OSError as error:
@@ -64,7 +64,7 @@ class Store(Closing):
                 self._end_segment(compress=True)
 
     def close(self) -> None:
-        """Make everything durable and let others write. Closing twice is fine."""
+        """Write everything to disk and release the folder. Closing twice is allowed."""
         with self._mutex:
             self._end_segment(compress=False)
         for thread in self._compressing:
@@ -124,7 +124,7 @@ def _locked(folder: Path) -> int:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(file)
-        raise StoreError(f"{folder}: another recorder writes there; name another folder by --out") from None
+        raise StoreError(f"{folder}: another recorder writes there; name another folder with --out") from None
     return file
 
 

@@ -193,7 +193,7 @@ def _cost(cost: float | None) -> Text:
 def _notes(document: Document) -> Iterator[Text]:
     """What an accuracy alone does not say: attempts that were not judged, and replies that were cut."""
     notes = (
-        ("Not judged, which counts as wrong", "n_not_scored"),
+        ("Not judged (counted as wrong)", "n_not_scored"),
         ("Replies cut at a stop string after which the model had continued", "n_cut_replies"),
     )
     for label, name in notes:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from understudy.records import TaskKind
 
 SOURCE_URL = "https://raw.githubusercontent.com/Nardien/agent-distillation/8884b80ea3d22e53a2e1e4b9fd324600d13e0430"
-"""The authors' public repository (Apache-2.0) at a fixed commit; the checksums say whether it gave what we mean."""
+"""The authors' public repository (Apache-2.0) at a fixed commit; the checksums verify the files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def benchmark_named(name: str, split: str) -> Benchmark:
     if name not in BENCHMARKS:
         known = ", ".join(sorted(BENCHMARKS))
         raise UnknownTaskSetError(
-            f"name: {name!r} is no benchmark ({known}) and not 'toy'; your own questions need the key path or hub"
+            f"name: {name!r} is not a benchmark ({known}) and not 'toy'; your own questions need the key path or hub"
         )
     files = BENCHMARKS[name]
     fitting = files if not split else tuple(b for b in files if b.split == split)

@@ -46,7 +46,7 @@ class FieldMap(Record):
 
 
 class OwnQuestionsConfig(TaskSourceConfig):
-    """What files and Hub data sets have in common."""
+    """Keys of files and of Hub data sets."""
 
     name: str = ""
     """Label of the questions, which becomes ``Task.source``; empty: the name of the file or data set."""
@@ -83,7 +83,7 @@ class HubConfig(OwnQuestionsConfig):
     revision: str | None = None
     """Commit or tag: name one, or the questions may change under your run."""
     cache_dir: Annotated[OutputPath | None, SpeedOnly] = None
-    """Folder that fetched data sets are kept in; None: that of ``datasets``."""
+    """Folder for fetched data sets; None: that of ``datasets``."""
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -101,7 +101,7 @@ class BenchmarkConfig(TaskSourceConfig):
     data_dir: Annotated[InputPath | None, SpeedOnly] = None
     """Folder that already holds the benchmark's file; nothing is fetched then."""
     cache_dir: Annotated[OutputPath | None, SpeedOnly] = None
-    """Folder that fetched files are kept in; None: ``understudy`` in the user's cache folder."""
+    """Folder for fetched files; None: ``understudy`` in the user's cache folder."""
 
     @model_validator(mode="after")
     def _is_known(self) -> Self:
@@ -132,7 +132,7 @@ class ReasoningGymConfig(TaskSourceConfig):
     name: str = ""
     """Label of the questions, which becomes ``Task.source``; empty: the generator."""
     task_kind: TaskKind = TaskKind.MATH
-    """What kind of answer the questions want. The grader ``reasoning_gym`` scores all of them itself."""
+    """Kind of the answers. The grader ``reasoning_gym`` scores all of them itself."""
     size: Annotated[int, Field(ge=1)] = 500
     """How many questions are made if there is no limit."""
 
@@ -170,7 +170,7 @@ class BfclConfig(TaskSourceConfig):
     kind: Literal["bfcl"] = "bfcl"
     name: BfclSet
     split: Literal["train", "test", "all"] = "all"
-    """``train`` and ``test`` are halves that hold different dialogues, the same ones of each set: the sets are variants
+    """``train`` and ``test`` are halves with different dialogues, the same ones of each set: the sets are variants
     of one another, so train on ``train`` of one and test on ``test`` of any.
     """
 
@@ -195,7 +195,7 @@ def _kind_of_answer_is_no_kind(keys: object) -> object:
     """``kind`` formerly meant the kind of the answers."""
     kind = keys.get("kind") if isinstance(keys, Mapping) else None
     if isinstance(kind, str) and kind in [*TaskKind, "maths"]:
-        raise ValueError(f"kind: says where tasks come from; what kind of answer they want is `task_kind: {kind}`")
+        raise ValueError(f"kind: is the kind of task source; the kind of answer is `task_kind: {kind}`")
     return keys
 
 

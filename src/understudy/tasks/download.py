@@ -16,11 +16,11 @@ from understudy.runs import write_atomic
 
 TIMEOUT_S = 60.0
 MAX_BYTES = 64 * 1024 * 1024
-"""Far more than any of the files; a server that sends more is not the right one."""
+"""Far more than the size of any of the files; a larger download is wrong."""
 
 
 class DownloadError(Exception):
-    """The file could not be fetched, or is not the file that it should be."""
+    """The file could not be fetched, or is not the expected one."""
 
 
 def default_cache_dir() -> Path:
@@ -29,7 +29,7 @@ def default_cache_dir() -> Path:
 
 
 def fetch_once(url: str, sha256: str, place: Path) -> Path:
-    """Return ``place`` holding the file with that SHA-256; fetch it if it is missing or damaged.
+    """Return ``place``, which has the file with that SHA-256; fetch it if it is missing or damaged.
 
     Raises ``DownloadError`` if the server does not give it, or gives other bytes: these are not kept.
     """

@@ -59,7 +59,7 @@ def suite_teacher(request: ToyRequest, *, error_rate: float = 0.0) -> str:
     """The teacher as a recipe names it: ``understudy.tasks.suite:suite_teacher``.
 
     ``error_rate``: chance of an error at each step, and in each chain of thought, in [0, 1]. A reply that continues a
-    begun message holds only what comes after its beginning. The same request gives the same reply.
+    prefilled message has only the text after the prefill. The same request gives the same reply.
     """
     messages = request.messages
     text, question = _question(messages)

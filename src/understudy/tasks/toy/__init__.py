@@ -1,7 +1,7 @@
 """The toy world: questions that a small model can only answer by looking up and computing.
 
 In: a seed. Out: tasks of three levels, the pages of an encyclopedia, and a teacher that is a program.
-No promise about the real world: it is a stage for the demo and for tests. Training, development and test
+Not promised: anything about real questions; the world serves the demo and tests. Training, development and test
 questions are about disjoint sets of names, for every seed.
 """
 

@@ -1,4 +1,4 @@
-"""Word problems of the toy world: numbers too large for the head, and the sum that solves them.
+"""Word problems of the toy world: numbers too large for mental arithmetic, and the sum that solves them.
 
 In: a random generator. Out: ``Problem`` records. ``parse_problem`` reads a problem's text back into its sum, which
 is how the teacher program works: from the text alone.
@@ -67,7 +67,7 @@ def make_problem(rng: Random) -> Problem:
 
 
 def parse_problem(question: str) -> Problem | None:
-    """The problem that a text states, None if it states none."""
+    """The problem in a text; None if there is none."""
     for pattern, operators in _PATTERNS:
         if found := pattern.fullmatch(question):
             return Problem(question, tuple(int(term) for term in found.groups()), operators)

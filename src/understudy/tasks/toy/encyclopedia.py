@@ -12,7 +12,7 @@ from understudy.tasks.toy.names import Partition
 from understudy.tasks.toy.world import WORDS, Entity, World
 
 RECIPES_WORLD = 0
-"""Seed of the world that recipes are about: their ``toy`` tasks, and their corpus ``toy``."""
+"""Seed of the world of recipes: of their ``toy`` tasks, and of their corpus ``toy``."""
 
 
 @dataclass(frozen=True, slots=True)

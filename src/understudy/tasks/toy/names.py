@@ -1,8 +1,8 @@
-"""Invented names: words that no two splits of the toy world have in common.
+"""Invented names: words that no two splits of the toy world share.
 
 In: a random generator and a partition. Out: capitalised words and names made of them. Every possible word
 belongs to exactly one partition, whatever the seed, so a name of the test world occurs neither in a training
-question nor in the text that the demo's base was pretrained on. Not here: what the names stand for.
+question nor in the text that the demo's base was pretrained on. Not here: the things with these names.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def toy_tasks(split: Split, limit: int, seed: int, draw: int = 0) -> list[Task]:
     ``seed`` makes the world, whose pages are ``toy_passages(seed)``; ``draw`` asks other questions about the same one.
 
     Raises:
-        ValueError: the world has fewer different questions than ``limit`` wants.
+        ValueError: the world has fewer different questions than ``limit``.
     """
     partition = Partition(split)
     shuffle = f"{seed} {partition}" + (f" {draw}" if draw else "")
@@ -59,13 +59,13 @@ def toy_tasks(split: Split, limit: int, seed: int, draw: int = 0) -> list[Task]:
             return tasks
         task = next(stream, None)
         if task is None:
-            raise ValueError(f"toy {split}: {limit} tasks were asked for, the world has only {len(tasks)}")
+            raise ValueError(f"toy {split}: {limit} tasks were requested, but the world has only {len(tasks)}")
         tasks.append(task.model_copy(update={"id": f"{prefix}{len(tasks):04d}"}))
     raise AssertionError("a cycle of three streams does not end")
 
 
 def parse_fact(question: str) -> FactQuestion | None:
-    """The fact question that a text states, None if it states none."""
+    """The fact question in a text; None if there is none."""
     for last in WORDS:
         if (subject := _subject(question, WORDS[last].question)) is None:
             continue

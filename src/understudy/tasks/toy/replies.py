@@ -1,7 +1,7 @@
 """How the toy teacher writes its turns: as thought and code, or as thought and JSON tool calls.
 
-In: a thought and what is to be done. Out: the text of a reply, or a ``Completion`` with its calls. A reply that
-continues a begun message holds only what comes after its beginning. Not here: what is to be done (``teacher.py``).
+In: a thought and an action. Out: the text of a reply, or a ``Completion`` with its calls. A reply that
+continues a prefilled message has only the text after the prefill. Not here: the choice of actions (``teacher.py``).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Answer:
 
     text: str
     is_result: bool = False
-    """It is what the code of the step before yielded."""
+    """It is the result of the previous step's code."""
 
 
 Action = Search | Compute | Answer

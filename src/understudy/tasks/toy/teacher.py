@@ -33,7 +33,7 @@ _SPOKEN = {"*": "times", "+": "plus", "-": "minus"}
 
 
 class ToyRequest(Protocol):
-    """What the teacher reads of a model request."""
+    """The parts of a model request that the teacher reads."""
 
     @property
     def messages(self) -> tuple[Message, ...]: ...
@@ -56,7 +56,7 @@ class ToyTeacher:
     """Chance of a slip at each step, in [0, 1]."""
 
     def __call__(self, request: ToyRequest) -> str | Completion:
-        """One reply. A reply that continues a begun message holds only what comes after its beginning."""
+        """One reply. A reply that continues a prefilled message has only the text after the prefill."""
         messages = request.messages
         prefill = messages[-1].content if request.continue_final else ""
         question = _question(messages)
@@ -101,14 +101,14 @@ def plan(question: FactQuestion | Problem) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """One turn of the teacher as an agent. It has no memory: all it knows is in the messages."""
+    """One turn of the teacher as an agent. It has no memory: everything that it knows is in the messages."""
 
     messages: tuple[Message, ...]
     question: str
     prefill: str
     """The prefilled beginning of the reply."""
     slip: Random | None
-    """Where this turn's slip is drawn from, None if it makes none."""
+    """The source of this turn's random mistake; None if it makes none."""
 
     def decide(self) -> tuple[str, Action]:
         """What the turn thinks and does."""
@@ -156,7 +156,7 @@ class _Turn:
         return thought, Search(subject, is_broken=self.slip is not None)
 
     def _first_thought(self, thought: str, planned: str) -> str:
-        """The first thought: a begun one is completed with what is done now."""
+        """The first thought: a prefilled one is completed with this step's action."""
         return f"{planned} {thought}" if planned in self.prefill else thought
 
     def _is_planned(self, planned: str) -> bool:

@@ -1,4 +1,4 @@
-"""The toy world: invented books, people, towns and firms, and the facts that tie them together.
+"""The toy world: invented books, people, towns and firms, and the facts that connect them.
 
 In: a seed and a partition. Out: a ``World`` of facts. The worlds of different partitions share no name.
 Not here: the text of the encyclopedia (``encyclopedia``) and the questions (``questions``).
