@@ -139,7 +139,9 @@ def test_a_folder_that_is_no_run_is_refused_and_left_as_it_is(verb: str, tmp_pat
         f"{tmp_path}: expected a run directory; there is no manifest.json in it; did you mean {tmp_path / 'mine'}?"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
-    assert understudy(verb, str(tmp_path / "none")).stderr.strip().endswith("expected a run directory, there is none")
+    assert (
+        understudy(verb, str(tmp_path / "none")).stderr.strip().endswith("expected a run directory; it does not exist")
+    )
 
 
 def test_errors_of_files_and_packages_are_sentences(tmp_path: Path) -> None:

@@ -69,4 +69,4 @@ def test_ctrl_c_while_the_program_is_loaded_is_no_error(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nStopped. Nothing had begun.\n")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nStopped before any work began.\n")

@@ -10,7 +10,7 @@ def main() -> None:
     try:
         from understudy.cli.app import main as run
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. Nothing had begun.\n")
+        sys.stderr.write("\nStopped before any work began.\n")
         sys.exit(130)
     run()
 

@@ -1,4 +1,4 @@
-"""The command line: parsing only. Each verb hands typed values to a package and prints what comes back.
+"""The command line: parsing only. Each command passes typed values to a package and prints the result.
 
 Exit codes: 0 done, 1 the work failed, 2 the command or the recipe is wrong, 130 Ctrl-C.
 """
@@ -41,7 +41,7 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, such as train.agent.epochs=1."),
 ]
-RunDir = Annotated[Path | None, typer.Option(help="Where the run goes; runs/NAME of the recipe by default.")]
+RunDir = Annotated[Path | None, typer.Option(help="Folder of the run; runs/NAME of the recipe by default.")]
 Restart = Annotated[
     bool, typer.Option("--restart", help="Archive unfinished stages that have other settings, and run them again.")
 ]
@@ -157,13 +157,13 @@ def compare(
     run_dirs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs of one recipe under several seeds.")],
     table: Annotated[
         bool,
-        typer.Option("--table", help="The paper's table: a row a run, a column a way, beside the paper's ordering."),
+        typer.Option("--table", help="The paper's table of several runs, with the paper's ordering."),
     ] = False,
     page: Annotated[
         Path | None, typer.Option(help="Also write a page, such as compare.html: two attempts at a task side by side.")
     ] = None,
 ) -> None:
-    """Put the accuracies of several runs side by side, with their medians over seeds."""
+    """Compare the accuracies of several runs, with their medians over seeds."""
     if table:
         from understudy.report import draw_in_terminal, method_table, write_method_table
 
@@ -211,7 +211,7 @@ def verify_student(
     stage: StageName = None,
     url: Annotated[str | None, typer.Option(help="Server to compare with; our own by default.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="What the server calls the student; the stage's name by default.")
+        str | None, typer.Option(help="The student's name on the server; the stage's name by default.")
     ] = None,
 ) -> None:
     """Check that a trained student differs from its base, and that merging and serving do not change it."""
@@ -229,7 +229,7 @@ def export(
     overrides: Overrides = None,
     to: Annotated[str, typer.Option(help="folder, gguf, ollama, or package.module:Class.")] = "folder",
     precision: Annotated[str | None, typer.Option(help="Of a GGUF file: f16 or q8_0 (the default).")] = None,
-    check: Annotated[bool, typer.Option(help="Let a real llama.cpp answer stored prompts as the student does.")] = True,
+    check: Annotated[bool, typer.Option(help="Check the file with a real llama.cpp.")] = True,
     agent: Annotated[str | None, typer.Option(help="The agent's name in the recipe.")] = None,
     run_dir: RunDir = None,
     stage: StageName = None,

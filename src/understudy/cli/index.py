@@ -62,7 +62,7 @@ def info(
     verify: Annotated[bool, typer.Option("--verify", help="Read every byte and refuse damaged files.")] = False,
     corpus: Corpus = None,
 ) -> None:
-    """Show what an index holds and how it was tuned."""
+    """Show the contents of an index and how it was tuned."""
     from understudy.retrieval import index_info
 
     out.print_json(index_info(folder, verify=verify, corpus=corpus).model_dump_json())

@@ -15,7 +15,7 @@ def label(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
     stage: Annotated[str, typer.Argument(metavar="STAGE", help="Such as imported/shop; the only one by default.")] = "",
     n: Annotated[int, typer.Option("--n", min=1, help="Attempts to mark.")] = 50,
-    seed: Annotated[int, typer.Option(help="Of the sample, which has right and wrong attempts by turns.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the sample, which alternates right and wrong attempts.")] = 0,
     host: str = "127.0.0.1",
     port: int = 7789,
 ) -> None:

@@ -12,22 +12,24 @@ from rich.console import Console
 def record(
     upstream: Annotated[str, typer.Option(help="The server that your agent uses now: https://api.openai.com/v1.")],
     out: Annotated[Path, typer.Option(help="Folder of the recorded log.")] = Path("traces"),
-    host: Annotated[str, typer.Option(help="Another than loopback needs --token.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="A host other than loopback needs --token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8788,
     token: Annotated[
         str,
         typer.Option(
             envvar="UNDERSTUDY_RECORD_TOKEN",
-            help="Clients show it in the header x-understudy-token or first in the path: http://host:8788/TOKEN/v1.",
+            help="Sent in the header x-understudy-token or first in the path: http://host:8788/TOKEN/v1.",
         ),
     ] = "",
-    max_gb: Annotated[float, typer.Option(help="Bound of the folder's size; beyond it, answers only pass.")] = 10.0,
-    shadow: Annotated[str, typer.Option(help="A second server, such as your student's, that is asked as well.")] = "",
-    shadow_share: Annotated[float, typer.Option(help="Share of the conversations that it is asked.")] = 0.1,
-    shadow_model: Annotated[str, typer.Option(help="What its server calls the model; by default as clients do.")] = "",
+    max_gb: Annotated[float, typer.Option(help="Limit of the folder's size; beyond it, nothing is stored.")] = 10.0,
+    shadow: Annotated[str, typer.Option(help="A second server that gets a copy of requests.")] = "",
+    shadow_share: Annotated[float, typer.Option(help="Share of the conversations that are sent to it.")] = 0.1,
+    shadow_model: Annotated[
+        str, typer.Option(help="The model's name on the second server; by default as in requests.")
+    ] = "",
     shadow_key: Annotated[str, typer.Option(envvar="UNDERSTUDY_SHADOW_KEY", help="Key of the second server.")] = "",
 ) -> None:
-    """Record what an agent and its model say: a proxy that changes nothing. Import the folder as traces later."""
+    """Record an agent's requests and answers with a proxy that changes nothing. Import the folder as traces later."""
     from pydantic import SecretStr, ValidationError
 
     from understudy.recorder import RecorderConfig, ShadowConfig
@@ -55,7 +57,7 @@ def record(
 
 def shadow(
     traces: Annotated[Path, typer.Argument(metavar="TRACES", help="Folder that understudy record --shadow wrote.")],
-    out: Annotated[Path | None, typer.Option(help="Also write a row a request, as JSONL.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write one row per request, as JSONL.")] = None,
 ) -> None:
     """Compare the replies of a shadow with the real ones: how often its action is the same."""
     from understudy.evaluation import compare_shadow
@@ -66,7 +68,7 @@ def shadow(
     screen = Console(soft_wrap=True, highlight=False)
     screen.print(agreement_table([compared.agreement]))
     screen.print(
-        f"Median seconds a request: upstream {compared.upstream_s:.3g}, shadow {compared.shadow_s:.3g}", markup=False
+        f"Median seconds per request: upstream {compared.upstream_s:.3g}, shadow {compared.shadow_s:.3g}", markup=False
     )
     if out is not None:
         write_jsonl(out, compared.rows)

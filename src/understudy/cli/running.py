@@ -29,13 +29,13 @@ def recipe_and_run(
 
 
 def existing_run(folder: Path) -> Path:
-    """The folder, if it is a run's. Raises ``ValueError``, which names the runs that lie in it instead."""
+    """The folder, if it is a run's. Raises ``ValueError``, which names the runs inside it instead."""
     from understudy.run_layout import MANIFEST
 
     if (folder / MANIFEST).is_file():
         return folder
     if not folder.is_dir():
-        raise ValueError(f"{folder}: expected a run directory, there is none")
+        raise ValueError(f"{folder}: expected a run directory; it does not exist")
     runs = sorted(str(path.parent) for path in folder.glob(f"*/{MANIFEST}"))
     hint = f"; did you mean {' or '.join(runs[:3])}?" if runs else ""
     raise ValueError(f"{folder}: expected a run directory; there is no {MANIFEST} in it{hint}")

@@ -15,7 +15,7 @@ from understudy.cli.running import out, recipe_and_run, run_and_show
 
 def demo(
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
-    run_dir: Annotated[Path, typer.Option(help="Where the run goes.")] = Path("runs/demo"),
+    run_dir: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo"),
     seed: Annotated[int | None, typer.Option(help="Short for seed=N.")] = None,
 ) -> None:
     """Distil a small agent on this machine's CPU, from teacher to report, in a few minutes."""
