@@ -58,7 +58,7 @@ def measure(work: Callable[[], object], n: int, sandbox: Sandbox | None = None) 
         start = time.perf_counter()
         work()
         walls.append(time.perf_counter() - start)
-    time.sleep(0.1)  # the last ones are still being buried
+    time.sleep(0.1)  # the last ones are still being reaped
     return Cost((cpu_s(sandbox) - before) / n * 1000, statistics.median(walls) * 1000)
 
 

@@ -31,7 +31,7 @@ class Spent:
 
 
 def spent(pid: int) -> Spent:
-    """Also for a process that is dead but not buried."""
+    """Also for a process that has ended and is not reaped."""
     cpu_ns = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
     faults = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7])
     return Spent(cpu_ns / 1e6, faults)

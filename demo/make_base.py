@@ -176,13 +176,13 @@ def pretrain(
         rights.append(right)
         if step % 200 == 0:
             cpu_s = time.process_time() - started
-            told = {
+            figures = {
                 "step": step,
                 "loss": sum(losses) / len(losses),
                 "token_accuracy": sum(rights) / len(rights),
                 "cpu_s": cpu_s,
             }
-            print(json.dumps({key: round(value, 4) for key, value in told.items()}), flush=True)
+            print(json.dumps({key: round(value, 4) for key, value in figures.items()}), flush=True)
             losses, rights = [], []
         if step % max(1, n_steps // 20) == 0 or step == n_steps:
             model.save_pretrained(settings.out)

@@ -131,9 +131,9 @@ def _by_text(split: str) -> dict[str, Question]:
 
 def is_solved(question: Question, reply: str, refunds: list[int]) -> bool:
     """Whether the reply ends with the answer, and exactly the refund that was asked for was made."""
-    told = re.search(r"([\w ]+)\.$", reply.strip())
+    stated = re.search(r"([\w ]+)\.$", reply.strip())
     wanted = [] if question.refund is None else [question.refund]
-    return told is not None and told[1].endswith(f" {question.answer}") and refunds == wanted
+    return stated is not None and stated[1].endswith(f" {question.answer}") and refunds == wanted
 
 
 # --- the database -----------------------------------------------------------------------------

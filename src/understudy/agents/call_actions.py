@@ -93,7 +93,7 @@ class CallActions:
 
     def act(self, completion: Completion, prefill: str) -> Turn:
         """Raises the errors of an unavailable sandbox or tool, as the other methods do."""
-        return self._carry_out(_Try(self._read(completion, prefill)))
+        return self._make_calls(_Try(self._read(completion, prefill)))
 
     def branch(self, completions: Sequence[Completion], prefill: str, *, keep_earlier: bool) -> list[Turn]:
         """Make the pure calls, all at the same time and each once. A call with effects waits, and so do the calls after
@@ -112,7 +112,7 @@ class CallActions:
         kept = self._tries[index]
         if self._world is not None and kept.world is not None:
             self._world.adopt(kept.world)
-        return self._carry_out(kept)
+        return self._make_calls(kept)
 
     def announced(self, tools: Sequence[Tool]) -> str:
         """The schemas of the new tools. The schemas that the model received first do not change."""
@@ -129,7 +129,7 @@ class CallActions:
         results = maker.make(first)
         return _Try(reply, tuple(results), world)
 
-    def _carry_out(self, tried: _Try) -> Turn:
+    def _make_calls(self, tried: _Try) -> Turn:
         done = replace(tried, results=(*tried.results, *self._maker.make(tried.waiting)))
         return replace(self._turn(done), tool_calls=self._maker.records(done.reply.calls, done.results))
 

@@ -83,8 +83,8 @@ def _checked(pairs: Sequence[Pair], config: PartConfig, check: Any) -> tuple[lis
     for trajectory, score in pairs:
         faults = _faults(trajectory, config.kind, check)
         dropped = next((fault for fault in faults if fault.action is FaultAction.DROP), None)
-        told = [fault for fault in faults if fault.action is not FaultAction.DROP or fault is dropped]
-        findings += [_finding(trajectory, config.kind, fault) for fault in told]
+        reported = [fault for fault in faults if fault.action is not FaultAction.DROP or fault is dropped]
+        findings += [_finding(trajectory, config.kind, fault) for fault in reported]
         if dropped is None:
             kept.append(_changed(trajectory, score, faults))
     return kept, findings
