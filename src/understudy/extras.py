@@ -28,7 +28,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 }
 """The modules that each extra brings."""
 COMMANDS: Mapping[str, str] = {"bfcl": "pip install --no-deps bfcl-eval==2026.3.23"}
-"""How that is installed which is no extra of this package, since its dependencies are not used and pin versions."""
+"""Install commands of packages that are not extras, since their dependencies are not used and pin versions."""
 
 
 class MissingExtraError(ImportError):

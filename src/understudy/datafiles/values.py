@@ -40,7 +40,7 @@ def _slowly_parsed(text: bytes) -> object:
         raise ValueError(f"expected UTF-8, got {byte}; save the file as UTF-8") from None
     except UnicodeEncodeError as error:
         half = ascii(error.object[error.start])
-        raise ValueError(f"expected text, {half} is half of a surrogate pair, which is no character") from None
+        raise ValueError(f"expected text, {half} is half of a surrogate pair, which is not a character") from None
     except json.JSONDecodeError as error:
         got = decoded.strip()[:60]
         raise ValueError(f"expected JSON, got {got!r} ({error.msg} at column {error.colno})") from None

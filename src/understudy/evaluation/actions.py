@@ -74,7 +74,7 @@ class ReplyReader:
 def reader_of(trajectory: Trajectory, tools: frozenset[str] = frozenset()) -> ReplyReader:
     """The reader for a trajectory's replies. ``tools``: names of tools, where actions are code.
 
-    Raises ``TargetError`` if a user's action format is no longer there.
+    Raises ``TargetError`` if a user's action format no longer exists.
     """
     last = [trajectory.messages[step.message_index] for step in trajectory.steps if step.is_final]
     final_tools = frozenset(call.name for message in last for call in message.tool_calls) | {FINAL_ANSWER.name}

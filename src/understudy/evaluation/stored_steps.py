@@ -89,7 +89,7 @@ class StoredStep:
 def stored_steps(trajectories: Sequence[Trajectory], stage: str = "") -> tuple[list[StoredStep], int]:
     """All steps with a readable action, and the number of those without one.
 
-    Raises ``TargetError`` if the action format of a trajectory is no longer there.
+    Raises ``TargetError`` if the action format of a trajectory no longer exists.
     """
     tools = frozenset(call.name for one in trajectories for step in one.steps for call in step.tool_calls)
     found: list[StoredStep] = []

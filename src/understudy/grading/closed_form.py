@@ -228,7 +228,7 @@ class _Reader:
             return self._call(name)
         if name == "log":
             return self._logarithm(is_command=is_command)
-        raise NotClosedError(f"{name!r} is no number")
+        raise NotClosedError(f"{name!r} is not a number")
 
     def _logarithm(self, *, is_command: bool) -> Value:
         r"""``log(x)`` of Python is natural; ``\log x`` may be natural or of base ten, ``\log_2 x`` says its base."""
@@ -291,4 +291,4 @@ class _Reader:
             return Value.near(_CONSTANTS[token])
         if token[0] == "\\":
             return self._named(token[1:], is_command=True)
-        raise NotClosedError(f"{token!r} is no argument")
+        raise NotClosedError(f"{token!r} is not an argument")

@@ -1,7 +1,7 @@
 """A language model as judge of whole conversations by stated criteria. Tasks need no reference answer.
 
 In: a trajectory and a rubric. Out: a ``Score``: ``value`` is the weighted share of the criteria that are met, and the
-explanation has the reason for each. A reply that cannot be read is no verdict: the attempt is not judged. Each
+explanation has the reason for each. If a reply cannot be parsed, the attempt is not judged. Each
 (conversation, criteria) is requested once, at temperature 0. Not here: opening models and their keys.
 """
 

@@ -191,7 +191,7 @@ class ScalarComparison:
 
     def _ask_worker(self, expected: str, actual: str, way: str) -> bool | None:
         if _is_prose(actual):
-            self.how = "the answer is no formula"
+            self.how = "the answer is not a formula"
             return False
         if len(actual) > MAX_SYMBOLIC_CHARS or _depth(actual) > MAX_SYMBOLIC_DEPTH:
             self.how = "the answer is too long or too deep for a symbolic comparison"

@@ -122,7 +122,7 @@ def same_duration(clock: str, quantity: str) -> bool | None:
 
 
 def with_fraction_of_units(text: str) -> str:
-    r"""``10 \frac{m}{s}`` as ``10 m/s``; letters that are no units stay a fraction."""
+    r"""``10 \frac{m}{s}`` as ``10 m/s``; letters that are not units stay a fraction."""
     match = _FRACTION_OF_UNITS.search(text)
     unit = f"{match[1]}/{match[2]}" if match else ""
     return f"{text[: match.start()]} {unit}" if match and read_unit(unit) else text

@@ -55,7 +55,7 @@ class StepAgreement(Record):
     arguments: Annotated[dict[str, bool], Field(exclude_if=is_empty)] = {}
     """``tool.argument`` → whether the model gave the stored value, in every call of that tool."""
     same_text: bool | None = None
-    """None if the stored action is no final answer."""
+    """None if the stored action is not a final answer."""
     same_action: bool = False
     """Kind, tools, arguments and final answer are the same."""
     usage: Usage = Usage()

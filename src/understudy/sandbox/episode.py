@@ -134,7 +134,7 @@ class Episode(Closing):
         ``execution`` itself. If the branch's process is gone, the state is the one before the branch.
         """
         if execution.branch is None or execution.branch not in self._branches:
-            raise ValueError("this execution is no branch that branch() has returned since the last action")
+            raise ValueError("expected a branch that branch() has returned since the last action")
         action, group = self._branches.pop(execution.branch)
         self._drop_branches()
         if action.phase is Phase.WAITING:

@@ -143,7 +143,7 @@ class Sandbox(Closing):
 def why_no_function_name(name: str) -> str:
     """Why no function for sandboxed code can have this name; empty if one can."""
     if not name.isidentifier() or name.startswith("__"):
-        return "it is no name that Python code can call"
+        return "it is not a name that Python code can call"
     if name in _RESERVED:
         return "Python or the sandbox has a meaning for it, which code could no longer use"
     return ""

@@ -99,7 +99,7 @@ def bound(
 
 
 def returned(schema: Schema | None) -> str:
-    """Type of an answer. One that is no object travels in an object with the key ``result``."""
+    """Type of an answer. A value that is not an object is wrapped in an object with the key ``result``."""
     if not schema:
         return "str"
     properties = _resolved(schema, schema).get("properties")

@@ -77,7 +77,7 @@ class SearchTool:
             raise ToolError(f"the search failed: {error}") from error
         except SearchDownError as error:
             raise ToolDownError(str(error)) from error
-        except Exception as error:  # an engine is foreign code, and its errors are no fault of the agent's
+        except Exception as error:  # an engine is foreign code, and its errors are not the agent's
             raise ToolUnavailableError(f"the search failed: {as_retrieval_error(error)}") from error
 
     def tool(self) -> Tool:

@@ -23,7 +23,7 @@ from understudy.records import Message
 def recorded_format(record: str) -> ActionFormat:
     """The format that a trajectory or an example names; an empty text names ``code_fence``.
 
-    Raises ``TargetError`` or ``ValidationError`` if a user's format is no longer there.
+    Raises ``TargetError`` or ``ValidationError`` if a user's format no longer exists.
     """
     if record == TOOL_CALLS:
         return TextBesideCalls()

@@ -61,7 +61,7 @@ def _again(pair: Pair, config: RelabelConfig, teacher: Model) -> tuple[Replaceme
         return None, None
     index = _last_reply(trajectory)
     if index is None:
-        return None, _finding(trajectory, "not_relabelled", FaultAction.COUNT, "its answer is no plain reply")
+        return None, _finding(trajectory, "not_relabelled", FaultAction.COUNT, "its answer is not a plain reply")
     request = Request(
         trajectory.messages[:index],
         temperature=config.temperature,

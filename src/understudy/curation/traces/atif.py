@@ -100,7 +100,7 @@ def _add_results(turns: Turns, results: Node, notes: list[str]) -> None:
             turns.result(call_id, text, result.path)
         elif turns.open_calls:
             raise broken_calls(f"{result.path}: a result that names none of the calls of its step")
-        else:  # of an action that is no call, such as code
+        else:  # of an action that is not a call, such as code
             turns.say(Role.USER, text, result.path)
 
 

@@ -41,7 +41,7 @@ class Imported(Stage[ImportConfig]):
         }
 
     def _joining(self, imported: Rows) -> Counts:
-        """What became of rows that are no conversations of their own; nothing for files without any."""
+        """The numbers of joined requests, repeated requests and forks that are above zero."""
         report = imported.report
         counts = {"joined": report.joined, "repeated": report.repeated, "forks": report.forks}
         return {name: float(count) for name, count in counts.items() if count}

@@ -25,7 +25,7 @@ Frame = dict[str, object]
 
 
 class FrameError(Exception):
-    """The bytes are no frame of this protocol."""
+    """The bytes are not a frame of this protocol."""
 
 
 def pack(frame: Frame) -> bytes:
@@ -54,7 +54,7 @@ class Assembler:
 
     @property
     def n_waiting(self) -> int:
-        """Bytes that are no complete frame yet."""
+        """Bytes of an incomplete frame."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> None:

@@ -74,5 +74,5 @@ class KeyDetector:
 
 
 def _looks_secret(value: str) -> bool:
-    """It mixes letters and digits, as words do not. Addresses and paths are no secrets."""
+    """It mixes letters and digits, as words do not. Addresses and paths are not secrets."""
     return bool(re.search(r"\d", value) and re.search(r"[^\W\d_]", value)) and "://" not in value
