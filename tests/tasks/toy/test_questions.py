@@ -55,5 +55,5 @@ def test_a_smaller_limit_gives_the_beginning_of_the_same_list() -> None:
 
 
 def test_more_questions_than_the_world_has_are_refused() -> None:
-    with pytest.raises(ValueError, match="toy dev: 100000 tasks were asked for"):
+    with pytest.raises(ValueError, match="toy dev: 100000 tasks were requested"):
         toy_tasks("dev", 100_000, 0)
