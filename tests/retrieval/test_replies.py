@@ -126,3 +126,18 @@ def test_what_cannot_be_read_is_shown(reply: bytes, complaint: str) -> None:
         read_reply(reply, 1)
     assert complaint in str(raised.value)
     assert len(str(raised.value)) < 1500
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"matches": [{"id": "7", "score": 0.5, "metadata": {"text": AARON}}]},
+        {"result": {"points": [{"id": "7", "score": 0.5, "payload": {"text": AARON}}]}},
+        {"organic": [{"id": 7, "title": "Aaron", "snippet": "Aaron was a prophet.", "score": 0.5}]},
+        {"web": {"results": [{"id": 7, "title": "Aaron", "snippet": "Aaron was a prophet.", "score": 0.5}]}},
+        {"hits": {"hits": [{"_id": "7", "_score": 0.5, "_source": {"contents": AARON}}]}},
+        {"result": [{"id": 7, "score": 0.5, "payload": {"text": AARON}}]},
+    ],
+)
+def test_replies_of_vector_databases_and_web_searches_are_read(body: dict[str, object]) -> None:
+    assert read_reply(json.dumps(body).encode(), 1) == [[Hit(PASSAGE, 0.5)]]

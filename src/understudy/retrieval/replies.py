@@ -20,6 +20,7 @@ from understudy.runs import digest
 
 _ANSWER_KEYS = (
     "result", "results", "documents", "docs", "passages", "hits", "retrieved", "data", "response", "output", "answers",
+    "matches", "points", "organic", "web",
 )  # fmt: skip
 _DOCUMENT_KEYS = ("document", "doc", "passage", "_source", "payload")
 _TEXT_KEYS = ("contents", "content", "text", "passage", "passage_text", "page_content", "body", "snippet", "chunk")
