@@ -169,7 +169,7 @@ EXAMPLES = {
     "agents.md 1": Example(attempts_answered, names=lambda: {"tasks": [task()]}, substitutes=a_served_agent),
     "data.md 1": Example(tasks_of_code),
     # tests/parts/test_from_outside.py runs these as parts of recipes.
-    **{f"extend.md {number}": Example(nothing_more) for number in range(1, 10)},
+    **{f"extend.md {number}": Example(nothing_more) for number in range(1, 11)},
     "grading.md 1": Example(attempts_graded, names=lambda: {"trajectories": [attempt()]}),
     "grading.md 2": Example(refunds_graded, names=lambda: {"trajectories": [attempt()]}),
     "models.md 1": Example(a_models_reply),

@@ -91,6 +91,8 @@ def test_the_protocol_ends_in_a_report_with_every_cell(shared_dir: Path, tmp_pat
             *(f"tasks.{name}.{key}" for name in SETS for key in (f"data_dir={data}", f"limit={N}")),
             # A student that knows nothing never ends its replies: few tokens say as much.
             *(f"agents.{name}.max_tokens=16" for name in ("untrained", "student", "student-sag", "cot", "cot-rag")),
+            # Random weights need a sorted vocabulary of 152,000 tokens for each sampled one.
+            "agents.student-sag.self_consistency.n_candidates=2",
         ]
         run_dir = tmp_path / "run"
         recipe = load_recipe(Path("recipes/paper/qwen2.5-0.5b.yaml"), tuple(values))

@@ -87,9 +87,11 @@ def check_folder_export(recipe: Recipe, run_dir: Path, folder: Path) -> None:
     generation = json.loads((folder / "generation_config.json").read_text())
     assert generation["do_sample"] is False
     request = Request(messages=(Message(role=Role.USER, content="In which town is Stivumso based?"),), max_tokens=8)
-    base, adapter = str(folder.parent / "base"), str(run_dir / "train/student/checkpoint")
+    base, checkpoint = str(folder.parent / "base"), run_dir / "train/student/checkpoint"
+    is_adapter = (checkpoint / "adapter_config.json").exists()
+    student = LocalConfig(path=base, adapter=str(checkpoint)) if is_adapter else LocalConfig(path=str(checkpoint))
     texts = []
-    for config in (LocalConfig(path=str(folder)), LocalConfig(path=base, adapter=adapter)):
+    for config in (LocalConfig(path=str(folder)), student):
         with open_model(config) as model:
             texts.append(model.complete(request)[0].token_ids)
     assert texts[0] == texts[1]
