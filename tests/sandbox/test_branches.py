@@ -53,11 +53,11 @@ def test_a_failed_branch_can_be_committed(light_sandbox: Sandbox) -> None:
 
 def test_what_is_no_branch_cannot_be_committed(light_sandbox: Sandbox) -> None:
     with light_sandbox.episode() as episode:
-        with pytest.raises(ValueError, match="no branch"):
+        with pytest.raises(ValueError, match="expected a branch"):
             episode.commit(episode.run("1"))
         execution = episode.branch(["1"])[0]
         episode.commit(execution)
-        with pytest.raises(ValueError, match="no branch"):
+        with pytest.raises(ValueError, match="expected a branch"):
             episode.commit(execution)
         with pytest.raises(ValueError, match="branches are possible"):
             episode.branch([])

@@ -127,7 +127,7 @@ def test_a_task_without_a_reference_is_a_task(tmp_path: Path, row: dict[str, Any
     [
         ("", "mine: expected tasks, the source holds no rows"),
         ("\n\n", "mine: expected tasks, the source holds no rows"),
-        ("[]", "line 1: expected a JSON object, got list"),
+        ("[]", "expected tasks, the source holds no rows"),
     ],
 )
 def test_a_set_without_a_task_is_an_error(tmp_path: Path, content: str, message: str) -> None:
