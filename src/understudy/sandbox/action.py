@@ -129,6 +129,8 @@ class Action:
         kind = frame["t"]
         if kind == "out" and isinstance(frame.get("text"), str):
             self._printed.add(clean(str(frame["text"])))
+        elif kind == "branched":
+            pass  # it says that the process has forked, and can arrive after the branches of the last action are done
         elif kind == "done" and self.phase is Phase.RUNNING:
             if frame.get("number") == self.number:
                 self._finish(frame)
