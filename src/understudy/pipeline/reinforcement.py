@@ -45,7 +45,8 @@ def export_rl(
     if unknown := [name for name in tasks if name not in recipe.tasks]:
         raise ValueError(f"--tasks: expected some of {', '.join(recipe.tasks)}; got {unknown[0]!r}")
     names = tasks or dict.fromkeys(name for ref in recipe.stages_of("rollout") for name in recipe.config(ref).tasks)
-    with RunContext(recipe, RunDirectory(run_dir), quiet=True) as context:
+    # The script may be run in any working directory, so its paths are absolute.
+    with RunContext(recipe, RunDirectory(run_dir.resolve()), quiet=True) as context:
         checkpoint = context.checkpoint(trainings[0])
         if not checkpoint.is_dir():
             raise FileNotFoundError(f"{trainings[0]} has not been trained: there is no {checkpoint}")
