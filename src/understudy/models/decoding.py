@@ -52,7 +52,7 @@ class Decoder:
         self.rows: list[Row] = []
         self._cache, self.can_join = growing_cache(model)
         """Whether rows may join while others are running."""
-        self._kept = PrefixCache(max_kept_bytes) if max_kept_bytes and self.can_join else None
+        self._kept = PrefixCache(max_kept_bytes if self.can_join else 0)
         self._logits = torch.empty(0)  # (rows, vocabulary), of the next token
         self._mask = torch.empty(0)  # (rows, time), 0 on padding
         self._positions = torch.empty(0)  # (rows, 1), of the next token
@@ -72,33 +72,30 @@ class Decoder:
         """Drop all rows."""
         self.rows = []
         self._cache = self._new_cache()
-        if self._kept is not None:
-            self._kept.clear()
+        self._kept.clear()
 
     def _admit(self, groups: Sequence[Sequence[Row]]) -> None:
         prompts = [group[0].prompt_ids for group in groups]
         found = self._find(prompts)
         for one, group in zip(found, groups, strict=True):
-            group[0].n_cached = one.length if one else 0
-        for numbers in _alike([len(p) - (one.length if one else 0) for p, one in zip(prompts, found, strict=True)]):
+            group[0].n_cached = one.length
+        for numbers in _alike([len(prompt) - one.length for prompt, one in zip(prompts, found, strict=True)]):
             self._admit_alike([groups[n] for n in numbers], [prompts[n] for n in numbers], [found[n] for n in numbers])
 
-    def _find(self, prompts: list[Sequence[int]]) -> list[Found | None]:
+    def _find(self, prompts: list[Sequence[int]]) -> list[Found]:
         """What is kept of each prompt. What several prompts begin with is read first, once."""
-        if self._kept is None:
-            return [None] * len(prompts)
         found = [self._kept.find(prompt) for prompt in prompts]
+        if len(prompts) == 1 or not self._kept.is_on:
+            return found
         shared = common_prefix([prompt[:-1] for prompt in prompts])
-        if len(prompts) > 1 and sum(shared >= one.length + MIN_TOKENS for one in found) > 1:
+        if sum(shared >= one.length + MIN_TOKENS for one in found) > 1:
             opening = prompts[0][:shared]
             cache, mask, _ = self._read([opening], [self._kept.find(opening)])
             self._kept.keep(opening, partial(_states, cache.layers, 0, mask[0]))
             found = [self._kept.find(prompt) for prompt in prompts]
-        return [one if one.length else None for one in found]
+        return found
 
-    def _admit_alike(
-        self, groups: Sequence[Sequence[Row]], prompts: list[Sequence[int]], found: list[Found | None]
-    ) -> None:
+    def _admit_alike(self, groups: Sequence[Sequence[Row]], prompts: list[Sequence[int]], found: list[Found]) -> None:
         cache, mask, logits = self._read(prompts, found)
         repeats = torch.tensor([len(group) for group in groups], device=self._device)
         chosen = torch.arange(len(groups), device=self._device).repeat_interleave(repeats)
@@ -133,18 +130,16 @@ class Decoder:
 
     def _keep_finished(self) -> None:
         """Keep what finished rows have read and written, but for the last token, which the model has not seen."""
-        if self._kept is None:
-            return
         for number, row in enumerate(self.rows):
             if row.finish_reason is not None:
                 states = partial(_states, self._cache.layers, number, self._mask[number])
                 self._kept.keep([*row.prompt_ids, *row.ids[:-1]], states)
 
     def _read(
-        self, prompts: list[Sequence[int]], found: list[Found | None]
+        self, prompts: list[Sequence[int]], found: list[Found]
     ) -> tuple[DynamicCache, torch.Tensor, torch.Tensor]:
         """Prefill. Returns cache, mask (prompts, time) and next logits (prompts, vocabulary)."""
-        lengths = [one.length if one else 0 for one in found]
+        lengths = [one.length for one in found]
         ends = [prompt[length:] for prompt, length in zip(prompts, lengths, strict=True)]
         cache = self._new_cache()
         if max(lengths):
@@ -156,13 +151,11 @@ class Decoder:
         logits = self._forward(ids.to(self._device), padded, positions, cache)
         return cache, mask, logits
 
-    def _fill(self, cache: DynamicCache, found: list[Found | None], longest: int) -> None:
+    def _fill(self, cache: DynamicCache, found: list[Found], longest: int) -> None:
         """Put what is kept into an empty cache, padded on the left."""
-        if self._kept is None:
-            return
         filled: torch.Tensor | None = None
         for number, one in enumerate(found):
-            if one is None:
+            if not one.length:
                 continue
             states = self._kept.states(one)  # (layers, keys and values, heads, time, width)
             if filled is None:

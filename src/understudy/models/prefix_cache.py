@@ -54,12 +54,17 @@ class Found(NamedTuple):
 
 
 class PrefixCache:
-    """A tree of segments. ``max_bytes``: the bound on all of them."""
+    """A tree of segments. ``max_bytes``: the bound on all of them; 0: nothing is kept."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._clock = 0
         self.clear()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything can be kept."""
+        return self._max_bytes > 0
 
     def clear(self) -> None:
         """Forget everything."""
@@ -69,6 +74,8 @@ class PrefixCache:
 
     def find(self, ids: Sequence[int]) -> Found:
         """At most all ids but the last one, whose logits a prompt is read for."""
+        if not self._root.children:
+            return Found(self._root, 0)
         wanted = np.asarray(ids[:-1], np.int64)
         found = _longest(self._root, wanted)
         if found.length < MIN_TOKENS:
@@ -88,6 +95,8 @@ class PrefixCache:
         """Keep the part that is not kept yet. ``states_from``: (layers, keys and values, heads, time, width) of the ids
         from a place on.
         """
+        if not self.is_on:
+            return
         every = np.asarray(ids, np.int64)
         segment, length = _longest(self._root, every)
         if length == len(every):
