@@ -1,7 +1,7 @@
-"""Pairs of similar token sets without comparing all with all: MinHash signatures in bands (Broder; Indyk and Motwani).
+"""Pairs of similar sets without comparing all with all: MinHash signatures in bands (Broder; Indyk and Motwani).
 
-In: token sets. Out: pairs of indices whose Jaccard similarity may reach a threshold; the caller computes it. Not here:
-what tokens are.
+In: token sets. Out: pairs of indices whose Jaccard similarity may reach a threshold; the caller computes it. ``Bands``
+and ``token_hash`` serve other searches for similar sets too. Not here: what tokens are.
 
 How many bands there are follows from the threshold: a pair that reaches it is missed once in 100,000 times at most.
 """
@@ -30,37 +30,42 @@ def similar_pairs(
 ) -> Iterator[tuple[int, int]]:
     """Yield (index in left, index in right) of candidates, each pair once."""
     n_bands = math.ceil(math.log(MISS_RATE) / math.log(1 - min(threshold, 0.99) ** ROWS))
-    left_bands, right_bands = _band_keys(left, n_bands), _band_keys(right, n_bands)
+    bands = Bands(n_bands, ROWS)
+    left_keys, right_keys = ([bands.keys(_hashes(tokens)) for tokens in side] for side in (left, right))
     seen: set[tuple[int, int]] = set()
     for band in range(n_bands):
         buckets: defaultdict[bytes, list[int]] = defaultdict(list)
-        for index, keys in enumerate(right_bands):
-            buckets[keys[band].tobytes()].append(index)
-        for index, keys in enumerate(left_bands):
-            for other in buckets.get(keys[band].tobytes(), ()):
+        for index, keys in enumerate(right_keys):
+            buckets[keys[band]].append(index)
+        for index, keys in enumerate(left_keys):
+            for other in buckets.get(keys[band], ()):
                 if (index, other) not in seen:
                     seen.add((index, other))
                     yield index, other
 
 
-def _band_keys(documents: Sequence[Collection[str]], n_bands: int) -> list[Hashes]:
-    """For each document an array (n_bands, ROWS) of signature values."""
-    generator = np.random.default_rng(SEED)
-    size = n_bands * ROWS
-    factors = generator.integers(0, 2**63, size, dtype=np.uint64) * np.uint64(2) + np.uint64(1)  # (size,)
-    offsets = generator.integers(0, 2**63, size, dtype=np.uint64)
-    return [_signature(tokens, factors, offsets).reshape(n_bands, ROWS) for tokens in documents]
+class Bands:
+    """Hash functions in bands. Two sets that are alike have the same key in some band."""
+
+    def __init__(self, n_bands: int, n_rows: int) -> None:
+        generator = np.random.default_rng(SEED)
+        size = n_bands * n_rows
+        self._factors = generator.integers(0, 2**63, size, dtype=np.uint64) * np.uint64(2) + np.uint64(1)  # (size,)
+        self._offsets = generator.integers(0, 2**63, size, dtype=np.uint64)
+        self._n_bands = n_bands
+
+    def keys(self, hashes: Hashes) -> list[bytes]:
+        """A key for each band: the least value of each hash function over the set. ``hashes``: at least one."""
+        mixed = hashes[:, None] * self._factors + self._offsets  # (set, size); wrapping multiplication is meant
+        least: Hashes = (mixed ^ (mixed >> np.uint64(29))).min(axis=0)
+        return [band.tobytes() for band in least.reshape(self._n_bands, -1)]
 
 
-def _signature(tokens: Collection[str], factors: Hashes, offsets: Hashes) -> Hashes:
-    """The least value of each hash function over the tokens; wrapping multiplication is meant."""
-    hashes = np.array([_token_hash(token) for token in tokens] or [0], dtype=np.uint64)[:, None]  # (tokens, 1)
-    mixed = hashes * factors + offsets  # (tokens, size)
-    least: Hashes = (mixed ^ (mixed >> np.uint64(29))).min(axis=0)
-    return least
+def _hashes(tokens: Collection[str]) -> Hashes:
+    return np.array([token_hash(token) for token in tokens] or [0], dtype=np.uint64)
 
 
 @lru_cache(maxsize=1_000_000)
-def _token_hash(token: str) -> int:
+def token_hash(token: str) -> int:
     """Sixty-four bits that are the same in every process, as ``hash`` is not."""
-    return int.from_bytes(hashlib.blake2b(token.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(token.encode(errors="replace"), digest_size=8).digest(), "little")

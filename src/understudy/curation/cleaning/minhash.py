@@ -1,19 +1,17 @@
-"""Pairs of similar sets without comparing all pairs: MinHash with locality-sensitive hashing (Broder 1997; Indyk and
-Motwani 1998). In: texts as sets of hashed word sequences. Out: for each later one the earlier one that it repeats.
-Candidates are verified by their exact Jaccard similarity. Deterministic.
+"""Texts that repeat an earlier one, without comparing all pairs. In: texts as sets of hashed word sequences. Out: for
+each later one the earlier one that it repeats. Candidates are verified by their exact Jaccard similarity.
+Deterministic. Not here: the hash functions (``tasks.minhash``).
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-Hashes = npt.NDArray[np.uint64]
+from understudy.tasks.minhash import Bands, Hashes, token_hash
+
 N_PERMUTATIONS = 128
 SHINGLE_WORDS = 5
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -26,17 +24,15 @@ class Repeats:
     def __init__(self, similarity: float) -> None:
         """``similarity``: Jaccard similarity in (0, 1] of the sets of five-word sequences."""
         self._similarity = similarity
-        self._n_rows = rows_for(similarity)
+        n_rows = rows_for(similarity)
+        self._bands = Bands(N_PERMUTATIONS // n_rows, n_rows)
         self._kept: list[tuple[str, Hashes]] = []
         self._buckets: dict[tuple[int, bytes], list[int]] = {}
-        draw = np.random.default_rng(20260101)
-        self._factors = draw.integers(0, 2**63, N_PERMUTATIONS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-        self._offsets = draw.integers(0, 2**63, N_PERMUTATIONS, dtype=np.uint64)
 
     def earlier(self, name: str, text: str) -> tuple[str, float] | None:
         """Name and similarity of the most similar earlier text; None if there is none, and then this text is kept."""
         hashes = shingles(text)
-        bands = self._bands(hashes)
+        bands = list(enumerate(self._bands.keys(hashes)))
         seen = sorted({place for band in bands for place in self._buckets.get(band, ())})
         found = [(jaccard(hashes, self._kept[place][1]), -place) for place in seen]
         if found and max(found)[0] >= self._similarity:
@@ -46,11 +42,6 @@ class Repeats:
         for band in bands:
             self._buckets.setdefault(band, []).append(len(self._kept) - 1)
         return None
-
-    def _bands(self, hashes: Hashes) -> list[tuple[int, bytes]]:
-        mixed = hashes[None, :] * self._factors[:, None] + self._offsets[:, None]  # (permutations, shingles)
-        signature = (mixed >> np.uint64(32)).min(axis=1).reshape(-1, self._n_rows)
-        return [(number, band.tobytes()) for number, band in enumerate(signature)]
 
 
 def rows_for(similarity: float) -> int:
@@ -63,7 +54,7 @@ def rows_for(similarity: float) -> int:
 
 def shingles(text: str) -> Hashes:
     """Sorted distinct hashes of all sequences of five words; of all words if there are fewer."""
-    words = np.array([_hash(word) for word in _words(text)], dtype=np.uint64)
+    words = np.array([token_hash(word) for word in _words(text)], dtype=np.uint64)
     width = min(SHINGLE_WORDS, len(words))
     total = np.zeros(len(words) - width + 1, dtype=np.uint64)
     for place in range(width):
@@ -80,8 +71,3 @@ def jaccard(one: Hashes, other: Hashes) -> float:
 
 def _words(text: str) -> Iterable[str]:
     return _WORD.findall(text.casefold()) or [text.strip()]
-
-
-@lru_cache(maxsize=1 << 16)
-def _hash(word: str) -> int:
-    return int.from_bytes(hashlib.blake2b(word.encode(errors="replace"), digest_size=8).digest(), "big")
