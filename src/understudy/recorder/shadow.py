@@ -11,7 +11,6 @@ keys and headers are never sent to the shadow. Not here: comparing the replies.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import time
 import uuid
@@ -96,8 +95,7 @@ class Shadow:
             while True:
                 chosen = await self._queue.get()
                 self._n_under_way += 1
-                with contextlib.suppress(Exception):  # an error of one request does not end the worker
-                    await self._ask(client, chosen)
+                await self._ask(client, chosen)
                 self._n_under_way -= 1
 
     async def _ask(self, client: httpx.AsyncClient, chosen: _Chosen) -> None:
@@ -110,7 +108,7 @@ class Shadow:
                 status, content = answer.status_code, answer.content
         except TimeoutError:
             error = f"no answer within {self._config.timeout_s:g} s"
-        except httpx.HTTPError as raised:
+        except Exception as raised:  # whatever it is, it is stored and counted, and the worker goes on
             error = f"{type(raised).__name__}: {raised}"[:_LONGEST_ERROR]
         if status == httpx.codes.OK:
             self._n_answered += 1
