@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.bfcl_parity import Form, opened_agent
+from benchmarks.bfcl_parity import FORMS, Form, opened_agent
 from understudy.agents import AgentRuntime, RuntimeConfig
 from understudy.environments import ENVIRONMENTS, Worlds
 from understudy.environments.bfcl import BfclEnvironment
@@ -117,9 +117,9 @@ def main() -> None:
             row(name, seconds, base, "calls")
     config = RuntimeConfig(environment=ENVIRONMENTS.validate("bfcl"), sandbox=SandboxConfig(preload=()))
     with AgentRuntime(config) as runtime:
-        for form, name in (("calls", "an agent that calls tools"), ("code", "an agent that writes code")):
-            solved(form, runtime, entries[:1], tasks[:1])  # type: ignore[arg-type]
-            row(name, solved(form, runtime, entries, tasks), base, "dialogues, ms a step")  # type: ignore[arg-type]
+        for form, name in zip(FORMS, ("an agent that calls tools", "an agent that writes code"), strict=True):
+            solved(form, runtime, entries[:1], tasks[:1])
+            row(name, solved(form, runtime, entries, tasks), base, "dialogues, ms a step")
     plain, forked = copies(tasks)
     row("a deep copy of the objects", plain, statistics.fmean(plain), "copies")
     row("a copy of the world", forked, statistics.fmean(plain), "copies")

@@ -26,6 +26,7 @@ from understudy.tasks.bfcl.data import SET_NAMES
 from understudy.tasks.bfcl.teacher import call_reply, code_reply
 
 Form = Literal["code", "calls"]
+FORMS: tuple[Form, ...] = ("calls", "code")
 KINDS = ("missing", "swapped", "wrong argument", "extra effect")
 EXTRA = {
     "GorillaFileSystem": "touch(file_name='extra.txt')",
@@ -126,9 +127,9 @@ def main() -> None:
     limit = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     print("| calls | form | dialogues | both: right | both: wrong | they disagree |")
     print("|---|---|---|---|---|---|")
-    for form in ("calls", "code"):
+    for form in FORMS:
         for kinds in (("reference",), KINDS):
-            found = Counter(compare(form, kinds, limit))  # type: ignore[arg-type]
+            found = Counter(compare(form, kinds, limit))
             for kind in kinds:
                 right, wrong = found[kind, True, True], found[kind, False, False]
                 apart = found[kind, True, False] + found[kind, False, True]

@@ -147,7 +147,7 @@ def _connect() -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=30)
 
 
-def _rows(query: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
+def _rows(query: str, *values: object) -> list[tuple[object, ...]]:
     with closing(_connect()) as connection:
         return connection.execute(query, values).fetchall()
 
