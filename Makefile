@@ -46,7 +46,7 @@ test: setup .browser ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 test-all: setup .browser ## Run the slow tests too
-	$(BIN)/python -m pytest -m 'not gpu and not network'
+	UNDERSTUDY_TEST_PROFILE=random $(BIN)/python -m pytest -m 'not gpu and not network'
 
 check: setup ## Lint, types, import contracts
 	$(BIN)/ruff check

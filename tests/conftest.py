@@ -15,8 +15,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-settings.register_profile("default_without_deadline", deadline=None)  # examples may be slow on a busy machine
-settings.load_profile("default_without_deadline")
+# Examples may be slow on a busy machine. `make test` draws the same ones every time; `make test-all` draws new ones.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None)
+settings.load_profile(os.environ.get("UNDERSTUDY_TEST_PROFILE", "repeatable"))
 
 
 @pytest.fixture(scope="session")

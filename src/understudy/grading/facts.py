@@ -45,7 +45,14 @@ _TOGETHER = str.maketrans({kept: sign for sign, kept in _APART.items()})
 
 
 def normalise_answer(text: str) -> str:
-    """Lower case, no punctuation, no articles, single blanks; numbers in one spelling."""
+    """Lower case, no punctuation, no articles, single blanks; numbers in one spelling. Twice is the same as once."""
+    while (normalised := _rewritten(text)) != text:
+        text = normalised
+    return text
+
+
+def _rewritten(text: str) -> str:
+    """One pass of all rules. What a late rule leaves may be a case for an early one, as in ``0 000.0``."""
     text = _RAISED.sub(r"^\1", _FRACTION.sub(r" \1/\2 ", plain_signs(text))).casefold()
     for pattern, instead in _JOINED:
         text = pattern.sub(instead, text)
@@ -97,7 +104,7 @@ class ExactMatchGrader:
 
     name = "exact_match"
     needs_reference = True
-    version = "3"
+    version = "4"
 
     def judge(self, task: Task, answer: str) -> Judgement:
         """Judge one answer."""
