@@ -32,6 +32,7 @@ from understudy.agents.runtime import (
     open_agent,
     written_format,
 )
+from understudy.agents.session import Session, TurnEnd, TurnEvents, TurnStoppedError, open_session
 
 __all__ = [
     "ACTION_FORMATS",
@@ -55,11 +56,16 @@ __all__ = [
     "ReplyForm",
     "RuntimeConfig",
     "SelfConsistencyConfig",
+    "Session",
     "ToolCallingConfig",
+    "TurnEnd",
+    "TurnEvents",
+    "TurnStoppedError",
     "behaviour_hash",
     "make_first_thoughts",
     "open_agent",
     "open_format",
+    "open_session",
     "prompt_set",
     "prompts_hash",
     "recorded_format",

@@ -84,6 +84,20 @@ class Actions(Protocol):
         """The text that announces tools which become available during a dialogue."""
         ...
 
+    def said(self, completion: Completion, prefill: str) -> Message:
+        """A reply as the history keeps it, before anything is done."""
+        ...
+
+    def restated(self, answer: str, number: int) -> Message:
+        """The reply that gives this answer, for an earlier turn of which nothing else is known. ``number``: of the
+        turn.
+        """
+        ...
+
+    def interrupt(self) -> None:
+        """End the code that runs now; from any thread."""
+        ...
+
     def commit(self, index: int) -> Turn:
         """Keep one of the candidates. Its actions with effects, which waited, are done now and only once."""
         ...

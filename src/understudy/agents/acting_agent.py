@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Generic, TypeVar
 
 from understudy.agents.acting import Actions
+from understudy.agents.acting_session import ActingSession
 from understudy.agents.agent import AgentFacts
 from understudy.agents.config import ActingConfig
 from understudy.agents.dialogue import Dialogue
@@ -22,6 +24,7 @@ from understudy.agents.history import AttemptFacts, History
 from understudy.agents.initial_messages import Prefill
 from understudy.agents.runtime import AgentRuntime, behaviour_hash, written_format
 from understudy.agents.sampling import Sampler, complete
+from understudy.agents.session import TurnEnd, TurnEvents
 from understudy.environments import World
 from understudy.models import ContextFullError, Model, ProviderError, Request
 from understudy.records import FirstThought, Message, Role, StopReason, Task, Timing, ToolSchema, Trajectory
@@ -78,17 +81,7 @@ class ActingAgent(ABC, Generic[ConfigT]):
         self, task: Task, attempt: int = 0, seed: int = 0, first_thought: FirstThought | None = None
     ) -> Trajectory:
         """Make one attempt at a task. ``seed``: the seed of this attempt, see ``understudy.rollouts``."""
-        config = self._config
-        facts = AttemptFacts(
-            task=task,
-            attempt=attempt,
-            agent=config.kind,
-            model=self._model.name,
-            seed=seed,
-            prompt_hash=self.facts.prompt_hash,
-            action_format=written_format(config) or "",
-        )
-        history = History(facts, [])
+        history = self.begin_history(task, attempt, seed)
         try:
             with self._runtime.world(task) as world:
                 return self._attempt(history, world, first_thought)
@@ -99,11 +92,29 @@ class ActingAgent(ABC, Generic[ConfigT]):
         except SandboxError as error:
             return history.trajectory(StopReason.SANDBOX, error=error)
 
+    def session(self, task: Task, seed: int = 0, earlier: Sequence[tuple[str, str]] = ()) -> ActingSession:
+        """A conversation whose user is the caller. ``task``: its metadata describe the world, its question is replaced
+        by what the user says first. ``earlier``: what was said before, each with the agent's answer.
+        """
+        return ActingSession(self, task, seed, earlier)
+
+    def begin_history(self, task: Task, attempt: int, seed: int) -> History:
+        """The empty history of an attempt."""
+        facts = AttemptFacts(
+            task=task,
+            attempt=attempt,
+            agent=self._config.kind,
+            model=self._model.name,
+            seed=seed,
+            prompt_hash=self.facts.prompt_hash,
+            action_format=written_format(self._config) or "",
+        )
+        return History(facts, [])
+
     def _attempt(self, history: History, world: World | None, first_thought: FirstThought | None) -> Trajectory:
         """Make the attempt. Errors that stop the program are not handled here."""
-        config, task = self._config, history.facts.task
-        history.facts = replace(history.facts, tools=self._tool_schemas(world))
-        history.messages = list(self.initial_messages(config, task, self._runtime, world))
+        task = history.facts.task
+        self.prompt(history, world)
         before = {} if world is None else world.state()
         dialogue = Dialogue(task, world, self._runtime.user, history.facts.seed)
         try:
@@ -113,6 +124,27 @@ class ActingAgent(ABC, Generic[ConfigT]):
         except ContextFullError:
             trajectory = history.trajectory(StopReason.CONTEXT_FULL)
         return trajectory if world is None else trajectory.model_copy(update={"environment": world.record(before)})
+
+    def prompt(self, history: History, world: World | None) -> None:
+        """Begin the history with the initial messages."""
+        history.facts = replace(history.facts, tools=self._tool_schemas(world))
+        history.messages = list(self.initial_messages(self._config, history.facts.task, self._runtime, world))
+
+    def open_world(self, task: Task) -> AbstractContextManager[World | None]:
+        """The world of one attempt. Raises ``EnvironmentFailedError``."""
+        return self._runtime.world(task)
+
+    def open_actions(self, history: History, world: World | None) -> AbstractContextManager[Actions]:
+        """Open the way to act; the first step begins as the recipe says without a first thought."""
+        self._begin(history, None)
+        return self._actions(history.facts.task, history.facts.seed, world)
+
+    def run_turn(self, history: History, actions: Actions, turn: int, events: TurnEvents) -> TurnEnd:
+        """Run one turn of a conversation. Raises ``TurnStoppedError`` and the errors of model, sandbox and world."""
+        answer = self._answer(history, actions, turn, "", events)
+        if answer is StopReason.STEP_LIMIT and self._config.ask_once_after_limit:
+            return TurnEnd(answer, self._ask_answer(history, actions))
+        return TurnEnd(answer) if isinstance(answer, StopReason) else TurnEnd(StopReason.ANSWERED, answer)
 
     def _begin(self, history: History, first_thought: FirstThought | None) -> str:
         """Set up the first step as the recipe says, record it, and return the beginning of the reply."""
@@ -137,26 +169,34 @@ class ActingAgent(ABC, Generic[ConfigT]):
             return history.trajectory(answer, self._ask_answer(history, actions), was_asked=True)
         return history.trajectory(answer)
 
-    def _answer(self, history: History, actions: Actions, turn: int, prefill: str) -> str | StopReason:
+    def _answer(
+        self, history: History, actions: Actions, turn: int, prefill: str, events: TurnEvents | None = None
+    ) -> str | StopReason:
         """Run one turn: steps until an answer or a stop. Returns the answer or the stop reason."""
         config = self._config
         for number in range(config.max_steps):
             if config.max_task_steps is not None and len(history.steps) >= config.max_task_steps:
                 break
-            answer = self._step(history, actions, turn, prefill if number == 0 else "")
+            answer = self._step(history, actions, turn, prefill if number == 0 else "", events)
             if answer is not None:
                 return answer
             if config.token_budget is not None and history.usage.total_tokens >= config.token_budget:
                 return StopReason.TOKEN_BUDGET
         return StopReason.STEP_LIMIT
 
-    def _step(self, history: History, actions: Actions, turn: int, prefill: str) -> str | None:
+    def _step(
+        self, history: History, actions: Actions, turn: int, prefill: str, events: TurnEvents | None
+    ) -> str | None:
         """Think, act, observe. Returns the answer if the reply gave one."""
         seed = derive_seed(history.facts.seed, "step", len(history.steps))
-        sampled = self._sampler.sample(tuple(history.messages), actions, seed, prefill)
+        sampled = self._sampler.sample(tuple(history.messages), actions, seed, prefill, events)
+        if events is not None:
+            events.check()  # code that was interrupted leaves no step
         history.spend(sampled.usage, sampled.timing)
         index = history.add(sampled.turn.message)
         history.steps.append(sampled.record(index, len(prefill), turn))
+        if events is not None:
+            events.stepped(history.steps[-1], sampled.turn.message, sampled.turn.observations)
         if sampled.turn.is_final:
             return sampled.turn.answer
         for observation in sampled.turn.observations:

@@ -77,14 +77,18 @@ class CallActions:
         texts: ObservationTexts,
         normal_form: NormalForm,
         world: World | None = None,
+        interrupt: Callable[[], None] | None = None,
     ) -> None:
-        """``normal_form``: equal for equivalent answers. ``world``: the world that the tools of ``maker`` act on."""
+        """``normal_form``: equal for equivalent answers. ``world``: the world that the tools of ``maker`` act on.
+        ``interrupt``: ends the code that a call runs.
+        """
         self.texts = texts
         self._config = config
         self._schemas = schemas
         self._maker = maker
         self._normal_form = normal_form
         self._world = world
+        self._interrupt = interrupt
         self._tries: list[_Try] = []
 
     def prepared(self, request: Request) -> Request:
@@ -113,6 +117,22 @@ class CallActions:
         if self._world is not None and kept.world is not None:
             self._world.adopt(kept.world)
         return self._make_calls(kept)
+
+    def said(self, completion: Completion, prefill: str) -> Message:
+        """The reply with its calls."""
+        return self._read(completion, prefill).message
+
+    def restated(self, answer: str, number: int) -> Message:
+        """The answer as a text, or as a call of ``final_answer``."""
+        if self._config.answer is AnswerBy.TEXT:
+            return Message(role=Role.ASSISTANT, content=answer)
+        call = FunctionCall(id=f"earlier_{number}", name=FINAL_ANSWER.name, arguments={"answer": answer})
+        return Message(role=Role.ASSISTANT, content="", tool_calls=(call,))
+
+    def interrupt(self) -> None:
+        """Kill the code of the tool ``python``; other calls cannot be interrupted."""
+        if self._interrupt is not None:
+            self._interrupt()
 
     def announced(self, tools: Sequence[Tool]) -> str:
         """The schemas of the new tools. The schemas that the model received first do not change."""

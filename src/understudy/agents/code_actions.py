@@ -67,6 +67,18 @@ class CodeActions:
             kept = replace(kept, execution=self._as_first_asked(self._episode.get().commit(kept.execution)))
         return self._turn(kept)
 
+    def said(self, completion: Completion, prefill: str) -> Message:
+        """The reply with its end restored."""
+        return self._read(completion, prefill)[0]
+
+    def restated(self, answer: str, number: int) -> Message:  # noqa: ARG002
+        """A call of ``final_answer`` alone."""
+        return Message(role=Role.ASSISTANT, content=self._format.render("", f"final_answer({answer!r})"))
+
+    def interrupt(self) -> None:
+        """Kill the process of the code; the state before it is restored when code runs again."""
+        self._episode.interrupt()
+
     def announced(self, tools: Sequence[Tool]) -> str:
         """As the system message declares them."""
         return "\n\n".join(tool.declaration() for tool in tools)

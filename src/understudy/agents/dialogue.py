@@ -37,8 +37,13 @@ class Dialogue:
         """
         self._exchanged.append((self._last, answer))
         said = self._said(self.turn + 1, answer)
-        if said is None:
-            return None
+        return None if said is None else self.begin_turn(said, announced)
+
+    def begin_turn(self, said: str, announced: Callable[[Sequence[Tool]], str]) -> str:
+        """Begin the next turn of the user; returns its text, with the announcement of new tools.
+
+        Raises ``EnvironmentFailedError``.
+        """
         self.turn += 1
         self._last = said
         if self._world is None:

@@ -30,6 +30,11 @@ class PrestartedEpisode:
             raise self._error or RuntimeError("the start returned no episode")
         return self._episode
 
+    def interrupt(self) -> None:
+        """Kill the code that runs now, if any; from any thread."""
+        if self._episode is not None:
+            self._episode.interrupt()
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

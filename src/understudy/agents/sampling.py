@@ -13,6 +13,7 @@ from understudy.agents.acting import Actions, Turn
 from understudy.agents.config import ActingConfig, SelfConsistencyConfig
 from understudy.agents.history import total_usage
 from understudy.agents.self_consistency import elect, next_portion
+from understudy.agents.session import TurnEvents
 from understudy.models import Model, Request
 from understudy.models.stopping import cut_completion
 from understudy.records import Candidate, Completion, Message, Role, Step, Timing, Usage
@@ -59,10 +60,18 @@ class Sampler:
         self._config = config
         self._model = model
 
-    def sample(self, messages: tuple[Message, ...], actions: Actions, seed: int, prefill: str = "") -> SampledStep:
+    def sample(
+        self,
+        messages: tuple[Message, ...],
+        actions: Actions,
+        seed: int,
+        prefill: str = "",
+        events: TurnEvents | None = None,
+    ) -> SampledStep:
         """The step's reply after its action. ``prefill``: the beginning of the reply, which the model continues.
 
-        Raises the errors of the model and of the way to act.
+        ``events``: is told of the reply, and may stop the step. Raises the errors of the model and of the way to act,
+        and ``TurnStoppedError``.
         """
         if prefill:
             messages = (*messages, Message(role=Role.ASSISTANT, content=prefill))
@@ -73,22 +82,30 @@ class Sampler:
             max_tokens=self._config.max_tokens,
             seed=seed,
             continue_final=bool(prefill),
+            cancelled=None if events is None else events.stopped,
         )
         request = actions.prepared(request)
         if self._config.self_consistency is None:
-            return self._sample_one(request, actions, prefill)
-        return self._sample_by_vote(request, actions, prefill, self._config.self_consistency)
+            return self._sample_one(request, actions, prefill, events)
+        return self._sample_by_vote(request, actions, prefill, self._config.self_consistency, events)
 
-    def _sample_one(self, request: Request, actions: Actions, prefill: str) -> SampledStep:
+    def _sample_one(self, request: Request, actions: Actions, prefill: str, events: TurnEvents | None) -> SampledStep:
         started = time.perf_counter()
-        (completion,) = complete(self._model, request)
+        (completion,) = complete(self._model, request, events)
         answered = time.perf_counter()
+        if events is not None:
+            events.replied(actions.said(completion, prefill))
         turn = actions.act(completion, prefill)
         timing = Timing(model_s=answered - started, code_s=time.perf_counter() - answered)
         return SampledStep(turn, completion.usage, timing, completion)
 
     def _sample_by_vote(
-        self, request: Request, actions: Actions, prefill: str, config: SelfConsistencyConfig
+        self,
+        request: Request,
+        actions: Actions,
+        prefill: str,
+        config: SelfConsistencyConfig,
+        events: TurnEvents | None,
     ) -> SampledStep:
         request = replace(request, temperature=config.temperature, top_p=config.top_p, logprobs=True)
         tries: list[tuple[Turn, Completion]] = []
@@ -98,7 +115,7 @@ class Sampler:
             # The first batch has the step's own seed, as has a request for all candidates at once.
             own_seed = derive_seed(seed, "portion", len(tries)) if tries else seed
             started = time.perf_counter()
-            completions = complete(self._model, replace(request, n=portion, seed=own_seed))
+            completions = complete(self._model, replace(request, n=portion, seed=own_seed), events)
             answered = time.perf_counter()
             turns = actions.branch(completions, prefill, keep_earlier=bool(tries))
             tries += zip(turns, completions, strict=True)
@@ -117,9 +134,13 @@ class Sampler:
         )
 
 
-def complete(model: Model, request: Request) -> tuple[Completion, ...]:
-    """Ask the model. Each reply is cut at the first stop string, even if the server continued."""
-    return tuple(cut_completion(each, request.stop) for each in model.complete(request))
+def complete(model: Model, request: Request, events: TurnEvents | None = None) -> tuple[Completion, ...]:
+    """Ask the model. Each reply is cut at the first stop string, even if the server continued.
+
+    ``events``: may stop the wait for the model; then ``TurnStoppedError`` is raised.
+    """
+    replies = model.complete(request) if events is None else events.wait_for(lambda: model.complete(request))
+    return tuple(cut_completion(each, request.stop) for each in replies)
 
 
 def _portion(tries: list[tuple[Turn, Completion]], config: SelfConsistencyConfig) -> int:

@@ -71,16 +71,17 @@ class ToolCalling(ActingAgent[ToolCallingConfig]):
 
     @contextmanager
     def _actions(self, task: Task, seed: int, world: World | None) -> Iterator[Actions]:
-        tools = dict(self._tools)
+        tools, interrupt = dict(self._tools), None
         if world is not None:
             tools |= {tool.name: tool for tool in world.json_tools}
         with ExitStack() as stack:
             if self._sandbox is not None:
                 episode = stack.enter_context(PrestartedEpisode(partial(self._sandbox.episode, {}, seed)))
                 code = python_tool(self._sandbox.config.imports, self._texts, episode)
-                tools[code.name] = code
+                tools[code.name], interrupt = code, episode.interrupt
             schemas = self._tool_schemas(world)
-            yield CallActions(self._config, schemas, CallMaker(tools), self._texts, partial(normal_form, task), world)
+            agrees_by = partial(normal_form, task)
+            yield CallActions(self._config, schemas, CallMaker(tools), self._texts, agrees_by, world, interrupt)
 
     def _prefill(self, first_thought: FirstThought | None) -> Prefill:
         texts = call_prompt_set(self._config.prompts)

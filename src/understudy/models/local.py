@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,8 @@ from understudy.runs import derive_seed
 
 LINGER_S = 0.003
 """How long a new batch waits for more requests."""
+CANCEL_POLL_S = 0.05
+"""How often a caller looks whether its request is cancelled."""
 CLOSE_S = 2.0
 """How long closing waits for the token that is being computed."""
 JOIN_SHARE = 8
@@ -106,6 +108,11 @@ class LocalModel(Closing):
                 raise ProviderError(f"{self.name} is closed")
             self._waiting.append(job)
             self._wake.notify()
+        while request.cancelled is not None and not wait([job.future], CANCEL_POLL_S).done:
+            if request.cancelled.is_set():
+                for row in job.rows:
+                    row.max_tokens = 1  # it ends with its next token
+                break
         return job.future.result()
 
     def prompt_logprobs(self, ids: Sequence[int], top_k: int) -> list[dict[int, float]]:

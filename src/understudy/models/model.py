@@ -6,7 +6,8 @@ that needs them is opened. Not here: prompts, parsing, retries of attempts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Annotated, Protocol, Self
 
@@ -43,6 +44,10 @@ class Request:
     """``auto``, ``none``, ``required``, or the name of the one tool that must be called."""
     parallel_tool_calls: bool = True
     """Whether one reply may contain several calls."""
+    cancelled: threading.Event | None = field(default=None, compare=False, repr=False)
+    """Set if nobody waits for the reply any more: a model in this process then stops computing, and what it returns is
+    not used.
+    """
 
 
 class ProviderError(Exception):

@@ -30,6 +30,13 @@ from understudy.records.results import (
 )
 from understudy.records.run import JSON_SCHEMA_VERSION, Manifest, StageRecord, StageRef, StageState, Target
 from understudy.records.score import Score
+from understudy.records.served import (
+    SERVED_LOG_VERSION,
+    ConversationEnd,
+    ServedAgentRecord,
+    ServedConversation,
+    ServedTurn,
+)
 from understudy.records.task import Task, TaskKind
 from understudy.records.trajectory import (
     Candidate,
@@ -51,6 +58,7 @@ from understudy.records.trajectory import (
 
 __all__ = [
     "JSON_SCHEMA_VERSION",
+    "SERVED_LOG_VERSION",
     "Action",
     "ActionKind",
     "Agreement",
@@ -60,6 +68,7 @@ __all__ = [
     "Candidate",
     "Comparison",
     "Completion",
+    "ConversationEnd",
     "DropReason",
     "Dropped",
     "EnvironmentRecord",
@@ -84,6 +93,9 @@ __all__ = [
     "Record",
     "Role",
     "Score",
+    "ServedAgentRecord",
+    "ServedConversation",
+    "ServedTurn",
     "SpanPart",
     "StageRecord",
     "StageRef",

@@ -146,6 +146,8 @@ class StopReason(StrEnum):
     """The model's server failed after all retries."""
     SANDBOX = "sandbox"
     """The sandbox or a tool's server failed, as opposed to code that failed in the sandbox."""
+    STOPPED = "stopped"
+    """Whoever asked a served agent stopped its work, or went away."""
 
     @property
     def is_infrastructure_error(self) -> bool:

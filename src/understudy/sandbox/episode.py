@@ -214,6 +214,16 @@ class Episode(Closing):
         if group is self._group:
             self._group = None
 
+    def interrupt(self) -> None:
+        """Kill the code that runs now; from any thread. Its run ends as one that crashed, and the state before it is
+        restored when the next code runs.
+        """
+        group = self._group
+        running = [action.process for action, _ in tuple(self._branches.values())]
+        for process in [*running, group.process if group else None]:
+            if process is not None:
+                process.kill()
+
     def close(self) -> None:
         """Kill every process of the episode. Closing twice is fine."""
         self._drop_branches()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -36,11 +37,14 @@ class Process:
         self.inner_pid: int = self.pid if parent and parent.inner_pid == parent.pid else _innermost(self.pid)
         """Its number if the zygote lives, which is another one inside a container."""
         self._last_cpu_s = 0.0
+        self._lock = threading.Lock()
+        """A signal from another thread must not meet a closed descriptor, which may already name another process."""
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to exactly this process, if it still exists."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, number)
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            if self._pidfd >= 0:
+                signal.pidfd_send_signal(self._pidfd, number)
 
     def kill(self) -> None:
         """Send SIGKILL."""
@@ -67,11 +71,13 @@ class Process:
 
     def close(self) -> None:
         """Kill it and free its descriptors."""
-        if self._pidfd >= 0:
-            self.kill()
+        self.kill()
+        with self._lock:
+            if self._pidfd < 0:
+                return
             os.close(self._pidfd)
             self._pidfd = -1
-            self.channel.close()
+        self.channel.close()
 
 
 def _innermost(pid: int) -> int:

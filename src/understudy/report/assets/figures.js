@@ -150,7 +150,7 @@ function searchFigures(doc, series) {
 }
 
 function stopFigure(doc) {
-  const kinds = ["answered", "step_limit", "token_budget", "context_full", "cut_by_length", "provider", "sandbox"];
+  const kinds = ["answered", "step_limit", "token_budget", "context_full", "cut_by_length", "provider", "sandbox", "stopped"];
   const of = (system) => {
     const sum = {};
     for (const one of system.metrics.task_sets) for (const [kind, n] of Object.entries(one.stop_reasons || {})) sum[kind] = (sum[kind] || 0) + n;
@@ -158,7 +158,7 @@ function stopFigure(doc) {
   };
   const used = kinds.filter((kind) => doc.systems.some((system) => of(system)[kind]));
   if (used.length < 2) return null;
-  const classes = ["f7", "f4", "f2", "f1", "f0", "f5", "f6"];
+  const classes = ["f7", "f4", "f2", "f1", "f0", "f5", "f6", "f9"];
   return barsFigure({
     title: "How attempts ended",
     note: "Share of all attempts.",
