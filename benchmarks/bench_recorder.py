@@ -1,10 +1,12 @@
 """The recorder's cost per request: the same requests to one server, alternately directly and through the recorder.
 
-    python -m benchmarks.bench_recorder [--in-flight 64] [--requests 640] [--latency 0.5] [--rounds 3]
+    python -m benchmarks.bench_recorder [--in-flight 64] [--requests 640] [--latency 0.5] [--spread 0.5] [--rounds 3]
 
-The upstream answers every request after the same time, as a model's server would. Rounds alternate between the two
-ways, so that both meet the same load of the machine; medians are over all requests of a way. It also counts answers
-that failed, and compares the stored lines with the answers.
+Answers of the upstream take between half and one and a half times the latency, each request the same time in both ways.
+Rounds alternate between the two ways, so that both meet the same load of the machine. The overhead is the median over
+all requests of the difference between the two ways. With ``--spread 0`` all answers come at the same moment, and a
+request also waits for those before it. It also counts answers that failed, and compares the stored lines with the
+answers.
 """
 
 from __future__ import annotations
@@ -77,11 +79,13 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--requests", type=int, default=640)
     parser.add_argument("--latency", type=float, default=0.5)
+    parser.add_argument("--spread", type=float, default=0.5)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     ports = free_port(), free_port()
     upstream, recorder = (f"http://127.0.0.1:{port}" for port in ports)
     serving = [sys.executable, "-m", "benchmarks.latency_server", str(ports[0]), str(options.latency)]
+    serving.append(str(options.spread))
     with tempfile.TemporaryDirectory() as folder:
         recording = [sys.executable, "-m", "understudy", "record", f"--upstream={upstream}"]
         recording += [f"--out={folder}", f"--port={ports[1]}"]
@@ -103,7 +107,9 @@ def main() -> None:
     print(f"{options.in_flight} in flight, the server takes {options.latency * 1e3:.0f} ms")
     print(f"{'':<12}{'median ms':>12}{'95 % ms':>12}{'failed':>8}{'requests':>10}")
     before, after = shown("direct", direct), shown("recorded", through)
-    print(f"overhead at the median: {(after - before) * 1e3:.2f} ms, ratio {after / before:.4f}")
+    differences = [two - one for one, two in zip(direct, through, strict=True) if one is not None and two is not None]
+    print(f"overhead: {median(differences) * 1e3:.2f} ms at the median of a request's difference")
+    print(f"ratio of the medians: {after / before:.4f}")
     print(f"stored lines: {len(lines)}, not stored: {figures['not_stored']}, late: {figures['late']}")
 
 

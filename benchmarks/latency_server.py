@@ -1,7 +1,9 @@
-"""A chat server that answers every request after the same time, in place of a model that a rollout waits for.
+"""A chat server that answers after a fixed time, in place of a model that a rollout waits for.
 
 In: OpenAI chat requests. Out: an action in the first step of an episode, ``final_answer`` in the second. It writes
-smolagents' tags if the system prompt asks for them. Run as ``python -m benchmarks.latency_server PORT SECONDS``.
+smolagents' tags if the system prompt asks for them. Run as ``python -m benchmarks.latency_server PORT SECONDS
+[SPREAD]``: with a spread of 0.5, an answer takes between half and one and a half times as long, and the same request
+takes the same time whenever it comes.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from zlib import crc32
 
 
 def reply(messages: list[dict[str, object]]) -> str:
@@ -36,7 +39,7 @@ def completion(request: dict[str, object]) -> bytes:
     return json.dumps(body).encode()
 
 
-async def serve(port: int, latency_s: float) -> None:
+async def serve(port: int, latency_s: float, spread: float = 0.0) -> None:
     """Answer for ever."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -49,7 +52,9 @@ async def serve(port: int, latency_s: float) -> None:
                 if lines[0].startswith("POST"):
                     arrived = asyncio.get_running_loop().time()
                     body = completion(json.loads(content))
-                    await asyncio.sleep(arrived + latency_s - asyncio.get_running_loop().time())
+                    share = 2 * crc32(content) / 2**32 - 1
+                    due = arrived + latency_s * (1 + spread * share)
+                    await asyncio.sleep(due - asyncio.get_running_loop().time())
                 start = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
                 writer.write(start.encode() + body)
                 await writer.drain()
@@ -64,4 +69,4 @@ async def serve(port: int, latency_s: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2])))
+    asyncio.run(serve(int(sys.argv[1]), *map(float, sys.argv[2:])))

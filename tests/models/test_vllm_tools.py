@@ -18,7 +18,13 @@ from understudy.records import Trajectory
 from understudy.runs import read_jsonl
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-SMALL = ("tasks.train.limit=600", "train.agent.max_steps=120", "tasks.test.limit=20", "evaluate.agent.label=here")
+SMALL = (
+    "tasks.train.limit=600",
+    "train.agent.max_steps=120",
+    "tasks.test.limit=20",
+    "evaluate.agent.label=here",
+    "report.student=here",
+)
 AS_TOOLS = ("--enable-auto-tool-choice", "--tool-call-parser=hermes")
 
 

@@ -12,17 +12,19 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
-
-import httpx
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
 
 from understudy.recorder.access import Access, Asked
 from understudy.recorder.exchange import Exchange
 from understudy.recorder.keeping import Keeper
 from understudy.recorder.shadow import Shadow
 from understudy.recorder.streams import StreamEnd
-from understudy.recorder.upstream import Upstream
+from understudy.recorder.upstream import Upstream, UpstreamError
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -71,13 +73,9 @@ class Proxy:
             body, content = b"", _body_parts(receive)
         kept = _Kept(asked, scope["headers"], body) if is_recorded else None
         url = asked.url(self._upstream, scope["query_string"])
-        request = httpx.Request(
-            scope["method"],
-            url,
-            headers=sent_on(scope["headers"]),
-            content=content if is_recorded or _has_body(scope["headers"]) else None,
-        )
-        relay = asyncio.ensure_future(self._relay(request, send, kept))
+        sent = content if is_recorded or _has_body(scope["headers"]) else None
+        answer = self._connections.answer(scope["method"], url, sent_on(scope["headers"]), sent)
+        relay = asyncio.ensure_future(self._relay(answer, send, kept))
         # A body that is still being read tells of a client that leaves; no other listener may read beside it.
         gone = asyncio.ensure_future(_until_gone(receive)) if is_recorded else relay
         try:
@@ -91,44 +89,37 @@ class Proxy:
         if not relay.cancelled():
             relay.result()
 
-    async def _relay(self, request: httpx.Request, send: Send, kept: _Kept | None) -> None:
-        async with self._connections.client() as client:
-            await self._relay_by(client, request, send, kept)
-
-    async def _relay_by(
-        self, client: httpx.AsyncClient, request: httpx.Request, send: Send, kept: _Kept | None
-    ) -> None:
+    async def _relay(self, answer: AbstractAsyncContextManager[ClientResponse], send: Send, kept: _Kept | None) -> None:
+        has_begun = complete = False
         try:
-            response = await client.send(request, stream=True)
-        except httpx.HTTPError as error:
+            async with answer as response:
+                has_begun = True
+                try:
+                    await self._pass_on(response, send, kept)
+                    complete = True
+                finally:
+                    await asyncio.shield(self._keep(kept, complete=complete))
+        except UpstreamError as error:
+            if has_begun:
+                raise UpstreamBrokeOffError(str(error)) from error
             await self._refuse(error, send, kept)
-            return
         except asyncio.CancelledError:
             await self._keep(kept, complete=False)
             raise
-        complete = False
-        try:
-            await self._pass_on(response, send, kept)
-            complete = True
-        except httpx.HTTPError as error:
-            raise UpstreamBrokeOffError(f"{type(error).__name__}: {error}") from error
-        finally:
-            await asyncio.shield(self._keep(kept, complete=complete))
-            await response.aclose()
 
-    async def _pass_on(self, response: httpx.Response, send: Send, kept: _Kept | None) -> None:
+    async def _pass_on(self, response: ClientResponse, send: Send, kept: _Kept | None) -> None:
         if kept is not None:
             kept.begin(response)
-        await send({"type": "http.response.start", "status": response.status_code, "headers": sent_back(response)})
-        async for chunk in response.aiter_raw():
+        await send({"type": "http.response.start", "status": response.status, "headers": sent_back(response)})
+        async for chunk in response.content.iter_any():
             if kept is not None and kept.ends_with(chunk):
                 await self._keep(kept, complete=True)
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await self._keep(kept, complete=True)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _refuse(self, error: httpx.HTTPError, send: Send, kept: _Kept | None) -> None:
-        message = f"understudy record: {self._upstream} cannot be reached: {type(error).__name__}: {error}"
+    async def _refuse(self, error: UpstreamError, send: Send, kept: _Kept | None) -> None:
+        message = f"understudy record: {self._upstream} cannot be reached: {error}"
         body = Access.error("upstream_unreachable", message)
         if kept is not None:
             kept.status = 502
@@ -156,12 +147,13 @@ class _Kept:
         self.is_stored = False
         self._asked, self._headers, self._request = asked, dict(headers), request
         self._started, self._clock = time.time(), time.monotonic()
-        self._response = httpx.Headers()
+        self._response: Mapping[str, str] = {}
+        """The answer's headers; names in any case."""
         self._expected: int | None = None
         self._end = StreamEnd()
 
-    def begin(self, response: httpx.Response) -> None:
-        self.status, self._response = response.status_code, response.headers
+    def begin(self, response: ClientResponse) -> None:
+        self.status, self._response = response.status, response.headers
         length = response.headers.get("content-length", "")
         self._expected = int(length) if length.isdecimal() else None
 
@@ -210,9 +202,9 @@ def sent_on(headers: Headers) -> Headers:
     return [(k, _readable(v)) if k.lower() == b"accept-encoding" else (k, v) for k, v in passed]
 
 
-def sent_back(response: httpx.Response) -> Headers:
+def sent_back(response: ClientResponse) -> Headers:
     """The answer's headers for the client."""
-    return [(k.lower(), v) for k, v in response.headers.raw if k.lower() not in _OF_THE_CONNECTION]
+    return [(k.lower(), v) for k, v in response.raw_headers if k.lower() not in _OF_THE_CONNECTION]
 
 
 def _readable(value: bytes) -> bytes:

@@ -96,7 +96,8 @@ class _Serving:
         self.server = uvicorn.Server(settings)
 
     def run(self) -> None:
-        asyncio.run(self._serve())
+        with asyncio.Runner(loop_factory=self.server.config.get_loop_factory()) as runner:
+            runner.run(self._serve())
 
     async def _serve(self) -> None:
         config = self.config

@@ -1,54 +1,76 @@
 """Connections to the upstream.
 
-In: requests under way. Out: an HTTP client for each, which later requests use again. httpx looks at every connection of
-a client for each request; with 64 under way that alone costs more than the rest of a request, so each client has one.
-Not here: what is sent.
+In: requests of clients. Out: the upstream's answers as they come, their bytes and headers unchanged. Idle connections
+are used again. Not here: what is sent; what is stored.
 """
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import httpx
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+
+Headers = Sequence[tuple[bytes, bytes]]
 
 _KEPT_ALIVE_S = 4.0
 """Shorter than servers keep idle connections, so that none is closed by them just as it is used again."""
 _CONNECT_S = 30.0
-_IDLE_S = 30.0
-"""How long a client without a request is kept."""
+_LONGEST_HEADER = 1 << 16
+_AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+"""Headers that are sent only if the client sent them."""
+
+
+class UpstreamError(Exception):
+    """The upstream cannot be reached, or ended its answer early."""
 
 
 class Upstream:
-    """Clients that wait for requests. It belongs to one event loop and has to be closed."""
+    """Sends requests. It belongs to one event loop, in which it is made, and has to be closed."""
 
     def __init__(self) -> None:
-        self._verify = httpx.create_ssl_context()
-        self._idle: deque[tuple[float, httpx.AsyncClient]] = deque()
-        """With the time of their last request, the longest idle first."""
+        from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+
+        self._session = ClientSession(
+            connector=TCPConnector(limit=0, keepalive_timeout=_KEPT_ALIVE_S, ssl=httpx.create_ssl_context()),
+            # How long an answer may take is the client's to say.
+            timeout=ClientTimeout(total=None, sock_connect=_CONNECT_S),
+            cookie_jar=DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=_AUTOMATIC,
+            trust_env=True,
+            max_line_size=_LONGEST_HEADER,
+            max_field_size=_LONGEST_HEADER,
+        )
 
     @asynccontextmanager
-    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
-        """A client for one request, until its answer is closed."""
-        client = self._idle.pop()[1] if self._idle else self._opened()
+    async def answer(
+        self, method: str, url: str, headers: Headers, body: bytes | AsyncIterator[bytes] | None
+    ) -> AsyncIterator[ClientResponse]:
+        """Send a request; yields the answer when its head is there. Raises ``UpstreamError``, also while it is read."""
+        from aiohttp import ClientError
+        from yarl import URL
+
+        pairs = [(_text(name), _text(value)) for name, value in headers]
+        asking = self._session.request(method, URL(url, encoded=True), headers=pairs, data=body, allow_redirects=False)
         try:
-            yield client
-        finally:
-            self._idle.append((time.monotonic(), client))
-            since, longest_idle = self._idle[0]
-            if time.monotonic() - since > _IDLE_S:
-                self._idle.popleft()
-                await longest_idle.aclose()
+            async with asking as response:
+                yield response
+        except (ClientError, OSError) as error:
+            raise UpstreamError(f"{type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
         """Close the connections; no request is under way."""
-        while self._idle:
-            await self._idle.pop()[1].aclose()
+        await self._session.close()
 
-    def _opened(self) -> httpx.AsyncClient:
-        # How long an answer may take is the client's to say.
-        timeout = httpx.Timeout(None, connect=_CONNECT_S)
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=_KEPT_ALIVE_S)
-        return httpx.AsyncClient(verify=self._verify, limits=limits, timeout=timeout)
+
+def _text(value: bytes) -> str:
+    """A header as text: aiohttp writes it as UTF-8."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
