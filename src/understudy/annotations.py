@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
-from pydantic import AfterValidator, Field, JsonValue, ValidationInfo
+from pydantic import AfterValidator, Field, JsonValue, PlainSerializer, ValidationInfo
 from pydantic_core import to_jsonable_python
 
 from understudy.records import Record, Target
@@ -61,6 +61,7 @@ class Folders:
 
 
 _IN_PACKAGE = "package:"
+_PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 """What can be the name of a repository."""
 CHECKPOINT_FILES = ("config.json", "adapter_config.json", "tokenizer.json", "tokenizer_config.json")
@@ -83,7 +84,8 @@ def _local_or_hub(name: str, info: ValidationInfo) -> str:
     if name.startswith(_IN_PACKAGE):
         return in_package(name)
     folders = info.context if isinstance(info.context, Folders) else Folders((Path.cwd(),))
-    found = folders.find(name)
+    # A run of another environment names the path of a package there.
+    found = folders.find(name) or folders.find(in_package(as_in_package(name)))
     if found is not None:
         if isinstance(info.context, Folders) and (problem := _no_weights(found)):
             raise ValueError(problem)
@@ -111,6 +113,27 @@ def in_package(name: str) -> str:
         why = f"the package {package!r} has no {path!r}" if spec else f"there is no package {package!r}"
         raise ValueError(f"expected what lies in an installed package, as in package:understudy/demo/base; {why}")
     return str(found)
+
+
+def as_in_package(path: str) -> str:
+    """The name ``package:NAME/PATH`` of what lies in an installed package; any other path as it is.
+
+    Packages of other environments count too: a run is read on machines on which it did not run.
+    """
+    parts = Path(path).parts
+    if not Path(path).is_absolute():
+        return path
+    for number, name in reversed([*enumerate(parts)][1:-1]):
+        inside = _IN_PACKAGE + "/".join(parts[number:])
+        is_installed = parts[number - 1] in _PACKAGE_FOLDERS
+        if name.isidentifier() and (is_installed or Path(*parts[: number + 1], "__init__.py").is_file()):
+            try:
+                found = Path(in_package(inside))
+            except ValueError:
+                continue
+            if is_installed or found == Path(path) or content_digest(found) == content_digest(Path(path)):
+                return inside
+    return path
 
 
 def existing_code(target: str, info: ValidationInfo) -> str:
@@ -154,8 +177,16 @@ CodeTarget = Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$"), AfterValidator(ex
 """A function of a module: ``module:function``."""
 OutputPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute()), SpeedOnly]
 """A file or folder that is written, such as a cache; relative to the working directory."""
-ModelPath = Annotated[str, Field(min_length=1), AfterValidator(_local_or_hub), Content()]
-"""A folder with weights, a GGUF file, a Hub id, or ``package:`` with an installed package and a path in it."""
+ModelPath = Annotated[
+    str,
+    Field(min_length=1),
+    AfterValidator(_local_or_hub),
+    PlainSerializer(as_in_package, return_type=str, when_used="json-unless-none"),
+    Content(),
+]
+"""A folder with weights, a GGUF file, a Hub id, or ``package:`` with an installed package and a path in it. Written to
+JSON, what lies in a package has its name there, not its path on this machine.
+"""
 
 
 @dataclass(frozen=True, slots=True)

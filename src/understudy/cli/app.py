@@ -15,8 +15,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from understudy.cli.exporting import export
 from understudy.cli.index import index_app
 from understudy.cli.labelling import label
+from understudy.cli.publishing import push, rerun
 from understudy.cli.recording import record, shadow
 from understudy.cli.reinforcing import export_rl
 from understudy.cli.running import existing_run, out, recipe_and_run, run_and_show, say
@@ -222,27 +224,7 @@ def verify_student(
         say(line)
 
 
-@app.command()
-def export(
-    target: Target,
-    out_dir: Annotated[Path, typer.Option("--out", help="A new folder.")],
-    overrides: Overrides = None,
-    to: Annotated[str, typer.Option(help="folder, gguf, ollama, or package.module:Class.")] = "folder",
-    precision: Annotated[str | None, typer.Option(help="Of a GGUF file: f16 or q8_0 (the default).")] = None,
-    check: Annotated[bool, typer.Option(help="Check the file with a real llama.cpp.")] = True,
-    agent: Annotated[str | None, typer.Option(help="The agent's name in the recipe.")] = None,
-    run_dir: RunDir = None,
-    stage: StageName = None,
-) -> None:
-    """Write a trained student as a folder of weights, a GGUF file or an Ollama model."""
-    from understudy.cli.exporting import export_form
-    from understudy.pipeline import export_student
-
-    recipe, directory = recipe_and_run(target, overrides, run_dir)
-    for line in export_student(recipe, directory, export_form(to, precision, check=check), out_dir, stage, agent):
-        say(line)
-
-
+app.command()(export)
 app.command("export-rl")(export_rl)
 app.command("serve-model")(serve_model)
 app.command()(record)
@@ -251,6 +233,8 @@ app.command()(label)
 app.command()(init)
 app.command()(demo)
 app.command()(kinds)
+app.command()(push)
+app.command()(rerun)
 app.add_typer(index_app, name="index")
 
 

@@ -6,7 +6,7 @@ uploading. Parquet needs pyarrow, which the extra ``train`` brings.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def write_curated(curated: Curated, folder: Path) -> None:
 def export(curated: Curated, config: CurateConfig, provenance: Provenance, folder: Path) -> None:
     """Write a self-contained data set: JSONL, Parquet and a card."""
     write_curated(curated, folder)
-    _write_parquet(curated.examples, folder / "examples.parquet")
+    write_parquet([example_row(example) for example in curated.examples], folder / "examples.parquet")
     write_atomic(folder / "README.md", data_card(curated, config, provenance))
 
 
@@ -95,16 +95,19 @@ def _table(head: tuple[str, str], rows: Mapping[str, object]) -> str:
     return "\n".join(lines + [f"| {name} | {value} |" for name, value in rows.items()])
 
 
-def _write_parquet(examples: tuple[Example, ...], path: Path) -> None:
+def write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write rows as a Parquet file, atomically. Needs pyarrow."""
     import pyarrow.parquet
 
-    rows = [_row(example) for example in examples]
+    # Columns are those of all rows; pyarrow would take those of the first.
+    columns = dict.fromkeys(key for row in rows for key in row)
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), beside)
+    pyarrow.parquet.write_table(pyarrow.table({key: [row.get(key) for row in rows] for key in columns}), beside)
     beside.replace(path)
 
 
-def _row(example: Example) -> dict[str, Any]:
+def example_row(example: Example) -> dict[str, Any]:
     """A row of a table. Columns have one type: arguments and schemas, whose keys differ, become JSON text."""
     row: dict[str, Any] = example.model_dump(mode="json")
     for tool in row.get("tools", ()):

@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from understudy.pipeline.loading import load_recipe as load_recipe
     from understudy.pipeline.loading import parse_recipe as parse_recipe
     from understudy.pipeline.loading import recipe_of_run as recipe_of_run
+    from understudy.pipeline.publishing import Prepared as Prepared
+    from understudy.pipeline.publishing import PushOptions as PushOptions
+    from understudy.pipeline.publishing import prepare_push as prepare_push
     from understudy.pipeline.recipe import Recipe as Recipe
     from understudy.pipeline.regrade import grade_run as grade_run
     from understudy.pipeline.reinforcement import export_rl as export_rl
+    from understudy.pipeline.rerunning import compare_with_card as compare_with_card
+    from understudy.pipeline.rerunning import recipe_of_card as recipe_of_card
     from understudy.pipeline.run import MissingInputError as MissingInputError
     from understudy.pipeline.run import Outcome as Outcome
     from understudy.pipeline.run import run_recipe as run_recipe
@@ -38,6 +43,8 @@ _HOMES = {
     "Counts": "understudy.pipeline.stage",
     "MissingInputError": "understudy.pipeline.run",
     "Outcome": "understudy.pipeline.run",
+    "Prepared": "understudy.pipeline.publishing",
+    "PushOptions": "understudy.pipeline.publishing",
     "Recipe": "understudy.pipeline.recipe",
     "RecipeError": "understudy.recipe",
     "RunContext": "understudy.pipeline.context",
@@ -48,6 +55,7 @@ _HOMES = {
     "StageFailedError": "understudy.pipeline.stage",
     "TrainingStage": "understudy.pipeline.trainings",
     "compare_runs": "understudy.pipeline.compare",
+    "compare_with_card": "understudy.pipeline.rerunning",
     "evaluations_of": "understudy.pipeline.compare",
     "examine": "understudy.pipeline.doctor",
     "export_rl": "understudy.pipeline.reinforcement",
@@ -56,6 +64,8 @@ _HOMES = {
     "list_stages": "understudy.pipeline.run_directory",
     "load_recipe": "understudy.pipeline.loading",
     "parse_recipe": "understudy.pipeline.loading",
+    "prepare_push": "understudy.pipeline.publishing",
+    "recipe_of_card": "understudy.pipeline.rerunning",
     "recipe_of_run": "understudy.pipeline.loading",
     "run_recipe": "understudy.pipeline.run",
     "verify_students": "understudy.pipeline.students",

@@ -44,7 +44,7 @@ def export_student(
     if len(trainings) > 1:
         raise ValueError(f"--stage: the run trains {', '.join(map(str, trainings))}; name the one to export")
     with RunContext(recipe, RunDirectory(run_dir), quiet=True) as context:
-        student = _student(context, trainings[0], agent or evaluated_as(recipe, trainings[0]))
+        student = student_of(context, trainings[0], agent or evaluated_as(recipe, trainings[0]))
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(beside, ignore_errors=True)
@@ -66,7 +66,8 @@ def evaluated_as(recipe: Recipe, training: StageRef) -> str:
     raise ValueError(f"--agent: the recipe does not evaluate {training}; expected one of {', '.join(recipe.agents)}")
 
 
-def _student(context: RunContext, ref: StageRef, agent: str) -> Student:
+def student_of(context: RunContext, ref: StageRef, agent: str) -> Student:
+    """The trained student of a stage, as an agent of the recipe. Raises ``ValueError``, ``FileNotFoundError``."""
     if agent not in context.recipe.agents:
         raise ValueError(f"--agent: expected one of {', '.join(context.recipe.agents)}; got {agent!r}")
     checkpoint = context.checkpoint(ref)
