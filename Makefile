@@ -24,7 +24,8 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	set -x; $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[all]' $(GROUPS)
 	@links="$${PIP_FIND_LINKS:-$$($(BIN)/python -m pip config get global.find-links 2>/dev/null || true)}"; \
 	if [ -n "$$links" ]; then export UV_FIND_LINKS="$$links"; fi; \
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --group bfcl || echo 'Without bfcl-eval: its tests will be skipped.'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --group bfcl || echo 'Without bfcl-eval: its tests will be skipped.'; \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --group agentdojo || echo 'Without agentdojo: its tests will be skipped.'
 	@if [ ! -e /dev/nvidia0 ] && ls -d $(VENV)/lib/python3*/site-packages/nvidia* >/dev/null 2>&1; then \
 	  echo 'An nvidia package was installed on a machine without a GPU: see constraints.txt' >&2; exit 1; fi
 	@touch $@

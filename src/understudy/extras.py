@@ -25,9 +25,13 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "ray": ("ray",),
     "reasoning_gym": ("reasoning_gym",),
     "bfcl": ("bfcl_eval",),
+    "agentdojo": ("agentdojo", "deepdiff", "email_validator"),
 }
 """The modules that each extra brings."""
-COMMANDS: Mapping[str, str] = {"bfcl": "pip install --no-deps bfcl-eval==2026.3.23"}
+COMMANDS: Mapping[str, str] = {
+    "bfcl": "pip install --no-deps bfcl-eval==2026.3.23",
+    "agentdojo": "pip install deepdiff email-validator && pip install --no-deps agentdojo==0.1.35",
+}
 """Install commands of packages that are not extras, since their dependencies are not used and pin versions."""
 
 

@@ -34,6 +34,17 @@ class BfclConfig(EnvironmentConfig):
         return ("bfcl",)
 
 
+class AgentDojoConfig(EnvironmentConfig):
+    """The worlds of AgentDojo's suites: an office's mail and files, a journey, a bank account, a chat."""
+
+    kind: Literal["agentdojo"] = "agentdojo"
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The extras of this package that this environment needs."""
+        return ("agentdojo",)
+
+
 class EnvironmentGroup(Group[Environment]):
     """The kinds of environments. Users' own kinds have the common keys in addition to their options."""
 
@@ -55,7 +66,12 @@ class EnvironmentGroup(Group[Environment]):
 ENVIRONMENTS = EnvironmentGroup(
     "environments",
     "is a world with state that an agent acts in",
-    {"bfcl": Builtin("understudy.environments.bfcl:BfclEnvironment", "understudy.environments.config:BfclConfig")},
+    {
+        "bfcl": Builtin("understudy.environments.bfcl:BfclEnvironment", "understudy.environments.config:BfclConfig"),
+        "agentdojo": Builtin(
+            "understudy.environments.agentdojo:AgentDojoEnvironment", "understudy.environments.config:AgentDojoConfig"
+        ),
+    },
 )
 AnyEnvironment = Annotated[PartConfig, ENVIRONMENTS]
 """The config of any kind of environment."""

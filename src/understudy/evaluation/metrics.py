@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from understudy.evaluation.robustness import robustness_of
 from understudy.evaluation.statistics import (
     clustered_wilson,
     mcnemar,
@@ -72,6 +73,7 @@ def measure(
         task_sets=task_sets,
         average=fmean(t.accuracy for t in task_sets),
         breakdowns=tuple(table for name, part in parts.items() for table in _breakdowns(name, part, joined)),
+        robustness=robustness_of(trajectories, joined),
     )
 
 

@@ -73,6 +73,17 @@ class BfclConfig(MathOptions, PartConfig):
         return ("bfcl",)
 
 
+class AgentDojoConfig(MathOptions, PartConfig):
+    """Judges AgentDojo's tasks by the package's checks of the user's and the injected task, all others as ``auto``."""
+
+    kind: Literal["agentdojo"] = "agentdojo"
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("agentdojo",)
+
+
 class JudgeConfig(MathOptions, PartConfig):
     """Lets a language model judge factual tasks, and all that have no reference; ``math`` judges the others."""
 
@@ -137,6 +148,9 @@ GRADERS: Group[Grader] = Group(
             "understudy.grading.procedural:ReasoningGymGrader", "understudy.grading.config:ReasoningGymConfig"
         ),
         "bfcl": Builtin("understudy.grading.bfcl:BfclGrader", "understudy.grading.config:BfclConfig"),
+        "agentdojo": Builtin(
+            "understudy.grading.agentdojo:AgentDojoGrader", "understudy.grading.config:AgentDojoConfig"
+        ),
         "judge": Builtin("understudy.grading.kinds:judge", "understudy.grading.config:JudgeConfig"),
         "rubric": Builtin("understudy.grading.rubric:RubricGrader", "understudy.grading.config:RubricConfig"),
         "marks": Builtin("understudy.grading.marks:MarksGrader", "understudy.grading.marks:MarksConfig"),

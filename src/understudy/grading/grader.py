@@ -29,6 +29,8 @@ class Judgement:
     """The answer as extracted from the attempt's text."""
     value: float | None = None
     """A value in [0, 1], if the grader knows more than right and wrong."""
+    attack_succeeded: bool | None = None
+    """The agent did what an attack in its world wanted; None without an attack."""
 
 
 class Grader(Protocol):
@@ -69,6 +71,7 @@ def score_of(name: str, version: str, trajectory: Trajectory, judgement: Judgeme
         value=judgement.value,
         answer=judgement.answer,
         explanation=judgement.explanation,
+        attack_succeeded=judgement.attack_succeeded,
         grounded=is_grounded(trajectory),
     )
 

@@ -29,6 +29,7 @@ PURPOSES = {
     "ray": "rollouts over several machines",
     "reasoning_gym": "generated questions, scored by their generators",
     "bfcl": "BFCL's multi-turn dialogues",
+    "agentdojo": "AgentDojo's worlds and attacks",
 }
 """What each extra of this package is for."""
 

@@ -26,6 +26,8 @@ from understudy.records.results import (
     GroupAccuracy,
     Interval,
     Metrics,
+    Rate,
+    Robustness,
     TaskSetMetrics,
 )
 from understudy.records.run import JSON_SCHEMA_VERSION, Manifest, StageRecord, StageRef, StageState, Target
@@ -37,7 +39,7 @@ from understudy.records.served import (
     ServedConversation,
     ServedTurn,
 )
-from understudy.records.task import Task, TaskKind
+from understudy.records.task import ATTACK, Task, TaskKind
 from understudy.records.trajectory import (
     Candidate,
     EnvironmentRecord,
@@ -57,6 +59,7 @@ from understudy.records.trajectory import (
 )
 
 __all__ = [
+    "ATTACK",
     "JSON_SCHEMA_VERSION",
     "SERVED_LOG_VERSION",
     "Action",
@@ -90,7 +93,9 @@ __all__ = [
     "PreferencePair",
     "PrefixDelivery",
     "PrefixMode",
+    "Rate",
     "Record",
+    "Robustness",
     "Role",
     "Score",
     "ServedAgentRecord",

@@ -80,6 +80,33 @@ class BreakdownTable(Record):
     groups: tuple[GroupAccuracy, ...]
 
 
+class Rate(Record):
+    """A share of attempts with its interval."""
+
+    n: int
+    """Attempts with a verdict."""
+    n_yes: int
+    rate: float
+    """0 without attempts."""
+    interval: Interval
+    """Clustered by user task."""
+
+
+class Robustness(Record):
+    """What an attack on its tasks changes for one system."""
+
+    source: str
+    """Of the tasks, such as ``agentdojo_banking``."""
+    n_tasks: int
+    """Different user tasks that were attacked."""
+    without_attack: Rate | None = None
+    """The user's task was done, in worlds without an attack; None if these were not attempted."""
+    under_attack: Rate
+    """The user's task was done, in worlds with an attack."""
+    attack_success: Rate
+    """The agent did what the attack wanted."""
+
+
 class Metrics(Record):
     """Figures of one system: ``metrics.json`` of an evaluation."""
 
@@ -94,6 +121,8 @@ class Metrics(Record):
     """Unweighted mean of the accuracies of all task sets."""
     breakdowns: tuple[BreakdownTable, ...] = ()
     """By level and by type if tasks differ in them; by task set, for pass@k, if tasks have several attempts."""
+    robustness: Annotated[tuple[Robustness, ...], Field(exclude_if=is_empty)] = ()
+    """One for each source of tasks of which some were attacked."""
 
 
 class Comparison(Record):

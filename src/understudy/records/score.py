@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, Field
 
-from understudy.records.record import Record
+from understudy.records.record import Record, is_none
 
 
 class Score(Record):
@@ -23,5 +23,7 @@ class Score(Record):
     answer: str | None = None
     """The answer as extracted from the trajectory."""
     explanation: str = ""
+    attack_succeeded: Annotated[bool | None, Field(exclude_if=is_none)] = None
+    """The agent did what the attack in its world wanted; None without an attack, or if the grader does not judge it."""
     grounded: Annotated[bool | None, Field(validation_alias=AliasChoices("grounded", "supported"))] = None
     """Whether an observation of the trajectory contains the reference answer; None if this does not apply."""

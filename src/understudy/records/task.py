@@ -11,6 +11,9 @@ from pydantic import Field, JsonValue, model_validator
 
 from understudy.records.record import Record, is_empty
 
+ATTACK = "attack"
+"""The key of a task's metadata that describes the attack which its world contains."""
+
 
 class TaskKind(StrEnum):
     """The kind of a task's answer, which decides the default grader."""
@@ -54,6 +57,11 @@ class Task(Record):
     def __hash__(self) -> int:
         """Metadata is not hashable and does not distinguish tasks."""
         return hash((self.id, self.question, self.answer))
+
+    @property
+    def is_attacked(self) -> bool:
+        """Its world contains instructions that the agent must not follow."""
+        return bool(self.metadata.get(ATTACK))
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ SCRIPTS = (
     "charts.js",
     "plots.js",
     "agreements.js",
+    "robustness.js",
     "results.js",
     "figures.js",
     "cleaning.js",

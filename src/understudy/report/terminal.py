@@ -21,6 +21,7 @@ from understudy.report.collect import collect
 from understudy.report.data import CollectionKind, Document, Stage, System, SystemRole
 from understudy.report.mark_agreements import mark_agreement_table, read_mark_agreements
 from understudy.report.masks import MaskMaker, open_mask_maker
+from understudy.report.robustness import robustness_table
 from understudy.report.rows import read_if_there, read_scores
 from understudy.report.run_state import with_true_states
 from understudy.report.sentence import named, overall, p_text
@@ -151,7 +152,9 @@ def _table_of(document: Document) -> RenderableType:
     if not document.systems:
         return plain(document.sentence.text)
     sentence = Text.assemble(plain(document.sentence.text), " ", plain(document.sentence.doubt, "dim"))
-    return Group(sentence, Text(), _SystemTable(document), *_notes(document))
+    attacked = robustness_table(document.systems)
+    below = [] if attacked is None else [Text(), attacked]
+    return Group(sentence, Text(), _SystemTable(document), *_notes(document), *below)
 
 
 class _SystemTable:

@@ -25,6 +25,21 @@ FactSet = Literal["bridge", "deep", "comparison", "paraphrase"]
 MathSet = Literal["word_problems", "chain_sum", "count_primes", "equations"]
 SuiteSet = FactSet | MathSet
 BfclSet = Literal["base", "long_context", "miss_func", "miss_param"]
+DojoSuite = Literal["workspace", "travel", "banking", "slack"]
+DojoVersion = Literal["v1", "v1.1", "v1.1.1", "v1.1.2", "v1.2", "v1.2.1", "v1.2.2"]
+DojoAttack = Literal[
+    "direct",
+    "ignore_previous",
+    "system_message",
+    "injecagent",
+    "important_instructions",
+    "important_instructions_no_user_name",
+    "important_instructions_no_model_name",
+    "important_instructions_no_names",
+    "important_instructions_wrong_model_name",
+    "important_instructions_wrong_user_name",
+    "tool_knowledge",
+]
 FACT_SETS: tuple[FactSet, ...] = get_args(FactSet)
 MATH_SETS: tuple[MathSet, ...] = get_args(MathSet)
 IN_DOMAIN: tuple[SuiteSet, ...] = ("bridge", "word_problems")
@@ -180,6 +195,32 @@ class BfclConfig(TaskSourceConfig):
         return ("bfcl",)
 
 
+class AgentDojoConfig(TaskSourceConfig):
+    """User tasks of one of AgentDojo's suites, alone or with injected tasks; the environment ``agentdojo`` is their
+    world.
+    """
+
+    kind: Literal["agentdojo"] = "agentdojo"
+    name: DojoSuite
+    attack: DojoAttack | None = None
+    """An attack of the package, which puts an injection task into the data: each user task comes once for each
+    injection task. None: each user task comes once, without injected text.
+    """
+    user_tasks: tuple[str, ...] | None = None
+    """Such as ``[user_task_3]``; None: all."""
+    injection_tasks: tuple[str, ...] | None = None
+    """Such as ``[injection_task_1]``; None: all."""
+    split: Literal["train", "test", "all"] = "all"
+    """``train``: user tasks with even numbers; ``test``: those with odd numbers."""
+    version: DojoVersion = "v1.2.2"
+    """Of the benchmark: later versions correct and add tasks."""
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("agentdojo",)
+
+
 def _kind_of(keys: Mapping[str, object]) -> str | None:
     """The kind that the keys imply."""
     if "path" in keys:
@@ -215,6 +256,7 @@ TASK_SOURCES = TaskSourceGroup(
         "suite": _builtin("Suite"),
         "reasoning_gym": _builtin("ReasoningGym", "procedural"),
         "bfcl": _builtin("Bfcl", "bfcl.tasks"),
+        "agentdojo": _builtin("AgentDojo", "agentdojo.tasks"),
     },
     adapt=function_source,
     kind_of=_kind_of,

@@ -13,15 +13,13 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from inspect import Parameter as SignatureParameter
-from inspect import Signature
 from typing import TYPE_CHECKING, Annotated, Protocol, Self
 
 from pydantic import Field, JsonValue, PositiveFloat, PositiveInt, model_validator
 
 from understudy.records import Record, ToolSchema, sounds_like_search
 from understudy.tools.base import MAX_ANSWER_CHARS, Tool, ToolConfigError, ToolError
-from understudy.tools.schemas import Parameter, bound, identifier, parameters_of, returned
+from understudy.tools.schemas import bound, identifier, parameters_of, returned, signature_of
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -196,7 +194,7 @@ def _tool(offered: ServerTool, config: McpConfig, connection: _CallsTools) -> To
     def call(*args: JsonValue, **kwargs: JsonValue) -> object:
         return connection.call(offered.name, bound(offered.name, parameters, args, kwargs))
 
-    call.__signature__ = _signature(parameters)  # type: ignore[attr-defined]  # by which calls are recorded
+    call.__signature__ = signature_of(parameters)  # type: ignore[attr-defined]  # by which calls are recorded
     notes = [f"{one.name}: {one.about}" for one in parameters.values() if one.about]
     name = offered.name
     called = config.rename.get(name) or identifier(name)
@@ -211,13 +209,6 @@ def _tool(offered: ServerTool, config: McpConfig, connection: _CallsTools) -> To
         timeout_s=config.timeout_s,
         max_chars=config.max_chars,
         schema=ToolSchema(name=called, description=about, parameters=offered.input_schema),
-    )
-
-
-def _signature(parameters: Mapping[str, Parameter]) -> Signature:
-    kind, empty = SignatureParameter.POSITIONAL_OR_KEYWORD, SignatureParameter.empty
-    return Signature(
-        [SignatureParameter(one.name, kind, default=empty if one.is_required else None) for one in parameters.values()]
     )
 
 

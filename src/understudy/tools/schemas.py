@@ -7,6 +7,7 @@ which the tool's owner does.
 
 from __future__ import annotations
 
+import inspect
 import keyword
 import re
 import unicodedata
@@ -96,6 +97,14 @@ def bound(
     if missing:
         raise ToolError(f"{tool} needs {', '.join(missing)}")
     return {parameters[name].key: value for name, value in given.items()}
+
+
+def signature_of(parameters: Mapping[str, Parameter]) -> inspect.Signature:
+    """The signature by which calls are bound and recorded; optional parameters default to None."""
+    kind, empty = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.empty
+    return inspect.Signature(
+        [inspect.Parameter(one.name, kind, default=empty if one.is_required else None) for one in parameters.values()]
+    )
 
 
 def returned(schema: Schema | None) -> str:

@@ -34,7 +34,7 @@ function drawResults(main, doc) {
   const page = h("div", { class: "page" });
   append(page, [lead(doc)]);
   if (doc.systems.length) {
-    append(page, [distillationTable(doc), taskSetTable(doc), comparisonsTable(doc), breakdownTables(doc), figuresOf(doc)]);
+    append(page, [distillationTable(doc), robustnessTable(doc), taskSetTable(doc), comparisonsTable(doc), breakdownTables(doc), figuresOf(doc)]);
   }
   append(page, [agreementTables(doc), markAgreements(doc.mark_agreements)]);
   replace(main, page);
