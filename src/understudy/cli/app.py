@@ -24,6 +24,7 @@ from understudy.cli.reinforcing import export_rl
 from understudy.cli.running import existing_run, out, recipe_and_run, run_and_show, say
 from understudy.cli.serving import serve_model
 from understudy.cli.starting import demo, init, kinds
+from understudy.cli.watching import watch
 from understudy.pipeline.stage_table import STAGE_TABLE
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -235,6 +236,7 @@ app.command()(demo)
 app.command()(kinds)
 app.command()(push)
 app.command()(rerun)
+app.command()(watch)
 app.add_typer(index_app, name="index")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.curation.attempts import attempt
 from understudy.curation import ImportConfig, RefusalReason, import_trajectories
 from understudy.curation.traces import Conversation, Found, Imported
 from understudy.datafiles import Row
@@ -258,3 +259,15 @@ def test_a_reader_that_is_named_reads_alone(tmp_path: Path) -> None:
         read(tmp_path, exchange([ASK], said("4")), reader="atif")
     with pytest.raises(ValueError, match="expected one of claude_code, atif"):
         read(tmp_path, exchange([ASK], said("4")), reader="nosuch")
+
+
+def test_records_of_this_package_are_taken_as_they_are(tmp_path: Path) -> None:
+    made = [attempt(), attempt().model_copy(update={"attempt": 1})]
+    lines = [one.model_dump_json(exclude_defaults=True) for one in made]
+    about = '{"version": 1, "id": "x", "agent": "a", "started": "", "ended": "", "end": "idle"}'
+    path = tmp_path / "trajectories.jsonl"
+    path.write_text("\n".join([*lines, about, lines[0], lines[1].replace('"steps"', '"stepz"')]) + "\n")
+    imported = import_trajectories(ImportConfig(path=path))
+    assert [one for one, _ in imported.attempts] == made
+    assert [row.reason for row in imported.refused] == [RefusalReason.REPEATED_ID, RefusalReason.UNKNOWN_SHAPE]
+    assert imported.report.other == {"facts about a served conversation": 1}

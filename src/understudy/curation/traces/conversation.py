@@ -13,7 +13,7 @@ from typing import Protocol
 from understudy.curation.importing.normalised import NormalisedAttempt
 from understudy.curation.traces.refusals import RefusedRow
 from understudy.datafiles import Row
-from understudy.records import Message, ToolSchema, Usage
+from understudy.records import Message, ToolSchema, Trajectory, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ class Conversation:
     """It is one line of a request log: an equal line is a repetition, not a second attempt."""
     attempt: NormalisedAttempt | None = None
     """For logs that state the facts of the attempt themselves, such as smolagents' memory. They are never joined."""
+    trajectory: Trajectory | None = None
+    """For records of this package, which are taken as they are. They are never joined."""
     notes: tuple[str, ...] = ()
     """What the log contains and our records cannot express, such as encrypted reasoning; the report counts these notes.
     """

@@ -56,7 +56,7 @@ def join(conversations: Iterable[Conversation]) -> Joined:
     tree = _Tree()
     alone: dict[int, Conversation] = {}
     for number, one in enumerate(conversations):
-        if one.attempt is not None:
+        if one.attempt is not None or one.trajectory is not None:
             alone[number] = one
         else:
             tree.add(one, number)

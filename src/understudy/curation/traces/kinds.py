@@ -22,6 +22,9 @@ TRACE_READERS: Group[TraceReader] = Group(
     "trace_readers",
     "reads logs of conversations that other programs wrote",
     {
+        "trajectories": _builtin(
+            "own_records:OwnRecordsReader", "Trajectories of this package, such as the log of a served agent."
+        ),
         "claude_code": _builtin("claude_code:ClaudeCodeReader", "Sessions of Claude Code."),
         "atif": _builtin("atif:AtifReader", "ATIF documents, up to version 1.8."),
         "openinference": _builtin("openinference:OpenInferenceReader", "OpenInference spans."),

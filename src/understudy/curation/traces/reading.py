@@ -147,10 +147,14 @@ def _no_reader(row: Row, readers: Mapping[str, TraceReader]) -> RefusedRow:
 
 def _attempts(joined: Joined, gathered: _Gathered, naming: Naming) -> Iterator[tuple[Trajectory, Score | None]]:
     n_of_question: Counter[str] = Counter()
+    own_ids: set[str] = set()
     said_of = _by_name(gathered.feedback)
     for one, names in zip(joined.conversations, joined.names, strict=True):
         numbers = sorted({number for name in names for number in said_of.get(name, ())})
         said = [gathered.feedback[number] for number in numbers]
+        if one.trajectory is not None:
+            yield from _own(one, one.trajectory, said, own_ids, gathered)
+            continue
         try:
             question = question_of(one)
             trajectory = trajectory_of(one, naming, n_of_question[question], said)
@@ -159,6 +163,18 @@ def _attempts(joined: Joined, gathered: _Gathered, naming: Naming) -> Iterator[t
             continue
         n_of_question[question] += 1
         yield trajectory, score_of(trajectory, one, said)
+
+
+def _own(
+    one: Conversation, trajectory: Trajectory, said: Sequence[Feedback], ids: set[str], gathered: _Gathered
+) -> Iterator[tuple[Trajectory, Score | None]]:
+    """A record of this package, as it is."""
+    if trajectory.id in ids:
+        detail = f"expected one row for each attempt; an earlier row has the id {trajectory.id!r}"
+        gathered.refused.append(RefusedRow(place=one.place, reason=RefusalReason.REPEATED_ID, detail=detail))
+        return
+    ids.add(trajectory.id)
+    yield trajectory, score_of(trajectory, one, said)
 
 
 def _by_name(feedback: Sequence[Feedback]) -> dict[str, list[int]]:

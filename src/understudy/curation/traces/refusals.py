@@ -34,6 +34,8 @@ class RefusalReason(StrEnum):
     """The connection ended during a reply."""
     MISSING_HISTORY = "missing_history"
     """It continues a conversation that only the provider stores and that occurs in no row."""
+    REPEATED_ID = "repeated_id"
+    """A record of this package whose id an earlier row has."""
     OLD_CONVENTION = "old_convention"
     """Spans of an unsupported version of the conventions."""
 
