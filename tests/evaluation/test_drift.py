@@ -38,10 +38,10 @@ def seen(watched: Watched) -> dict[Signal, Verdict]:
     return {one.signal: one.verdict for one in watched.drifts if one.verdict is not Verdict.NOT_SEEN}
 
 
-def test_a_window_like_the_reference_shows_nothing_in_at_least_95_of_100_windows() -> None:
+def test_a_window_like_the_reference_shows_nothing_in_38_of_40_windows() -> None:
     reference = conversations(200, seed=1)
-    n_alarms = sum(bool(seen(watch(reference, conversations(200, seed=100 + n)))) for n in range(100))
-    assert n_alarms <= 5
+    n_alarms = sum(bool(seen(watch(reference, conversations(200, seed=100 + n)))) for n in range(40))
+    assert n_alarms <= 2
 
 
 def test_a_rise_is_seen_where_it_is() -> None:
@@ -73,8 +73,10 @@ def test_the_steps_of_one_conversation_are_not_independent() -> None:
     """Twenty failing steps of one conversation say less than one failing step of twenty conversations."""
     good, bad = conversations(40, faults=0), conversations(1, faults=1)[0]
     long = bad.model_copy(update={"steps": bad.steps * 20})
-    assert Signal.PARSE_FAILURE not in seen(watch(good, [*good, long]))
-    assert Signal.PARSE_FAILURE in seen(watch(good, [*good, *(bad for _ in range(20))]))
+    of_one = watch(good, [*good, long]).drift(Signal.PARSE_FAILURE)
+    of_many = watch(good, [*good, *(bad for _ in range(20))]).drift(Signal.PARSE_FAILURE)
+    assert of_one.difference == of_many.difference
+    assert of_one.high - of_one.low > 1.5 * (of_many.high - of_many.low)
 
 
 def test_new_tools_are_counted_by_conversation() -> None:

@@ -13,9 +13,10 @@ from tests.pipeline.test_run import run_quietly
 from understudy.annotations import in_package
 from understudy.cli.app import app
 from understudy.evaluation.drift import watch
+from understudy.grading import shown_digest
 from understudy.pipeline import load_recipe
 from understudy.pipeline.watching import advice, read_window
-from understudy.records import ConversationEnd, Mark, MarkVerdict, ServedConversation, StageRef, Trajectory
+from understudy.records import Mark, MarkVerdict, StageRef, Trajectory
 from understudy.rollouts import read_trajectories
 from understudy.runs import write_jsonl
 
@@ -70,12 +71,11 @@ def write_log(run_dir: Path, folder: Path, *, fails: bool) -> Path:
         served.append(Trajectory.model_validate({**one.model_dump(), "task": task, **lost}))
     write_jsonl(folder / "trajectories.jsonl", served)
     about = [
-        ServedConversation(
-            id=one.task.id, agent="a", started="2026-11-01", ended=f"2026-11-{1 + n // 2:02}", end=ConversationEnd.IDLE
-        )
+        {"id": one.task.id, "trajectory_id": one.id, "agent": "a", "started": "", "ended": f"2026-11-{1 + n // 2:02}"}
         for n, one in enumerate(served)
     ]
-    write_jsonl(folder / "conversations.jsonl", about)
+    lines = [json.dumps({**one, "end": "idle"}) + "\n" for one in about]
+    (folder / "conversations.jsonl").write_text("".join(lines))
     return folder
 
 
@@ -113,14 +113,11 @@ def test_more_faults_make_a_round_pay_and_the_round_runs(run_dir: Path, tmp_path
 
 
 def mark(run_dir: Path, trajectory: Trajectory) -> None:
-    from understudy.grading import shown_digest
-
     one = Mark(
         stage="imported/served",
         trajectory_id=trajectory.id,
         digest=shown_digest(trajectory),
         verdict=MarkVerdict.RIGHT,
-        when="2026-11-27T00:00:00+00:00",
     )
     write_jsonl(run_dir / "marks.jsonl", [one])
 

@@ -26,7 +26,7 @@ def watch(
     recipe = recipe_of_run(existing_run(run))
     window = watching.read_window(log, last, since)
     ref = watching.find_reference(recipe, run, window[-1], reference)
-    found = watching.watch_log(recipe, run, window, ref)
+    found = watching.watch_log(run, window, ref)
     if as_json:
         out.print_json(found.model_dump_json())
         return

@@ -12,10 +12,9 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
+from statistics import NormalDist, fmean, variance
 
-import numpy as np
-
-from understudy.evaluation.statistics import N_RESAMPLES, clustered_wilson, wilson
+from understudy.evaluation.statistics import clustered_wilson, wilson
 from understudy.records import ExecutionStatus, Interval, Record, StopReason, Trajectory
 
 LEVEL = 0.95
@@ -131,17 +130,17 @@ _MEANS: dict[Signal, tuple[str, Callable[[Trajectory], float | None]]] = {
 }
 
 
-def watch(reference: Sequence[Trajectory], window: Sequence[Trajectory], *, seed: int = 0) -> Watched:
+def watch(reference: Sequence[Trajectory], window: Sequence[Trajectory]) -> Watched:
     """Compare a window of served conversations with the attempts of the reference.
 
     Intervals of rates are Newcombe's of two Wilson intervals that are clustered by conversation; those of means are
-    bootstrapped over conversations. Raises ``ValueError`` if one side is empty.
+    Welch's, with normal quantiles. Raises ``ValueError`` if one side is empty.
     """
     if not reference or not window:
         raise ValueError(f"expected conversations on both sides, got {len(reference)} and {len(window)}")
     level = 1 - (1 - LEVEL) / (len(RATES) + len(_MEANS))
     drifts = [_rate(signal, reference, window, level) for signal in RATES]
-    drifts += [_mean(signal, reference, window, level, seed) for signal in _MEANS]
+    drifts += [_mean(signal, reference, window, level) for signal in _MEANS]
     return Watched(
         n_reference=len(reference),
         n_window=len(window),
@@ -187,28 +186,25 @@ def _newcombe(before: float, after: float, of_before: Interval, of_after: Interv
     return low, high
 
 
-def _mean(
-    signal: Signal, reference: Sequence[Trajectory], window: Sequence[Trajectory], level: float, seed: int
-) -> Drift:
+def _mean(signal: Signal, reference: Sequence[Trajectory], window: Sequence[Trajectory], level: float) -> Drift:
     unit, value = _MEANS[signal]
-    before, after = (
-        np.array([found for one in side if (found := value(one)) is not None]) for side in (reference, window)
-    )
-    low = high = 0.0
-    if before.size and after.size:
-        generator = np.random.default_rng(seed)
-        drawn = [generator.choice(side, (N_RESAMPLES // 5, side.size)).mean(axis=1) for side in (after, before)]
-        low, high = np.quantile(drawn[0] - drawn[1], [(1 - level) / 2, (1 + level) / 2])
+    before, after = ([found for one in side if (found := value(one)) is not None] for side in (reference, window))
+    means = [fmean(side) if side else 0.0 for side in (before, after)]
+    spread = NormalDist().inv_cdf(0.5 + level / 2) * math.sqrt(sum(_variance_of_mean(side) for side in (before, after)))
     return Drift(
         signal=signal,
         unit=unit,
-        n_reference=before.size,
-        n_window=after.size,
-        reference=float(before.mean()) if before.size else 0.0,
-        window=float(after.mean()) if after.size else 0.0,
-        low=float(low),
-        high=float(high),
+        n_reference=len(before),
+        n_window=len(after),
+        reference=means[0],
+        window=means[1],
+        low=means[1] - means[0] - spread,
+        high=means[1] - means[0] + spread,
     )
+
+
+def _variance_of_mean(values: Sequence[float]) -> float:
+    return variance(values) / len(values) if len(values) > 1 else 0.0
 
 
 def smallest_visible_rise(drift: Drift, level: float) -> float:

@@ -72,9 +72,9 @@ def _first_attempt(run_dir: Path, ref: StageRef) -> tuple[str, str]:
     return (first.model, first.agent) if first is not None else ("", "")
 
 
-def watch_log(recipe: Recipe, run_dir: Path, window: Sequence[Trajectory], reference: StageRef) -> Watched:
+def watch_log(run_dir: Path, window: Sequence[Trajectory], reference: StageRef) -> Watched:
     """Compare conversations with the attempts of an evaluation. Raises ``ValueError`` if there are none."""
-    return watch(list(read_trajectories(stage_folder(run_dir, reference) / TRAJECTORIES)), window, seed=recipe.seed)
+    return watch(list(read_trajectories(stage_folder(run_dir, reference) / TRAJECTORIES)), window)
 
 
 def pays(watched: Watched) -> bool:

@@ -257,7 +257,7 @@ def test_a_reader_may_be_a_users_class(tmp_path: Path) -> None:
 def test_a_reader_that_is_named_reads_alone(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no reader fits \(of atif\)"):
         read(tmp_path, exchange([ASK], said("4")), reader="atif")
-    with pytest.raises(ValueError, match="expected one of claude_code, atif"):
+    with pytest.raises(ValueError, match="expected one of trajectories, claude_code, atif"):
         read(tmp_path, exchange([ASK], said("4")), reader="nosuch")
 
 
@@ -266,7 +266,7 @@ def test_records_of_this_package_are_taken_as_they_are(tmp_path: Path) -> None:
     lines = [one.model_dump_json(exclude_defaults=True) for one in made]
     about = '{"version": 1, "id": "x", "agent": "a", "started": "", "ended": "", "end": "idle"}'
     path = tmp_path / "trajectories.jsonl"
-    path.write_text("\n".join([*lines, about, lines[0], lines[1].replace('"steps"', '"stepz"')]) + "\n")
+    path.write_text("\n".join([*lines, about, lines[0], lines[1].replace('"answered"', '"tired"')]) + "\n")
     imported = import_trajectories(ImportConfig(path=path))
     assert [one for one, _ in imported.attempts] == made
     assert [row.reason for row in imported.refused] == [RefusalReason.REPEATED_ID, RefusalReason.UNKNOWN_SHAPE]
