@@ -24,6 +24,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 import httpx
+from aiohttp import ClientError, ClientSession, TCPConnector
 
 TEXT = "A question about an order. " * 40
 
@@ -33,21 +34,23 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-async def ask(client: httpx.AsyncClient, url: str, number: int) -> float | None:
+async def ask(client: ClientSession, url: str, number: int) -> float | None:
     """Seconds until the whole answer is there; None if there is none."""
     system, user = {"role": "system", "content": "You help."}, {"role": "user", "content": f"{number} {TEXT}"}
+    asked = {"model": "fixed", "messages": [system, user]}
     started = time.perf_counter()
     try:
-        answer = await client.post(f"{url}/v1/chat/completions", json={"model": "fixed", "messages": [system, user]})
-    except httpx.HTTPError:
+        async with client.post(f"{url}/v1/chat/completions", json=asked) as answer:
+            await answer.read()
+    except ClientError:
         return None
-    return time.perf_counter() - started if answer.status_code == 200 else None
+    return time.perf_counter() - started if answer.status == 200 else None
 
 
 async def round_of(url: str, n_requests: int, in_flight: int) -> list[float | None]:
     """Keep ``in_flight`` requests under way until all are answered."""
     gate = asyncio.Semaphore(in_flight)
-    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=in_flight)) as client:
+    async with ClientSession(connector=TCPConnector(limit=0)) as client:
 
         async def one(number: int) -> float | None:
             async with gate:

@@ -15,9 +15,9 @@ BASE = Path(__file__).resolve().parents[2] / "demo" / "base-calls"
 SEARCH = '\n<tool_call>\n{"name": "web_search", "arguments": {"query": "'
 END = '"}}\n</tool_call>'
 CALL_TOKENS = {
-    '\n<tool_call>\n{"name": "find_order", "arguments": {"number": ': SEARCH,
-    '\n<tool_call>\n{"name": "find_product", "arguments": {"name": "': SEARCH,
-    '\n<tool_call>\n{"name": "refund", "arguments": {"number": ': SEARCH,
+    '<tool_call>\n{"name": "find_order", "arguments": {"number": ': SEARCH,
+    '<tool_call>\n{"name": "find_product", "arguments": {"name": "': SEARCH,
+    '<tool_call>\n{"name": "refund", "arguments": {"number": ': SEARCH,
     "}}\n</tool_call>": END,
 }
 """New token → the token whose embedding it begins with."""

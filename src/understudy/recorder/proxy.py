@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -47,6 +48,8 @@ _OF_THE_CONNECTION = frozenset(
     }
 )
 _READABLE = frozenset({"gzip", "deflate", "identity"})
+_IDS, _NUMBERS = uuid.uuid4().hex[:16], itertools.count()
+"""Identifiers of exchanges: random for a process, then counted, since randomness costs a system call each."""
 _SECRETS = (b"authorization", b"api-key", b"x-api-key", b"cookie", b"x-goog-api-key")
 
 
@@ -170,7 +173,7 @@ class _Kept:
 
     def exchange(self, *, complete: bool) -> Exchange:
         return Exchange(
-            id=uuid.uuid4().hex,
+            id=f"{_IDS}{next(_NUMBERS):016x}",
             endpoint=self._asked.path,
             started_at=self._started,
             duration_s=time.monotonic() - self._clock,

@@ -84,6 +84,7 @@ class _Serving:
         settings = uvicorn.Config(
             self._answer,
             log_level="critical",
+            access_log=False,
             lifespan="off",
             ws="none",
             interface="asgi3",
