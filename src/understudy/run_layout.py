@@ -51,6 +51,12 @@ MARKS = "marks.jsonl"
 """A person's verdicts on attempts, of all stages."""
 CORPUS = "corpus.jsonl"
 """The encyclopedia of a generated world, where a recipe searches it."""
+SERVED = "served"
+"""Logs of served agents, a folder each."""
+SERVED_AGENT = "agent.json"
+"""In such a folder: what was served."""
+CONVERSATIONS = "conversations.jsonl"
+"""In such a folder: how each conversation went; its trajectory is in the file of trajectories."""
 ARCHIVE = "archived"
 """Stages whose settings were changed since: nothing that was computed is deleted."""
 
@@ -64,9 +70,9 @@ def stage_folder(run_dir: Path, ref: StageRef) -> Path:
 
 
 def stage_refs(run_dir: Path) -> Iterator[StageRef]:
-    """All folders of stages, by kind and name; archived ones are left out."""
+    """All folders of stages, by kind and name; archived ones and logs of served agents are left out."""
     for kind in sorted(_folders(run_dir)):
-        if kind.name != ARCHIVE:
+        if kind.name not in (ARCHIVE, SERVED):
             yield from (StageRef(kind=kind.name, name=folder.name) for folder in sorted(_folders(kind)))
 
 

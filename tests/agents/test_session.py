@@ -38,8 +38,7 @@ class Kept(TurnEvents):
 
 
 def recorded(session: Session) -> Trajectory:
-    trajectory = session.record()
-    assert isinstance(trajectory, Trajectory)
+    trajectory = session.records()[-1]
     assert Trajectory.model_validate_json(trajectory.model_dump_json()) == trajectory
     return trajectory
 
@@ -47,7 +46,7 @@ def recorded(session: Session) -> Trajectory:
 def test_variables_stay_from_turn_to_turn(sandbox: Sandbox) -> None:
     model = in_order(action("x = 6"), action("final_answer(x)"), action("final_answer(x * 7)"))
     with open_session(open_agent(CodeAgentConfig(), model, sandbox), BLANK) as session:
-        assert session.record() is None
+        assert session.records() == ()
         events = Kept()
         assert session.turn("What is x?", events) == TurnEnd(StopReason.ANSWERED, "6")
         assert session.turn("Times seven?") == TurnEnd(StopReason.ANSWERED, "42")
@@ -200,4 +199,5 @@ def test_other_agents_get_the_conversation_as_a_text() -> None:
     assert "User: What is one?\n\nAssistant: 1" in asked[0]
     assert "Assistant: 1\n\nThe user now says:\n\nAnd three?" in asked[1]
     assert len(events.seen) == 2
+    assert [one.id for one in session.records()] == ["served#0", "served#1"]
     assert recorded(session).answer == "2"

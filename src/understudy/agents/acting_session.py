@@ -68,10 +68,10 @@ class ActingSession(Session):
         if self._actions is not None:
             self._actions.interrupt()
 
-    def record(self) -> Trajectory | None:
+    def records(self) -> tuple[Trajectory, ...]:
         """The conversation so far. The steps of earlier turns, which were given as texts, are not in it."""
         if not self._history.messages:
-            return None
+            return ()
         end = self._end
         trajectory = self._history.trajectory(end.stop_reason, end.answer)
         try:
@@ -80,7 +80,7 @@ class ActingSession(Session):
             record = None
         is_failure = end.stop_reason.is_infrastructure_error
         failure = Failure(kind=end.stop_reason, message=end.error) if is_failure else None
-        return trajectory.model_copy(update={"environment": record, "failure": failure})
+        return (trajectory.model_copy(update={"environment": record, "failure": failure}),)
 
     def close(self) -> None:
         """End the sandbox's processes and the world. Closing twice is allowed."""
@@ -111,7 +111,8 @@ class ActingSession(Session):
         self._dialogue = Dialogue(task, self._world)
         self._actions = self._stack.enter_context(agent.open_actions(history, self._world))
         for number, answer in enumerate(answers):
-            history.add(self._actions.restated(answer, number))
+            if answer:
+                history.add(self._actions.restated(answer, number))
             self._hear(asked[number + 1])
 
     def _hear(self, said: str) -> None:

@@ -95,6 +95,7 @@ class Sampler:
         answered = time.perf_counter()
         if events is not None:
             events.replied(actions.said(completion, prefill))
+            events.check()
         turn = actions.act(completion, prefill)
         timing = Timing(model_s=answered - started, code_s=time.perf_counter() - answered)
         return SampledStep(turn, completion.usage, timing, completion)

@@ -95,8 +95,8 @@ class Session(Closing, ABC):
         """End the code that runs now; from any thread. The turn itself ends at its next check."""
 
     @abstractmethod
-    def record(self) -> Trajectory | None:
-        """The conversation so far; None before the first turn."""
+    def records(self) -> tuple[Trajectory, ...]:
+        """The conversation so far: one trajectory, or one for each turn; none before the first turn."""
 
 
 class RepeatedAgent(Session):
@@ -108,7 +108,7 @@ class RepeatedAgent(Session):
         self._task = task
         self._seed = seed
         self._exchanged = list(earlier)
-        self._trajectory: Trajectory | None = None
+        self._trajectories: list[Trajectory] = []
         self._n_turns = 0
 
     def turn(self, said: str, events: TurnEvents | None = None) -> TurnEnd:
@@ -121,7 +121,7 @@ class RepeatedAgent(Session):
             trajectory = events.wait_for(lambda: self._agent.solve(task, number, self._seed))
         except TurnStoppedError:
             return TurnEnd(StopReason.STOPPED)
-        self._trajectory = trajectory
+        self._trajectories.append(trajectory)
         report(trajectory, events)
         answer = trajectory.answer
         if answer is not None:
@@ -132,9 +132,9 @@ class RepeatedAgent(Session):
     def interrupt(self) -> None:
         """An attempt of such an agent cannot be interrupted; it is abandoned."""
 
-    def record(self) -> Trajectory | None:
-        """The attempt of the last turn, whose question holds the earlier turns."""
-        return self._trajectory
+    def records(self) -> tuple[Trajectory, ...]:
+        """The attempt of each turn; its question holds the earlier turns."""
+        return tuple(self._trajectories)
 
 
 def report(trajectory: Trajectory, events: TurnEvents) -> None:

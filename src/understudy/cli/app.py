@@ -23,6 +23,7 @@ from understudy.cli.recording import record, shadow
 from understudy.cli.reinforcing import export_rl
 from understudy.cli.running import existing_run, out, recipe_and_run, run_and_show, say
 from understudy.cli.serving import serve_model
+from understudy.cli.serving_agents import chat, serve_agent
 from understudy.cli.starting import demo, init, kinds
 from understudy.cli.watching import watch
 from understudy.pipeline.stage_table import STAGE_TABLE
@@ -228,6 +229,8 @@ def verify_student(
 app.command()(export)
 app.command("export-rl")(export_rl)
 app.command("serve-model")(serve_model)
+app.command("serve-agent")(serve_agent)
+app.command()(chat)
 app.command()(record)
 app.command()(shadow)
 app.command()(label)

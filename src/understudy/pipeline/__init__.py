@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from understudy.pipeline.run_directory import RunDirectory as RunDirectory
     from understudy.pipeline.run_directory import StageChangedError as StageChangedError
     from understudy.pipeline.run_directory import list_stages as list_stages
+    from understudy.pipeline.serving import served_agent as served_agent
     from understudy.pipeline.stage import Counts as Counts
     from understudy.pipeline.stage import Stage as Stage
     from understudy.pipeline.stage import StageFailedError as StageFailedError
@@ -68,6 +69,7 @@ _HOMES = {
     "recipe_of_card": "understudy.pipeline.rerunning",
     "recipe_of_run": "understudy.pipeline.loading",
     "run_recipe": "understudy.pipeline.run",
+    "served_agent": "understudy.pipeline.serving",
     "verify_students": "understudy.pipeline.students",
 }
 __all__ = sorted(_HOMES)  # noqa: PLE0605  the names are those of the table

@@ -5,11 +5,12 @@ In: a request's path and headers. Out: what it asks for, or a refusal in OpenAI'
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+
+from understudy.access import same_secret
 
 OWN = "/understudy"
 """Paths below it are the recorder's."""
@@ -59,7 +60,7 @@ class Access:
         return Asked(path, raw) if self._is_token(shown) else None
 
     def _is_token(self, shown: str) -> bool:
-        return hmac.compare_digest(shown.encode(), self._token.encode())
+        return same_secret(shown, self._token)
 
     @staticmethod
     def error(code: str, message: str) -> bytes:

@@ -5,12 +5,12 @@ In: options of the command line. Out: a validated ``RecorderConfig``. Not here: 
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from understudy.access import is_loopback
 from understudy.records import Record
 
 
@@ -80,11 +80,3 @@ def http_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError(f"expected a URL that begins with http:// or https://, got {value!r}")
     return value.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is reachable from this machine only."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -54,9 +54,11 @@ class ServedConversation(Record):
 
     version: int = SERVED_LOG_VERSION
     id: str
-    """``task.id`` of its trajectory."""
-    trajectory_id: str
-    """Key of its line in ``trajectories.jsonl``."""
+    """``task.id`` of its trajectories."""
+    trajectories: tuple[str, ...] = ()
+    """Keys of its lines in ``trajectories.jsonl``: one for the whole conversation; one for each turn if the agent knows
+    single attempts only.
+    """
     name: Annotated[str, Field(exclude_if=is_empty)] = ""
     """The client's name for the conversation; empty if it gave none."""
     agent: str

@@ -13,7 +13,7 @@ from understudy.report.labelling import Labelling, NotMarkableError, stage_to_ma
 from understudy.report.mark_agreements import mark_agreement_table, read_mark_agreements
 from understudy.report.method_table import NoMethodsError, method_table
 from understudy.report.method_table_drawing import draw_in_terminal, write_method_table
-from understudy.report.page import write_report
+from understudy.report.page import chat_page, write_report
 from understudy.report.paper import PaperMethod
 from understudy.report.side_by_side import write_comparison
 from understudy.report.terminal import NotInRunError, show_mask, show_run, show_trajectory, terminal_table
@@ -28,6 +28,7 @@ __all__ = [
     "PaperMethod",
     "ReportConfig",
     "agreement_table",
+    "chat_page",
     "collect",
     "draw_in_terminal",
     "mark_agreement_table",

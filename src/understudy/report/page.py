@@ -50,10 +50,13 @@ SCRIPTS = (
     "side_by_side.js",
     "pairs.js",
     "runs.js",
+    "theme.js",
     "main.js",
 )
 """In order: they are joined into one script, and each uses definitions of earlier ones."""
 STYLES = ("base.css", "results.css", "trajectories.css", "pairs.css", "label.css")
+CHAT_SCRIPTS = ("dom.js", "format.js", "python.js", "steps.js", "theme.js", "chat.js")
+CHAT_STYLES = ("base.css", "trajectories.css", "chat.css")
 
 
 class PageKind(StrEnum):
@@ -66,6 +69,8 @@ class PageKind(StrEnum):
     """Two systems of two runs, attempt by attempt."""
     LABEL = "label"
     """A sample of attempts that a person marks: in the viewer only."""
+    CHAT = "chat"
+    """A chat with a served agent: in its server only."""
 
 
 def write_report(run_dir: Path, config: ReportConfig | None = None) -> Path:
@@ -94,14 +99,38 @@ def live_page(title: str, kind: PageKind = PageKind.RUN) -> str:
     return _page(title=title, kind=kind, data="", fallback="", connect="'self'", live=" data-live")
 
 
+def chat_page(label: str) -> str:
+    """The page of a chat with a served agent, which requests all else from its server."""
+    return _page(
+        title=label,
+        kind=PageKind.CHAT,
+        data="",
+        fallback="",
+        connect="'self'",
+        live=" data-live",
+        scripts=CHAT_SCRIPTS,
+        styles=CHAT_STYLES,
+    )
+
+
 def element(name: str, content: bytes) -> str:
     """Data in a page: packed text in a script element that is never run."""
     packed = base64.b64encode(gzip.compress(content, compresslevel=6, mtime=0)).decode()
     return f'<script type="text/plain" id="{name}">{packed}</script>\n'
 
 
-def _page(*, title: str, kind: PageKind, data: str, fallback: str, connect: str, live: str) -> str:
-    style, script = _joined(STYLES), _joined(SCRIPTS)
+def _page(
+    *,
+    title: str,
+    kind: PageKind,
+    data: str,
+    fallback: str,
+    connect: str,
+    live: str,
+    scripts: tuple[str, ...] = SCRIPTS,
+    styles: tuple[str, ...] = STYLES,
+) -> str:
+    style, script = _joined(styles), _joined(scripts)
     policy = (
         f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; img-src data:; "
         f"connect-src {connect}; base-uri 'none'; form-action 'none'; "

@@ -13,7 +13,6 @@ Written as a bare ASGI function: a web framework costs more here than the search
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -22,6 +21,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from understudy.access import is_loopback, same_secret
 from understudy.records import Record
 from understudy.retrieval.batching import BatchingRetriever, BusyError, Hits, Question
 from understudy.retrieval.retriever import RetrievalError
@@ -31,7 +31,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _RETRY_AFTER_S = 1
 
 
@@ -52,7 +51,7 @@ class ServiceConfig(Record):
 
     @model_validator(mode="after")
     def _token_off_loopback(self) -> Self:
-        if self.host not in _LOOPBACK and self.token_env is None:
+        if not is_loopback(self.host) and self.token_env is None:
             raise ValueError(f"host {self.host!r} is open to others: name a token with token_env, or use 127.0.0.1")
         return self
 
@@ -152,7 +151,7 @@ class RetrievalService:
         if self._token is None:
             return
         given = dict(scope["headers"]).get(b"authorization", b"")
-        if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
+        if not same_secret(given.decode("latin-1"), f"Bearer {self._token}"):
             raise _RefusedError(401, "expected the header Authorization: Bearer <token>")
 
     def _metrics(self) -> bytes:

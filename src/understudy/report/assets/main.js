@@ -7,8 +7,7 @@ const app = { explorer: undefined, view: undefined };
 function frame() {
   app.main = h("main", { id: "main", tabindex: "-1" });
   app.nav = h("nav", { "aria-label": "Views" });
-  app.theme = h("button", { type: "button", class: "theme", "aria-label": "Change between light and dark" }, "◐");
-  app.theme.addEventListener("click", () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark", true));
+  app.theme = themeButton();
   app.keys = h("button", { type: "button", class: "theme", "aria-label": "Keys" }, "?");
   app.keys.addEventListener("click", showKeys);
   const skip = h("button", { type: "button", class: "skip" }, "Skip to content");
@@ -22,30 +21,6 @@ function frame() {
     ]),
     app.main,
   ]);
-}
-
-function storedTheme() {
-  try {
-    return localStorage.getItem("understudy-theme");
-  } catch {
-    return null; // a mailed file may have no storage
-  }
-}
-
-function setTheme(theme, isChosen) {
-  document.documentElement.dataset.theme = theme;
-  if (!isChosen) return;
-  try {
-    localStorage.setItem("understudy-theme", theme);
-  } catch {
-    return;
-  }
-}
-
-function followTheme() {
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  setTheme(storedTheme() || (dark.matches ? "dark" : "light"));
-  dark.addEventListener("change", () => storedTheme() || setTheme(dark.matches ? "dark" : "light"));
 }
 
 function drawView() {
