@@ -22,9 +22,12 @@ from tests.models.test_server import serving
 from tests.retrieval.conftest import make_passages, write_corpus
 from tests.tiny_model import save_tiny_model
 from tests.training.conversations import write_examples
+from understudy.agents import AgentRuntime, CodeAgentConfig, RuntimeConfig
 from understudy.models import Request, ScriptedConfig, open_model
 from understudy.records import Completion, EnvironmentRecord, Message, Role, Score, StopReason, Task
 from understudy.rollouts import read_trajectories
+from understudy.sandbox import SandboxConfig
+from understudy.serving import ServeAgentConfig, ServedAgent, serving_agent
 from understudy.tasks.own_sources import OwnSource
 from understudy.training import TrainSummary, read_card
 
@@ -58,6 +61,18 @@ def a_served_agent() -> Iterator[dict[str, str]]:
         serving(model) as url,
     ):
         yield {"http://127.0.0.1:8000/v1": url}
+
+
+@contextmanager
+def a_whole_served_agent() -> Iterator[dict[str, str]]:
+    with (
+        open_model(ScriptedConfig(program="my_package.teacher:answer", name="student")) as model,
+        AgentRuntime(RuntimeConfig(sandbox=SandboxConfig(preload=()))) as runtime,
+        serving_agent(
+            ServedAgent("Agent student", runtime.open_agent(CodeAgentConfig(), model)), ServeAgentConfig(port=0)
+        ) as url,
+    ):
+        yield {"http://127.0.0.1:8790": url}
 
 
 def attempts_answered(names: Names, _printed: str) -> None:
@@ -161,6 +176,10 @@ def a_student_is_there(names: Names, _printed: str) -> None:
     assert Path("student/log.jsonl").stat().st_size > 0
 
 
+def the_answer_is_printed(_names: Names, printed: str) -> None:
+    assert printed == "42\n"
+
+
 def nothing_more(_names: Names, _printed: str) -> None:
     """The example asserts for itself, or that it can be written is all that it says."""
 
@@ -177,6 +196,7 @@ EXAMPLES = {
     "retrieval.md 1": Example(three_passages_found, substitutes=a_corpus),
     "retrieval.md 2": Example(nothing_more, names=encoder_names),
     "sandbox.md 1": Example(nothing_more),
+    "serving.md 1": Example(the_answer_is_printed, substitutes=a_whole_served_agent),
     "tools.md 1": Example(nothing_more),
     "training.md 1": Example(a_student_is_there, substitutes=a_base_and_examples),
     "training.md 2": Example(nothing_more),
