@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import openai
 import pytest
 
 from tests.report.conftest import browser, open_page  # noqa: F401
@@ -17,6 +18,14 @@ from understudy.sandbox import Limits, Sandbox, SandboxConfig, open_sandbox
 from understudy.serving import ServeAgentConfig, serving_agent
 
 Serve = Callable[..., str]
+CLIENTS: list[openai.OpenAI] = []
+
+
+@pytest.fixture(autouse=True)
+def no_client_is_left() -> Iterator[None]:
+    yield
+    while CLIENTS:
+        CLIENTS.pop().close()
 
 
 @pytest.fixture(scope="session")

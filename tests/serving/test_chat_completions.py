@@ -14,7 +14,7 @@ import openai
 import pytest
 
 from tests.serving.bank import LEDGER, OPEN
-from tests.serving.conftest import Serve
+from tests.serving.conftest import CLIENTS, Serve
 from understudy.agents import ToolCallingConfig
 from understudy.agents.config import ChainOfThoughtConfig
 from understudy.models import Request, ScriptedModel
@@ -22,8 +22,10 @@ from understudy.records import ConversationEnd, ServedConversation, StopReason, 
 from understudy.runs import read_jsonl
 
 
-def client(url: str, **settings: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, **settings)
+def client(url: str) -> openai.OpenAI:
+    """It is closed at the end of the test."""
+    CLIENTS.append(openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0))
+    return CLIENTS[-1]
 
 
 def user(*said: str) -> list[Any]:
