@@ -264,5 +264,7 @@ class TestTerminal:
                     break
             assert "stopping; Ctrl-C again ends the chat" in seen
             assert "no answer: stopped" in seen
+            assert seen[-1] == "6"
             running.send_signal(signal.SIGINT)
-            assert running.wait(20) == 0
+            assert running.stderr is not None
+            assert running.wait(60) == 0, running.stderr.read()

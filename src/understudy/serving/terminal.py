@@ -101,33 +101,29 @@ class _Chat:
     def _turn(self, said: str) -> bool:
         turn = self._conversations.begin(Asked(said, name=_NAME))
         self._before = None
-        thread = threading.Thread(target=self._run, args=(turn,), name="understudy-turn", daemon=True)
-        thread.start()
+        ended = threading.Event()  # Ctrl-C during a join would make the thread look ended
+        threading.Thread(target=self._run, args=(turn, ended), name="understudy-turn", daemon=True).start()
         try:
-            self._wait(thread)
+            _wait(ended)
         except KeyboardInterrupt:
             turn.stop()
             self._note("stopping; Ctrl-C again ends the chat")
             try:
-                self._wait(thread)
+                _wait(ended)
             except KeyboardInterrupt:
                 turn.stop(ConversationEnd.CLOSED)
                 return False
         self._show_end(turn)
         return True
 
-    def _run(self, turn: Turn) -> None:
+    def _run(self, turn: Turn, ended: threading.Event) -> None:
         try:
             turn.run(lambda event: self._show(event, turn.conversation))
         except Exception:
             pass
         finally:
             self._conversations.end_turn(turn)
-
-    @staticmethod
-    def _wait(thread: threading.Thread) -> None:
-        while thread.is_alive():
-            thread.join(_POLL_S)
+            ended.set()
 
     def _show(self, event: Event, conversation: Conversation) -> None:
         if self._view is StepView.FULL:
@@ -152,6 +148,11 @@ class _Chat:
 
     def _note(self, text: str) -> None:
         self._print(text, "dim italic")
+
+
+def _wait(ended: threading.Event) -> None:
+    while not ended.wait(_POLL_S):
+        pass
 
 
 def short_lines(event: Event, before: Event | None, action_format: str) -> list[str]:
