@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -124,6 +125,19 @@ def test_a_teacher_writes_wrong_replies_again_and_they_are_graded_again(rows: Pa
     assert made.score.correct is False
     assert all(one.correct for one in read_jsonl(folder / "scores.jsonl", Score))
     assert any("changed relabelled 1" in line for line in said), said
+
+
+def test_replies_of_a_teacher_outlive_a_kill(rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, stage = recipe_of(rows, ", relabel: {model: teacher}"), "understudy.pipeline.stages.clean"
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{stage}.grade_stage", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run_quietly(recipe, tmp_path / "run")
+    teacher = Mock(complete=Mock(side_effect=AssertionError("asked again")))
+    monkeypatch.setattr(f"{stage}.open_model", lambda config: teacher)
+    assert run_quietly(recipe, tmp_path / "run")["clean/shop"] is Outcome.DONE
+    (made,) = read_jsonl(tmp_path / "run/clean/shop/relabelled.jsonl", Replacement)
+    assert made.after.content == "It arrives on Friday."
 
 
 def test_nothing_left_is_an_error_with_the_reasons(rows: Path, tmp_path: Path) -> None:

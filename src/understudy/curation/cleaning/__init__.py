@@ -12,7 +12,7 @@ from understudy.curation.cleaning.config import CleanConfig, RelabelConfig
 from understudy.curation.cleaning.faults import CheckError, Fault, FaultAction, Finding
 from understudy.curation.cleaning.kinds import CHECKS
 from understudy.curation.cleaning.personal.detectors import DETECTORS
-from understudy.curation.cleaning.relabelling import Replacement
+from understudy.curation.cleaning.relabelling import RelabelJournal, Replacement
 from understudy.curation.cleaning.summary import CleaningSummary, ReasonRow, summarise
 from understudy.curation.cleaning.topics import TopicCluster
 
@@ -29,6 +29,7 @@ __all__ = [
     "Finding",
     "ReasonRow",
     "RelabelConfig",
+    "RelabelJournal",
     "Replacement",
     "TopicCluster",
     "clean",

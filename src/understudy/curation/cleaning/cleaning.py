@@ -14,7 +14,7 @@ from typing import Any
 from understudy.curation.cleaning.config import CleanConfig
 from understudy.curation.cleaning.faults import CheckError, Fault, FaultAction, Finding, faults_of
 from understudy.curation.cleaning.kinds import CHECKS
-from understudy.curation.cleaning.relabelling import Pair, Replacement, relabel
+from understudy.curation.cleaning.relabelling import Pair, RelabelJournal, Replacement, relabel
 from understudy.curation.cleaning.summary import CleaningSummary, summarise
 from understudy.curation.cleaning.topics import TopicCluster
 from understudy.models import Model
@@ -53,10 +53,13 @@ class Cleaned:
         return iter(self.pairs)
 
 
-def clean(pairs: Iterable[Pair], config: CleanConfig, teacher: Model | None = None) -> Cleaned:
+def clean(
+    pairs: Iterable[Pair], config: CleanConfig, teacher: Model | None = None, journal: RelabelJournal | None = None
+) -> Cleaned:
     """Keep, change or drop each trajectory.
 
-    ``teacher``: writes replies again; needed if ``config.relabel`` is set. Raises ``ValueError`` if it is missing,
+    ``teacher``: writes replies again; needed if ``config.relabel`` is set. ``journal``: its replies are kept there as
+    they come, and those that are there already are not asked for again. Raises ``ValueError`` if it is missing,
     ``CheckError`` for a check of a user that fails, ``TargetError`` for one that does not exist.
     """
     if (config.relabel is None) != (teacher is None):
@@ -70,7 +73,7 @@ def clean(pairs: Iterable[Pair], config: CleanConfig, teacher: Model | None = No
         clusters += getattr(check, "clusters", ()) if one.kind in CHECKS.builtin else ()
     if config.relabel is None or teacher is None:
         return Cleaned(tuple(kept), tuple(findings), clusters, (), n)
-    made = relabel(kept, config.relabel, teacher)
+    made = relabel(kept, config.relabel, teacher, journal)
     return Cleaned(made.pairs, (*findings, *made.findings), clusters, made.replacements, n)
 
 

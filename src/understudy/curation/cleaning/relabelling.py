@@ -7,7 +7,7 @@ calls. A reply that answers by a call or by code is left as it is, and that is c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from understudy.curation.cleaning.config import RelabelConfig, Relabelled
@@ -33,6 +33,25 @@ class Replacement(Record):
     """The verdict on the original, which the new reply does not keep."""
 
 
+class RelabelJournal:
+    """Replies that an earlier, unfinished call wrote, and where those of this one go as they come."""
+
+    def __init__(self, earlier: Iterable[Replacement] = (), write: Callable[[Replacement], None] | None = None) -> None:
+        """``write`` is called from many threads."""
+        self._earlier = {made.trajectory_id: made for made in earlier}
+        self._write = write
+
+    def keep(self, made: Replacement) -> None:
+        """Write a new reply."""
+        if self._write is not None:
+            self._write(made)
+
+    def earlier(self, trajectory_id: str, before: Message) -> Replacement | None:
+        """The reply that was written in place of this one."""
+        made = self._earlier.get(trajectory_id)
+        return made if made is not None and made.before == before else None
+
+
 @dataclass(frozen=True, slots=True)
 class Relabelling:
     """What became of all trajectories."""
@@ -43,9 +62,12 @@ class Relabelling:
     findings: tuple[Finding, ...]
 
 
-def relabel(pairs: Sequence[Pair], config: RelabelConfig, teacher: Model) -> Relabelling:
-    """Let the teacher write the last reply of the chosen trajectories."""
-    results = list(map_ordered(lambda pair: _again(pair, config, teacher), pairs, config.in_flight))
+def relabel(
+    pairs: Sequence[Pair], config: RelabelConfig, teacher: Model, journal: RelabelJournal | None = None
+) -> Relabelling:
+    """Let the teacher write the last reply of the chosen trajectories, but those that the journal has already."""
+    journal = journal or RelabelJournal()
+    results = list(map_ordered(lambda pair: _again(pair, config, teacher, journal), pairs, config.in_flight))
     made = [one for one, _ in results if one is not None]
     by_id = {one.trajectory_id: one for one in made}
     return Relabelling(
@@ -55,13 +77,18 @@ def relabel(pairs: Sequence[Pair], config: RelabelConfig, teacher: Model) -> Rel
     )
 
 
-def _again(pair: Pair, config: RelabelConfig, teacher: Model) -> tuple[Replacement | None, Finding | None]:
+def _again(
+    pair: Pair, config: RelabelConfig, teacher: Model, journal: RelabelJournal
+) -> tuple[Replacement | None, Finding | None]:
     trajectory, score = pair
     if not _is_chosen(score, config.which):
         return None, None
     index = _last_reply(trajectory)
     if index is None:
         return None, _finding(trajectory, "not_relabelled", FaultAction.COUNT, "its answer is not a plain reply")
+    before = trajectory.messages[index]
+    if (earlier := journal.earlier(trajectory.id, before)) is not None:
+        return earlier, _relabelled(trajectory, earlier)
     request = Request(
         trajectory.messages[:index],
         temperature=config.temperature,
@@ -76,7 +103,6 @@ def _again(pair: Pair, config: RelabelConfig, teacher: Model) -> tuple[Replaceme
         return None, _finding(trajectory, "not_relabelled", FaultAction.COUNT, f"the model could not be asked: {error}")
     if completion.finish_reason is not FinishReason.STOP or completion.tool_calls or not completion.text.strip():
         return None, _finding(trajectory, "not_relabelled", FaultAction.COUNT, "the model gave no whole reply")
-    before = trajectory.messages[index]
     after = Message(role=before.role, content=completion.text, reasoning=completion.reasoning)
     made = Replacement(
         trajectory_id=trajectory.id,
@@ -86,7 +112,13 @@ def _again(pair: Pair, config: RelabelConfig, teacher: Model) -> tuple[Replaceme
         after=after,
         score=score,
     )
-    return made, _finding(trajectory, "relabelled", FaultAction.CHANGE, f"message {index + 1} by {teacher.name}")
+    journal.keep(made)
+    return made, _relabelled(trajectory, made)
+
+
+def _relabelled(trajectory: Trajectory, made: Replacement) -> Finding:
+    detail = f"message {made.message_index + 1} by {made.model}"
+    return _finding(trajectory, "relabelled", FaultAction.CHANGE, detail)
 
 
 def _finding(trajectory: Trajectory, reason: str, action: FaultAction, detail: str) -> Finding:

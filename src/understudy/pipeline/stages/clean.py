@@ -1,7 +1,8 @@
 """The stage ``clean``: attempts pass checks before anything is trained on them. Takes: the attempts of another stage
 and their scores. Writes: ``trajectories.jsonl`` and ``scores.jsonl`` of what is kept, as a rollout does;
 ``findings.jsonl`` with every attempt that was dropped, changed or counted and its reason; ``clusters.jsonl`` with the
-topics; ``relabelled.jsonl`` with replies that a teacher wrote again, which the recipe's grader then judges.
+topics; ``relabelled.jsonl`` with replies that a teacher wrote again, which the recipe's grader then judges. These are
+appended as they come, and a half-done stage does not ask for them again.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from contextlib import ExitStack, closing
 from typing import ClassVar
 
 from understudy.annotations import AttemptsRef
-from understudy.curation import CleanConfig, Cleaned, clean
+from understudy.curation import CleanConfig, Cleaned, RelabelJournal, Replacement, clean
 from understudy.models import open_model
 from understudy.pipeline.attempts import grade_stage, read_graded, trajectories_path, verdict_counts
 from understudy.pipeline.stage import Counts, Stage, StageFailedError
 from understudy.records import Record, Target
 from understudy.report.visible import visible
 from understudy.run_layout import CLUSTERS, FINDINGS, RELABELLED
-from understudy.runs import write_jsonl
+from understudy.runs import append_jsonl, read_jsonl, write_jsonl
 
 
 class CleanStageConfig(CleanConfig):
@@ -64,11 +65,14 @@ class Clean(Stage[CleanStageConfig]):
         in_order = sorted(trajectories, key=lambda one: (one.task.id, one.attempt))
         config = self.config
         with ExitStack() as stack:
-            teacher = None
+            teacher = journal = None
             if config.relabel is not None:
                 model = self.context.model_config(config.relabel.model)
                 teacher = stack.enter_context(closing(open_model(model)))
-            return clean([(one, by_id.get(one.id)) for one in in_order], config, teacher)
+                path = self.folder / RELABELLED
+                earlier = list(read_jsonl(path, Replacement)) if path.exists() else []
+                journal = RelabelJournal(earlier, stack.enter_context(append_jsonl(path)).write)
+            return clean([(one, by_id.get(one.id)) for one in in_order], config, teacher, journal)
 
     def _write(self, name: str, records: Sequence[Record]) -> None:
         """A file of records; none if there are none."""
