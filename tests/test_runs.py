@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from understudy.records import Message, Role, Usage
 from understudy.runs import (
+    LOCK_NAME,
     BadRecordError,
     append_jsonl,
+    content_digest,
     derive_seed,
     digest,
     read_jsonl,
@@ -114,3 +116,12 @@ def test_a_users_file_that_ends_in_mid_record_is_refused_with_its_line(tmp_path:
     path.write_bytes(b'{"requests": 1}\n{"requ')
     with pytest.raises(BadRecordError, match=r"lines\.jsonl, line 2"):
         list(read_user_jsonl(path, Usage))
+
+
+def test_a_folder_that_is_being_written_has_the_same_content(tmp_path: Path) -> None:
+    (tmp_path / "exchanges.jsonl").write_text("{}\n")
+    before = content_digest(tmp_path)
+    (tmp_path / LOCK_NAME).touch()
+    assert content_digest(tmp_path) == before
+    (tmp_path / ".locked").touch()
+    assert content_digest(tmp_path) != before

@@ -12,8 +12,6 @@ from understudy.records import StageRef
 
 MANIFEST = "manifest.json"
 """Recipe with defaults filled in, versions, commit, seed, machine; written before the first record."""
-LOCK = ".lock"
-"""Locked by the process that writes to the run."""
 STAGE = "stage.json"
 """In each stage's folder: its settings and how it ended."""
 TRAJECTORIES = "trajectories.jsonl"

@@ -19,9 +19,9 @@ from typing import Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-_WHOLE_FILE_BYTES = 64 * 2**20
-
 RecordT = TypeVar("RecordT", bound=BaseModel)
+LOCK_NAME = ".lock"
+"""The file in a folder that is locked by the process that writes to it."""
 _WHOLE_FILE_BYTES = 64 * 2**20
 
 
@@ -154,9 +154,13 @@ def digest(value: object) -> str:
 
 
 def content_digest(path: Path) -> str:
-    """Sixteen hex digits that name the content of a file or folder; of files over 64 MiB only size and time count."""
+    """Sixteen hex digits that name the content of a file or folder; of files over 64 MiB only size and time count.
+
+    A file ``.lock`` in a folder has no content: it is there while a process, such as a recorder, writes to the folder.
+    """
     seen = hashlib.sha256()
-    for file in sorted(below for below in path.rglob("*") if below.is_file()) if path.is_dir() else [path]:
+    below = (one for one in path.rglob("*") if one.is_file() and one.name != LOCK_NAME)
+    for file in sorted(below) if path.is_dir() else [path]:
         stat = file.stat()
         seen.update(f"{file.relative_to(path)}:{stat.st_size}:".encode(errors="surrogateescape"))
         seen.update(file.read_bytes() if stat.st_size <= _WHOLE_FILE_BYTES else str(stat.st_mtime_ns).encode())

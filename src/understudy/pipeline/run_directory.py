@@ -18,8 +18,8 @@ from pathlib import Path
 from pydantic import JsonValue, ValidationError
 
 from understudy.records import Manifest, StageRecord, StageRef, StageState, Target
-from understudy.run_layout import ARCHIVE, LOCK, MANIFEST, STAGE, stage_folder, stage_refs
-from understudy.runs import BadRecordError, RunLockedError, explain, write_atomic
+from understudy.run_layout import ARCHIVE, MANIFEST, STAGE, stage_folder, stage_refs
+from understudy.runs import LOCK_NAME, BadRecordError, RunLockedError, explain, write_atomic
 
 _LOG = logging.getLogger(__name__)
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
@@ -94,7 +94,7 @@ class RunDirectory:
     def locked(self) -> Iterator[None]:
         """Hold the run for writing. Raises ``RunLockedError`` if another process holds it."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / LOCK).open("a+") as lock:
+        with (self.path / LOCK_NAME).open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from understudy.closing import Closing
+from understudy.runs import LOCK_NAME
 
-_LOCK = ".lock"
 _PART = ".part"
 
 
@@ -119,7 +119,7 @@ class Store(Closing):
 
 
 def _locked(folder: Path) -> int:
-    file = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    file = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

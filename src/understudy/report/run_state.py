@@ -13,7 +13,7 @@ from pathlib import Path
 
 from understudy.records import StageState
 from understudy.report.data import Stage
-from understudy.run_layout import LOCK
+from understudy.runs import LOCK_NAME
 
 _ORDER = (StageState.RUNNING, StageState.FAILED, StageState.STOPPED)
 
@@ -37,7 +37,7 @@ def with_true_states(run_dir: Path, stages: Sequence[Stage]) -> tuple[tuple[Stag
 def is_running(run_dir: Path) -> bool | None:
     """Whether a process holds the run for writing. None if unknown, such as without a lock file."""
     try:
-        with (run_dir / LOCK).open("rb") as lock:
+        with (run_dir / LOCK_NAME).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
     except BlockingIOError:
