@@ -15,8 +15,9 @@ from understudy.agents.config import SelfConsistencyConfig
 from understudy.agents.user import END, SimulatedUser, UserConfig, UserOptions
 from understudy.environments import ENVIRONMENTS, Environment, Worlds
 from understudy.environments import action as act
+from understudy.evaluation import measure
 from understudy.models import Model, ProviderError, Request, ScriptedConfig, ScriptedModel
-from understudy.records import Completion, Role, StopReason, Task, Trajectory
+from understudy.records import Completion, Role, StopReason, Task, Trajectory, Usage
 from understudy.sandbox import Sandbox
 
 YARD = "tests.environments.yard:Yard"
@@ -292,6 +293,15 @@ def test_a_model_plays_the_user(sandbox: Sandbox) -> None:
         assert agent.facts.user == config.user
         nobody = agent.solve(task.model_copy(update={"metadata": {}}))
         assert [step.turn for step in nobody.steps] == [0, 0]
+    # The user's model was asked twice; its tokens are counted apart.
+    assert (trajectory.usage.requests, trajectory.user_usage.requests) == (4, 2)
+    assert trajectory.user_usage.prompt_tokens > 0
+    assert trajectory.user_usage.completion_tokens > 0
+    assert nobody.user_usage == Usage()
+    assert "user_usage" not in nobody.model_dump_json()
+    (found,) = measure("S", "m", "a", [trajectory, nobody.model_copy(update={"attempt": 1})], []).task_sets
+    assert found.user_usage == trajectory.user_usage
+    assert found.usage == trajectory.usage + nobody.usage
 
 
 def test_a_user_whose_model_fails_is_an_infrastructure_error() -> None:

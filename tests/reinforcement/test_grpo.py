@@ -17,12 +17,13 @@ from understudy.agents import AgentRuntime, CodeAgentConfig, ToolCallingConfig
 from understudy.environments import ENVIRONMENTS
 from understudy.grading import GRADERS
 from understudy.models import LocalConfig
-from understudy.models.rendering import open_renderer
+from understudy.models.rendering import Renderer, open_renderer
 from understudy.pipeline import RunDirectory, export_rl, load_recipe
 from understudy.records import StageRef, Task, Trajectory
 from understudy.reinforcement import RlSetup, open_session, write_script
 from understudy.reinforcement.rollouts import columns
 from understudy.reinforcement.worlds import world_class
+from understudy.reinforcement.written import Written
 from understudy.run_layout import CHECKPOINT
 from understudy.sandbox import SandboxConfig
 from understudy.training.checkpoint import CARD
@@ -151,6 +152,16 @@ def test_methods_of_a_world_are_its_tools() -> None:
         assert world.add(pile=0) == "2"
 
 
+def own_text(renderer: Renderer, trajectory: Trajectory, written: list[Written]) -> tuple[str, str]:
+    """The text of a completion that is trained, and the rest of it."""
+    (prompt,), (completion,), (mask,) = columns(renderer, [trajectory], [written]).values()
+    assert prompt == renderer.prompt_ids(trajectory.messages[:2])
+    assert len(completion) == len(mask)
+    parts = [[one for one, is_own in zip(completion, mask, strict=True) if is_own is wanted] for wanted in (1, 0)]
+    own, rest = (renderer.tokenizer.decode(part) for part in parts)
+    return own, rest
+
+
 def test_columns_hold_all_replies_and_mark_what_the_model_wrote(tmp_path: Path) -> None:
     from tests.agents.scripts import action, in_order
     from understudy.environments import Worlds
@@ -164,13 +175,53 @@ def test_columns_hold_all_replies_and_mark_what_the_model_wrote(tmp_path: Path) 
             in_order(*replies),  # type: ignore[arg-type]
         )
         trajectory = agent.solve(TASKS[0])
-    (prompt,), (completion,), (mask,) = columns(renderer, [trajectory]).values()
-    assert prompt == renderer.prompt_ids(trajectory.messages[:2])
-    assert len(completion) == len(mask)
-    written = renderer.tokenizer.decode([one for one, is_own in zip(completion, mask, strict=True) if is_own])
-    assert written == "".join(f"{reply}<|im_end|>" for reply in replies)
-    seen = renderer.tokenizer.decode([one for one, is_own in zip(completion, mask, strict=True) if not is_own])
-    assert "user\nb" in seen
+    first, last = (trajectory.messages[step.message_index].content for step in trajectory.steps)
+    own, rest = own_text(renderer, trajectory, [Written(first, ended_turn=True), Written(last, ended_turn=True)])
+    assert own == f"{first}<|im_end|>{last}<|im_end|>"
+    assert "user\nb" in rest
+    # A stop string ended the first reply, so the model did not end its turn; it left the last one's end code out.
+    short = last.removesuffix("<end_code>")
+    assert short != last
+    own, rest = own_text(renderer, trajectory, [Written(first, ended_turn=False), Written(short, ended_turn=True)])
+    # The tokenizer makes one token of the last backtick and the added "<"; the model did not sample it.
+    assert own == first + short.removesuffix("```")
+    assert rest.endswith("```<end_code><|im_end|>")
+
+
+def test_a_rollout_trains_the_sampled_text_alone(tmp_path: Path) -> None:
+    """What the tiny model itself sampled, with its own ids."""
+    tiny = save_tiny_model(tmp_path / "tiny")
+    agent = CodeAgentConfig(prompts="minimal", max_steps=3, max_tokens=9)  # type: ignore[arg-type]
+    script = write_script(setup(tiny, agent, TASKS), tmp_path / "rl")
+    heard: list[Any] = []
+
+    class Trainer:
+        args = type("Args", (), {"temperature": 1.0, "top_p": 1.0})
+        state = type("State", (), {"global_step": 0})
+
+        def __init__(self, model: Any) -> None:
+            self.model = model
+            self.accelerator = type("Accelerator", (), {"unwrap_model": staticmethod(lambda model: model)})
+
+    with open_session(script.parent / "setup.json") as session:
+        policy = session._policy_of(session.model)
+        complete_ids = policy.complete_ids
+
+        def complete(*args: Any) -> Any:
+            made = complete_ids(*args)
+            heard.extend(made)
+            return made
+
+        policy.complete_ids = complete  # type: ignore[method-assign]
+        found = session.rollout(["one"], Trainer(session.model))
+        end = session._renderer.end_of_turn_ids
+        tokenizer = session.tokenizer
+    ((ids,), (mask,)) = (found["completion_ids"] or []), (found["env_mask"] or [])
+    own = tokenizer.decode([one for one, is_own in zip(ids, mask, strict=True) if is_own], skip_special_tokens=True)
+    assert own == "".join(tokenizer.decode(one.token_ids, skip_special_tokens=True) for one in heard)
+    n_ends = sum(one in end for one, is_own in zip(ids, mask, strict=True) if is_own)
+    assert n_ends == sum(one.token_ids[-1] in end for one in heard)
+    assert 0 < sum(mask) < len(mask)
 
 
 def test_a_run_names_its_student_agent_and_tasks(tmp_path: Path) -> None:

@@ -161,6 +161,7 @@ class ActingAgent(ABC, Generic[ConfigT]):
             if isinstance(answer, StopReason):
                 break
             said = dialogue.next_turn(answer, actions.announced)
+            history.user_usage = dialogue.user_usage
             if said is None:
                 return history.trajectory(StopReason.ANSWERED, answer)
             history.say(Role.USER, said)

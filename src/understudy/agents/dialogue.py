@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from understudy.agents.user import SimulatedUser
 from understudy.environments import World
-from understudy.records import Task
+from understudy.records import Task, Usage
 from understudy.tools import Tool
 
 
@@ -21,6 +21,8 @@ class Dialogue:
     def __init__(self, task: Task, world: World | None, user: SimulatedUser | None = None, seed: int = 0) -> None:
         self.turn = 0
         """The current turn, counted from 0."""
+        self.user_usage = Usage()
+        """What the model that plays the user took so far."""
         self._task = task
         self._world = world
         self._user = user
@@ -58,5 +60,6 @@ class Dialogue:
             return self._task.turns[turn - 1] if turn <= len(self._task.turns) else None
         said = None if self._world is None else self._world.user_says(turn, answer)
         if said is None and self._user is not None:
-            return self._user.says(self._task, self._exchanged, self._seed)
+            said, usage = self._user.says(self._task, self._exchanged, self._seed)
+            self.user_usage += usage
         return said

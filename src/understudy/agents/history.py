@@ -49,6 +49,8 @@ class History:
     steps: list[Step] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     timing: Timing = field(default_factory=Timing)
+    user_usage: Usage = field(default_factory=Usage)
+    """What the model that plays the user took."""
 
     def say(self, role: Role, text: str, reasoning: str = "") -> int:
         """Append a text as a message; return its index."""
@@ -104,6 +106,7 @@ class History:
             prefix_delivery=facts.prefix_delivery,
             failure=None if error is None else Failure(kind=stop_reason, message=f"{type(error).__name__}: {error}"),
             usage=self.usage,
+            user_usage=self.user_usage,
             timing=self.timing,
         )
 

@@ -2,7 +2,7 @@
 
 In: a task whose metadata describe under ``user`` what the user wants and knows, and what was said so far. Out: the
 user's next message, or None if the dialogue is over. The model sees the agent's answers only, never its actions or the
-world. Its tokens are not counted as the agent's. Not here: scripted turns and users of environments (``dialogue.py``).
+world. Its tokens are counted apart from the agent's. Not here: scripted turns, users of environments (``dialogue.py``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from understudy.annotations import ModelRef
 from understudy.models import ContextFullError, Model, ModelConfig, ProviderError, Request
-from understudy.records import Message, Record, Role, Task
+from understudy.records import Message, Record, Role, Task, Usage
 from understudy.runs import derive_seed
 
 SCENARIO = "user"
@@ -57,14 +57,15 @@ class SimulatedUser:
         self._model = model
         self._options = options
 
-    def says(self, task: Task, exchanged: list[tuple[str, str]], seed: int) -> str | None:
-        """The user's next message, given each earlier message of the user with the agent's answer to it.
+    def says(self, task: Task, exchanged: list[tuple[str, str]], seed: int) -> tuple[str | None, Usage]:
+        """The user's next message, given each earlier message of the user with the agent's answer to it; and what it
+        took.
 
         None: the dialogue is over, or the task has no scenario. Raises ``ProviderError``.
         """
         scenario = task.metadata.get(SCENARIO)
         if not isinstance(scenario, str) or len(exchanged) >= self._options.max_turns:
-            return None
+            return None, Usage()
         request = Request(
             messages=(Message(role=Role.SYSTEM, content=SYSTEM.format(scenario=scenario)), *_as_seen(exchanged)),
             temperature=self._options.temperature,
@@ -72,10 +73,11 @@ class SimulatedUser:
             seed=derive_seed(seed, "user", len(exchanged)),
         )
         try:
-            text = self._model.complete(request)[0].text.strip()
+            completion = self._model.complete(request)[0]
         except ContextFullError as error:
             raise ProviderError(f"the dialogue does not fit the context of the user's model: {error}") from error
-        return None if END in text or not text else text
+        text = completion.text.strip()
+        return None if END in text or not text else text, completion.usage
 
 
 def _as_seen(exchanged: list[tuple[str, str]]) -> list[Message]:

@@ -120,6 +120,7 @@ def _measure_task_set(name: str, trajectories: Sequence[Trajectory], scores: Map
         n_cut_replies=sum(t.n_cut_replies for t in trajectories),
         mean_steps=fmean(len(t.steps) for t in trajectories),
         usage=sum((t.usage for t in trajectories), Usage()),
+        user_usage=sum((t.user_usage for t in trajectories), Usage()),
         timing=sum((t.timing for t in trajectories), Timing()),
     )
 

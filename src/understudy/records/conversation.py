@@ -99,6 +99,11 @@ class Usage(Record):
         return self.prompt_tokens + self.completion_tokens
 
 
+def is_unused(usage: Usage) -> bool:
+    """Whether no model was called: for fields that are then not written (``exclude_if``)."""
+    return usage == Usage()
+
+
 class FinishReason(StrEnum):
     """Why a model stopped writing."""
 

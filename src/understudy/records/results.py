@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, Field
 
-from understudy.records.conversation import Usage
+from understudy.records.conversation import Usage, is_unused
 from understudy.records.record import Record, is_empty
 from understudy.records.trajectory import StopReason, Timing
 
@@ -47,6 +47,8 @@ class TaskSetMetrics(Record):
     mean_steps: float = 0.0
     usage: Usage = Usage()
     """Sum over all trajectories."""
+    user_usage: Annotated[Usage, Field(exclude_if=is_unused)] = Usage()
+    """Sum over all trajectories of what the model that plays the user took; it is not part of ``usage``."""
     timing: Timing = Timing()
 
 

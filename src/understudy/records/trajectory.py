@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AliasChoices, Field, JsonValue, model_validator
 
-from understudy.records.conversation import FunctionCall, Message, Role, ToolSchema, Usage
+from understudy.records.conversation import FunctionCall, Message, Role, ToolSchema, Usage, is_unused
 from understudy.records.record import Record, is_empty
 from understudy.records.task import Task
 
@@ -236,6 +236,8 @@ class Trajectory(Record):
     prefix_delivery: PrefixDelivery | None = None
     failure: Failure | None = None
     usage: Usage = Usage()
+    user_usage: Annotated[Usage, Field(exclude_if=is_unused)] = Usage()
+    """What the model that plays the user took; it is not part of ``usage``."""
     timing: Timing = Timing()
 
     @property

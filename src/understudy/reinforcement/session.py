@@ -13,16 +13,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from understudy.agents import ActingConfig, Agent, AgentRuntime, ToolCallingConfig
+from understudy.agents import ActingConfig, AgentRuntime, ToolCallingConfig
 from understudy.extras import require
 from understudy.grading import open_grader
 from understudy.models import LocalConfig, open_model
 from understudy.models.loading import Checkpoint, load_checkpoint
 from understudy.models.rendering import Renderer
-from understudy.records import Task
+from understudy.records import Task, Trajectory
 from understudy.reinforcement.rollouts import attempt_all, columns, reward_of
 from understudy.reinforcement.setup import RlSetup
 from understudy.reinforcement.worlds import TrlWorld, as_trajectory, world_class
+from understudy.reinforcement.written import ListeningModel, Written, written_in
 from understudy.runs import derive_seed
 
 if TYPE_CHECKING:
@@ -78,18 +79,17 @@ class Session:
         was_training = model.training
         model.eval()
         try:
-            agent = self._agent(trainer.args, model)
-            trajectories = attempt_all(
-                lambda number: agent.solve(
-                    self.task(prompts[number]), number, derive_seed(self.setup.seed, step, prompts[number], number)
-                ),
-                len(prompts),
+            policy = self._policy_of(model)
+            made = attempt_all(
+                lambda number: self._attempt(policy, trainer.args, step, prompts[number], number), len(prompts)
             )
         finally:
             model.train(was_training)
+        trajectories = [trajectory for trajectory, _ in made]
         rewards = [reward_of(self.grader, one) for one in trajectories]
         # Without log-probabilities of sampling, TRL takes those of the model, whose weights have not changed since.
-        return {**columns(self._renderer, trajectories), "logprobs": None, "attempt_reward": rewards}
+        found = columns(self._renderer, trajectories, [written for _, written in made])
+        return {**found, "logprobs": None, "attempt_reward": rewards}
 
     def reward(self, attempt_reward: list[float | None], **rest: object) -> list[float | None]:  # noqa: ARG002
         """TRL's reward function for ``rollout``, which has graded the attempts."""
@@ -124,15 +124,25 @@ class Session:
             for completion, world, task_id in zip(completions, environments, task, strict=True)
         ]
 
-    def _agent(self, args: Any, model: Any) -> Agent:
+    def _attempt(
+        self, policy: LocalModel, args: Any, step: int, task_id: str, number: int
+    ) -> tuple[Trajectory, list[Written]]:
+        """One attempt, and what the model wrote in each step."""
+        listening = ListeningModel(policy)
+        sampled = {"temperature": args.temperature, "top_p": args.top_p, "self_consistency": None}
+        agent = self.runtime.open_agent(self.setup.agent.model_copy(update=sampled), listening)
+        trajectory = agent.solve(self.task(task_id), number, derive_seed(self.setup.seed, step, task_id, number))
+        end = self._renderer.end_of_turn_ids
+        return trajectory, [written_in(one, self.tokenizer, end) for one in listening.replies]
+
+    def _policy_of(self, model: Any) -> LocalModel:
         if self._policy is None:
             from understudy.models.local import LocalModel
 
             checkpoint = Checkpoint(model, self.tokenizer, self.checkpoint.context_tokens)
             config = LocalConfig(path=self.setup.student.path, name=self.setup.name)
             self._policy = self._stack.enter_context(LocalModel(config, checkpoint))
-        sampled = {"temperature": args.temperature, "top_p": args.top_p, "self_consistency": None}
-        return self.runtime.open_agent(self.setup.agent.model_copy(update=sampled), self._policy)
+        return self._policy
 
     def _kinds(self) -> dict[str, type[TrlWorld]]:
         found: dict[str, type[TrlWorld]] = {}

@@ -204,6 +204,11 @@ def _notes(document: Document) -> Iterator[Text]:
         shown = ", ".join(f"{count:,} of {system}" for system, count in counts.items() if count)
         if shown:
             yield plain(f"{label}: {shown}", "yellow")
+    tokens = {
+        named(one): sum(part.user_usage.total_tokens for part in one.metrics.task_sets) for one in document.systems
+    }
+    if shown := ", ".join(f"{count:,} with {system}" for system, count in tokens.items() if count):
+        yield plain(f"Tokens of the model that plays the user, which are not part of the table: {shown}", "dim")
 
 
 def _bar(average: float, interval: Interval) -> Text:

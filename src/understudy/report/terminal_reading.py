@@ -94,6 +94,9 @@ def _head(trajectory: Trajectory, scores: tuple[Score, ...]) -> Iterator[Rendera
         f"{trajectory.timing.model_s + trajectory.timing.code_s:.1f} s",
         "dim",
     )
+    if trajectory.user_usage.requests:
+        user = trajectory.user_usage
+        yield plain(f"the user's model: {user.prompt_tokens:,} + {user.completion_tokens:,} tokens", "dim")
     if n_cut := trajectory.n_cut_replies:
         yield plain(
             f"{n_cut} of {len(trajectory.steps)} replies cut at a stop string after which the model had continued",

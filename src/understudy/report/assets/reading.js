@@ -64,7 +64,7 @@ function verdictBox(row, trajectory, scores, isBlind) {
 }
 
 function factsList(trajectory) {
-  const { usage = {}, timing = {}, task } = trajectory;
+  const { usage = {}, user_usage: user, timing = {}, task } = trajectory;
   const time = (timing.model_s || 0) + (timing.code_s || 0);
   const facts = [
     ["Ended", words(trajectory.stop_reason) + (trajectory.answer_was_asked ? ", asked once for the answer" : "")],
@@ -72,6 +72,7 @@ function factsList(trajectory) {
     ["Agent", words(trajectory.agent)],
     (trajectory.tools || []).length ? ["Tools", trajectory.tools.map((tool) => tool.name).join(", ")] : null,
     ["Tokens", `${count(usage.prompt_tokens || 0)} read, ${count(usage.completion_tokens || 0)} written`],
+    user ? ["Tokens of the user's model", `${count(user.prompt_tokens || 0)} read, ${count(user.completion_tokens || 0)} written`] : null,
     time ? ["Time", seconds(time)] : null,
     usage.cost_usd === undefined || usage.cost_usd === null ? null : ["Cost", money(usage.cost_usd)],
     ["Attempt", `${trajectory.attempt || 0}, seed ${trajectory.seed}`],

@@ -103,6 +103,7 @@ function distillationTable(doc) {
     ". Every row opens the attempts behind it.",
     countNote(doc, "n_not_scored", "Not judged (counted as wrong)"),
     countNote(doc, "n_cut_replies", "Replies cut at a stop string after which the model had continued"),
+    userNote(doc),
   ];
   return section("distilled", "What was distilled", notes.join(""), h("div", { class: "scroll" }, h("table", { class: "cards" }, [
     h("thead", {}, [groups, h("tr", {}, heads.map(([head, className]) => h("th", { scope: "col", class: className }, head)))]),
@@ -112,7 +113,17 @@ function distillationTable(doc) {
 
 // What an accuracy alone does not say; nothing where no system has any.
 function countNote(doc, name, said) {
-  const sum = (system) => system.metrics.task_sets.reduce((all, one) => all + (one[name] || 0), 0);
+  return sumNote(doc, (one) => one[name] || 0, said);
+}
+
+// Tokens of the model that plays the user are not part of the agent's.
+function userNote(doc) {
+  const tokens = ({ user_usage: { prompt_tokens: read = 0, completion_tokens: written = 0 } = {} }) => read + written;
+  return sumNote(doc, tokens, "Tokens of the model that plays the user, which are not part of the table");
+}
+
+function sumNote(doc, amount, said) {
+  const sum = (system) => system.metrics.task_sets.reduce((all, one) => all + amount(one), 0);
   const found = doc.systems.filter((system) => sum(system) > 0).map((system) => `${count(sum(system))} of ${chartName(system)}`);
   return found.length ? ` ${said}: ${found.join(", ")}.` : "";
 }
