@@ -24,6 +24,9 @@ COMMAND = (sys.executable, str(Path(__file__).with_name("mcp_server.py")))
 RAW_COMMAND = (sys.executable, str(Path(__file__).with_name("raw_mcp_server.py")))
 
 
+ODD_COMMAND = [sys.executable, str(Path(__file__).with_name("odd_mcp_server.py"))]
+
+
 def config_of(**settings: object) -> ToolsConfig:
     return ToolsConfig(search=None, mcp=(McpConfig.model_validate({"command": COMMAND, **settings}),))
 
@@ -159,6 +162,43 @@ def test_what_does_not_fit_harms_nobody_else(
                 raw[name](*args)
         assert [other.result() for other in others] == [pid] * 3
     assert raw["slow"](0) == pid, "the server was not started again"
+
+
+@pytest.mark.parametrize(
+    ("manner", "answer"),
+    [
+        ("talks", "hello"),
+        ("pages without end", "hello"),
+        ("no values", "hello"),
+        ("error with values", 'ToolError: {"error": "no such city"}'),
+        (
+            "content is null",
+            "ToolError: t: what the server wrote does not follow the protocol: content: Input should be a valid list",
+        ),
+        (
+            "unknown content",
+            "ToolError: t: what the server wrote does not follow the protocol: "
+            "content.0.TextContent.text: Field required",
+        ),
+    ],
+)
+def test_servers_that_deviate_from_the_protocol(manner: str, answer: str, caplog: pytest.LogCaptureFixture) -> None:
+    with open_tools(config_of(command=[*ODD_COMMAND, manner])) as (tool,):
+        try:
+            said = tool(q="x")
+        except ToolError as error:
+            said = f"ToolError: {error}"
+    assert said == answer
+    assert all(record.exc_info is None for record in caplog.records), "a server's noise is no traceback"
+
+
+def test_the_tool_that_spoils_a_list_is_named() -> None:
+    message = r"does not follow the protocol: tools\.1\.inputSchema: Field required"
+    with (
+        pytest.raises(ToolConfigError, match=message),
+        open_tools(config_of(command=[*ODD_COMMAND, "tool without schema"])),
+    ):
+        pass
 
 
 def test_a_server_that_ends_is_started_again() -> None:

@@ -20,6 +20,12 @@ DEFS: dict[str, JsonValue] = {
         "Alias": {"$ref": "#/$defs/Color"},
         "Tree": {"type": "object", "properties": {"children": {"type": "array", "items": {"$ref": "#/$defs/Tree"}}}},
         "Loop": {"$ref": "#/$defs/Loop"},
+        "Anchor": {
+            "$anchor": "street",
+            "$id": "https://example.org/street",
+            "properties": {"name": {"type": "string"}},
+            "required": ["name"],
+        },
     },
     "definitions": {"a/b": {"type": "integer"}},
 }
@@ -50,6 +56,23 @@ DEFS: dict[str, JsonValue] = {
         ({"$ref": "#/$defs/Nowhere"}, "Any"),
         ({"$ref": "https://example.org/schema"}, "Any"),
         ({"$ref": "#/$defs/Loop"}, "Any"),
+        ({"$ref": "#street"}, "{'name': str}"),
+        ({"$ref": "https://example.org/street"}, "{'name': str}"),
+        ({"$ref": "#/%24defs/Color"}, "Literal['red', 'green']"),
+        ({"type": "array", "items": [{"type": "string"}, {"type": "integer"}]}, "tuple[str, int]"),
+        ({"type": "array", "prefixItems": []}, "list"),
+        ({"type": "array", "items": True}, "list"),
+        ({"type": "object", "patternProperties": {"^x": {"type": "integer"}}}, "dict[str, int]"),
+        ({"type": "object", "properties": {"a": {}}, "oneOf": [{"required": ["a"]}]}, "{'a': NotRequired[Any]}"),
+        ({"type": ["object", "null"], "properties": {"a": {}}}, "{'a': NotRequired[Any]} | None"),
+        ({"type": ["array", "string"], "items": {"type": "string"}}, "list[str] | str"),
+        ({"type": "string", "enum": []}, "str"),
+        ({"type": ["string", "null"], "enum": ["a"]}, "Literal['a', None]"),
+        ({"enum": ["a", "b"], "nullable": True}, "Literal['a', 'b', None]"),
+        ({"type": "STRING"}, "str"),
+        ({"type": "int"}, "int"),
+        ({"type": "Float"}, "float"),
+        ({"type": "any"}, "Any"),
         ({"allOf": [{"$ref": "#/$defs/Street"}]}, "{'name': str, 'zip': NotRequired[Any]}"),
         (
             {"allOf": [{"$ref": "#/$defs/Street"}, {"properties": {"n": {"type": "integer"}}, "required": ["n"]}]},
@@ -75,6 +98,21 @@ def test_the_schema_itself_may_be_a_reference() -> None:
     assert list(parameters_of({"$ref": "#/$defs/Street", **DEFS})) == ["name", "zip"]
     assert returned({"$ref": "#/$defs/Street", **DEFS}) == "{'name': str, 'zip': NotRequired[Any]}"
     assert returned(None) == "str"
+
+
+@pytest.mark.parametrize(
+    ("schema", "written"),
+    [
+        ({"allOf": [{"properties": {"a": {}}, "required": ["a"]}, {"properties": {"b": {}}}]}, ["a: Any", "b: Any = ..."]),
+        ({"anyOf": [{"properties": {"a": {}}, "required": ["a"]}, {"properties": {"b": {}}}]}, ["b: Any = ...", "a: Any = ..."]),
+        ({"oneOf": [{"required": ["a"]}, {"required": ["a"]}], "properties": {"a": {}}}, ["a: Any"]),
+        ({"properties": None}, []),
+        ({"properties": {"a": {}}, "required": ["a", "ghost"]}, ["a: Any"]),
+        ({"properties": {"a": {}}, "required": True}, ["a: Any = ..."]),
+    ],
+)  # fmt: skip
+def test_arguments_that_stand_in_parts_of_a_schema(schema: dict[str, JsonValue], written: list[str]) -> None:
+    assert [one.written for one in parameters_of(schema).values()] == written
 
 
 def test_names_that_look_alike_stay_apart() -> None:

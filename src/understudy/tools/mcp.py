@@ -8,6 +8,8 @@ an observation. Not here: resources, prompts, sampling, and questions back to a 
 from __future__ import annotations
 
 import importlib.util
+import json
+import logging
 import os
 import tempfile
 import threading
@@ -15,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Protocol, Self
 
-from pydantic import Field, JsonValue, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, JsonValue, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from understudy.records import Record, ToolSchema, sounds_like_search
 from understudy.tools.base import MAX_ANSWER_CHARS, Tool, ToolConfigError, ToolError
@@ -74,6 +76,17 @@ class McpConfig(Record):
         return ("mcp",)
 
 
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """The client logs each line of a server that is no message with a traceback."""
+    if record.exc_info:
+        record.msg, record.args, record.exc_info = (
+            f"{record.getMessage()}: {record.exc_info[1]}".splitlines()[0],
+            (),
+            None,
+        )
+    return True
+
+
 class _CallsTools(Protocol):
     def call(self, name: str, arguments: Mapping[str, JsonValue]) -> object: ...
 
@@ -87,6 +100,7 @@ def open_mcp(config: McpConfig) -> Iterator[tuple[Tool, ...]]:
         )
     from anyio.from_thread import start_blocking_portal
 
+    logging.getLogger("mcp.client.stdio").addFilter(_without_traceback)
     with start_blocking_portal() as portal, _Connection(config, portal) as connection:
         offered = connection.tools()
         names = [tool.name for tool in offered]
@@ -214,10 +228,11 @@ def _tool(offered: ServerTool, config: McpConfig, connection: _CallsTools) -> To
 
 def _answer(name: str, result: CallToolResult) -> object:
     texts = [_text(part) for part in result.content]
-    if result.is_error:
-        raise ToolError("\n".join(texts) or f"{name} failed and does not say why")
     value = result.structured_content
-    if value is None:
+    if result.is_error:
+        written = "\n".join(texts) or (json.dumps(value, ensure_ascii=False) if value else "")
+        raise ToolError(written or f"{name} failed and does not say why")
+    if value is None or (not value and texts):
         return "\n".join(texts)
     # Values that are not objects travel in an object with this one key.
     return value["result"] if isinstance(value, dict) and set(value) == {"result"} else value
@@ -241,18 +256,24 @@ def _binary(mime_type: str | None, data: str, address: str = "") -> str:
 
 
 async def _all_tools(client: Client) -> list[ServerTool]:
-    found: list[ServerTool] = []
+    """Of all pages. A server that names a page again, or the same tools under new names of pages, has no more."""
+    found: dict[str, ServerTool] = {}
     cursor = None
     while True:
         page = await client.list_tools(cursor=cursor)
-        found += page.tools
+        new = {tool.name: tool for tool in page.tools if tool.name not in found}
+        found |= new
         cursor = page.next_cursor
-        if not cursor:
-            return found
+        if not cursor or not new:
+            return list(found.values())
 
 
 def _described(error: BaseException) -> str:
     """What went wrong, in one line: task groups wrap the error that says it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error, ValidationError):  # one line for each type that a value might have had
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return f"what the server wrote does not follow the protocol: {place}: {first['msg']}"
     return f"{type(error).__name__}: {error}".rstrip(": ")

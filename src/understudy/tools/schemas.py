@@ -12,6 +12,7 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from urllib.parse import unquote
 
 from pydantic import JsonValue
 
@@ -20,6 +21,12 @@ from understudy.tools.base import ToolError
 
 Schema = Mapping[str, JsonValue]
 _PYTHON_TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
+_MISSPELT = {"str": "string", "int": "integer", "float": "number", "double": "number", "bool": "boolean"} | {
+    "none": "null",
+    "list": "array",
+    "dict": "object",
+}
+"""Types that JSON schema does not have, and that servers write nevertheless, also in capitals: ``STRING``."""
 _MAX_DEPTH = 6
 
 
@@ -41,7 +48,7 @@ class Parameter(Record):
 
 def parameters_of(schema: Schema) -> dict[str, Parameter]:
     """By Python name, those that are required first."""
-    body = _resolved(schema, schema)
+    body = _as_object(_resolved(schema, schema), schema)
     required, properties = body.get("required"), body.get("properties")
     keys = properties if isinstance(properties, dict) else {}
     names = _distinct(keys)
@@ -125,29 +132,72 @@ def _resolved(schema: JsonValue | Schema, root: Schema) -> Schema:
         reference = schema.get("$ref")
         if not isinstance(reference, str):
             return schema
-        found: object = root
-        for part in reference.removeprefix("#").strip("/").split("/"):
-            key = part.replace("~1", "/").replace("~0", "~")
-            found = found.get(key) if isinstance(found, Mapping) and key else found
+        found = _named(reference.removeprefix("#"), root) or _at(reference, root)
         schema = found if isinstance(found, Mapping) else None
     return {}
+
+
+def _at(reference: str, root: Schema) -> object:
+    found: object = root
+    for part in reference.removeprefix("#").strip("/").split("/"):
+        key = unquote(part).replace("~1", "/").replace("~0", "~")
+        found = found.get(key) if isinstance(found, Mapping) and key else found
+    return found
+
+
+def _named(name: str, root: Schema) -> Schema | None:
+    """The definition that calls itself by this name (``$anchor``, ``$id``)."""
+    for section in ("$defs", "definitions"):
+        definitions = root.get(section)
+        for one in definitions.values() if isinstance(definitions, dict) else ():
+            if name and isinstance(one, dict) and name in (one.get("$anchor"), one.get("$id")):
+                return one
+    return None
+
+
+def _as_object(body: Schema, root: Schema) -> Schema:
+    """One object for parts that all apply (``allOf``), or of which one applies (``anyOf``)."""
+    if isinstance(parts := body.get("allOf"), list):
+        body = _merged([dict(body) | {"allOf": None}, *parts], root)
+    options = body.get("anyOf") or body.get("oneOf")
+    if not isinstance(options, list):
+        return body
+    found = [_as_object(_resolved(one, root), root) for one in options]
+    properties = [each for one in (body, *found) if isinstance(each := one.get("properties"), dict)]
+    required = [[str(key) for key in each] if isinstance(each := one.get("required"), list) else [] for one in found]
+    own = body.get("required")
+    always = [key for key in required[0] if all(key in each for each in required)] if required else []
+    return {
+        **body,
+        "properties": {key: value for each in reversed(properties) for key, value in each.items()},
+        "required": [*(own if isinstance(own, list) else []), *always],
+    }
 
 
 def _type(schema: JsonValue, root: Schema, depth: int) -> str:
     body = _resolved(schema, root)
     if "const" in body:
         return f"Literal[{body['const']!r}]"
-    if isinstance(choices := body.get("enum"), list):
-        return f"Literal[{', '.join(map(repr, choices))}]"
-    kind = body.get("type")
+    kind = _spelt(body.get("type"))
+    if isinstance(choices := body.get("enum"), list) and choices:
+        may_be_null = body.get("nullable") is True or (isinstance(kind, list) and "null" in kind)
+        written = [*choices, None] if may_be_null and None not in choices else choices
+        return f"Literal[{', '.join(map(repr, written))}]"
     if isinstance(kind, list):
         return _either([{**body, "type": one} for one in kind], root, depth)
-    if isinstance(options := body.get("anyOf") or body.get("oneOf"), list):
+    options = body.get("anyOf") or body.get("oneOf")
+    if isinstance(options, list) and not isinstance(body.get("properties"), dict):
         return _either(options, root, depth)
     if isinstance(parts := body.get("allOf"), list):
         return _type(_merged(parts, root), root, depth)
     written = _container(kind, body, root, depth) or _PYTHON_TYPES.get(str(kind), "Any")
     return f"{written} | None" if body.get("nullable") is True else written
+
+
+def _spelt(kind: JsonValue) -> JsonValue:
+    if isinstance(kind, list):
+        return [_spelt(one) for one in kind]
+    return _MISSPELT.get(kind.lower(), kind.lower()) if isinstance(kind, str) else kind
 
 
 def _either(options: list[JsonValue], root: Schema, depth: int) -> str:
@@ -172,11 +222,14 @@ def _merged(parts: list[JsonValue], root: Schema) -> dict[str, JsonValue]:
 def _container(kind: JsonValue, body: Schema, root: Schema, depth: int) -> str:
     """An array or an object; empty for everything else. One that holds itself is not written for ever."""
     properties, items, rest = body.get("properties"), body.get("items"), body.get("additionalProperties")
+    if isinstance(patterns := body.get("patternProperties"), dict) and len(patterns) == 1 and not rest:
+        (rest,) = patterns.values()
     if kind == "array" or "prefixItems" in body:
-        if depth < _MAX_DEPTH and isinstance(firsts := body.get("prefixItems"), list):
+        firsts = items if isinstance(items, list) else body.get("prefixItems")
+        if depth < _MAX_DEPTH and isinstance(firsts, list) and firsts:
             return f"tuple[{', '.join(_type(one, root, depth + 1) for one in firsts)}]"
         return f"list[{_type(items, root, depth + 1)}]" if depth < _MAX_DEPTH and isinstance(items, dict) else "list"
-    if kind != "object" and not isinstance(properties, dict):
+    if kind not in ("object", None) or (kind is None and not isinstance(properties, dict)):
         return ""
     if depth < _MAX_DEPTH and isinstance(properties, dict) and properties:
         return _fields(properties, body.get("required"), root, depth)
