@@ -56,6 +56,7 @@ def test_wilson_of_nothing_knows_nothing() -> None:
 
 def test_clusters_of_one_are_plain_wilson() -> None:
     assert clustered_wilson([[True], [False], [True]]) == wilson(2, 3)
+    assert clustered_wilson([]) == clustered_wilson([[], []]) == wilson(0, 0)
 
 
 def test_copies_of_an_attempt_tell_nothing_new() -> None:
@@ -99,6 +100,7 @@ def test_mcnemar_of_huge_counts_is_exact_and_quick() -> None:
         2 * NormalDist().cdf(-99_999 / math.sqrt(2e9 + 1e5)), rel=1e-4
     )
     assert mcnemar(0, 10**7) == 0.0
+    assert mcnemar(np.int64(40_000), np.int32(40_500)) == 2 * tail / 2**n, "counts of numpy have 64 bits"
     assert time.process_time() - started_s < 5
     with pytest.raises(ValueError, match="got -1 and 3"):
         mcnemar(-1, 3)

@@ -123,12 +123,54 @@ def test_vectors_do_not_depend_on_the_form_either(encoder: CallableEncoder) -> N
     assert np.array_equal(*encoder.encode_queries(forms))
 
 
-def first_format(folder: Path, rows: list[Passage]) -> Path:
-    """An index as the first version wrote it."""
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("co\u00adoperate now", "cooperate"),
+        ("zero\u200dwidth", "zerowidth"),
+        ("café\u200bbar", "cafe"),
+        ("\u202eabc\u202c def", "abc"),
+        ("İstanbul city", "istanbul"),
+        ("ISTANBUL city", "İstanbul"),
+        ("Straße in Berlin", "strasse"),
+        ("Αθήνα πόλη", "αθηνα"),
+        ("Σίσυφος", "ΣΙΣΥΦΟΣ"),
+        ("ἄνθρωπος", "ανθρωπος"),
+        ("ёлка зелёная", "елка"),
+        ("елка", "Ёлка"),
+        ("مُحَمَّد النبي", "محمد"),
+        ("أحمد كاتب", "احمد"),
+        ("مدرســـة", "مدرسه"),
+        ("ہندی", "هندی"),
+        ("یک کتاب", "كتاب"),
+        ("שָׁלוֹם עולם", "שלום"),
+        ("year ٢٠٢٤ event", "2024"),
+        ("वर्ष २०२४", "2024"),
+        ("５０ ㎏ unit", "50 kg"),
+        ("1½ cups", "1 1/2"),
+        ("Ⅳ century", "iv"),
+        ("𝐁𝐨𝐥𝐝 text", "bold"),
+        ("the ﬁnance oﬃce", "office"),
+        ("ﷺ", "صلى"),
+        ("ｶﾀｶﾅ語", "カタカナ"),
+    ],
+)
+def test_a_word_is_found_in_its_other_spellings(text: str, query: str) -> None:
+    index = lexical_retriever([Passage("other", "", "nothing of it"), Passage("found", "", text)])
+    assert [hit.passage.id for hit in index.search([query], 2)[0]] == ["found"]
+
+
+def test_words_that_differ_stay_apart() -> None:
+    index = lexical_retriever([Passage("0", "", "край йод"), Passage("1", "", "हिंदी"), Passage("2", "", "नमक")])
+    assert index.search(["краи иод", "हद", "नमकीन"], 2) == [[], [], []]
+
+
+def first_format(folder: Path, rows: list[Passage], number: int = 1) -> Path:
+    """An index that says it is of an earlier format."""
     corpus = write_corpus(folder / "c.jsonl", rows)
     build_index(BuildConfig(corpus=corpus, folder=folder / "index"), quiet=True)
     facts = json.loads((folder / "index" / "lexical.json").read_text())
-    (folder / "index" / "lexical.json").write_text(json.dumps({**facts, "format": 1}))
+    (folder / "index" / "lexical.json").write_text(json.dumps({**facts, "format": number}))
     return folder / "index"
 
 
@@ -141,4 +183,10 @@ def test_an_index_of_the_first_format_is_searched_as_before(tmp_path: Path, capl
     assert "build it again" in advice
     made = build_index(BuildConfig(corpus=tmp_path / "c.jsonl", folder=tmp_path / "index"), quiet=True)
     assert made.lexical is not None
-    assert made.lexical.format == 2
+    assert made.lexical.format == 3
+
+
+def test_an_index_of_the_second_format_is_searched_with_the_query_as_it_is(tmp_path: Path) -> None:
+    index = LexicalIndex.open(JsonlPassages(first_format(tmp_path, PASSAGES, 2)), tmp_path / "index")
+    assert index.search(["北京"], 1)[0][0].passage.id == "zh"
+    assert index.search(["Αθήνα"], 1) == [[]], "the words of this index are folded, and the query is not"

@@ -8,6 +8,7 @@ deterministic: samples are drawn from a seed.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from statistics import NormalDist
 
@@ -47,8 +48,10 @@ def clustered_wilson(clusters: Sequence[Sequence[bool]], level: float = LEVEL) -
     """
     n = sum(map(len, clusters))
     n_correct = sum(map(sum, clusters))
+    if n == 0:
+        return wilson(0, 0, level)
     n_effective = n / _design_effect(clusters, n, n_correct)
-    return wilson(n_correct / n * n_effective if n else 0.0, n_effective, level)
+    return wilson(n_correct / n * n_effective, n_effective, level)
 
 
 def _design_effect(clusters: Sequence[Sequence[bool]], n: int, n_correct: int) -> float:
@@ -70,6 +73,7 @@ def mcnemar(n_only_first: int, n_only_second: int) -> float:
     """Two-sided p-value of the exact McNemar test: how probable is a split at least this uneven of the tasks that only
     one system solves, if both are equally good? Ties are not needed. 1.0 if there are only ties.
     """
+    n_only_first, n_only_second = operator.index(n_only_first), operator.index(n_only_second)  # not numpy's, of 64 bits
     n = n_only_first + n_only_second
     if min(n_only_first, n_only_second) < 0:
         raise ValueError(f"expected counts, got {n_only_first} and {n_only_second}")

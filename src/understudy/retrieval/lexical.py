@@ -1,7 +1,8 @@
 """BM25 over title and text, with tantivy.
 
-In: a ``PassageStore``. Out: a ``Retriever``. Words are lower-cased, stripped of accents and stemmed (English);
-languages without spaces between words are searched by n-grams (``scripts``). A query is a bag of words, never a query
+In: a ``PassageStore``. Out: a ``Retriever``. Words are lower-cased, stripped of accents and stemmed (English); words in
+other scripts get one spelling too (``folding``); languages without spaces between words are searched by n-grams
+(``scripts``). A query is a bag of words, never a query
 language: quotes, operators and brackets are separators. Stop words of a query are ignored unless there is nothing else
 ("The Who"). Equal scores are ordered by row, so the order depends on the corpus alone, not on threads or segments.
 
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Self
 
 from understudy.records import Record
 from understudy.retrieval.files import IndexMismatchError, has_locks
+from understudy.retrieval.folding import folded
 from understudy.retrieval.passages import Advance, MemoryPassages, PassageStore, no_advance
 from understudy.retrieval.retriever import Hit, Passage, RetrievalError
 from understudy.retrieval.scripts import has_spaceless_script, passage_text, query_text
@@ -31,9 +33,12 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 FACTS_NAME = "lexical.json"
 _FOLDER_NAME = "lexical"
-_FORMAT = 2
+_FORMAT = 3
+_UNFOLDED_FORMAT = 2
 _FIRST_FORMAT = 1
-"""This format lacks n-grams and Unicode normalisation. Such an index is still opened, and searched as it was built."""
+"""The first format lacks n-grams and Unicode normalisation, the second the folding of other scripts than Latin. Such an
+index is still opened, and searched as it was built.
+"""
 _WRITER_BYTES = 128_000_000
 _MAX_QUERY_WORDS = 256
 _MAX_TIES = 50_000
@@ -98,7 +103,10 @@ class LexicalIndex:
         if not facts_path.exists():
             raise IndexMismatchError(f"{facts_path}: expected a finished lexical index, there is none")
         facts = read_record(facts_path, LexicalFacts)
-        if facts.format not in (_FIRST_FORMAT, _FORMAT) or facts.corpus_sha256 != passages.content_hash:
+        if (
+            facts.format not in (_FIRST_FORMAT, _UNFOLDED_FORMAT, _FORMAT)
+            or facts.corpus_sha256 != passages.content_hash
+        ):
             raise IndexMismatchError(
                 f"{facts_path}: the index is of the corpus {facts.corpus_sha256[:16]}… (format {facts.format}), "
                 f"expected {passages.content_hash[:16]}… (format {_FORMAT}): build it again"
@@ -145,6 +153,8 @@ class LexicalIndex:
     def _words(self, query: str) -> list[str]:
         sent = query.encode("utf-8", "replace").decode()
         if self._format == _FORMAT:
+            sent = query_text(folded(sent))
+        elif self._format == _UNFOLDED_FORMAT:
             sent = query_text(sent)
         elif has_spaceless_script(sent):
             self._advise_rebuild()
@@ -236,7 +246,8 @@ def _fill(index: tantivy.Index, passages: PassageStore, advance: Advance) -> Non
     for row, passage in enumerate(passages.scan(), 1):
         document = tantivy.Document()
         document.add_unsigned("row", row - 1)
-        document.add_text("body", passage_text(f"{passage.title}\n{passage.text}".encode("utf-8", "replace").decode()))
+        text = f"{passage.title}\n{passage.text}".encode("utf-8", "replace").decode()
+        document.add_text("body", passage_text(folded(text)))
         writer.add_document(document)
         if row % _REPORT_EVERY == 0:
             advance(_REPORT_EVERY)

@@ -181,8 +181,8 @@ def _type(schema: JsonValue, root: Schema, depth: int) -> str:
     kind = _spelt(body.get("type"))
     if isinstance(choices := body.get("enum"), list) and choices:
         may_be_null = body.get("nullable") is True or (isinstance(kind, list) and "null" in kind)
-        written = [*choices, None] if may_be_null and None not in choices else choices
-        return f"Literal[{', '.join(map(repr, written))}]"
+        values = [*choices, None] if may_be_null and None not in choices else choices
+        return f"Literal[{', '.join(map(repr, values))}]"
     if isinstance(kind, list):
         return _either([{**body, "type": one} for one in kind], root, depth)
     options = body.get("anyOf") or body.get("oneOf")
