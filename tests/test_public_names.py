@@ -24,6 +24,7 @@ PROMISED = [
     "curate",
     "evaluate",
     "first_thoughts",
+    "grade",
     "load_recipe",
     "load_tasks",
     "measure",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from understudy.api import curate as curate
     from understudy.api import evaluate as evaluate
     from understudy.api import first_thoughts as first_thoughts
+    from understudy.api import grade as grade
     from understudy.api import rollout as rollout
     from understudy.api import train as train
     from understudy.evaluation import compare_all as compare_all
@@ -51,6 +52,7 @@ _HOMES = {
     "curate": ".api",
     "evaluate": ".api",
     "first_thoughts": ".api",
+    "grade": ".api",
     "load_recipe": ".pipeline",
     "load_tasks": ".tasks",
     "measure": ".evaluation",

@@ -15,6 +15,7 @@ from understudy import (
     curate,
     evaluate,
     first_thoughts,
+    grade,
     load_tasks,
     open_agent,
     open_model,
@@ -181,7 +182,12 @@ def test_a_curation_takes_several_rollouts_and_says_why_it_drops() -> None:
         ({"sandbox": {"level": "none at all"}}, "sandbox: level: "),
         ({"tools": double}, r"tools: expected several, as in tools=\[<function double"),
         ({"tools": [{"command": [], "url": None}]}, "tools: .*set one of command and url"),
-        ({"tasks": ["What?"]}, "tasks: expected Task records; got 'What\\?', a str"),
+        ({"tasks": ["What?"]}, "tasks: expected Task records, or mappings with a question; got 'What\\?', a str"),
+        ({"tasks": TASKS[0]}, r"tasks: expected several Task records, as in \[Task\(question=…\)\]; got "),
+        ({"tasks": None}, "tasks: expected several Task records.*got None"),
+        ({"tasks": "nosuch"}, "tasks: .*name: 'nosuch' is not a benchmark"),
+        ({"tasks": [{"qestion": "What?"}]}, "tasks: question: Field required"),
+        ({"tools": None}, "tools: expected several, as in .*; got one"),
         ({"attempts": 0}, "rollout: attempts: .*greater than or equal to 1"),
     ],
 )
@@ -191,6 +197,19 @@ def test_wrong_settings_are_refused_before_any_work(wrong: dict[str, object], me
     with pytest.raises(ValueError, match=message):
         rollout(**settings, quiet=True)  # type: ignore[arg-type]
     assert not calls
+
+
+def test_attempts_are_graded_again() -> None:
+    made = rollout(
+        [{"question": "What is 2 doubled?", "answer": 5}], model=doubles, agent=AGENT, tools=[double], quiet=True
+    )
+    assert made.trajectories[0].task.answer == "5"
+    for attempts in (made, made.trajectories):
+        again = grade(attempts, grader=lambda trajectory: trajectory.answer is not None)
+        assert again.trajectories == made.trajectories
+        assert [score.correct for score in again.scores] == [True]
+    with pytest.raises(ValueError, match="grader: kind: expected one of auto"):
+        grade(made, grader="nobody")
 
 
 def test_other_mistakes_are_named_too(tmp_path: Path) -> None:

@@ -134,7 +134,10 @@ def test_a_full_context_is_reported_across_http(url: str) -> None:
         ({"logprobs": True, "top_logprobs": 5}, "top_logprobs: only the sampled token's"),
         ({"max_tokens": 5, "max_completion_tokens": 6}, "expected one limit"),
         ({"max_completion_tokens": 0}, "max_completion_tokens: Input should be greater"),
-        ({"reasoning_effort": "high"}, "reasoning_effort: Extra inputs are not permitted"),
+        ({"reasoning_effort": "high"}, "reasoning_effort: is not supported here; expected none, or 'none'"),
+        ({"options": {"num_ctx": 4096}}, "options: is not supported here"),
+        ({"think": True}, "think: is not supported here"),
+        ({"stop_token_ids": [2]}, "stop_token_ids: is not supported here"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "got 'image_url': only text"),
         ({"messages": [{"role": "user", "content": "x", "name": "Ann"}]}, "messages.0.name"),
         ({"messages": [{"role": "assistant", "tool_calls": [{"id": "1"}]}]}, "messages.0.tool_calls.0.function"),
@@ -177,6 +180,18 @@ HARMLESS: dict[str, JsonValue] = {
     "stream": None,
     "stream_options": None,
     "something_new": None,
+    "priority": 0,
+    "keep_alive": "5m",
+    "provider": {"order": ["x"]},
+    "cache_prompt": True,
+    "stop_token_ids": [],
+    "reasoning_effort": "none",
+    "think": False,
+    "options": {},
+    "transforms": [],
+    "typical_p": 1.0,
+    "usage": {"include": True},
+    "spaces_between_special_tokens": True,
 }
 
 
@@ -218,6 +233,14 @@ def _chat(url: str, *messages: JsonValue, **fields: JsonValue) -> Any:
         ),
         ({"role": "assistant", "content": "hi", "reasoning_content": "hm"}, {"role": "assistant", "content": "hi"}),
         ({"role": "assistant", "content": None}, {"role": "assistant", "content": ""}),
+        (
+            {"role": "assistant", "content": "hi", "reasoning_details": [{}], "provider_specific_fields": {"a": 1}},
+            {"role": "assistant", "content": "hi"},
+        ),
+        (
+            {"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]},
+            {"role": "user", "content": "a"},
+        ),
     ],
 )
 def test_messages_are_read_as_clients_write_them(url: str, written: JsonValue, plain: JsonValue) -> None:

@@ -30,8 +30,22 @@ def test_references_are_the_answer_and_its_aliases() -> None:
     assert Task(question="Who?", answer="Ada", aliases=("A. L.",)).references == ("Ada", "A. L.")
 
 
+def test_a_number_may_be_the_answer() -> None:
+    assert Task(question="2 + 2?", answer=4).answer == "4"  # type: ignore[arg-type]
+    assert Task(question="1 / 2?", answer=0.5) == Task(question="1 / 2?", answer="0.5")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
-    "keys", [{}, {"question": ""}, {"question": "Who?", "answer": ""}, {"question": 3}, {"id": "1"}]
+    "keys",
+    [
+        {"question": "Who?", "answer": True},
+        {"question": "Who?", "answer": float("nan")},
+        {},
+        {"question": ""},
+        {"question": "Who?", "answer": ""},
+        {"question": 3},
+        {"id": "1"},
+    ],
 )
 def test_what_is_no_task_is_refused(keys: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

@@ -201,6 +201,27 @@ def evaluate(model: Modelled | None, tasks: Tasks, *, label: str | None = None, 
     return Evaluation(made, metrics)
 
 
+def grade(
+    attempts: Attempts | Iterable[Trajectory],
+    *,
+    grader: Grader | PartConfig | Said | Callable[[Trajectory], object] = "auto",
+    judge: Modelled | None = None,
+) -> Attempts:
+    """Grade attempts, or grade them again: trajectories stay as they are, and only the scores are new.
+
+    Args:
+        attempts: Attempts, or trajectories without scores.
+        grader: As in ``rollout``.
+        judge: The model of the grader ``judge``.
+
+    Raises ``ValueError`` for wrong settings.
+    """
+    trajectories = tuple(attempts.trajectories if isinstance(attempts, Attempts) else attempts)
+    with opened_grader(grader, judge) as graded_by:
+        scores = tuple(grade_all(graded_by, trajectories))
+    return Attempts(trajectories, scores, isinstance(attempts, Attempts) and attempts.is_program)
+
+
 def compare(system: Evaluation, baseline: Evaluation, *, seed: int = 0) -> Comparison:
     """Paired comparison on the tasks that both attempted: difference of accuracies, its interval, McNemar's p-value.
 

@@ -34,7 +34,7 @@ ConfigT = TypeVar("ConfigT", bound=BaseModel)
 Function = Callable[..., object]
 Said = Mapping[str, object] | str
 """As in a recipe: the keys of a part, or its kind alone."""
-Tasks = Iterable[Task] | TaskSet | PartConfig | Said
+Tasks = Iterable[Task | Mapping[str, object]] | TaskSet | PartConfig | Said
 Modelled = Model | PartConfig | Said | Path | Function | Student
 """A path, or a text without a colon, is a folder with weights or a Hub id; a function writes the replies itself."""
 _JUDGES = ("judge", "rubric")
@@ -63,12 +63,23 @@ def read_part(name: str, group: Group[Any], part: object) -> PartConfig:
 def tasks_of(tasks: Tasks) -> list[Task]:
     """The given tasks, or tasks that are loaded now."""
     if isinstance(tasks, PartConfig | Mapping | str):
-        tasks = load_tasks(tasks)
-    found = list(tasks.tasks if isinstance(tasks, TaskSet) else tasks)
-    for one in found:
-        if not isinstance(one, Task):
-            raise ValueError(f"tasks: expected Task records; got {one!r:.80}, a {type(one).__name__}")
-    return found
+        try:
+            tasks = load_tasks(tasks)
+        except ValidationError as error:
+            raise ValueError(f"tasks: {explain(error, 'tasks')}") from None
+    if isinstance(tasks, Task) or not isinstance(tasks, TaskSet | Iterable):
+        raise ValueError(f"tasks: expected several Task records, as in [Task(question=…)]; got {tasks!r:.80}")
+    return [_task_of(one) for one in (tasks.tasks if isinstance(tasks, TaskSet) else tasks)]
+
+
+def _task_of(one: object) -> Task:
+    if isinstance(one, Mapping):
+        return read_settings("tasks", Task, dict(one))
+    if not isinstance(one, Task):
+        raise ValueError(
+            f"tasks: expected Task records, or mappings with a question; got {one!r:.80}, a {type(one).__name__}"
+        )
+    return one
 
 
 def model_config(name: str, model: Modelled) -> PartConfig:
@@ -156,7 +167,7 @@ def _tools(
     tools: Iterable[Tool | Function | Said], search: SearchConfig | Mapping[str, object] | None
 ) -> tuple[ToolsConfig, list[Tool | Function]]:
     """Configs of tools that a recipe could name, and tools of this program."""
-    if isinstance(tools, Tool | Mapping | str) or callable(tools):
+    if isinstance(tools, Tool | Mapping | str) or not isinstance(tools, Iterable):
         raise ValueError(f"tools: expected several, as in tools=[{tools!r:.60}]; got one")
     named: list[FunctionToolConfig] = []
     servers: list[McpConfig] = []

@@ -12,14 +12,21 @@ from understudy.grading.config import MathOptions
 from understudy.grading.moments import read_moment, same_moment
 from understudy.grading.pool import WorkerPool
 from understudy.grading.python_forms import plain_python
+from understudy.grading.readings import other_readings
 from understudy.grading.real_sets import is_descending, same_real_set
 from understudy.grading.relations import read_relation, same_name
-from understudy.grading.restated import choice_and_value, said_twice, same_choices, short_scale, without_remark
+from understudy.grading.restated import (
+    choice_and_value,
+    in_digits,
+    said_twice,
+    same_choices,
+    short_scale,
+    without_remark,
+)
 from understudy.grading.scalars import ScalarComparison, is_closed
-from understudy.grading.spoken import number_of_words
 from understudy.grading.structures import Items, Matrix, Named, Node, Scalar, Union, read_node
 from understudy.grading.tidy import squeeze, tidy
-from understudy.grading.units import is_sum, read_unit
+from understudy.grading.units import is_sum
 from understudy.grading.vectors import as_sequence, without_label
 from understudy.grading.words import TEXT, same_choice, same_words, unwrap_text, words_of
 
@@ -47,6 +54,14 @@ class Comparison:
 
     def equal(self, reference: str, answer: str) -> tuple[bool | None, str]:
         """Whether the answer equals the reference, and the way of comparing."""
+        verdict, how = self._equal_as_written(reference, answer)
+        if verdict is False:
+            for reading in other_readings(reference, answer):
+                if self._equal_as_written(reading.reference, reading.answer)[0]:
+                    return reading.is_certain or None, reading.how
+        return verdict, how
+
+    def _equal_as_written(self, reference: str, answer: str) -> tuple[bool | None, str]:
         answer = plain_python(answer)
         if (restated := self._same_as_stated(reference, answer)) is not None:
             return restated
@@ -56,7 +71,7 @@ class Comparison:
             return same_moment(moments[0], moments[1]), "compared as times or dates"
         if same_choice(reference, answer):
             return True, "the same choice"
-        reference, answer = _in_digits(reference, answer), _in_digits(answer, reference, is_answer=True)
+        reference, answer = in_digits(reference, answer), in_digits(answer, reference, is_answer=True)
         words = words_of(reference)
         reference, answer = (match[1] if (match := TEXT.fullmatch(text)) else text for text in (reference, answer))
         if words is not None and tidy(reference) not in ("(-∞,∞)", "∅"):
@@ -214,17 +229,6 @@ class Comparison:
 
 def _best(verdicts: Sequence[bool | None]) -> bool | None:
     return True if True in verdicts else None if None in verdicts else False
-
-
-def _in_digits(text: str, other: str, *, is_answer: bool = False) -> str:
-    r"""Number words in digits: ``\text{seven}``, ``Twenty-one dollars``; ``seven apples`` only beside a number."""
-    plain = unwrap_text(text).strip(" .$")
-    if negative := re.match(r"(?:negative|minus)\s+(?=\S)", plain, re.IGNORECASE):
-        return f"-{_in_digits(plain[negative.end() :], other, is_answer=is_answer)}"
-    found = number_of_words(plain) if plain[:1].isalpha() else None
-    if found is None or not (not found[1] or read_unit(found[1]) or (is_answer and re.fullmatch(r"[\W\d]+", other))):
-        return text
-    return " ".join(found).strip()
 
 
 def _member_of(text: str) -> str:

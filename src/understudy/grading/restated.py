@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 
+from understudy.grading.readings import is_roman
 from understudy.grading.spoken import number_of_words
 from understudy.grading.units import read_unit
-from understudy.grading.words import is_word
+from understudy.grading.words import is_word, unwrap_text
 
 MAX_CHARS = 200
 
@@ -63,9 +64,11 @@ def _bracketed(text: str) -> re.Match[str] | None:
 
 
 def _is_value(text: str) -> bool:
-    """Whether a text is a number in signs or in words."""
+    """Whether a text is a number in signs, in words or in Roman letters."""
     if _CLOSED.fullmatch(text):
         return re.search(r"[\dπ]|pi", text) is not None
+    if len(text) > 1 and text.isupper() and is_roman(text):
+        return True
     found = number_of_words(text)
     return found is not None and not found[1]
 
@@ -89,3 +92,14 @@ def short_scale(answer: str, reference: str) -> str:
     """``1.5k`` as ``1.5*1000`` beside a large whole number; beside anything else ``k`` may be a variable or a unit."""
     match = _SHORT_SCALE.fullmatch(answer.strip(" .$"))
     return f"{match[1]}*{_SHORT_SCALES[match[2]]}" if match and _LARGE_NUMBER.fullmatch(reference) else answer
+
+
+def in_digits(text: str, other: str, *, is_answer: bool = False) -> str:
+    r"""Number words in digits: ``\text{seven}``, ``Twenty-one dollars``; ``seven apples`` only beside a number."""
+    plain = unwrap_text(text).strip(" .$")
+    if negative := re.match(r"(?:negative|minus)\s+(?=\S)", plain, re.IGNORECASE):
+        return f"-{in_digits(plain[negative.end() :], other, is_answer=is_answer)}"
+    found = number_of_words(plain) if plain[:1].isalpha() else None
+    if found is None or not (not found[1] or read_unit(found[1]) or (is_answer and re.fullmatch(r"[\W\d]+", other))):
+        return text
+    return " ".join(found).strip()

@@ -144,6 +144,8 @@ def _value_of(words: list[str]) -> str | None:
     if words[-3:-1] in (["and", "a"], ["and", "an"], ["and", "one"]) and words[-1] in _PARTS:
         whole, below = _whole_of(words[:-3]), _PARTS[words[-1]]
         return None if whole is None else f"{whole * below + 1}/{below}"
+    if (mixed := _mixed_of(words)) is not None:
+        return mixed
     words = [word for word in words if word != "and"]
     if not words:
         return None
@@ -156,6 +158,16 @@ def _value_of(words: list[str]) -> str | None:
         return None if above is None else f"{above}/{_PARTS[last]}"
     whole = _whole_of(words)
     return None if whole is None else str(whole)
+
+
+def _mixed_of(words: list[str]) -> str | None:
+    """``two and three quarters`` is ``11/4``; None if a fraction below 1 does not follow the last ``and``."""
+    if "and" not in words[1:-2]:
+        return None
+    place = len(words) - 1 - words[::-1].index("and")
+    last = words[-1] if words[-1] in _PARTS else words[-1].rstrip("s")
+    whole, above, below = _whole_of(words[:place]), _whole_of(words[place + 1 : -1]), _PARTS.get(last, 0)
+    return None if whole is None or above is None or above >= below else f"{whole * below + above}/{below}"
 
 
 def _whole_of(words: list[str]) -> int | None:

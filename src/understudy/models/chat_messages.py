@@ -15,8 +15,12 @@ from understudy.records import Message, Role
 
 _EMPTY = frozenset({"name", "refusal", "tool_calls", "function_call", "audio", "annotations", "tool_call_id"})
 """Accepted if they are empty."""
-_KEPT_FROM_MODELS = frozenset({"reasoning", "reasoning_content", "parsed"})
-"""Reasoning of earlier turns, which no chat template gets; the SDK's own parsing of the content."""
+_KEPT_FROM_MODELS = frozenset(
+    {"reasoning", "reasoning_content", "reasoning_details", "parsed", "provider_specific_fields", "cache_control"}
+)
+"""Reasoning of earlier turns, which no chat template gets; the SDK's own parsing of the content; what other clients and
+providers add.
+"""
 
 
 def _role(value: JsonValue) -> JsonValue:

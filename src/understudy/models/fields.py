@@ -14,6 +14,15 @@ from pydantic import JsonValue
 IGNORED = frozenset(
     {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
     | {"parallel_tool_calls"}  # where there are no tools
+    | {
+        "priority",
+        "keep_alive",
+        "cache_prompt",
+        "cache_salt",
+        "request_id",
+        "provider",
+        "session_id",
+    }  # of other servers
 )
 """They change no reply, whatever their value."""
 NEUTRAL: dict[str, tuple[JsonValue, ...]] = {
@@ -36,6 +45,19 @@ NEUTRAL: dict[str, tuple[JsonValue, ...]] = {
     "suffix": ("",),
     "modalities": (["text"],),
     "chat_template_kwargs": ({},),
+    "extra_body": ({},),
+    "options": ({},),
+    "transforms": ([],),
+    "plugins": ([],),
+    "stop_token_ids": ([],),
+    "bad_words": ([],),
+    "typical_p": (1,),
+    "top_a": (0,),
+    "reasoning_effort": ("none",),
+    "think": (False,),
+    "usage": ({"include": True}, {"include": False}),
+    "add_special_tokens": (False,),
+    "spaces_between_special_tokens": (True,),
     "ignore_eos": (False,),
     "skip_special_tokens": (True,),
     "include_stop_str_in_output": (False,),

@@ -33,6 +33,8 @@ class ToolBody(BaseModel):
 
     type: Literal["function"] = "function"
     function: Annotated[_Function, BeforeValidator(without_nulls)]
+    cache_control: JsonValue = None
+    """Of other providers; changes no reply."""
 
     def record(self) -> ToolSchema:
         """The tool as a record for models."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
@@ -80,8 +81,14 @@ class Task(Record):
 
     @model_validator(mode="before")
     @classmethod
-    def _with_id(cls, value: object) -> object:
-        if not isinstance(value, Mapping) or "id" in value:
+    def _completed(cls, value: object) -> object:
+        """With the number that is an answer as its text, and with an id."""
+        if not isinstance(value, Mapping):
+            return value
+        answer = value.get("answer")
+        if isinstance(answer, int | float) and not isinstance(answer, bool) and math.isfinite(answer):
+            value = {**value, "answer": str(answer)}
+        if "id" in value:
             return value
         return {"id": content_id(str(value.get("question")), value.get("answer")), **value}
 
