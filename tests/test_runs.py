@@ -19,7 +19,6 @@ from understudy.runs import (
     derive_seed,
     digest,
     read_jsonl,
-    read_record,
     read_user_jsonl,
     write_atomic,
     write_jsonl,
@@ -66,12 +65,6 @@ def test_a_bad_line_is_named(tmp_path: Path) -> None:
     path.write_text('{"role":"user","content":"a"}\n{"role":"robot","content":"b"}\n')
     with pytest.raises(BadRecordError, match=r"m\.jsonl, line 2: role: .*'robot'"):
         list(read_jsonl(path, Message))
-
-
-def test_a_number_that_is_too_large_is_a_bad_record(tmp_path: Path) -> None:
-    (tmp_path / "interval.json").write_text(f'{{"low": 1{"0" * 400}, "high": 1.0, "level": 0.95}}')
-    with pytest.raises(BadRecordError, match=r"interval\.json: int too large to convert to float"):
-        read_record(tmp_path / "interval.json", Interval)
 
 
 def test_an_unknown_key_is_refused(tmp_path: Path) -> None:

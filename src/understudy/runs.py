@@ -108,23 +108,20 @@ def read_user_jsonl(path: Path, record_type: type[RecordT]) -> Iterator[RecordT]
 
 
 def _record_of(line: bytes, record_type: type[RecordT], path: Path, number: int) -> RecordT:
-    return _read(line, record_type, f"{path}, line {number}")
+    try:
+        return record_type.model_validate_json(line)
+    except ValidationError as error:
+        raise BadRecordError(f"{path}, line {number}: {explain(error, record_type.__name__)}") from error
 
 
 def read_record(path: Path, record_type: type[RecordT]) -> RecordT:
     """Return the one record that a file holds. Raises ``BadRecordError``, which names the file, if it is another,
     ``FileNotFoundError`` if there is no file.
     """
-    return _read(path.read_bytes(), record_type, str(path))
-
-
-def _read(text: bytes, record_type: type[RecordT], place: str) -> RecordT:
     try:
-        return record_type.model_validate_json(text)
+        return record_type.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise BadRecordError(f"{place}: {explain(error, record_type.__name__)}") from error
-    except OverflowError as error:  # hundreds of digits where a float is expected
-        raise BadRecordError(f"{place}: {error}") from error
+        raise BadRecordError(f"{path}: {explain(error, record_type.__name__)}") from error
 
 
 def write_jsonl(path: Path, records: Iterator[RecordT] | list[RecordT] | tuple[RecordT, ...]) -> int:

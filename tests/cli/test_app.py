@@ -139,6 +139,8 @@ def test_a_folder_that_is_no_run_is_refused_and_left_as_it_is(verb: str, tmp_pat
         f"{tmp_path}: expected a run directory; there is no manifest.json in it; did you mean {tmp_path / 'mine'}?"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    file = tmp_path / "mine" / "manifest.json"
+    assert understudy(verb, str(file)).stderr.strip() == f"{file}: expected a run directory; it is a file"
     assert (
         understudy(verb, str(tmp_path / "none")).stderr.strip().endswith("expected a run directory; it does not exist")
     )

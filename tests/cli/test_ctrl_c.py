@@ -70,3 +70,53 @@ def test_ctrl_c_while_the_program_is_loaded_is_no_error(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nStopped before any work began.\n")
+
+
+INTERRUPTED = """\
+import os, signal, sys, threading, time
+from understudy.cli.interrupts import CtrlC
+sys.argv[1:] = {arguments!r}
+ctrl_c = CtrlC()
+ctrl_c.has_commands = True
+def press(): os.kill(os.getpid(), signal.SIGINT); time.sleep(0.01)
+try:
+    {first}
+except KeyboardInterrupt:
+    {then}
+    ctrl_c.end()
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("press()", "pass"),
+        ("press()", "press()"),  # while what the first one stopped is being closed
+        ("exec('press()')", "pass"),  # after which Python would end by the signal itself
+        ("press()", "threading.Thread(target=time.sleep, args=(600,)).start()"),
+        ("press()", "os.close(1)"),
+        ("press()", "import atexit; atexit.register(press)"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "my recipe.yaml"], "All finished work is kept; to resume: understudy run 'my recipe.yaml'"),
+        (["kinds"], "To run it again: understudy kinds"),
+    ],
+)
+def test_ctrl_c_at_any_moment_ends_with_one_sentence(
+    first: str, then: str, arguments: list[str], sentence: str
+) -> None:
+    code = INTERRUPTED.format(arguments=arguments, first=first, then=then)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, f"\nStopped. {sentence}\n")
+
+
+def test_a_program_that_ignores_ctrl_c_goes_on_ignoring_it() -> None:
+    code = (
+        "import os, signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from understudy.cli.interrupts import CtrlC; "
+        "CtrlC(); os.kill(os.getpid(), signal.SIGINT); print('goes on')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "goes on\n", "")

@@ -11,7 +11,7 @@ import pytest
 from understudy.models import LocalConfig, Request
 from understudy.models.loading import load_base, load_checkpoint, load_tokenizer
 from understudy.models.local import LocalModel
-from understudy.models.locating import base_and_adapter, locate
+from understudy.models.locating import base_and_adapter, locate, locate_adapter
 from understudy.models.rendering import open_renderer
 from understudy.records import Message, Role
 
@@ -100,3 +100,10 @@ def test_a_base_that_is_gone_is_reported(adapter_dir: Path, tmp_path: Path) -> N
 def test_an_adapter_on_an_adapter_is_refused(adapter_dir: Path) -> None:
     with pytest.raises(ValueError, match="is an adapter itself"):
         load_checkpoint(LocalConfig(path=str(adapter_dir), adapter=str(adapter_dir)))
+
+
+def test_whole_weights_in_place_of_an_adapter_are_reported(tiny_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"expected an adapter, there is no adapter_config\.json in it"):
+        locate_adapter(str(tiny_dir))
+    with pytest.raises(FileNotFoundError, match="does not exist, and the name cannot be a Hub id"):
+        locate_adapter(str(tmp_path / "nowhere"))

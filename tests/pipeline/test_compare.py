@@ -47,5 +47,9 @@ def test_other_runs_are_named_by_their_folders_and_have_none(
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("name: x\n")
+    with pytest.raises(NoRunError, match=r"recipe\.yaml: expected a run directory; it is a file"):
+        compare_runs([recipe])
     with pytest.raises(NoRunError, match=r"expected a run directory; there is no manifest\.json in it"):
         compare_runs([tmp_path])

@@ -6,9 +6,7 @@ Exit codes: 0 done, 1 the work failed, 2 the command or the recipe is wrong, 130
 from __future__ import annotations
 
 import os
-import shlex
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +28,8 @@ from understudy.pipeline.stage_table import STAGE_TABLE
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# Threads of torch that wait sleep. By default they spin, and beside another busy program steps take many times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 app = typer.Typer(
     name="understudy",
@@ -248,27 +248,11 @@ def main() -> None:
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         app()
-    except KeyboardInterrupt:
-        _stopped(errors)
-    except SystemExit as end:
-        if end.code == 130:  # typer makes this of Ctrl-C
-            _stopped(errors)
-        raise
     except Exception as error:
         if os.environ.get("UNDERSTUDY_TRACEBACK") or not _is_expected(error):
             raise
         errors.print(_in_words(error), markup=False, style="red")
         sys.exit(2 if type(error).__name__ == "RecipeError" else 1)
-
-
-def _stopped(errors: Console) -> None:
-    command = shlex.join(["understudy", *sys.argv[1:]])
-    errors.print(f"\nStopped. All finished work is kept; to resume: {command}", markup=False)
-    if any(thread.name.startswith("understudy-") for thread in threading.enumerate()):
-        # A model may still compute a reply, and torch aborts an interpreter that exits meanwhile.
-        sys.stdout.flush()
-        os._exit(130)
-    sys.exit(130)
 
 
 def _is_expected(error: Exception) -> bool:

@@ -35,7 +35,8 @@ def existing_run(folder: Path) -> Path:
     if (folder / MANIFEST).is_file():
         return folder
     if not folder.is_dir():
-        raise ValueError(f"{folder}: expected a run directory; it does not exist")
+        what = "it is a file" if folder.is_file() else "it does not exist"
+        raise ValueError(f"{folder}: expected a run directory; {what}")
     runs = sorted(str(path.parent) for path in folder.glob(f"*/{MANIFEST}"))
     hint = f"; did you mean {' or '.join(runs[:3])}?" if runs else ""
     raise ValueError(f"{folder}: expected a run directory; there is no {MANIFEST} in it{hint}")

@@ -35,7 +35,8 @@ class Shadowed:
 
 
 def compare_shadow(folder: Path) -> Shadowed:
-    """Compare all shadowed requests of a folder.
+    """Compare all shadowed requests of a folder, which is read twice: a request comes before its shadow, and those
+    without one need not be kept in memory.
 
     Raises ``ValueError`` if it holds none, or none that the shadow has answered; ``FileNotFoundError``,
     ``DataFileError``.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.hub import naming_what_is_missing
 from understudy.models.config import Device, DType, LocalConfig
-from understudy.models.locating import base_and_adapter, locate
+from understudy.models.locating import base_and_adapter, locate, locate_adapter
 
 if TYPE_CHECKING:
     import torch
@@ -132,8 +132,9 @@ def load_adapter(model: PreTrainedModel, adapter: str) -> PeftModel:
     import torch
     from peft import PeftModel
 
+    source = locate_adapter(adapter)
     with naming_what_is_missing(adapter), without_peft_warning():
-        adapted = PeftModel.from_pretrained(model, locate(adapter)).eval()
+        adapted = PeftModel.from_pretrained(model, source).eval()
     # Any tokens are enough: an adapter of zeros, or one whose names fit no layer, changes no logit at all.
     probe = torch.arange(min(16, model.config.get_text_config().vocab_size), device=model.device)[None]
     with torch.inference_mode():

@@ -41,6 +41,16 @@ def locate(path: str) -> str:
     return path
 
 
+def locate_adapter(path: str) -> str:
+    """As ``locate``. Raises ``FileNotFoundError`` too for a folder without an adapter, such as one of whole weights."""
+    found = locate(path)
+    if Path(found).is_dir() and not (Path(found) / ADAPTER).is_file():
+        raise FileNotFoundError(
+            f"{found}: expected an adapter, there is no {ADAPTER} in it; whole weights are named by path alone"
+        )
+    return found
+
+
 def base_and_adapter(path: str, adapter: str | None) -> tuple[str, str | None]:
     """The base, and the adapter on it. A folder that contains only an adapter names its base itself.
 

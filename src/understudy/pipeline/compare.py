@@ -49,8 +49,9 @@ def compare_runs(run_dirs: Sequence[Path]) -> Table:
 def _manifest(run_dir: Path) -> Manifest:
     try:
         return RunDirectory(run_dir).read_manifest()
-    except FileNotFoundError:
-        raise NoRunError(f"{run_dir}: expected a run directory; there is no {MANIFEST} in it") from None
+    except (FileNotFoundError, NotADirectoryError):
+        what = "it is a file" if run_dir.is_file() else f"there is no {MANIFEST} in it"
+        raise NoRunError(f"{run_dir}: expected a run directory; {what}") from None
 
 
 def _differ(seeds: Iterable[int]) -> bool:

@@ -170,7 +170,7 @@ def _or_problem(read: Callable[[], bytes]) -> bytes:
     """The result, or a record that names the file of the run that could not be read; packed."""
     try:
         return read()
-    except (BadRecordError, LookupError, OSError, ValueError) as error:
+    except (BadRecordError, LookupError, OSError, ValueError, ArithmeticError) as error:
         return _gzipped(as_json(Problem(problem=readable(str(error)))))
 
 
