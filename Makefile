@@ -8,7 +8,7 @@ export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo demo-real demo-seeds test test-all check format bench smoke lock clean
+.PHONY: help setup demo demo-real demo-seeds test test-all check format bench docs smoke lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,12 @@ format: setup ## Format the code
 bench: setup ## Measure speed against peers in the same run (minutes an area)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --group bench
 	for area in sandbox environments grading retrieval models train rollout report; do $(BIN)/python -m benchmarks.bench_$$area || exit 1; done
+
+docs: setup ## Build the documentation as a site, in build/site; a dead link is an error
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --group docs
+	$(BIN)/python -m docs.site.pages
+	$(BIN)/zensical build --strict --clean
+	@echo 'The site is in build/site; search in it needs a server: python -m http.server -d build/site'
 
 smoke: setup ## Run the whole pipeline with tiny numbers, without learning anything
 	$(BIN)/understudy run recipes/smoke.yaml --run-dir runs/smoke

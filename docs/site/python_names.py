@@ -9,8 +9,8 @@ def python_page() -> str:
     """One heading for each promised name; mkdocstrings fills in signatures and docstrings."""
     parts = [
         "# Python",
-        "The names of the package `understudy`, made from the code. They are the package's promise; everything else may "
-        "change. `examples/distil.py` and the how-to pages show them at work.",
+        "The names of the package `understudy`, made from the code. They are the package's promise; everything else "
+        "may change. `examples/distil.py` and the how-to pages show them at work.",
     ]
     for name in understudy.__all__:
         found = getattr(understudy, name)

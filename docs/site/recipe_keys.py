@@ -63,7 +63,9 @@ def _table(config: type[Record], nested: dict[type[Record], None], leave_out: tu
         if name in leave_out or (name == "kind" and isinstance(field.default, str)):
             continue
         nested |= dict.fromkeys(_records_in(field.annotation))
-        rows.append(f"| `{name}` | {_cell(_type(field.annotation))} | {_default(field)} | {_cell(_doc(config, name))} |")
+        rows.append(
+            f"| `{name}` | {_cell(_type(field.annotation))} | {_default(field)} | {_cell(_doc(config, name))} |"
+        )
     if not rows:
         return "It has no keys of its own."
     return "\n".join(["| key | type | default | meaning |", "|---|---|---|---|", *rows])
@@ -113,9 +115,9 @@ def _fields(module: str) -> dict[str, dict[str, str]]:
 
 def _documented(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
     for field, text in pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
-            if isinstance(text.value, ast.Constant) and isinstance(text.value.value, str):
-                yield field.target.id, " ".join(text.value.value.split()).replace("``", "`")
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(said))):
+                yield name, " ".join(said.split()).replace("``", "`")
 
 
 def _doc(config: type, name: str) -> str:

@@ -71,7 +71,7 @@ def write_log(run_dir: Path, folder: Path, *, fails: bool) -> Path:
         served.append(Trajectory.model_validate({**one.model_dump(), "task": task, **lost}))
     write_jsonl(folder / "trajectories.jsonl", served)
     about = [
-        {"id": one.task.id, "trajectory_id": one.id, "agent": "a", "started": "", "ended": f"2026-11-{1 + n // 2:02}"}
+        {"id": one.task.id, "agent": "a", "started": "", "ended": f"2026-11-{1 + n // 2:02}"}
         for n, one in enumerate(served)
     ]
     lines = [json.dumps({**one, "end": "idle"}) + "\n" for one in about]
@@ -88,6 +88,13 @@ def test_a_log_like_the_evaluation_gives_no_reason_for_a_round(run_dir: Path, tm
     code, said = cli("watch", str(write_log(run_dir, tmp_path / "log", fails=False)), "--run", str(run_dir))
     assert code == 0, said
     assert "evaluate/agent" in said
+    code, said = cli("watch", str(tmp_path / "log"))
+    assert "name the run with --run" in said
+    (tmp_path / "log/agent.json").write_text(
+        json.dumps({"label": "a", "model": "m", "agent": "k", "run": str(run_dir)})
+    )
+    code, said = cli("watch", str(tmp_path / "log"))
+    assert code == 0, said
     assert "No rise of faults is seen" in said
     assert "pays" not in said
 

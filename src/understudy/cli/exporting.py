@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 
 from understudy.cli.running import recipe_and_run, say
-from understudy.runs import explain
 
 if TYPE_CHECKING:
     from understudy.export import ExporterConfig
@@ -36,7 +34,10 @@ def export(
 
 def export_form(kind: str, precision: str | None, *, check: bool) -> ExporterConfig:
     """The form that the options describe. Raises ``typer.BadParameter``."""
+    from pydantic import ValidationError
+
     from understudy.export import EXPORTERS
+    from understudy.runs import explain
 
     options: dict[str, object] = {"kind": kind}
     if precision is not None:

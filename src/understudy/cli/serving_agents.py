@@ -11,7 +11,6 @@ from rich.console import Console
 
 from understudy.cli.running import recipe_and_run
 from understudy.records import Record
-from understudy.run_layout import SERVED
 
 ConfigT = TypeVar("ConfigT", bound=Record)
 Target = Annotated[Path, typer.Argument(metavar="RUN|RECIPE", help="A run directory, or a recipe (YAML).")]
@@ -122,6 +121,8 @@ def _metadata(path: Path | None) -> dict[str, Any]:
 
 
 def _with_log(config: ConfigT, log: Path | None, label: str, run_dir: Path, *, no_log: bool) -> ConfigT:
+    from understudy.run_layout import SERVED
+
     if no_log:
         return config
     safe = "".join(char if char.isalnum() or char in "-_." else "-" for char in label).strip("-.") or "agent"

@@ -12,7 +12,9 @@ from understudy.cli.running import existing_run, out, say
 
 def watch(
     log: Annotated[Path, typer.Argument(metavar="LOG", help="Folder of a served agent's log.")],
-    run: Annotated[Path, typer.Option("--run", help="The run whose student is served.")],
+    run: Annotated[
+        Path | None, typer.Option("--run", help="The run whose student is served; as the log states it by default.")
+    ] = None,
     reference: Annotated[str | None, typer.Option(help="Its evaluation; the student's first by default.")] = None,
     last: Annotated[int | None, typer.Option(min=1, help="Only the last N conversations.")] = None,
     since: Annotated[str, typer.Option(help="Only conversations that ended since this date, such as 2026-11-01.")] = "",
@@ -23,8 +25,9 @@ def watch(
     """Compare what an agent was asked and did in service with its evaluation, and say whether a new round pays."""
     from understudy.pipeline import recipe_of_run, watching
 
-    recipe = recipe_of_run(existing_run(run))
     window = watching.read_window(log, last, since)
+    run = existing_run(run or watching.run_of_log(log))
+    recipe = recipe_of_run(run)
     ref = watching.find_reference(recipe, run, window[-1], reference)
     found = watching.watch_log(run, window, ref)
     if as_json:

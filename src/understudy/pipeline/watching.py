@@ -11,12 +11,11 @@ from pathlib import Path
 
 from understudy.evaluation.drift import FEWEST, RATES, Drift, Signal, Verdict, Watched, smallest_visible_rise, watch
 from understudy.pipeline.recipe import Recipe
-from understudy.records import ServedConversation, StageRef, Trajectory
+from understudy.records import ServedAgentRecord, ServedConversation, StageRef, Trajectory
 from understudy.rollouts import read_trajectories
-from understudy.run_layout import EVALUATE, METRICS, TRAJECTORIES, stage_folder
-from understudy.runs import read_jsonl
+from understudy.run_layout import CONVERSATIONS, EVALUATE, METRICS, SERVED_AGENT, TRAJECTORIES, stage_folder
+from understudy.runs import read_jsonl, read_record
 
-_CONVERSATIONS = "conversations.jsonl"
 _FAULTS = (Signal.DEFERRED, Signal.NO_ANSWER, Signal.PARSE_FAILURE, Signal.CODE_ERROR, Signal.TOOL_ERROR)
 """Signals that training can change."""
 
@@ -32,7 +31,9 @@ def read_window(log: Path, last: int | None = None, since: str = "") -> list[Tra
     """
     path = log if log.is_file() else log / TRAJECTORIES
     if not path.is_file():
-        raise FileNotFoundError(f"{log}: expected the log of a served agent; there is no {TRAJECTORIES} in it")
+        inside = ", ".join(sorted(str(one.parent) for one in log.glob(f"*/{TRAJECTORIES}")))
+        hint = f"; did you mean {inside}?" if inside else ""
+        raise FileNotFoundError(f"{log}: expected the log of a served agent; there is no {TRAJECTORIES} in it{hint}")
     found = list(read_trajectories(path))
     if since:
         ended = _ends(path.parent)
@@ -42,8 +43,17 @@ def read_window(log: Path, last: int | None = None, since: str = "") -> list[Tra
     return found if last is None else found[-last:]
 
 
+def run_of_log(log: Path) -> Path:
+    """The run whose agent was served, as the log states it. Raises ``ValueError`` if it states none."""
+    path = (log.parent if log.is_file() else log) / SERVED_AGENT
+    run = read_record(path, ServedAgentRecord).run if path.is_file() else ""
+    if not run:
+        raise ValueError(f"{log}: does not state whose agent was served; name the run with --run")
+    return Path(run)
+
+
 def _ends(folder: Path) -> dict[str, str]:
-    path = folder / _CONVERSATIONS
+    path = folder / CONVERSATIONS
     if not path.is_file():
         raise ValueError(f"--since: expected {path}, which says when conversations ended; use --last")
     return {one.id: one.ended for one in read_jsonl(path, ServedConversation)}
