@@ -339,3 +339,25 @@ def test_a_parts_template_trains_what_acting_sends() -> None:
 def test_a_template_that_shows_no_words_is_refused(template_text: str) -> None:
     with pytest.raises(RenderingError, match="does not show what a user says"):
         Renderer(tiny_tokenizer(chat_template=template_text))
+
+
+_TURN = "<|{{ m['role'] }}|>{{ m['content'] }}\n"
+
+
+@pytest.mark.parametrize(
+    ("template_text", "message"),
+    [
+        ("{{ messages[-1]['content'] }}", r"message 1 \(user\) is not shown"),
+        (
+            "{% for m in messages %}{% if m['role'] != 'assistant' %}" + _TURN + "{% endif %}{% endfor %}",
+            r"message 2 \(assistant\) is not shown",
+        ),
+        ("{% for m in messages %}{% if loop.first %}" + _TURN + "{% endif %}{% endfor %}", "is not shown"),
+        ("{% for m in messages %}", "refuses messages with the roles user: Unexpected end of template"),
+        ("{{ raise_exception('only for images') }}", "refuses messages with the roles user: only for images"),
+        ("{{ nobody.knows }}", "refuses messages with the roles user: 'nobody' is undefined"),
+    ],
+)
+def test_a_template_that_leaves_messages_out_or_refuses_them_is_refused(template_text: str, message: str) -> None:
+    with pytest.raises(RenderingError, match=message):
+        Renderer(tiny_tokenizer(chat_template=template_text))

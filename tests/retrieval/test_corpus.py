@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,10 @@ def test_a_row_without_id_is_named_by_its_number() -> None:
         ('{"id": null, "contents": "x"}', '"id"'),
         ('{"id": 1, "contents": 5}', "contents"),
         ('{"id": 1, "contents": "cut', "expected one JSON object"),
+        ('{"id": 1, "text": ["a"]}', "as strings"),
+        ('{"id": 1, "title": 3, "text": "a"}', "as strings"),
+        ('{"id": 1, "title": null, "text": null}', "as strings"),
+        ('{"id": 1, "text": "a", "x": ' + "[" * 100_000 + "]" * 100_000 + "}", "expected one JSON object"),
     ],
 )
 def test_another_format_is_refused_with_its_line(tmp_path: Path, line: str, complaint: str) -> None:
@@ -69,6 +75,33 @@ def test_another_format_is_refused_with_its_line(tmp_path: Path, line: str, comp
             read()
         assert complaint in str(caught.value)
     assert not (tmp_path / "index" / "passages.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("packed", "name"),
+    [
+        (bz2.compress(b'{"id": 1, "contents": "fine"}'), "bzip2"),
+        (lzma.compress(b'{"id": 1, "contents": "fine"}'), "xz"),
+        (b"\x28\xb5\x2f\xfdxxxx", "zstd"),
+        (b"PK\x03\x04xxxx", "zip"),
+        (b"PAR1xxxx", "Parquet"),
+        ('{"id": 1, "contents": "fine"}'.encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_a_file_in_another_format_is_named(tmp_path: Path, packed: bytes, name: str) -> None:
+    (tmp_path / "c.jsonl").write_bytes(packed)
+    message = rf"c\.jsonl: expected JSONL in UTF-8, plain or gzipped; got a file in {name}$"
+    for read in (
+        lambda: list(read_passages(tmp_path / "c.jsonl")),
+        lambda: index_passages(tmp_path / "c.jsonl", tmp_path / "index"),
+    ):
+        with pytest.raises(BadCorpusError, match=message):
+            read()
+
+
+def test_a_title_may_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"id": 1, "text": "a"}\n{"id": 2, "title": null, "text": "b"}\n')
+    assert [(one.title, one.text) for one in read_passages(tmp_path / "c.jsonl")] == [("", "a"), ("", "b")]
 
 
 def test_an_empty_or_missing_corpus_is_refused(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ class ChatTemplate:
             raise RenderingError(f"{self.name} has no chat template")
         self.content_in_parts = self._wants_parts()
         """The template reads content as a list of parts and omits content that is a plain string."""
+        self._require_all_turns()
         self.folds_system = not self._takes_system()
         """The template has no system role: its text goes before the first user message."""
 
@@ -102,21 +103,41 @@ class ChatTemplate:
 
     def _wants_parts(self) -> bool:
         """Raises ``RenderingError`` if two different user texts render alike, whichever form they have."""
+        refusals = []
         for in_parts in (False, True):
             self.content_in_parts = in_parts
-            if self._shows_words():
-                return in_parts
+            try:
+                if self._shows_words():
+                    return in_parts
+            except (RenderingError, TypeError) as error:  # a template that joins a list to a text
+                refusals.append(error)
+        if len(refusals) == 2:
+            raise RenderingError(str(refusals[0]))
         raise RenderingError(
             f"the chat template of {self.name} does not show what a user says: "
             "two different texts render alike, as plain text and as a list of parts"
         )
 
     def _shows_words(self) -> bool:
-        try:
-            texts = {self._apply([{"role": "user", "content": content}], None, True) for content in "ab"}
-        except (RenderingError, TypeError):  # a template that joins a list to a text
-            return False
+        texts = {self._apply([{"role": "user", "content": content}], None, True) for content in "ab"}
         return len(texts) == 2
+
+    def _require_all_turns(self) -> None:
+        """Raises ``RenderingError`` if a conversation is shown without one of its messages."""
+        roles = ("user", "assistant", "user")
+        try:
+            texts = [
+                self._apply([{"role": r, "content": c} for r, c in zip(roles, said, strict=True)], None, True)
+                for said in ("aaa", "baa", "aba", "aab")
+            ]
+        except (RenderingError, TypeError):  # single questions alone are rendered, and more is refused then
+            return
+        for number, role in enumerate(roles):
+            if texts[number + 1] == texts[0]:
+                raise RenderingError(
+                    f"the chat template of {self.name} leaves messages out: in a conversation of user, assistant and "
+                    f"user, the text of message {number + 1} ({role}) is not shown"
+                )
 
     def _takes_system(self) -> bool:
         """Whether the template shows a system message: two different ones must render differently."""

@@ -1,7 +1,7 @@
 """Rows of a corpus file → passages.
 
 In: JSONL, plain or gzipped, one passage a line, either ``{"id", "contents"}`` with the title on the first
-line of ``contents`` (Search-R1's corpora) or ``{"title", "text"}`` with an optional ``id``. Other keys are
+line of ``contents`` (Search-R1's corpora) or ``{"text"}`` with an optional ``title`` and ``id``. Other keys are
 ignored; a row without an id is named by its number. Out: ``Passage`` records.
 
 Not covered: other formats. A line that is neither of the two raises ``BadCorpusError`` with file and line.
@@ -22,6 +22,14 @@ from pydantic_core import from_json
 from understudy.retrieval.retriever import Passage
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_OTHER_FORMATS = {
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+    b"PAR1": "Parquet",
+}
+_OTHER_FORMATS |= {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 class BadCorpusError(Exception):
@@ -38,8 +46,10 @@ def is_gzipped(path: Path) -> bool:
 def open_corpus(path: Path) -> Iterator[BinaryIO]:
     """Open a corpus for reading its bytes, unpacked if it is gzipped.
 
-    Raises ``BadCorpusError`` in the ``with`` block if a gzipped file is cut or damaged.
+    Raises ``BadCorpusError`` if the file is in another format, or in the ``with`` block if a gzipped file is cut or
+    damaged.
     """
+    _refuse_other_format(path)
     try:
         with cast(BinaryIO, gzip.open(path, "rb")) if is_gzipped(path) else path.open("rb") as file:
             yield file
@@ -48,6 +58,14 @@ def open_corpus(path: Path) -> Iterator[BinaryIO]:
         raise BadCorpusError(f"{path}: the gzip file ends too early, after {size} bytes; fetch it again") from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise BadCorpusError(f"{path}: the gzip file is damaged ({error}); fetch it again") from None
+
+
+def _refuse_other_format(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(8)
+    found = next((name for magic, name in _OTHER_FORMATS.items() if start.startswith(magic)), "")
+    if found:
+        raise BadCorpusError(f"{path}: expected JSONL in UTF-8, plain or gzipped; got a file in {found}")
 
 
 def read_passages(path: Path) -> Iterator[Passage]:
@@ -67,7 +85,7 @@ def parse_row(line: bytes, row: int, path: Path, number: int | None = None) -> P
     """
     try:
         fields = _loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadCorpusError(
             f"{_place(path, row, number)}: expected one JSON object a line, got {_shown(line)} ({error})"
         ) from None
@@ -81,10 +99,10 @@ def parse_row(line: bytes, row: int, path: Path, number: int | None = None) -> P
     contents, title, text = (fields.get(key) for key in ("contents", "title", "text"))
     if type(contents) is str:
         return titled(passage_of_contents(str(passage_id), contents), title, contents)
-    if type(title) is str and type(text) is str:
-        return Passage(str(passage_id), title, text)
+    if (title is None or type(title) is str) and type(text) is str:
+        return Passage(str(passage_id), title or "", text)
     raise BadCorpusError(
-        f'{_place(path, row, number)}: expected "contents", or "title" and "text", as strings; '
+        f'{_place(path, row, number)}: expected "contents", or "text" and perhaps "title", as strings; '
         f"got the keys {sorted(map(str, fields))}"
     )
 

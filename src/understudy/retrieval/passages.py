@@ -156,7 +156,9 @@ def index_passages(corpus: Path, folder: Path, advance: Advance = no_advance) ->
     if known is not None:
         return known
     (folder / FACTS_NAME).unlink(missing_ok=True)
-    path = _unpack(corpus, folder) if is_gzipped(corpus) else corpus.resolve()
+    with open_corpus(corpus):  # refuses what is no JSONL
+        path = corpus.resolve()
+    path = _unpack(corpus, folder) if is_gzipped(corpus) else path
     offsets, sha256 = _look_through(path, corpus, advance)
     write_atomic(folder / OFFSETS_NAME, offsets.tobytes())
     facts = CorpusFacts(
