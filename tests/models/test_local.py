@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,21 @@ def test_a_reply_does_not_depend_on_its_company(local_model: LocalModel) -> None
         together = list(pool.map(lambda request: said(local_model.complete(request)), MIXED))
     assert together == alone
     assert {reason for completions in alone for _, _, reason in completions} == {FinishReason.STOP, FinishReason.LENGTH}
+
+
+def test_a_cancelled_request_stops_computing_and_disturbs_no_other(local_model: LocalModel) -> None:
+    cancelled = threading.Event()
+    request = ask("hello", temperature=1.0, seed=3, max_tokens=400)
+    (whole,) = local_model.complete(request)
+    n_tokens = whole.usage.completion_tokens
+    assert n_tokens > 200, "it goes on for long"
+    alone = said(local_model.complete(MIXED[3]))
+    with ThreadPoolExecutor() as pool:
+        stopped = pool.submit(local_model.complete, replace(request, cancelled=cancelled))
+        cancelled.set()
+        other = pool.submit(local_model.complete, MIXED[3])
+        assert stopped.result()[0].usage.completion_tokens < n_tokens
+        assert said(other.result()) == alone
 
 
 def test_bounds_on_the_batch_change_nothing_but_the_order(local_model: LocalModel, tiny_dir: Path) -> None:

@@ -11,7 +11,7 @@ from understudy.records.record import Record, is_empty
 from understudy.records.trajectory import StopReason
 
 SERVED_LOG_VERSION = 1
-"""Written into each line; it grows when this module can no longer read older lines."""
+"""It grows when this module can no longer read older lines. Lines of version 1 do not name it."""
 
 
 class ConversationEnd(StrEnum):

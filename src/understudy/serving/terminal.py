@@ -15,8 +15,8 @@ from enum import StrEnum
 from rich.console import Console
 from rich.markup import escape
 
-from understudy.agents.formats import PartName, recorded_format
-from understudy.agents.formats.recorded import reply_parts
+from understudy.agents.formats import TOOL_CALLS, recorded_format
+from understudy.agents.formats.action_format import THOUGHT_LABEL
 from understudy.records import ConversationEnd, Message
 from understudy.report.visible import visible
 from understudy.serving.asked import Asked
@@ -31,6 +31,7 @@ from understudy.serving.turn_response import failure_of
 _NAME = "terminal"
 _POLL_S = 0.1
 _LINE_CHARS = 100
+_CODE_LINES = 3
 _HELP = "/new begins a new conversation, /steps short|full|none changes what is shown, /quit or Ctrl-D ends the chat"
 
 
@@ -167,13 +168,13 @@ def short_lines(event: Event, before: Event | None, action_format: str) -> list[
 
 
 def _short_reply(message: Message, action_format: str) -> list[str]:
-    parts = reply_parts(message, recorded_format(action_format))
-    said = [
-        _one_line(message.content[part.start : part.end])
-        for part in parts
-        if part.name in (PartName.THOUGHT, PartName.ACTION)
-    ]
-    return [one for one in [*said, *(_one_line(call_text(call)) for call in message.tool_calls)] if one]
+    """The thought, and the action: code, or calls. The text of a reply that calls no tool is the answer."""
+    if action_format == TOOL_CALLS:
+        made = [call_text(call) for call in message.tool_calls]
+        return [one for one in map(_one_line, [message.content, *made] if made else []) if one]
+    reply = recorded_format(action_format).parse(message.content)
+    code = [f"$ {line}" for line in (reply.code or "").splitlines()[:_CODE_LINES]]
+    return [one for one in [_one_line(reply.thought.removeprefix(THOUGHT_LABEL)), *map(_one_line, code)] if one]
 
 
 def _one_line(text: str) -> str:
