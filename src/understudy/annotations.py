@@ -36,6 +36,14 @@ DisplayOnly = Neutral("display")
 
 
 @dataclass(frozen=True, slots=True)
+class AddedLater:
+    """Marks a field that stays out of fingerprints while it is empty: runs from before there was one still stand."""
+
+
+Later = AddedLater()
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """Marks a path whose content, not its location, enters fingerprints."""
 
@@ -205,6 +213,7 @@ TaskSetRef = Annotated[str, Refers(Target.TASK_SET)]
 AttemptsRef = Annotated[str, Refers(Target.ATTEMPTS)]
 FirstThoughtsRef = Annotated[str, Refers(Target.FIRST_THOUGHTS)]
 ExamplesRef = Annotated[str, Refers(Target.EXAMPLES)]
+ThresholdRef = Annotated[str, Refers(Target.THRESHOLD)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +246,7 @@ def result_settings(value: object) -> JsonValue:
         settings = {
             name: _of_field(getattr(value, name), [*field.metadata, *_inner_metadata(field.annotation)])
             for name, field in type(value).model_fields.items()
-            if not any(isinstance(mark, Neutral) for mark in field.metadata)
+            if not any(_is_left_out(mark, getattr(value, name)) for mark in field.metadata)
         }
         return settings if version is None else {**settings, "version": version}
     if isinstance(value, Mapping):
@@ -246,6 +255,10 @@ def result_settings(value: object) -> JsonValue:
         return [result_settings(inner) for inner in value]
     plain: JsonValue = to_jsonable_python(value, inf_nan_mode="strings")
     return plain
+
+
+def _is_left_out(mark: object, value: object) -> bool:
+    return isinstance(mark, Neutral) or (isinstance(mark, AddedLater) and not value)
 
 
 def _of_field(value: object, metadata: list[object]) -> JsonValue:

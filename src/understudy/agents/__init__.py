@@ -7,6 +7,7 @@ protection against tools that do harm when used as intended.
 """
 
 from understudy.agents.agent import AGENTS, Agent, AgentConfig, AgentFacts
+from understudy.agents.cascade_config import CascadeConfig, TakeOver
 from understudy.agents.config import (
     ActingConfig,
     ChainOfThoughtConfig,
@@ -33,10 +34,12 @@ from understudy.agents.runtime import (
     written_format,
 )
 from understudy.agents.session import Session, TurnEnd, TurnEvents, TurnStoppedError, open_session
+from understudy.agents.signals import SIGNALS, AnySignal, Evidence, may_decide_at_step, open_signal
 
 __all__ = [
     "ACTION_FORMATS",
     "AGENTS",
+    "SIGNALS",
     "ActingConfig",
     "ActionFormat",
     "Agent",
@@ -44,8 +47,11 @@ __all__ = [
     "AgentFacts",
     "AgentRuntime",
     "AnswerBy",
+    "AnySignal",
+    "CascadeConfig",
     "ChainOfThoughtConfig",
     "CodeAgentConfig",
+    "Evidence",
     "FirstThoughtConfig",
     "FirstThoughts",
     "NoFirstThought",
@@ -57,15 +63,18 @@ __all__ = [
     "RuntimeConfig",
     "SelfConsistencyConfig",
     "Session",
+    "TakeOver",
     "ToolCallingConfig",
     "TurnEnd",
     "TurnEvents",
     "TurnStoppedError",
     "behaviour_hash",
     "make_first_thoughts",
+    "may_decide_at_step",
     "open_agent",
     "open_format",
     "open_session",
+    "open_signal",
     "prompt_set",
     "prompts_hash",
     "recorded_format",

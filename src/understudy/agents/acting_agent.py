@@ -12,8 +12,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from copy import copy
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 from understudy.agents.acting import Actions
 from understudy.agents.acting_session import ActingSession
@@ -23,7 +24,7 @@ from understudy.agents.dialogue import Dialogue
 from understudy.agents.history import AttemptFacts, History
 from understudy.agents.initial_messages import Prefill
 from understudy.agents.runtime import AgentRuntime, behaviour_hash, written_format
-from understudy.agents.sampling import Sampler, complete
+from understudy.agents.sampling import Sampler, StepSampler, complete
 from understudy.agents.session import TurnEnd, TurnEvents
 from understudy.environments import World
 from understudy.models import ContextFullError, Model, ProviderError, Request
@@ -43,7 +44,7 @@ class ActingAgent(ABC, Generic[ConfigT]):
         self._config = config
         self._model = model
         self._runtime = runtime
-        self._sampler = Sampler(config, model)
+        self._sampler: StepSampler = Sampler(config, model)
         self.facts = AgentFacts(
             agent=config,
             model=model.name,
@@ -76,6 +77,12 @@ class ActingAgent(ABC, Generic[ConfigT]):
     def _tool_schemas(self, world: World | None) -> tuple[ToolSchema, ...]:  # noqa: ARG002
         """The tool schemas that the model receives in addition to the messages."""
         return ()
+
+    def with_sampler(self, sampler: StepSampler) -> Self:
+        """The same agent, whose replies another sampler makes."""
+        other = copy(self)
+        other._sampler = sampler
+        return other
 
     def solve(
         self, task: Task, attempt: int = 0, seed: int = 0, first_thought: FirstThought | None = None
@@ -175,7 +182,8 @@ class ActingAgent(ABC, Generic[ConfigT]):
     ) -> str | StopReason:
         """Run one turn: steps until an answer or a stop. Returns the answer or the stop reason."""
         config = self._config
-        for number in range(config.max_steps):
+        number = 0
+        while number < self._sampler.max_steps(turn):
             if config.max_task_steps is not None and len(history.steps) >= config.max_task_steps:
                 break
             answer = self._step(history, actions, turn, prefill if number == 0 else "", events)
@@ -183,6 +191,7 @@ class ActingAgent(ABC, Generic[ConfigT]):
                 return answer
             if config.token_budget is not None and history.usage.total_tokens >= config.token_budget:
                 return StopReason.TOKEN_BUDGET
+            number += 1
         return StopReason.STEP_LIMIT
 
     def _step(
@@ -190,7 +199,8 @@ class ActingAgent(ABC, Generic[ConfigT]):
     ) -> str | None:
         """Think, act, observe. Returns the answer if the reply gave one."""
         seed = derive_seed(history.facts.seed, "step", len(history.steps))
-        sampled = self._sampler.sample(tuple(history.messages), actions, seed, prefill, events)
+        messages, steps = tuple(history.messages), tuple(history.steps)
+        sampled = self._sampler.sample(messages, actions, seed, prefill, events, steps, turn)
         if events is not None:
             events.check()  # code that was interrupted leaves no step
         history.spend(sampled.usage, sampled.timing)
@@ -213,7 +223,7 @@ class ActingAgent(ABC, Generic[ConfigT]):
             seed=derive_seed(history.facts.seed, "answer"),
         )
         started = time.perf_counter()
-        (completion,) = complete(self._model, replace(actions.prepared(request), tool_choice="none"))
+        (completion,) = complete(self._sampler.model, replace(actions.prepared(request), tool_choice="none"))
         history.spend(completion.usage, Timing(model_s=time.perf_counter() - started))
         history.say(Role.ASSISTANT, completion.text, completion.reasoning)
         return completion.text.strip() or None

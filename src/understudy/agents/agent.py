@@ -45,6 +45,7 @@ AGENTS: Group[Agent] = Group(
         "chain_of_thought": Builtin(
             config=f"{_HERE}.config:ChainOfThoughtConfig", part=f"{_HERE}.chain_of_thought:ChainOfThought"
         ),
+        "cascade": Builtin(config=f"{_HERE}.cascade_config:CascadeConfig", part=f"{_HERE}.cascade:Cascade"),
     },
 )
 AgentConfig = Annotated[PartConfig, AGENTS]

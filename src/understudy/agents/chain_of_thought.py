@@ -16,6 +16,7 @@ from understudy.agents.history import AttemptFacts, History, total_usage
 from understudy.agents.initial_messages import NO_RETRIEVER, initial_cot_messages
 from understudy.agents.prompts import cot_messages
 from understudy.agents.runtime import AgentRuntime, behaviour_hash
+from understudy.agents.sampling import wants_logprobs
 from understudy.agents.self_consistency import Ballot, Election, elect, next_portion
 from understudy.grading import last_boxed
 from understudy.models import ContextFullError, Model, ProviderError, Request
@@ -95,6 +96,7 @@ class ChainOfThought:
             candidates_saved=self._n_wanted() - len(completions),
             usage=usage,
             mean_logprob=kept.mean_logprob,
+            lowest_logprob=kept.lowest_logprob,
             timing=timing,
         )
         history.steps.append(step)
@@ -120,7 +122,7 @@ class ChainOfThought:
                 top_p=voting.top_p if voting else self._config.top_p,
                 max_tokens=self._config.max_tokens,
                 seed=derive_seed(seed, "portion", len(completions)) if completions else seed,
-                logprobs=voting is not None,
+                logprobs=voting is not None or wants_logprobs(self._config, self._model),
             )
             completions += self._model.complete(request)
 

@@ -16,7 +16,7 @@ from understudy.agents.prompts import (
     prompts_hash,
     read_own,
 )
-from understudy.annotations import InputPath
+from understudy.annotations import InputPath, Later
 from understudy.records import PrefixMode, Record
 from understudy.records.record import is_empty
 from understudy.registry import PartConfig
@@ -73,6 +73,8 @@ class ActingConfig(PartConfig):
     self_consistency: SelfConsistencyConfig | None = None
     prefix_mode: PrefixMode = PrefixMode.NONE
     """How the first step uses a chain of thought (paper section 4.1)."""
+    logprobs: Annotated[bool, Field(exclude_if=is_empty), Later] = False
+    """Ask a server for the log-probabilities of its tokens; a model in this process always gives them."""
 
 
 class CodeAgentConfig(ActingConfig):
@@ -145,6 +147,8 @@ class ChainOfThoughtConfig(PartConfig):
     """Passages that a search for the question finds; None: the prompt has the question alone."""
     self_consistency: SelfConsistencyConfig | None = None
     """Vote over the answers of several samples."""
+    logprobs: Annotated[bool, Field(exclude_if=is_empty), Later] = False
+    """As in ``ActingConfig``."""
 
     @property
     def behaviour_hash(self) -> str:

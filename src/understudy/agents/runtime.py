@@ -19,7 +19,7 @@ from understudy.agents.own_agent import open_own_agent
 from understudy.agents.user import SimulatedUser, UserConfig
 from understudy.closing import Closing
 from understudy.environments import AnyEnvironment, World, Worlds
-from understudy.models import Model, open_model
+from understudy.models import Model, ModelConfig, open_model
 from understudy.records import Message, Record, Task, ToolSchema
 from understudy.records.record import is_empty
 from understudy.retrieval import HttpConfig, MemoryConfig, RetrievalConfig, Retriever, open_retriever
@@ -148,6 +148,11 @@ class AgentRuntime(Closing):
         with self.described_world(task, world) as described:
             return self.tools if described is None else tools_of((*self.tools, *described.offered))
 
+    def model(self, config: ModelConfig) -> Model:
+        """A further model that agents ask; it is closed with the runtime. Raises what opening it raises."""
+        with self._lock:
+            return self._stack.enter_context(closing(open_model(config)))
+
     def open_agent(self, config: AgentConfig, model: Model) -> Agent:
         """Assemble an agent, which need not be closed. Raises ``ValueError`` if the agent needs a part that is missing,
         and what opening the parts raises.
@@ -170,7 +175,8 @@ class AgentRuntime(Closing):
         them.
         """
         initial_messages = getattr(AGENTS.part(config.kind), "initial_messages", None)
-        return None if initial_messages is None else tuple(initial_messages(config, task, self))
+        messages = None if initial_messages is None else initial_messages(config, task, self)
+        return None if messages is None else tuple(messages)
 
     def reply_form(self, config: AgentConfig) -> ReplyForm:
         """The form in which a student that runs as this agent replies. The tools of an environment depend on the task,

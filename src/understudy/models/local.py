@@ -59,6 +59,7 @@ class LocalModel(Closing):
     """A model whose weights are in this process."""
 
     is_program = False
+    gives_logprobs = True
     prefix_delivery = PrefixDelivery.CONTINUED
 
     def __init__(self, config: LocalConfig, checkpoint: Checkpoint | None = None) -> None:

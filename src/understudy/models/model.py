@@ -65,7 +65,8 @@ class ProgramError(Exception):
 class Model(Protocol):
     """Completes messages. Safe to call from many threads at once.
 
-    Your own class may inherit from this one: it then only has to define ``complete``.
+    Your own class may inherit from this one: it then only has to define ``complete``. A class with the attribute
+    ``gives_logprobs = True`` returns log-probabilities at no cost, so agents always ask for them.
     """
 
     name: str

@@ -15,6 +15,7 @@ on ``Trajectory.without_timing()``.
 
 from understudy.records.agreement import Action, ActionKind, Agreement, AgreementRate, StepAgreement
 from understudy.records.conversation import Completion, FinishReason, FunctionCall, Message, Role, ToolSchema, Usage
+from understudy.records.deferral import DeferralCurve, DeferralPoint, SignalFigures, SignalReport
 from understudy.records.example import Dropped, DropReason, Example, SpanPart, TrainSpan
 from understudy.records.mark import Mark, MarkAgreement, MarkVerdict
 from understudy.records.preference import PreferencePair
@@ -23,6 +24,7 @@ from understudy.records.results import (
     Breakdown,
     BreakdownTable,
     Comparison,
+    DeferralFigures,
     GroupAccuracy,
     Interval,
     Metrics,
@@ -39,22 +41,25 @@ from understudy.records.served import (
     ServedConversation,
     ServedTurn,
 )
-from understudy.records.task import ATTACK, Task, TaskKind
-from understudy.records.trajectory import (
+from understudy.records.step import (
     Candidate,
-    EnvironmentRecord,
     ExecutionStatus,
-    Failure,
-    FirstThought,
     ParseProblem,
-    PrefixDelivery,
-    PrefixMode,
     Step,
-    StopReason,
     Timing,
     ToolCall,
-    Trajectory,
     sounds_like_search,
+)
+from understudy.records.task import ATTACK, Task, TaskKind
+from understudy.records.trajectory import (
+    CascadeRecord,
+    EnvironmentRecord,
+    Failure,
+    FirstThought,
+    PrefixDelivery,
+    PrefixMode,
+    StopReason,
+    Trajectory,
     trajectory_id,
 )
 
@@ -69,9 +74,13 @@ __all__ = [
     "Breakdown",
     "BreakdownTable",
     "Candidate",
+    "CascadeRecord",
     "Comparison",
     "Completion",
     "ConversationEnd",
+    "DeferralCurve",
+    "DeferralFigures",
+    "DeferralPoint",
     "DropReason",
     "Dropped",
     "EnvironmentRecord",
@@ -101,6 +110,8 @@ __all__ = [
     "ServedAgentRecord",
     "ServedConversation",
     "ServedTurn",
+    "SignalFigures",
+    "SignalReport",
     "SpanPart",
     "StageRecord",
     "StageRef",

@@ -139,3 +139,7 @@ class Completion(Record):
     @property
     def mean_logprob(self) -> float | None:
         return sum(self.logprobs) / len(self.logprobs) if self.logprobs else None
+
+    @property
+    def lowest_logprob(self) -> float | None:
+        return min(self.logprobs) if self.logprobs else None

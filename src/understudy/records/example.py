@@ -83,6 +83,8 @@ class DropReason(StrEnum):
     NOTHING_TRAINED = "nothing_trained"
     OTHER_FORM = "other_form"
     """Its replies call tools and the student writes code, or the other way round."""
+    NOT_DEFERRED = "not_deferred"
+    """A cascade's student made it alone."""
     SEVERAL_CALLS = "several_calls"
     """A reply calls several tools, which the student's may not."""
 

@@ -9,7 +9,8 @@ from pydantic import AliasChoices, Field
 
 from understudy.records.conversation import Usage, is_unused
 from understudy.records.record import Record, is_empty
-from understudy.records.trajectory import StopReason, Timing
+from understudy.records.step import Timing
+from understudy.records.trajectory import StopReason
 
 
 class Interval(Record):
@@ -18,6 +19,20 @@ class Interval(Record):
     low: float
     high: float
     level: float = 0.95
+
+
+class DeferralFigures(Record):
+    """What a cascade passed to its teacher, within one task set."""
+
+    teacher: str
+    """Name of the teacher's model."""
+    teacher_is_program: bool = False
+    n_deferred: int
+    n_without_value: Annotated[int, Field(exclude_if=is_empty)] = 0
+    """Deferred because the signal had no value."""
+    student_usage: Usage
+    """Sum over all trajectories, as ``teacher_usage``; together they are the usage of the task set."""
+    teacher_usage: Usage
 
 
 class TaskSetMetrics(Record):
@@ -45,6 +60,8 @@ class TaskSetMetrics(Record):
     n_cut_replies: Annotated[int, Field(exclude_if=is_empty)] = 0
     """Replies that were cut at a stop string because the model had written beyond it."""
     mean_steps: float = 0.0
+    deferral: Annotated[DeferralFigures | None, Field(exclude_if=is_empty)] = None
+    """Of a cascade: what went to its teacher."""
     usage: Usage = Usage()
     """Sum over all trajectories."""
     user_usage: Annotated[Usage, Field(exclude_if=is_unused)] = Usage()

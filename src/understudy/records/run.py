@@ -23,6 +23,8 @@ class Target(StrEnum):
     """A stage with trajectories and scores."""
     FIRST_THOUGHTS = "first thoughts"
     EXAMPLES = "examples"
+    THRESHOLD = "threshold"
+    """A stage that measured signals and set a threshold for each."""
 
 
 class StageRef(Record):

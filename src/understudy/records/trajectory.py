@@ -1,133 +1,16 @@
-"""One attempt: its steps, its end, its inputs."""
+"""One attempt: its steps, its end, its inputs, and what a cascade did."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from understudy.records.conversation import FunctionCall, Message, Role, ToolSchema, Usage, is_unused
+from understudy.records.conversation import Message, Role, ToolSchema, Usage, is_unused
 from understudy.records.record import Record, is_empty
+from understudy.records.step import Step, Timing
 from understudy.records.task import Task
-
-
-class ParseProblem(StrEnum):
-    """Why a reply contains no action that can be run."""
-
-    NO_CODE = "no_code"
-    SEVERAL_BLOCKS = "several_blocks"
-    CUT_BY_LENGTH = "cut_by_length"
-    """The token limit ended the reply within its action; this is not a format error."""
-    SYNTAX_ERROR = "syntax_error"
-    EMPTY = "empty"
-    """Neither thought nor code."""
-    BROKEN_CALL = "broken_call"
-    """Text that begins a tool call and is none, or arguments that are not a JSON object."""
-
-
-class ExecutionStatus(StrEnum):
-    """How one run of code ended."""
-
-    OK = "ok"
-    ERROR = "error"
-    """The code raised; the episode's state is kept."""
-    TIMEOUT = "timeout"
-    MEMORY = "memory"
-    CRASHED = "crashed"
-    """A signal that no limit explains killed the process."""
-    VIOLATION = "violation"
-    """The code tried what isolation forbids."""
-
-
-def sounds_like_search(name: object) -> bool:
-    """Whether a tool of this name counts as a search by default: ``web_search``, ``search_notes``."""
-    return "search" in str(name).lower()
-
-
-class ToolCall(Record):
-    """One call that a step made, by its code or as a JSON tool call."""
-
-    name: str
-    arguments: str
-    """The arguments as JSON, cut to 2,000 characters."""
-    error: str | None = None
-    """The error that the code received instead of a value; None without an error."""
-    cached: bool = False
-    """The answer was cached, so the function was not called again."""
-    is_search: bool = False
-    """The tool looks something up. In records without this field (before 0.5), the tool's name decides."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_is_search_of_old_records(cls, data: object) -> object:
-        if isinstance(data, dict) and "is_search" not in data:
-            return {**data, "is_search": sounds_like_search(data.get("name"))}
-        return data
-
-
-class Candidate(Record):
-    """One of the N replies that were sampled at a step with self-consistent actions."""
-
-    reply: str
-    tool_calls: Annotated[tuple[FunctionCall, ...], Field(exclude_if=is_empty)] = ()
-    """As in ``Message``."""
-    parse_problem: ParseProblem | None = None
-    execution_status: ExecutionStatus | None = None
-    """None if the reply did not parse, so nothing was run."""
-    cut_at: str = ""
-    """As in ``Step``."""
-    observation: str = ""
-    """The outcome of this candidate's code."""
-    vote: int | None = None
-    """Index of its group of equal outcomes; None if it failed."""
-    mean_logprob: float | None = None
-    completion_tokens: int = 0
-    chosen: bool = False
-
-
-class Timing(Record):
-    """Measured seconds. Comparisons between runs ignore them."""
-
-    model_s: float = 0.0
-    code_s: float = 0.0
-
-    def __add__(self, other: Timing) -> Timing:
-        return Timing(model_s=self.model_s + other.model_s, code_s=self.code_s + other.code_s)
-
-
-class Step(Record):
-    """Facts about one thought, one action and one observation; their text is in the messages."""
-
-    message_index: int
-    """Index in ``Trajectory.messages`` of the assistant message of this step."""
-    turn: Annotated[int, Field(ge=0, exclude_if=is_empty)] = 0
-    """The turn of the dialogue that the step belongs to, counted from 0."""
-    parse_problem: ParseProblem | None = None
-    execution_status: ExecutionStatus | None = None
-    """None if no code was run."""
-    error_name: str = ""
-    """Class of the exception that the code raised, such as ``ZeroDivisionError``."""
-    is_final: bool = False
-    """The step gave the final answer: by ``final_answer``, or as a reply without tool calls. In a dialogue, that of its
-    turn.
-    """
-    prefilled_chars: Annotated[int, Field(validation_alias=AliasChoices("prefilled_chars", "given_chars"))] = 0
-    """Leading characters of the message that were prefilled (first-thought prefix)."""
-    cut_at: str = ""
-    """The stop string at which the reply was cut, if the model had written beyond it; else empty."""
-    tool_calls: tuple[ToolCall, ...] = ()
-    candidates: tuple[Candidate, ...] = ()
-    """All N candidates, the chosen one too; empty without self-consistent actions."""
-    candidates_saved: int = 0
-    """Candidates that adaptive sampling did not request, because they could not change the vote."""
-    usage: Usage = Usage()
-    mean_logprob: float | None = None
-    timing: Timing = Timing()
-
-    @property
-    def failed(self) -> bool:
-        return self.parse_problem is not None or self.execution_status not in (None, ExecutionStatus.OK)
 
 
 class StopReason(StrEnum):
@@ -206,6 +89,31 @@ class EnvironmentRecord(Record):
     """Its state after the last step."""
 
 
+class CascadeRecord(Record):
+    """How a cascade made an attempt: its student alone, or its teacher from some point on."""
+
+    signal: str
+    """The signal that decided, as in the recipe."""
+    value: float | None
+    """How sure the student was, by the signal; None if the attempt has no value."""
+    threshold: float
+    """The teacher takes over if the value is lower, or if there is none."""
+    teacher: str
+    """Name of the teacher's model."""
+    teacher_is_program: bool = False
+    is_deferred: bool = False
+    """The teacher took over."""
+    from_step: int = 0
+    """Index of the teacher's first step in ``Trajectory.steps``, if it took over."""
+    student_usage: Usage = Usage()
+    """The student's part of ``Trajectory.usage``, replies that were withheld included."""
+    teacher_usage: Usage = Usage()
+    withheld: str = ""
+    """The student's last reply, if the teacher replied in its place: it was not acted on."""
+    student: Trajectory | None = None
+    """The student's whole attempt, if the teacher began anew."""
+
+
 class Trajectory(Record):
     """The record of one attempt at one task."""
 
@@ -235,6 +143,8 @@ class Trajectory(Record):
     prefix_mode: PrefixMode = PrefixMode.NONE
     prefix_delivery: PrefixDelivery | None = None
     failure: Failure | None = None
+    cascade: Annotated[CascadeRecord | None, Field(exclude_if=is_empty)] = None
+    """None for an attempt that is not a cascade's."""
     usage: Usage = Usage()
     user_usage: Annotated[Usage, Field(exclude_if=is_unused)] = Usage()
     """What the model that plays the user took; it is not part of ``usage``."""
