@@ -31,6 +31,8 @@ class Filter(StrEnum):
     """A factual answer occurs in an observation. Tasks for which the grader does not decide this pass."""
     SEARCHED = "searched"
     """An agent that answers a factual task called a search tool at least once."""
+    DEFERRED = "deferred"
+    """Of a cascade's attempts only those that its teacher took over. Other agents' attempts pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,13 @@ def _searched(case: Case) -> Against:
     return DropReason.NO_SEARCH, f"called {sorted({call.name for call in calls})}"
 
 
+def _deferred(case: Case) -> Against:
+    cascade = case.trajectory.cascade
+    if cascade is None or cascade.is_deferred:
+        return None
+    return DropReason.NOT_DEFERRED, f"the student was sure: {cascade.signal} {cascade.value:.4g}"
+
+
 FILTERS: Mapping[Filter, Callable[[Case], Against]] = {
     Filter.CORRECT: _correct,
     Filter.PARSEABLE: _parseable,
@@ -122,4 +131,5 @@ FILTERS: Mapping[Filter, Callable[[Case], Against]] = {
     Filter.WITHIN_LENGTH: _within_length,
     Filter.GROUNDED: _grounded,
     Filter.SEARCHED: _searched,
+    Filter.DEFERRED: _deferred,
 }

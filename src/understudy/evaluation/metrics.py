@@ -26,6 +26,7 @@ from understudy.records import (
     Breakdown,
     BreakdownTable,
     Comparison,
+    DeferralFigures,
     GroupAccuracy,
     Interval,
     Metrics,
@@ -119,9 +120,25 @@ def _measure_task_set(name: str, trajectories: Sequence[Trajectory], scores: Map
         step_failures=_count_failures(trajectories),
         n_cut_replies=sum(t.n_cut_replies for t in trajectories),
         mean_steps=fmean(len(t.steps) for t in trajectories),
+        deferral=_deferral(trajectories),
         usage=sum((t.usage for t in trajectories), Usage()),
         user_usage=sum((t.user_usage for t in trajectories), Usage()),
         timing=sum((t.timing for t in trajectories), Timing()),
+    )
+
+
+def _deferral(trajectories: Sequence[Trajectory]) -> DeferralFigures | None:
+    """What a cascade passed to its teacher; None for any other system."""
+    records = [t.cascade for t in trajectories if t.cascade is not None]
+    if not records:
+        return None
+    return DeferralFigures(
+        teacher=records[0].teacher,
+        teacher_is_program=records[0].teacher_is_program,
+        n_deferred=sum(record.is_deferred for record in records),
+        n_without_value=sum(record.value is None for record in records),
+        student_usage=sum((record.student_usage for record in records), Usage()),
+        teacher_usage=sum((record.teacher_usage for record in records), Usage()),
     )
 
 

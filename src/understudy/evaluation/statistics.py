@@ -11,6 +11,7 @@ import math
 import operator
 from collections.abc import Sequence
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -143,3 +144,67 @@ def pass_at_k(n: int, n_correct: int, k: int) -> float:
     if not (0 <= n_correct <= n and 1 <= k <= n):
         raise ValueError(f"expected 0 <= n_correct <= n and 1 <= k <= n, got n={n}, n_correct={n_correct}, k={k}")
     return 1.0 - math.comb(n - n_correct, k) / math.comb(n, k)
+
+
+def auroc(values: Sequence[float], right: Sequence[bool]) -> float | None:
+    """Probability that a right case has a higher value than a wrong one, ties counting half; None without both."""
+    found = _aurocs(np.asarray(values, dtype=np.float64), np.asarray(right, dtype=np.bool_), np.ones((1, len(values))))
+    return float(found[0]) if found.size else None
+
+
+def auroc_interval(
+    values: Sequence[float],
+    right: Sequence[bool],
+    clusters: Sequence[str],
+    *,
+    seed: int = 0,
+    level: float = LEVEL,
+    n_resamples: int = 2_000,
+) -> Interval | None:
+    """Interval of ``auroc`` by resampling clusters: the tasks, of which one may have several attempts.
+
+    Resamples without a right or without a wrong case are left out. If the cases are perfectly separated, all resamples
+    are too; the interval is then Newcombe's (2006, method 5), which Wilson's is for a proportion. None without both.
+    """
+    whole = auroc(values, right)
+    if whole is None:
+        return None
+    _, cluster_of = np.unique(np.asarray(clusters), return_inverse=True)
+    n_clusters = int(cluster_of.max()) + 1
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), size=n_resamples)
+    found = _aurocs(np.asarray(values, dtype=np.float64), np.asarray(right, dtype=np.bool_), drawn[:, cluster_of])
+    n_right = sum(right)
+    if whole in (0.0, 1.0) or found.size < n_resamples // 2:
+        return _newcombe(whole, n_right, len(right) - n_right, level)
+    widened = _widened_percentiles(whole, found, min(n_right, len(right) - n_right), level)
+    return widened.model_copy(update={"low": max(0.0, widened.low)})
+
+
+def _aurocs(values: Floats, right: npt.NDArray[np.bool_], counts: npt.NDArray[Any]) -> Floats:
+    """One for each row of ``counts`` (samples, cases), how often each case occurs; rows without both are left out."""
+    if not values.size:
+        return np.zeros(0)
+    order = np.argsort(values, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(values[order]) > 0])
+    here = counts[:, order].astype(np.float64)
+    n_right = np.add.reduceat(here * right[order], starts, axis=1)  # (samples, distinct values)
+    n_wrong = np.add.reduceat(here * ~right[order], starts, axis=1)
+    below = np.cumsum(n_wrong, axis=1) - n_wrong / 2
+    pairs = n_right.sum(axis=1) * n_wrong.sum(axis=1)
+    has_both = pairs > 0
+    found: Floats = (n_right * below).sum(axis=1)[has_both] / pairs[has_both]
+    return found
+
+
+def _newcombe(found: float, n_right: int, n_wrong: int, level: float) -> Interval:
+    """The values whose own standard error would not exclude what was found."""
+    z, extra = NormalDist().inv_cdf(0.5 + level / 2), (n_right + n_wrong) / 2 - 1
+
+    def fits(value: float) -> bool:
+        spread = 1 + extra * ((1 - value) / (2 - value) + value / (1 + value))
+        return (found - value) ** 2 <= z * z * value * (1 - value) * spread / (n_right * n_wrong)
+
+    grid = [number / 1000 for number in range(1001)]
+    inside = [value for value in grid if fits(value)]
+    return Interval(low=min([found, *inside]), high=max([found, *inside]), level=level)

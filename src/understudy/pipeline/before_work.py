@@ -14,8 +14,10 @@ from understudy.curation import CurateConfig
 from understudy.curation.chat import require_conversations
 from understudy.curation.importing.config import ImportConfig
 from understudy.curation.importing.importing import require_rows
+from understudy.pipeline.cascades import question_digest, require_other_questions, threshold_stage
 from understudy.pipeline.context import RunContext
 from understudy.records import StageRecord, StageRef, StageState, Target
+from understudy.run_layout import EVALUATE
 
 
 class MissingKeyError(ValueError):
@@ -37,10 +39,24 @@ def _require_inputs_of(context: RunContext, ref: StageRef) -> None:
             context.tasks(reference.name)
         elif reference.mark.to is Target.MODEL and reference.name in recipe.models:
             _require_key(reference.name, recipe.models[reference.name])
+    if ref.kind == EVALUATE:
+        _require_other_questions(context, ref)
     if isinstance(config, CurateConfig) and config.chat is not None:
         require_conversations(config.chat.path)
     if isinstance(config, ImportConfig):
         require_rows(config)
+
+
+def _require_other_questions(context: RunContext, ref: StageRef) -> None:
+    """A threshold must not be set on the questions that test it. Imported attempts are compared later."""
+    recipe, config = context.recipe, context.recipe.config(ref)
+    stage = threshold_stage(recipe.agents[config.agent], recipe)
+    if stage is None:
+        return
+    attempts = context.stage_named(Target.ATTEMPTS, recipe.config(stage).student)
+    sets = getattr(recipe.config(attempts), "tasks", ())
+    questions = [question_digest(task.question) for name in sets for task in context.tasks(name)]
+    require_other_questions(stage, questions, context.all_tasks(config.tasks))
 
 
 def _require_key(name: str, config: object) -> None:

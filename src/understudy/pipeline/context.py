@@ -11,16 +11,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from understudy.agents import Agent, AgentRuntime, RuntimeConfig
+from understudy.agents import Agent, AgentConfig, AgentRuntime, RuntimeConfig
 from understudy.agents.user import UserConfig
 from understudy.grading import Grader, open_grader
 from understudy.models import MODELS, LocalConfig, Model, ModelConfig, OpenAIChatConfig, open_model
+from understudy.pipeline.cascades import resolved
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
-from understudy.records import Message, StageRef, Target, Task
+from understudy.records import Message, SignalReport, StageRef, Target, Task
 from understudy.retrieval import MemoryConfig, RetrievalConfig
 from understudy.rollouts import AgentSpec, Engine
-from understudy.run_layout import CHECKPOINT, CORPUS
+from understudy.run_layout import CHECKPOINT, CORPUS, SIGNALS_FILE
+from understudy.runs import read_record
 from understudy.tasks import combine_task_sets, load_tasks
 from understudy.tasks.encyclopedias import is_world, write_world
 from understudy.tools import ToolsConfig
@@ -66,7 +68,7 @@ class RunContext:
         """An agent of the recipe with one of its models; for Ray, the spec from which each worker opens its own
         agent.
         """
-        config = self.recipe.agents[agent]
+        config = self.agent_config(agent)
         if engine is Engine.RAY:
             yield AgentSpec(agent=config, model=self.model_config(model), **dict(self.acting()))
             return
@@ -75,11 +77,19 @@ class RunContext:
 
     def agent_with(self, agent: str, model: Model) -> Agent:
         """An agent of the recipe with an opened model."""
-        return self.runtime().open_agent(self.recipe.agents[agent], model)
+        return self.runtime().open_agent(self.agent_config(agent), model)
 
     def initial_messages(self, agent: str, task: Task) -> tuple[Message, ...] | None:
         """What an agent of the recipe shows its model first; None if a user's agent does not say it."""
-        return self.runtime().initial_messages(self.recipe.agents[agent], task)
+        return self.runtime().initial_messages(self.agent_config(agent), task)
+
+    def agent_config(self, name: str) -> AgentConfig:
+        """An agent of the recipe as a runtime opens it: a cascade has its agents, its teacher and its threshold."""
+        return resolved(self.recipe.agents[name], self.recipe, self.model_config, self.signal_report)
+
+    def signal_report(self, ref: StageRef) -> SignalReport:
+        """What a ``signals`` stage of this run measured. Raises ``FileNotFoundError`` if it was not run."""
+        return read_record(self.directory.folder(ref) / SIGNALS_FILE, SignalReport)
 
     def model_config(self, name: str) -> ModelConfig:
         """The model that ``name`` refers to: an entry of ``models``, or a student that a stage of this run trained."""

@@ -11,6 +11,7 @@ from understudy.annotations import Reference, references
 from understudy.extras import extras_of, missing
 from understudy.models import ScriptedConfig
 from understudy.models.scripted import program_problem
+from understudy.pipeline.cascades import cascade_problems
 from understudy.pipeline.recipe import Recipe
 from understudy.records import Record
 from understudy.run_layout import EVALUATE
@@ -26,6 +27,7 @@ def problems_of(recipe: Recipe) -> Iterator[str]:
     yield from dangling
     for ref in recipe.all_stages():
         yield from recipe.stage_class(ref).problems(recipe.config(ref), f"{ref.kind}.{ref.name}", recipe)
+    yield from cascade_problems(recipe)
     yield from _programs(recipe)
     yield from _labels(recipe)
     yield from _missing_extras(recipe)

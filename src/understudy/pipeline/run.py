@@ -22,6 +22,7 @@ from understudy.models.gguf_file import file_sha256
 from understudy.pipeline.attempts import read_graded
 from understudy.pipeline.before_work import require_inputs
 from understudy.pipeline.context import RunContext
+from understudy.pipeline.deferrals import write_deferrals
 from understudy.pipeline.machine import commit_of, describe_machine, installed_versions
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory, StageChangedError, changed_settings, now, started
@@ -109,6 +110,7 @@ def _trains(context: RunContext, record: StageRecord) -> bool:
 def finish(context: RunContext) -> None:
     """Compare the systems that were evaluated and write the report."""
     write_comparisons(context)
+    write_deferrals(context)
     write_report(context.directory.path)
 
 

@@ -31,6 +31,7 @@ STAGE_TABLE = {
     ),
     "dpo": StageEntry("dpo:Dpo", "Train a student on pairs: a verified correction against the wrong step."),
     "evaluate": StageEntry("evaluate:Evaluate", "Let a system attempt test tasks, and measure it."),
+    "signals": StageEntry("signals:SignalsStage", "Measure which signals tell right from wrong, and set a threshold."),
     "agreement": StageEntry("agreement:AgreementStage", "Compare a model's next actions with stored ones."),
 }
 """Kind → where it is and what it does."""

@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 from understudy.records import Comparison, Metrics, Task
 from understudy.report.agreements import read_agreements
 from understudy.report.attempts import Attempts, read_attempts
+from understudy.report.cascades import read_deferral_curves, read_signal_reports
 from understudy.report.cleanings import dropped_by, is_cleaning, read_cleaning
 from understudy.report.config import ReportConfig
 from understudy.report.curations import Fates, read_curation, read_examples
@@ -88,6 +89,8 @@ def collect(run_dir: Path, config: ReportConfig | None = None) -> Document:
         comparisons=comparisons,
         agreements=read_agreements(run_dir, stages),
         mark_agreements=read_mark_agreements(run_dir),
+        signal_reports=read_signal_reports(run_dir, stages),
+        deferrals=read_deferral_curves(run_dir),
         collections=_collections(run_dir, stages, attempts),
         curves=read_curves(run_dir),
         curations=tuple(read_curation(run_dir, stage) for stage in stages if stage.collection is CollectionKind.CURATE),

@@ -12,12 +12,14 @@ from understudy.curation import CleaningSummary
 from understudy.records import (
     Agreement,
     Comparison,
+    DeferralCurve,
     Example,
     Interval,
     MarkAgreement,
     Metrics,
     Record,
     Score,
+    SignalReport,
     StageState,
     StopReason,
     Trajectory,
@@ -253,6 +255,9 @@ class Document(Record):
     comparisons: tuple[Comparison, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     mark_agreements: tuple[MarkAgreement, ...] = ()
+    signal_reports: dict[str, SignalReport] = {}
+    """What signals are worth, by the key of the stage."""
+    deferrals: tuple[DeferralCurve, ...] = ()
     collections: tuple[Collection, ...] = ()
     curves: tuple[Curve, ...] = ()
     curations: tuple[Curation, ...] = ()
@@ -281,13 +286,6 @@ class RunEntry(Record):
     """Label and average accuracy of the evaluated systems."""
     problem: str = ""
     """Why nothing else is known: the file that could not be read."""
-
-
-class Problem(Record):
-    """An error as the viewer's answer."""
-
-    problem: str
-    """Which file of the run could not be read, and why."""
 
 
 class RunList(Record):

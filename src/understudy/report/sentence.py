@@ -38,6 +38,9 @@ def sentence_of(systems: Sequence[System], comparisons: Sequence[Comparison]) ->
 def named(system: System) -> str:
     """The system's label; programs are marked as such."""
     label = system.metrics.system
+    behind = [one.deferral for one in system.metrics.task_sets if one.deferral is not None]
+    if not system.metrics.is_program and any(one.teacher_is_program for one in behind):
+        return f"{label} (its teacher is a program)"
     return f"{label} (a program)" if system.metrics.is_program and "program" not in label.lower() else label
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from understudy.records import Example, Interval, Metrics, Trajectory
 from understudy.report.agreements import agreement_table
+from understudy.report.cascades import cascade_tables
 from understudy.report.cleanings import cleaning_tables, is_cleaning, read_cleaning
 from understudy.report.collect import collect
 from understudy.report.data import CollectionKind, Document, Stage, System, SystemRole
@@ -143,6 +144,8 @@ def _tables_of(path: Path) -> Iterator[RenderableType]:
 def _results(document: Document) -> RenderableType:
     tables = [agreement_table(document.agreements)] if document.agreements else []
     tables += [mark_agreement_table(document.mark_agreements)] if document.mark_agreements else []
+    if document.signal_reports or document.deferrals:
+        tables.insert(0, cascade_tables(document.signal_reports, document.deferrals))
     if not tables:
         return _table_of(document)
     return Group(_table_of(document), Text(), *tables) if document.systems else Group(*tables)

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy.extras import require
+from understudy.records import Record
 from understudy.report.as_json import as_json
 from understudy.report.bodies import chunk
 from understudy.report.collect import collect, name_of, run_version
-from understudy.report.data import Document, Problem
+from understudy.report.data import Document
 from understudy.report.label_routes import label_routes
 from understudy.report.labelling import Labelling
 from understudy.report.outline import attempts_of, attempts_version, outline_of
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+
+
+class Problem(Record):
+    """An error as the viewer's answer."""
+
+    problem: str
+    """Which file of the run could not be read, and why."""
+
 
 LOOPBACK = ("localhost", "127.0.0.1")
 N_KEPT = 4

@@ -77,7 +77,7 @@ class Curate(Stage[CurateStageConfig]):
 
     def _form(self) -> ReplyForm:
         agent = self.config.agent
-        return ReplyForm() if agent is None else self.context.runtime().reply_form(self.context.recipe.agents[agent])
+        return ReplyForm() if agent is None else self.context.runtime().reply_form(self.context.agent_config(agent))
 
     def _attempts(self) -> list[tuple[Trajectory, Score | None, str]]:
         """Attempts with score and stage, in an order that is the same in every run. Files have them in the order in

@@ -15,6 +15,7 @@ from pydantic import Field
 from understudy.annotations import AgentRef, DisplayOnly, ModelRef, TaskSetRef
 from understudy.evaluation import measure
 from understudy.pipeline.attempts import make_attempts, read_graded
+from understudy.pipeline.cascades import require_other_questions, threshold_stage
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.stage import Counts, Stage
 from understudy.pipeline.students import verify_before_use
@@ -47,6 +48,9 @@ class Evaluate(Stage[EvaluateConfig]):
         if (training := self.context.trained(config.model)) is not None:
             verify_before_use(self.context, training)
         tasks = self.context.all_tasks(config.tasks)
+        stage = threshold_stage(self.context.recipe.agents[config.agent], self.context.recipe)
+        if stage is not None:
+            require_other_questions(stage, self.context.signal_report(stage).questions, tasks)
         counts = make_attempts(self.context, self.ref, config, config.model, config.agent, tasks)
         self.refresh()
         return counts

@@ -21,8 +21,14 @@ function systemName(system, { link = true } = {}) {
   return h("span", { class: "system" }, [
     link ? h("a", { href: trajectoriesLink(system.key) }, name) : name,
     programBadge(metrics.is_program),
+    hasProgramBehind(system) ? h("span", { class: "badge program" }, "teacher is a program") : null,
     role === "other" ? null : h("span", { class: `badge ${role}` }, role),
   ]);
+}
+
+// A cascade whose teacher is a program.
+function hasProgramBehind(system) {
+  return !system.metrics.is_program && system.metrics.task_sets.some((one) => one.deferral && one.deferral.teacher_is_program);
 }
 
 function chartName(system) {
@@ -36,7 +42,7 @@ function drawResults(main, doc) {
   if (doc.systems.length) {
     append(page, [distillationTable(doc), robustnessTable(doc), taskSetTable(doc), comparisonsTable(doc), breakdownTables(doc), figuresOf(doc)]);
   }
-  append(page, [agreementTables(doc), markAgreements(doc.mark_agreements)]);
+  append(page, [cascadeSections(doc), agreementTables(doc), markAgreements(doc.mark_agreements)]);
   replace(main, page);
 }
 
