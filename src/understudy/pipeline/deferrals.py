@@ -2,7 +2,8 @@
 
 In: the evaluations of a run: a cascade, its student alone, its teacher alone, on the same tasks. Out:
 ``deferrals.json``, a curve for each student, teacher and signal, with the cascades that were run as points. A cascade
-whose student or teacher was not evaluated alone has no curve. Not here: the figures (``understudy.evaluation``).
+whose student or teacher was not evaluated alone has no curve; it need not have been run itself. Not here: the figures
+(``understudy.evaluation``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from understudy.agents import AnySignal, CascadeConfig
 from understudy.evaluation import Graded
 from understudy.evaluation.deferral import Ends, curve_of, ends_of, measured
 from understudy.pipeline.attempts import read_graded
+from understudy.pipeline.cascades import threshold_stage
 from understudy.pipeline.context import RunContext
 from understudy.records import DeferralCurve, DeferralPoint, StageRef, StageState
 from understudy.run_layout import DEFERRALS, EVALUATE
@@ -34,11 +36,17 @@ def write_deferrals(context: RunContext) -> None:
 def _curves(context: RunContext) -> Iterator[DeferralCurve]:
     groups: dict[tuple[str, str, str], list[StageRef]] = {}
     for ref in context.recipe.stages_of(EVALUATE):
-        key = _key(context, ref) if _is_done(context, ref) else None
+        key = _key(context, ref) if _has_threshold(context, ref) else None
         if key is not None:
             groups.setdefault(key, []).append(ref)
     for (student, teacher, _), refs in groups.items():
         yield from _curve(context, StageRef.parse(student), StageRef.parse(teacher), refs)
+
+
+def _has_threshold(context: RunContext, ref: StageRef) -> bool:
+    """Whether the cascade of an evaluation could be run: the stage that sets its threshold is done."""
+    stage = threshold_stage(context.recipe.agents[context.recipe.config(ref).agent], context.recipe)
+    return stage is None or _is_done(context, stage)
 
 
 def _key(context: RunContext, ref: StageRef) -> tuple[str, str, str] | None:
@@ -82,7 +90,8 @@ def _curve(context: RunContext, student: StageRef, teacher: StageRef, refs: list
     labels = (recipe.config(student).label, recipe.config(teacher).label)
     is_program = context.is_program(recipe.config(teacher).model)
     curve = curve_of(", ".join(names), labels, signal.kind, ends, teacher_is_program=is_program)
-    runs = [point for ref in refs if (point := _run(context, ref, ends)) is not None]
+    done = [ref for ref in refs if _is_done(context, ref)]
+    runs = [point for ref in done if (point := _run(context, ref, ends)) is not None]
     yield curve.model_copy(update={"runs": tuple(runs)})
 
 

@@ -142,7 +142,7 @@ class SignalsStage(Stage[SignalsConfig]):
         model = getattr(self.context.recipe.config(ref), "model", None)
         is_program = isinstance(model, str) and self.context.is_program(model)
         labels = (student.system, teacher.system)
-        return curve_of(str(self.ref), labels, signal, ends, teacher_is_program=is_program)
+        return curve_of(f"development tasks of {self.ref}", labels, signal, ends, teacher_is_program=is_program)
 
     @staticmethod
     def problems(config: SignalsConfig, key: str, recipe: Recipe) -> Iterator[str]:
