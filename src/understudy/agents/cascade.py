@@ -81,7 +81,7 @@ class Cascade:
         # The same seed as without a student: what the teacher does does not depend on who came before it.
         anew = self._teacher.solve(task, attempt, seed, first_thought)
         record = self._record(value, alone.usage, anew.usage, from_step=0, student=alone)
-        total = {"usage": alone.usage + anew.usage, "timing": alone.timing + anew.timing}
+        total = {name: getattr(alone, name) + getattr(anew, name) for name in ("usage", "user_usage", "timing")}
         return anew.model_copy(update={"cascade": record, **total})
 
     def _solve_at_step(self, task: Task, attempt: int, seed: int, first_thought: FirstThought | None) -> Trajectory:
