@@ -71,6 +71,13 @@ def test_scores_have_their_reasons() -> None:
         assert curate([(one, given_score)], EVERY_FILTER).counts == {reason: 1}
 
 
+def test_a_wrong_attempt_without_a_reference_is_explained_by_its_grader() -> None:
+    one = attempt()
+    free = one.model_copy(update={"task": one.task.model_copy(update={"answer": None})})
+    given_score = score(free, correct=False).model_copy(update={"explanation": "the refund is missing"})
+    assert [one.detail for one in curate([(free, given_score)], EVERY_FILTER).dropped] == ["the refund is missing"]
+
+
 def test_a_turn_with_neither_code_nor_answer_is_refused() -> None:
     one = attempt(problem=ParseProblem.NO_CODE)
     config = CurateConfig(filters=(Filter.CODE_IN_EVERY_TURN,))

@@ -69,7 +69,9 @@ def _correct(case: Case) -> Against:
     if score.correct is None:
         return DropReason.NOT_SCORED, score.explanation
     if not score.correct:
-        return DropReason.INCORRECT, f"answer {case.trajectory.answer!r}, expected {case.trajectory.task.answer!r}"
+        expected = case.trajectory.task.answer
+        stated = f"answer {case.trajectory.answer!r}, expected {expected!r}"
+        return DropReason.INCORRECT, score.explanation if expected is None and score.explanation else stated
     return None
 
 
