@@ -23,6 +23,7 @@ from understudy.agents import (
 )
 from understudy.agents.initial_messages import initial_code_messages, initial_cot_messages
 from understudy.agents.prompts import AnswerBy, call_observation_texts, cot_messages, fill, observation_texts
+from understudy.agents.prompts.rendering import read_own
 from understudy.annotations import Folders
 from understudy.models.stopping import cut_text
 from understudy.records import ParseProblem, Role, Task, TaskKind
@@ -146,6 +147,8 @@ def test_an_own_system_message_is_filled_in(tmp_path: Path) -> None:
     assert user.startswith(TASK.question)
     changed = behaviour_hash(CodeAgentConfig(system_prompt=path))
     assert changed != behaviour_hash(CodeAgentConfig())
+    path.write_text("You serve a shop. {style}", encoding="utf-8")
+    read_own.cache_clear()
     own = ChainOfThoughtConfig(system_prompt=path)
     assert initial_cot_messages(own, TASK, None)[0].content.startswith("You serve a shop.")
 
@@ -196,3 +199,15 @@ def test_a_reply_cut_by_length_is_not_called_a_format_error() -> None:
 def test_hashes_differ_and_stay() -> None:
     assert prompts_hash(PromptSetName.PAPER) != prompts_hash(PromptSetName.MINIMAL)
     assert prompts_hash(PromptSetName.PAPER) == prompts_hash(PromptSetName.PAPER)
+
+
+@pytest.mark.parametrize("kind", ["tool_calling", "chain_of_thought"])
+def test_a_slot_that_nothing_fills_is_refused(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "shop.txt").write_text("You serve a shop with {tools}.")
+    with pytest.raises(ValidationError, match=r"shop\.txt: expected no slot \{tools\}: it is filled only for"):
+        AGENTS.validate({"kind": kind, "system_prompt": str(tmp_path / "shop.txt")})
+
+
+def test_a_byte_order_mark_is_no_part_of_a_system_message(tmp_path: Path) -> None:
+    (tmp_path / "shop.txt").write_bytes(b"\xef\xbb\xbfYou serve a shop.")
+    assert read_own(tmp_path / "shop.txt") == "You serve a shop."

@@ -30,9 +30,9 @@ def _has_tools_slot(path: Path | None) -> Path | None:
     return path
 
 
-def _can_be_read(path: Path | None) -> Path | None:
-    if path is not None:
-        read_own(path)
+def _has_no_slot(path: Path | None) -> Path | None:
+    if path is not None and "{tools}" in read_own(path):
+        raise ValueError(f"{path}: expected no slot {{tools}}: it is filled only for kind: code_agent")
     return path
 
 
@@ -106,7 +106,7 @@ class ToolCallingConfig(ActingConfig):
     """An agent that acts by calling tools with JSON, in the form of its model's chat template."""
 
     kind: Literal["tool_calling"] = "tool_calling"
-    system_prompt: Annotated[InputPath | None, AfterValidator(_can_be_read)] = None
+    system_prompt: Annotated[InputPath | None, AfterValidator(_has_no_slot)] = None
     """A text file that replaces the system message. The tools are given separately."""
     answer: AnswerBy = AnswerBy.TEXT
     """How the answer is given."""
@@ -141,7 +141,7 @@ class ChainOfThoughtConfig(PartConfig):
     temperature: Temperature = 0.0
     top_p: Share = 0.8
     max_tokens: Count = 4096
-    system_prompt: Annotated[InputPath | None, AfterValidator(_can_be_read)] = None
+    system_prompt: Annotated[InputPath | None, AfterValidator(_has_no_slot)] = None
     """A text file that replaces the system message."""
     passages: PassagesConfig | None = None
     """Passages that a search for the question finds; None: the prompt has the question alone."""

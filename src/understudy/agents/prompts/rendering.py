@@ -96,7 +96,7 @@ def cot_messages(
 def read_own(path: Path) -> str:
     """A user's system message. Raises ``ValueError`` with the path."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeError) as error:
         raise ValueError(f"{path}: expected a text file in UTF-8: {error}") from None
     if not text.strip():
