@@ -17,14 +17,14 @@ def export(
     target: Annotated[Path, typer.Argument(metavar="RECIPE|RUN", help="A recipe (YAML), or a run directory.")],
     out_dir: Annotated[Path, typer.Option("--out", help="A new folder.")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
-    to: Annotated[str, typer.Option(help="folder, gguf, ollama, or package.module:Class.")] = "folder",
+    to: Annotated[str, typer.Option(help="folder, gguf, ollama, container, or package.module:Class.")] = "folder",
     precision: Annotated[str | None, typer.Option(help="Of a GGUF file: f16 or q8_0 (the default).")] = None,
     check: Annotated[bool, typer.Option(help="Check the file with a real llama.cpp.")] = True,
     agent: Annotated[str | None, typer.Option(help="The agent's name in the recipe.")] = None,
     run_dir: Annotated[Path | None, typer.Option(help="Where the run is; runs/NAME of the recipe by default.")] = None,
     stage: Annotated[str | None, typer.Option("--stage", help="The training with this name.")] = None,
 ) -> None:
-    """Write a trained student as a folder of weights, a GGUF file or an Ollama model."""
+    """Write a trained student as a folder of weights, a GGUF file, an Ollama model or a container of its agent."""
     from understudy.pipeline import export_student
 
     recipe, directory = recipe_and_run(target, overrides, run_dir)

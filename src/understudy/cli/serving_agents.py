@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
 from understudy.cli.running import recipe_and_run
-from understudy.records import Record
 
-ConfigT = TypeVar("ConfigT", bound=Record)
+if TYPE_CHECKING:
+    from understudy.records import Record
+
+ConfigT = TypeVar("ConfigT", bound="Record")
 Target = Annotated[Path, typer.Argument(metavar="RUN|RECIPE", help="A run directory, or a recipe (YAML).")]
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, such as sandbox.level=rlimits.")

@@ -63,6 +63,12 @@ class OllamaConfig(GgufOptions):
     kind: Literal["ollama"] = "ollama"
 
 
+class ContainerConfig(PartConfig):
+    """A folder with a Containerfile that serves the agent: weights, recipe, pinned packages."""
+
+    kind: Literal["container"] = "container"
+
+
 _HERE = "understudy.export"
 EXPORTERS: Group[Exporter] = Group(
     "exporters",
@@ -70,6 +76,7 @@ EXPORTERS: Group[Exporter] = Group(
     {
         "folder": Builtin(config=f"{_HERE}.exporter:FolderConfig", part=f"{_HERE}.folder:FolderExporter"),
         "gguf": Builtin(config=f"{_HERE}.exporter:GgufConfig", part=f"{_HERE}.gguf:GgufExporter"),
+        "container": Builtin(config=f"{_HERE}.exporter:ContainerConfig", part=f"{_HERE}.container:ContainerExporter"),
         "ollama": Builtin(config=f"{_HERE}.exporter:OllamaConfig", part=f"{_HERE}.ollama:OllamaExporter"),
     },
 )

@@ -24,6 +24,10 @@ class Student(Record):
     """Strings that end a reply."""
     temperature: float = 0.0
     top_p: float = 1.0
+    recipe: dict[str, JsonValue] = {}
+    """The recipe of its run, without paths of this machine."""
+    outside: tuple[str, ...] = ()
+    """Files and code that the recipe names and an export does not hold."""
     prompts: tuple[tuple[Message, ...], ...]
     """Prompts of first replies from training. The export is checked on them."""
 

@@ -6,6 +6,7 @@ evaluates the student with. Not here: the forms (``understudy.export``).
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from understudy.pipeline.context import RunContext
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
 from understudy.pipeline.students import choose_trainings, training_prompts
+from understudy.publishing.portable import portable
 from understudy.records import StageRef
 from understudy.tools import FINAL_ANSWER
 
@@ -75,6 +77,8 @@ def student_of(context: RunContext, ref: StageRef, agent: str) -> Student:
         raise FileNotFoundError(f"{ref} has not been trained: there is no {checkpoint}")
     config: Any = context.recipe.agents[agent]
     action_format: ActionFormat | None = open_format(config.action_format) if hasattr(config, "action_format") else None
+    folder = Path(context.recipe.folder) if context.recipe.folder else None
+    recipe, outside = portable(json.loads(context.recipe.model_dump_json()), folder)
     return Student(
         name=str(ref),
         checkpoint=checkpoint,
@@ -83,5 +87,7 @@ def student_of(context: RunContext, ref: StageRef, agent: str) -> Student:
         stop=action_format.stop if action_format else (),
         temperature=getattr(config, "temperature", 0.0),
         top_p=getattr(config, "top_p", 1.0),
+        recipe=recipe,
+        outside=outside,
         prompts=tuple(messages for messages, _ in training_prompts(context, ref)),
     )

@@ -7,7 +7,6 @@ screening and the upload (``understudy.publishing``).
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +23,6 @@ from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
 from understudy.pipeline.students import choose_trainings
 from understudy.publishing import Base, Publication, Refusal, Repository, Teacher, screen, write_data, write_model
-from understudy.publishing.portable import portable
 from understudy.records import Comparison, Dropped, Example, Metrics, Record, Score, StageRef, Target, Trajectory
 from understudy.run_layout import COMPARISONS, DROPPED, EVALUATE, EXAMPLES, METRICS
 from understudy.runs import read_jsonl, read_record
@@ -104,7 +102,6 @@ def _facts(context: RunContext, ref: StageRef, agent: str, options: PushOptions)
     curation = recipe.input_of(ref, Target.EXAMPLES)
     examples = directory.folder(curation) / EXAMPLES
     manifest = directory.read_manifest()
-    written, outside = portable(json.loads(recipe.model_dump_json()), Path(recipe.folder) if recipe.folder else None)
     own = _evaluations(context, ref)
     dropped = read_jsonl(directory.folder(curation) / DROPPED, Dropped)
     training: Any = recipe.config(ref)
@@ -132,8 +129,8 @@ def _facts(context: RunContext, ref: StageRef, agent: str, options: PushOptions)
         student=recipe.config(own[0]).label or str(own[0]) if own else "",
         data_sets={name: config.hub for name, config in recipe.tasks.items() if isinstance(config, HubConfig)},
         comparisons=_comparisons(directory.path),
-        recipe=written,
-        outside=outside,
+        recipe=student.recipe,
+        outside=student.outside,
         examples_sha256=examples_digest(examples),
         seed=recipe.seed,
         created=manifest.created,
