@@ -85,6 +85,7 @@ class TestReplies:
         assert chunks[-2].choices[0].finish_reason == "stop"
         assert chunks[-1].usage.total_tokens > 0
 
+    @pytest.mark.slow
     def test_a_step_is_sent_before_the_next_one_begins(self, serve: Serve) -> None:
         seen = []
         began = time.monotonic()
@@ -242,6 +243,7 @@ class TestErrors:
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
         assert refused.json()["error"]["type"] == "rate_limit_error"
 
+    @pytest.mark.slow
     def test_one_turn_of_a_conversation_at_a_time(self, serve: Serve) -> None:
         url = serve()
         named = {"understudy": {"conversation": "a"}}

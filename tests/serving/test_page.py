@@ -70,6 +70,7 @@ def test_stop_ends_the_turn_and_keeps_the_conversation(serve: Serve, open_page: 
     assert answers(page)[1] == "6"
 
 
+@pytest.mark.slow
 def test_new_begins_another_conversation(serve: Serve, open_page: OpenPage) -> None:
     url = serve()
     page = opened(open_page, url)
@@ -82,6 +83,7 @@ def test_new_begins_another_conversation(serve: Serve, open_page: OpenPage) -> N
     expect(page.locator(".chat-answer")).to_have_text("100")
 
 
+@pytest.mark.slow
 def test_a_conversation_that_has_ended_meanwhile_is_begun_from_its_messages(serve: Serve, open_page: OpenPage) -> None:
     url = serve(idle_s=0.3)
     page = opened(open_page, url)
@@ -93,6 +95,7 @@ def test_a_conversation_that_has_ended_meanwhile_is_begun_from_its_messages(serv
     assert answers(page)[1] == "100"
 
 
+@pytest.mark.slow
 def test_what_went_wrong_is_said(serve: Serve, open_page: OpenPage) -> None:
     url = serve()
     page = opened(open_page, url)
@@ -111,7 +114,7 @@ def test_on_a_phone(serve: Serve, open_page: OpenPage) -> None:
     page.locator("summary").first.click()
     overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(overflow) <= 0
-    for number in range(6):
+    for number in range(3):
         page.get_by_label("Your message").focus()
         say(page, "look")
         expect(page.locator(".chat-answer")).to_have_count(number + 2)
@@ -122,6 +125,7 @@ def test_on_a_phone(serve: Serve, open_page: OpenPage) -> None:
     expect(page.locator(".chat-answer").last).to_be_in_viewport()
 
 
+@pytest.mark.slow
 def test_the_token_is_in_the_link_or_asked_for(serve: Serve, open_page: OpenPage, browser: Browser) -> None:
     url = serve(token="secret-1")
     assert httpx.get(f"{url}/v1/models").status_code == 401
