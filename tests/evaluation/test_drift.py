@@ -8,7 +8,7 @@ import pytest
 
 from tests.curation.attempts import attempt
 from understudy.evaluation.drift import Signal, Verdict, Watched, new_tools, smallest_visible_rise, watch
-from understudy.records import ExecutionStatus, ParseProblem, StopReason, ToolCall, Trajectory
+from understudy.records import CascadeRecord, ExecutionStatus, ParseProblem, StopReason, ToolCall, Trajectory
 
 
 def conversations(
@@ -51,6 +51,13 @@ def test_a_rise_is_seen_where_it_is() -> None:
         (Signal.NO_ANSWER, Signal.PARSE_FAILURE, Signal.CODE_ERROR, Signal.TOOL_ERROR), Verdict.ROSE
     )
     assert set(seen(watch(more, reference)).values()) == {Verdict.FELL}
+
+
+def test_more_deferrals_are_seen() -> None:
+    record = CascadeRecord(signal="logprob", value=-2.0, threshold=-1.0, teacher="t", is_deferred=True)
+    alone = conversations(60, faults=0)
+    deferred = [one.model_copy(update={"cascade": record}) for one in alone]
+    assert seen(watch(alone, [*alone[:30], *deferred[:30]])) == {Signal.DEFERRED: Verdict.ROSE}
 
 
 def test_longer_answers_are_seen() -> None:

@@ -100,8 +100,7 @@ class Watched(Record):
 
 def is_deferred(trajectory: Trajectory) -> bool:
     """Whether a cascade's teacher took over."""
-    cascade = getattr(trajectory, "cascade", None)
-    return bool(cascade is not None and cascade.is_deferred)
+    return trajectory.cascade is not None and trajectory.cascade.is_deferred
 
 
 RATES: dict[Signal, tuple[str, Trials]] = {
