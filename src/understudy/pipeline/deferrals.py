@@ -86,7 +86,11 @@ def _curve(context: RunContext, student: StageRef, teacher: StageRef, refs: list
     if found.n_without_value == len(found.values):
         context.say(f"{student}: no curve, because none of its attempts has a value of {signal.kind}")
         return
-    ends = ends_of(found, _graded(context, teacher))
+    try:
+        ends = ends_of(found, _graded(context, teacher))
+    except ValueError as error:  # one of both was evaluated with other tasks, and will be again
+        context.say(f"{student}: no curve; {error}")
+        return
     labels = (recipe.config(student).label, recipe.config(teacher).label)
     is_program = context.is_program(recipe.config(teacher).model)
     curve = curve_of(", ".join(names), labels, signal.kind, ends, teacher_is_program=is_program)
