@@ -174,4 +174,5 @@ def test_the_kinds_are_listed() -> None:
         ("code_agent", "understudy"),
         ("tool_calling", "understudy"),
         ("chain_of_thought", "understudy"),
+        ("cascade", "understudy"),
     ]

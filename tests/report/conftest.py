@@ -1,14 +1,12 @@
-"""A made-up run and its page, and a Chromium to open it in."""
+"""A made-up run and its page."""
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
@@ -16,21 +14,6 @@ import uvicorn
 from tests.report.make_run import SYSTEMS, add_hostile, make_run
 from understudy.report import Labelling, write_comparison, write_report
 from understudy.report.view import view_app
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-OpenPage = Callable[..., "Page"]
 
 
 @pytest.fixture(scope="session")
@@ -90,48 +73,3 @@ def serve() -> Iterator[Callable[..., str]]:
     yield serve_
     for stop in stops:
         stop()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip(f"no Chromium found (looked for {', '.join(CHROMIUM_NAMES)}): install the package chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Open an address; at the end, say so if the page complained, or asked anybody but ``allowed`` for anything."""
-    complaints: list[str] = []
-    contexts = []
-
-    def open_(
-        address: str, *, allowed: str = "file:", width: int = 1280, height: int = 900, dark: bool = False
-    ) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("console", lambda message: complaints.append(f"console {message.type}: {message.text}"))
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-        page.on(
-            "request",
-            lambda request: None if request.url.startswith((allowed, "data:")) else complaints.append(request.url),
-        )
-        page.goto(address)
-        page.wait_for_selector("html[data-ready]")
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert complaints == []

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.report.conftest import OpenPage
+from tests.browser import OpenPage
 from tests.report.hostile import SCRIPT, hostile_trajectory
 from understudy.report import write_report
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser import OpenPage
 from tests.curation.test_calls import attempt, call, example
-from tests.report.conftest import OpenPage
 from tests.report.test_browser import address, said
 from tests.report.test_terminal import printed
 from understudy.records import Candidate, ToolCall, Trajectory

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import expect
 from rich.console import Console
 
+from tests.browser import OpenPage
 from tests.pipeline.test_clean import recipe_of, rows, run_quietly  # noqa: F401  ``rows`` is a fixture
-from tests.report.conftest import OpenPage
 from understudy.report import collect, show_run
 
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 from rich.console import Console
 from starlette.testclient import TestClient
 
-from tests.report.conftest import OpenPage
+from tests.browser import OpenPage
 from tests.report.make_run import SYSTEMS, add_hostile, make_run
 from understudy.grading import read_marks
 from understudy.records import Mark, MarkVerdict, Score, Trajectory

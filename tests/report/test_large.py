@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.report.conftest import OpenPage
+from tests.browser import OpenPage
 from tests.report.make_run import make_many
 from understudy.report import write_comparison, write_report
 

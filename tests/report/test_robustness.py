@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.conftest import OpenPage
+from tests.browser import OpenPage
 from tests.report.test_terminal import printed
 from understudy.records import Interval, Metrics, Rate, Robustness, Usage
 from understudy.report import terminal_table, write_report

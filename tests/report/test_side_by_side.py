@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
-from tests.report.conftest import OpenPage
+from tests.browser import OpenPage
 from tests.report.hostile import SCRIPT, hostile_trajectory
 from tests.report.made_up import Skill, attempt, score_of, tasks_of
 from tests.report.test_browser import UNNAMED, named, said

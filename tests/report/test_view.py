@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 from starlette.testclient import TestClient
 
-from tests.report.conftest import OpenPage
+from tests.browser import OpenPage
 from tests.report.made_up import Skill, attempt, score_of, tasks_of
 from tests.report.make_run import SYSTEMS, make_run
 from tests.retrieval.test_folders import as_somebody_else

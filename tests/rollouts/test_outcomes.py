@@ -31,7 +31,7 @@ def score(correct: bool | None) -> Score:
 def test_every_end_has_an_outcome_and_a_rule(stop: StopReason, last: ParseProblem | None, correct: bool | None) -> None:
     outcome = outcome_of(ended(stop, last), None if correct is None else score(correct))
     assert RULES[outcome].is_retried == stop.is_infrastructure_error
-    assert RULES[outcome].is_graded != stop.is_infrastructure_error
+    assert RULES[outcome].is_graded != (stop.is_infrastructure_error or stop is StopReason.STOPPED)
     if RULES[outcome].may_be_trained_on:
         assert stop is StopReason.ANSWERED
         assert correct is not False
@@ -50,6 +50,7 @@ def test_rules_are_complete() -> None:
         (StopReason.STEP_LIMIT, ParseProblem.CUT_BY_LENGTH, Outcome.CUT_BY_LENGTH),
         (StopReason.CUT_BY_LENGTH, None, Outcome.CUT_BY_LENGTH),
         (StopReason.PROVIDER, ParseProblem.NO_CODE, Outcome.PROVIDER),
+        (StopReason.STOPPED, ParseProblem.NO_CODE, Outcome.STOPPED),
     ],
 )
 def test_how_failures_are_named(stop: StopReason, last: ParseProblem | None, outcome: Outcome) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import openai
 import pytest
 
-from tests.report.conftest import browser, open_page  # noqa: F401
 from tests.serving.bank import BANK, LEDGER, served_bank
 from understudy.agents import AgentConfig
 from understudy.environments import Worlds

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.report.conftest import OpenPage
+from tests.browser import OpenPage
 from tests.serving.conftest import Serve
 from tests.serving.test_chat_completions import post, until, user
 

@@ -36,6 +36,7 @@ SCRIPTS = (
     "plots.js",
     "agreements.js",
     "robustness.js",
+    "breakdowns.js",
     "cascades.js",
     "results.js",
     "figures.js",

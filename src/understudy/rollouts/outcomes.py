@@ -32,6 +32,8 @@ class Outcome(StrEnum):
     """The model's server failed."""
     SANDBOX = "sandbox"
     """The sandbox failed."""
+    STOPPED = "stopped"
+    """The user of a served agent stopped it, or went away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ RULES: Mapping[Outcome, Rule] = MappingProxyType(
         Outcome.CONTEXT_FULL: _MODEL_FAILED,
         Outcome.PROVIDER: _PROGRAM_FAILED,
         Outcome.SANDBOX: _PROGRAM_FAILED,
+        Outcome.STOPPED: Rule(is_retried=False, may_be_trained_on=False, is_graded=False),
     }
 )
 
@@ -68,7 +71,7 @@ def outcome_of(trajectory: Trajectory, score: Score | None = None) -> Outcome:
     stop = trajectory.stop_reason
     if stop is StopReason.ANSWERED:
         return Outcome.WRONG_ANSWER if score is not None and score.correct is False else Outcome.ANSWERED
-    if stop.is_infrastructure_error:
+    if stop.is_infrastructure_error or stop is StopReason.STOPPED:
         return Outcome(stop)
     last_problem = trajectory.steps[-1].parse_problem if trajectory.steps else None
     if last_problem is ParseProblem.CUT_BY_LENGTH:
