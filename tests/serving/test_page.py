@@ -19,7 +19,8 @@ def opened(open_page: OpenPage, url: str, **size: int) -> Page:
 
 
 def say(page: Page, text: str) -> None:
-    """Type and send; the input has the focus."""
+    """Type and send, when the input has the focus."""
+    expect(page.get_by_label("Your message")).to_be_focused()
     page.keyboard.type(text)
     page.keyboard.press("Enter")
 
