@@ -136,7 +136,8 @@ def test_all_end_right_and_nothing_is_left(
     ends = Counter(one.end for one in conversations)
     assert ends.keys() <= {ConversationEnd.CLOSED, ConversationEnd.DISCONNECTED}
     assert ends[ConversationEnd.CLOSED] == seen.counts["end 200"] + n_answered
-    assert ends[ConversationEnd.DISCONNECTED] == seen.counts["went away"] - n_answered
+    # A client that leaves does not read its status: it may have been refused, and then there is no conversation.
+    assert ends[ConversationEnd.DISCONNECTED] <= seen.counts["went away"] - n_answered
     _check_effects(seen, conversations, trajectories)
     assert not OPEN, "no world is left"
     until(lambda: descendants() <= before)
