@@ -21,7 +21,7 @@ COPIED = {"examples/own_agent/README.md": "own-agent.md", "recipes/accelerate/RE
 
 
 def main() -> None:
-    """Write all pages anew."""
+    """Write all pages, in place of the old ones."""
     shutil.rmtree(OUT, ignore_errors=True)
     shutil.copytree(ROOT / "docs", OUT, ignore=shutil.ignore_patterns("site", "__pycache__", "*.py"))
     for name in TOP_PAGES:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -31,6 +32,17 @@ class BadRecordError(Exception):
 
 class RunLockedError(Exception):
     """Another process is writing to this run directory."""
+
+
+def lock_folder(folder: Path) -> int:
+    """Lock a folder until the returned descriptor is closed. Raises ``OSError`` if another process has locked it."""
+    file = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise
+    return file
 
 
 class JsonlWriter:

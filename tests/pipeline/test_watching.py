@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.pipeline.small_recipe import WITHOUT_TRAINING, small_recipe
 from tests.pipeline.test_run import run_quietly
 from understudy.annotations import in_package
 from understudy.cli.app import app
@@ -16,43 +17,18 @@ from understudy.evaluation.drift import watch
 from understudy.grading import shown_digest
 from understudy.pipeline import load_recipe
 from understudy.pipeline.watching import advice, read_window
-from understudy.records import Mark, MarkVerdict, StageRef, Trajectory
+from understudy.records import Mark, MarkVerdict, Trajectory
 from understudy.rollouts import read_trajectories
 from understudy.runs import write_jsonl
-
-RECIPE = """\
-name: small
-tasks:
-  train: {name: toy, split: train, limit: 12}
-  test: {name: toy, split: test, limit: 40}
-retrieval: {kind: memory, corpus: toy}
-tools: {search: {k: 1, shape: brief}}
-sandbox: {preload: []}
-models:
-  teacher: {kind: scripted, program: "understudy.tasks.toy:toy_teacher", options: {error_rate: 0.2}}
-  base: {kind: local, path: "package:understudy/demo/base", device: cpu}
-agents:
-  agent: {kind: code_agent, prompts: minimal, max_steps: 3}
-rollout:
-  teacher: {tasks: [train], model: teacher, agent: agent}
-curate:
-  agent: {rollouts: [teacher], agent: agent}
-train:
-  agent: {examples: agent, base: base, method: full, epochs: null, max_steps: 2, batch_size: 2}
-evaluate:
-  teacher: {label: Teacher, model: teacher, agent: agent, tasks: [test]}
-  agent: {label: Student, model: train/agent, agent: agent, tasks: [test]}
-"""
-MADE = [StageRef.parse(one) for one in ("rollout/teacher", "curate/agent", "evaluate/teacher")]
 
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose student acted as its teacher did: nothing is trained here."""
     folder = tmp_path_factory.mktemp("watching")
-    (folder / "small.yaml").write_text(RECIPE)
+    (folder / "small.yaml").write_text(small_recipe(n_test=40))
     made = folder / "run"
-    run_quietly(load_recipe(folder / "small.yaml"), made, only=MADE)
+    run_quietly(load_recipe(folder / "small.yaml"), made, only=WITHOUT_TRAINING)
     shutil.copytree(made / "evaluate/teacher", made / "evaluate/agent")
     attempts = made / "evaluate/agent/trajectories.jsonl"
     attempts.write_text(

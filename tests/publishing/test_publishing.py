@@ -12,6 +12,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from tests.pipeline.small_recipe import WITHOUT_TRAINING, small_recipe
 from tests.publishing.hub_stand_in import TOKEN, StandIn, stand_in
 from understudy.annotations import in_package
 from understudy.cli.app import app
@@ -25,35 +26,10 @@ from understudy.pipeline import (
     run_recipe,
 )
 from understudy.publishing import CardError, UploadError, read_card, screen, upload
-from understudy.records import Manifest, StageRef
+from understudy.records import Manifest
 from understudy.training import Method, StudentCard, TrainSummary
 from understudy.training.encoding import TokenCounts
 
-RECIPE = """\
-name: small
-description: A few questions of the toy world.
-tasks:
-  train: {name: toy, split: train, limit: 12}
-  test: {name: toy, split: test, limit: 8}
-retrieval: {kind: memory, corpus: toy}
-tools: {search: {k: 1, shape: brief}}
-sandbox: {preload: []}
-models:
-  teacher: {kind: scripted, program: "understudy.tasks.toy:toy_teacher", options: {error_rate: 0.2}}
-  base: {kind: local, path: "package:understudy/demo/base", device: cpu}
-agents:
-  agent: {kind: code_agent, prompts: minimal, max_steps: 3}
-rollout:
-  teacher: {tasks: [train], model: teacher, agent: agent}
-curate:
-  agent: {rollouts: [teacher], agent: agent}
-train:
-  agent: {examples: agent, base: base, method: full, epochs: null, max_steps: 2, batch_size: 2}
-evaluate:
-  teacher: {label: Teacher, model: teacher, agent: agent, tasks: [test]}
-  agent: {label: Student, model: train/agent, agent: agent, tasks: [test]}
-"""
-WITHOUT_TRAINING = [StageRef.parse(one) for one in ("rollout/teacher", "curate/agent", "evaluate/teacher")]
 BOTH = ("--model", "me/small-agent", "--data", "me/small-data")
 # huggingface_hub 1.33 uploads to Git LFS in a way that httpx will no longer take one day.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -65,7 +41,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose student is its untrained base, and was given the teacher's figures: nothing is trained here."""
     folder = tmp_path_factory.mktemp("publishing")
     path, made = folder / "small.yaml", folder / "run"
-    path.write_text(RECIPE)
+    path.write_text(small_recipe(n_test=8))
     run_recipe(load_recipe(path), made, only=WITHOUT_TRAINING, say=lambda _: None, quiet=True)
     base = in_package("package:understudy/demo/base")
     checkpoint = made / "train/agent/checkpoint"

@@ -79,10 +79,10 @@ class Cascade:
         if not self._rule.defers(value):
             return alone.model_copy(update={"cascade": self._record(value, alone.usage)})
         # The same seed as without a student: what the teacher does does not depend on who came before it.
-        anew = self._teacher.solve(task, attempt, seed, first_thought)
-        record = self._record(value, alone.usage, anew.usage, from_step=0, student=alone)
-        total = {name: getattr(alone, name) + getattr(anew, name) for name in ("usage", "user_usage", "timing")}
-        return anew.model_copy(update={"cascade": record, **total})
+        second = self._teacher.solve(task, attempt, seed, first_thought)
+        record = self._record(value, alone.usage, second.usage, from_step=0, student=alone)
+        total = {name: getattr(alone, name) + getattr(second, name) for name in ("usage", "user_usage", "timing")}
+        return second.model_copy(update={"cascade": record, **total})
 
     def _solve_at_step(self, task: Task, attempt: int, seed: int, first_thought: FirstThought | None) -> Trajectory:
         takeover = Takeover(*self._samplers, self._rule)
@@ -170,7 +170,7 @@ def _require_no_effects(runtime: AgentRuntime) -> None:
     named = [tool.name for tool in runtime.tools if not tool.pure]
     if named:
         raise ValueError(
-            f"cascade: at: start lets the teacher begin anew, and calls with effects would be made twice: "
+            f"cascade: at: start lets the teacher begin again, and calls with effects would be made twice: "
             f"{', '.join(named)}. Use at: step, or declare a tool pure if it changes nothing"
         )
 

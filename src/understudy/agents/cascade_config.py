@@ -21,7 +21,7 @@ class TakeOver(StrEnum):
     """Where the teacher begins."""
 
     START = "start"
-    """The student makes its whole attempt first; the teacher begins anew and sees nothing of it."""
+    """The student makes its whole attempt first; the teacher makes an attempt of its own and sees nothing of it."""
     STEP = "step"
     """The teacher goes on from the student's steps so far. A doubtful reply is not acted on."""
 

@@ -1,7 +1,7 @@
 """What signals say about a student's attempts, and accuracy against cost if the least sure ones go to a teacher.
 
 In: graded attempts of a student, and of a teacher at the same tasks. Out: ``SignalFigures`` with a threshold,
-``DeferralCurve``. A curve is computed from the attempts of both ends: the teacher would begin anew. Not here: running
+``DeferralCurve``. A curve is computed from the attempts of both ends: the teacher would begin again. Not here: running
 anything. Intervals are over tasks.
 """
 

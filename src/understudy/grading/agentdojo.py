@@ -15,32 +15,22 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from understudy.grading.config import AgentDojoConfig, AutoConfig
-from understudy.grading.grader import Judgement, infrastructure_error, score_of
-from understudy.grading.kinds import TaskGrader, auto
-from understudy.records import Score, Trajectory
+from understudy.grading.grader import Judgement
+from understudy.grading.own_tasks import OwnTasksGrader
+from understudy.records import Trajectory
 from understudy.tasks.agentdojo.data import METADATA_KEY, DojoEntry, entry_of, injection_task, open_state, user_task
 from understudy.tasks.agentdojo.package import load_suite, module
 from understudy.tasks.agentdojo.runtime import run_function, state_json
 
-NAME, VERSION = "agentdojo", "1 agentdojo 0.1.35"
 
-
-class AgentDojoGrader:
+class AgentDojoGrader(OwnTasksGrader):
     """Grades AgentDojo's tasks with the package's checks, and all other tasks with ``auto``."""
 
-    def __init__(self, config: AgentDojoConfig) -> None:
-        self._others: TaskGrader = auto(AutoConfig.model_validate(config.model_dump(exclude={"kind"})))
+    name, version, metadata_key = "agentdojo", "1 agentdojo 0.1.35", METADATA_KEY
 
-    def grade(self, trajectory: Trajectory) -> Score:
-        """Judge one attempt."""
-        if METADATA_KEY not in trajectory.task.metadata:
-            return self._others.grade(trajectory)
-        return score_of(NAME, VERSION, trajectory, infrastructure_error(trajectory) or judge(trajectory))
-
-    def close(self) -> None:
-        """End the processes of symbolic comparison."""
-        self._others.close()
+    def judge(self, trajectory: Trajectory) -> Judgement:
+        """See the function ``judge``."""
+        return judge(trajectory)
 
 
 @dataclass(frozen=True, slots=True)

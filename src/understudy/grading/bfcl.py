@@ -13,34 +13,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from understudy.extras import require
-from understudy.grading.config import AutoConfig, BfclConfig
-from understudy.grading.grader import Judgement, infrastructure_error, score_of
-from understudy.grading.kinds import TaskGrader, auto
-from understudy.records import Score, StopReason, ToolCall, Trajectory
+from understudy.grading.grader import Judgement
+from understudy.grading.own_tasks import OwnTasksGrader
+from understudy.records import StopReason, ToolCall, Trajectory
 from understudy.tasks.bfcl.data import EXTRA, METADATA_KEY, BfclEntry, entry_of, function_docs
 
-NAME, VERSION = "bfcl", "1 bfcl-eval 2026.3.23"
 _NUMBERS = itertools.count()
 _DETAIL_CHARS = 600
 Turns = Sequence[Sequence[Sequence[str]]]
 """The calls as Python, by turn and step."""
 
 
-class BfclGrader:
+class BfclGrader(OwnTasksGrader):
     """Grades BFCL's tasks with BFCL's checker, and all other tasks with ``auto``."""
 
-    def __init__(self, config: BfclConfig) -> None:
-        self._others: TaskGrader = auto(AutoConfig.model_validate(config.model_dump(exclude={"kind"})))
+    name, version, metadata_key = "bfcl", "1 bfcl-eval 2026.3.23", METADATA_KEY
 
-    def grade(self, trajectory: Trajectory) -> Score:
-        """Judge one attempt."""
-        if METADATA_KEY not in trajectory.task.metadata:
-            return self._others.grade(trajectory)
-        return score_of(NAME, VERSION, trajectory, infrastructure_error(trajectory) or judge(trajectory))
-
-    def close(self) -> None:
-        """End the processes of symbolic comparison."""
-        self._others.close()
+    def judge(self, trajectory: Trajectory) -> Judgement:
+        """See the function ``judge``."""
+        return judge(trajectory)
 
 
 def judge(trajectory: Trajectory) -> Judgement:

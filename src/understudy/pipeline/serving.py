@@ -16,7 +16,7 @@ from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
 from understudy.pipeline.stages.evaluate import EvaluateConfig
 from understudy.records import StageRef
-from understudy.rollouts import Engine
+from understudy.rollouts import AgentSpec, Engine
 from understudy.run_layout import EVALUATE
 from understudy.serving import ServedAgent
 
@@ -34,7 +34,8 @@ def served_agent(recipe: Recipe, run_dir: Path, label: str | None = None) -> Ite
         if training is not None and not context.checkpoint(training).is_dir():
             raise FileNotFoundError(f"{training} has not been trained: there is no {context.checkpoint(training)}")
         with context.build_agent(config.model, config.agent, Engine.THREADS) as agent:
-            yield ServedAgent(config.label, agent, str(run_dir))  # type: ignore[arg-type]
+            assert not isinstance(agent, AgentSpec)  # which another engine makes an agent of elsewhere
+            yield ServedAgent(config.label, agent, str(run_dir))
 
 
 def _named(recipe: Recipe, label: str) -> StageRef:

@@ -7,7 +7,6 @@ or at the next start. One process writes to a folder at a time. Not here: the co
 
 from __future__ import annotations
 
-import fcntl
 import gzip
 import os
 import shutil
@@ -17,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from understudy.closing import Closing
-from understudy.runs import LOCK_NAME
+from understudy.runs import lock_folder
 
 _PART = ".part"
 
@@ -119,13 +118,10 @@ class Store(Closing):
 
 
 def _locked(folder: Path) -> int:
-    file = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock_folder(folder)
     except OSError:
-        os.close(file)
         raise StoreError(f"{folder}: another recorder writes there; name another folder with --out") from None
-    return file
 
 
 def _recover(folder: Path) -> Iterator[str]:

@@ -111,7 +111,7 @@ class CascadeRecord(Record):
     withheld: str = ""
     """The student's last reply, if the teacher replied in its place: it was not acted on."""
     student: Trajectory | None = None
-    """The student's whole attempt, if the teacher began anew."""
+    """The student's whole attempt, if the teacher made an attempt of its own."""
 
 
 class Trajectory(Record):

@@ -8,7 +8,6 @@ Storing never affects a client: failures are reported and counted. Not here: rea
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -17,10 +16,9 @@ from pathlib import Path
 from understudy.closing import Closing
 from understudy.records import Record, ServedAgentRecord, ServedConversation, Trajectory
 from understudy.run_layout import CONVERSATIONS, SERVED_AGENT, TRAJECTORIES
-from understudy.runs import JsonlWriter, read_jsonl, read_record, write_atomic
+from understudy.runs import JsonlWriter, lock_folder, read_jsonl, read_record, write_atomic
 
 _OPEN = "open"
-_LOCK = ".lock"
 
 
 class ServedLogError(OSError):
@@ -120,10 +118,7 @@ def _write_agent(folder: Path, agent: ServedAgentRecord) -> None:
 
 
 def _locked(folder: Path) -> int:
-    file = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock_folder(folder)
     except OSError:
-        os.close(file)
         raise ServedLogError(f"{folder}: another server writes there; name another folder with --log") from None
-    return file
