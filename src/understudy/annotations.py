@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
-from pydantic import AfterValidator, Field, JsonValue, PlainSerializer, ValidationInfo
+from pydantic import AfterValidator, BaseModel, Field, JsonValue, PlainSerializer, ValidationInfo
 from pydantic_core import to_jsonable_python
 
-from understudy.records import Record, Target
+from understudy.records import Target
 from understudy.registry import TargetError, code_version, import_target
-from understudy.runs import content_digest
+from understudy.runs import content_digest, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,33 +226,36 @@ class Reference:
     mark: Refers
 
 
-def references(config: Record) -> Iterator[Reference]:
+def references(config: BaseModel) -> Iterator[Reference]:
     """All names that a config refers to, in the order of its fields."""
     for name, field in type(config).model_fields.items():
-        value = getattr(config, name)
-        marks = [mark for mark in field.metadata if isinstance(mark, Refers)]
-        yield from _named(name, value, marks[0] if marks else _inner_mark(field.annotation))
-        if isinstance(value, Record):
-            for inner in references(value):
-                yield Reference(f"{name}.{inner.key}", inner.name, inner.mark)
+        marks = [mark for mark in (*field.metadata, *_inner_metadata(field.annotation)) if isinstance(mark, Refers)]
+        yield from _named(name, getattr(config, name), marks[0] if marks else None)
 
 
-def result_settings(value: object) -> JsonValue:
+def result_settings(value: object, marks: Sequence[object] = ()) -> JsonValue:
     """A config as plain JSON without the fields that change no result, and with the content of files in place of their
-    paths.
+    paths. ``marks``: those of the field that holds it.
     """
-    if isinstance(value, Record):
+    if isinstance(value, BaseModel):
         version = getattr(value, "part_version", None)
         settings = {
-            name: _of_field(getattr(value, name), [*field.metadata, *_inner_metadata(field.annotation)])
+            name: result_settings(getattr(value, name), [*field.metadata, *_inner_metadata(field.annotation)])
             for name, field in type(value).model_fields.items()
             if not any(_is_left_out(mark, getattr(value, name)) for mark in field.metadata)
         }
         return settings if version is None else {**settings, "version": version}
     if isinstance(value, Mapping):
-        return {str(key): result_settings(inner) for key, inner in value.items()}
+        return {str(key): result_settings(inner, marks) for key, inner in value.items()}
     if isinstance(value, tuple | list):
-        return [result_settings(inner) for inner in value]
+        return [result_settings(inner, marks) for inner in value]
+    if isinstance(value, Set):  # in another order in each process
+        return sorted((result_settings(inner, marks) for inner in value), key=digest)
+    if isinstance(value, str) and any(isinstance(mark, Code) for mark in marks):
+        return {"target": value, "version": code_version(value)}
+    is_content = isinstance(value, str | Path) and any(isinstance(mark, Content) for mark in marks)
+    if is_content and Path(str(value)).exists():
+        return {"content": content_digest(Path(str(value)))}
     plain: JsonValue = to_jsonable_python(value, inf_nan_mode="strings")
     return plain
 
@@ -261,32 +264,19 @@ def _is_left_out(mark: object, value: object) -> bool:
     return isinstance(mark, Neutral) or (isinstance(mark, AddedLater) and not value)
 
 
-def _of_field(value: object, metadata: list[object]) -> JsonValue:
-    if isinstance(value, str) and any(isinstance(mark, Code) for mark in metadata):
-        return {"target": value, "version": code_version(value)}
-    is_content = isinstance(value, str | Path) and any(isinstance(mark, Content) for mark in metadata)
-    if is_content and Path(str(value)).exists():
-        return {"content": content_digest(Path(str(value)))}
-    return result_settings(value)
-
-
-def _inner_metadata(annotation: object) -> list[object]:
-    """The marks of ``InputPath | None``."""
-    return [mark for inner in get_args(annotation) if get_origin(inner) is Annotated for mark in get_args(inner)[1:]]
+def _inner_metadata(annotation: object) -> Iterator[object]:
+    """The marks inside ``InputPath | None`` and ``tuple[InputPath, ...]``."""
+    if get_origin(annotation) is Annotated:
+        yield from get_args(annotation)[1:]
+    for inner in get_args(annotation):
+        yield from _inner_metadata(inner)
 
 
 def _named(key: str, value: object, mark: Refers | None) -> Iterator[Reference]:
-    if mark is None or value is None:
-        return
-    if isinstance(value, str):
+    if isinstance(value, BaseModel):
+        yield from (Reference(f"{key}.{inner.key}", inner.name, inner.mark) for inner in references(value))
+    elif isinstance(value, str) and mark is not None:
         yield Reference(key, value, mark)
-    elif isinstance(value, tuple | list):
-        for number, inner in enumerate(value):
-            yield from _named(f"{key}.{number}", inner, mark)
-
-
-def _inner_mark(annotation: object) -> Refers | None:
-    """The mark inside ``tuple[TaskSetRef, ...]`` or ``ModelRef | None``."""
-    if get_origin(annotation) is Annotated:
-        return next((mark for mark in get_args(annotation)[1:] if isinstance(mark, Refers)), None)
-    return next((mark for inner in get_args(annotation) if (mark := _inner_mark(inner)) is not None), None)
+    elif isinstance(value, Mapping | tuple | list):
+        for place, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _named(f"{key}.{place}", inner, mark)

@@ -8,7 +8,6 @@ Not here: the kinds; each package of parts declares its own ``Group``.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.metadata
 import inspect
@@ -23,6 +22,7 @@ from pydantic import BaseModel, GetCoreSchemaHandler, SerializationInfo, Validat
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from understudy.records import Record
+from understudy.source_digest import source_digest
 
 PartT = TypeVar("PartT")
 
@@ -279,6 +279,7 @@ def _version(target: object) -> str:
         return str(stated)
     try:
         source = Path(inspect.getsourcefile(target) or "")  # type: ignore[arg-type]
-        return hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+        module = inspect.getmodule(target)
+        return source_digest(source, getattr(module, "__name__", ""), getattr(module, "__package__", None) or "")
     except (TypeError, OSError):
         return "unknown"

@@ -25,8 +25,11 @@ def settings_of(recipe: Recipe, ref: StageRef) -> dict[str, JsonValue]:
             settings[name] = result_settings(section)
     for reference in recipe.references_of(ref):
         named = _named(recipe, reference.mark.to, reference.name)
-        if named is not None:
-            settings[reference.key] = named
+        if named is None:
+            continue
+        key = reference.key
+        while settings.setdefault(key, named) != named:  # two sections may have a key of one name, such as ``model``
+            key += f":{reference.name}"
     return settings
 
 

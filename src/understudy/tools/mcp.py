@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, Self
 from pydantic import Field, JsonValue, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from understudy.records import Record, ToolSchema, sounds_like_search
+from understudy.source_digest import command_digest
 from understudy.tools.base import MAX_ANSWER_CHARS, Tool, ToolConfigError, ToolError
 from understudy.tools.schemas import bound, identifier, parameters_of, returned, signature_of
 
@@ -69,6 +70,11 @@ class McpConfig(Record):
     def name(self) -> str:
         """For messages."""
         return self.url or " ".join(self.command)
+
+    @property
+    def part_version(self) -> str | None:
+        """Changes with the scripts and Python modules that the command names; None if it names none."""
+        return command_digest(self.command)
 
     @property
     def extras(self) -> tuple[str, ...]:
