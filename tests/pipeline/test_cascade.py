@@ -44,6 +44,7 @@ signals:
 curate:
   next: {rollouts: [traffic], agent: agent, filters: [correct, deferred]}
 evaluate:
+  both: {label: Student on more, model: student, agent: agent, tasks: [dev, test]}
   student: {label: Student, model: student, agent: agent, tasks: [test]}
   cascade: {label: Cascade, model: student, agent: cascade, tasks: [test]}
   at-step: {label: At a step, model: student, agent: at-step, tasks: [test]}
@@ -100,6 +101,7 @@ def test_from_development_tasks_to_the_curve_and_the_next_curation(tmp_path: Pat
     chosen, at_step = ([one for one in document.deferrals if one.runs] * 2)[:2]
     ends = {one.metrics.system: one.metrics.average for one in document.systems}
     assert (chosen.points[0].accuracy, chosen.points[-1].accuracy) == (ends["Student"], ends["Teacher"])
+    assert chosen.student == "Student", "not the evaluation that has other tasks too"
     assert chosen.teacher_is_program
     cascade = next(point for point in chosen.runs if point.label == "Cascade")
     assert cascade.accuracy == ends["Cascade"] > ends["Student"]

@@ -65,11 +65,14 @@ def _key(context: RunContext, ref: StageRef) -> tuple[str, str, str] | None:
 
 
 def _evaluation(context: RunContext, model: str, agent: object, tasks: tuple[str, ...]) -> StageRef | None:
+    """Of the finished evaluations with these tasks, the one with the fewest others beside them."""
+    fitting: list[tuple[int, StageRef]] = []
     for ref in context.recipe.stages_of(EVALUATE):
         config = context.recipe.config(ref)
-        if (config.model, config.agent) == (model, agent) and set(config.tasks) >= set(tasks):
-            return ref if _is_done(context, ref) else None
-    return None
+        fits = (config.model, config.agent) == (model, agent) and set(config.tasks) >= set(tasks)
+        if fits and _is_done(context, ref):
+            fitting.append((len(config.tasks), ref))
+    return min(fitting, key=lambda one: one[0])[1] if fitting else None
 
 
 def _signal(context: RunContext, ref: StageRef) -> AnySignal:
