@@ -22,6 +22,7 @@ from understudy.environments import AnyEnvironment, World, Worlds
 from understudy.models import Model, ModelConfig, open_model
 from understudy.records import Message, Record, Task, ToolSchema
 from understudy.records.record import is_empty
+from understudy.registry import PartConfig
 from understudy.retrieval import HttpConfig, MemoryConfig, RetrievalConfig, Retriever, open_retriever
 from understudy.sandbox import Sandbox, SandboxConfig, open_sandbox
 from understudy.tools import Tool, ToolsConfig, open_tools, tools_of
@@ -69,14 +70,18 @@ class AgentRuntime(Closing):
         retriever: Retriever | None = None,
         worlds: Worlds | None = None,
         user: SimulatedUser | None = None,
+        opens: Callable[[PartConfig], Model] = open_model,
     ) -> None:
-        """``config``: what is opened when it is needed. Parts that are passed are used and stay open."""
+        """``config``: what is opened when it is needed. Parts that are passed are used and stay open. ``opens``: opens
+        the models that agents ask besides their own.
+        """
         self._config = config
         self._sandbox = sandbox
         self._tools = None if config is not None and tools is None else tools_of(tools or ())
         self._retriever = retriever
         self._worlds = worlds
         self._user = user
+        self._open_model = opens
         self._stack = ExitStack()
         self._lock = threading.RLock()
 
@@ -132,7 +137,7 @@ class AgentRuntime(Closing):
         """The user that a model plays; None if there is none. Raises what opening its model raises."""
         with self._lock:
             if self._user is None and (config := self.user_config) is not None:
-                self._user = SimulatedUser(self._stack.enter_context(closing(open_model(config.model))), config)
+                self._user = SimulatedUser(self._stack.enter_context(closing(self._open_model(config.model))), config)
             return self._user
 
     def world(self, task: Task) -> AbstractContextManager[World | None]:
@@ -151,7 +156,7 @@ class AgentRuntime(Closing):
     def model(self, config: ModelConfig) -> Model:
         """A further model that agents ask; it is closed with the runtime. Raises what opening it raises."""
         with self._lock:
-            return self._stack.enter_context(closing(open_model(config)))
+            return self._stack.enter_context(closing(self._open_model(config)))
 
     def open_agent(self, config: AgentConfig, model: Model) -> Agent:
         """Assemble an agent, which need not be closed. Raises ``ValueError`` if the agent needs a part that is missing,

@@ -8,6 +8,7 @@ Not promised: that two servers sample the same reply with the same seed; a local
 """
 
 from understudy.models.config import Device, DType, LocalConfig, OpenAIChatConfig, ScriptedConfig
+from understudy.models.engines.kinds import ENGINES
 from understudy.models.model import (
     MODELS,
     ContextFullError,
@@ -21,6 +22,7 @@ from understudy.models.model import (
 from understudy.models.scripted import Program, ScriptedModel
 
 __all__ = [
+    "ENGINES",
     "MODELS",
     "ContextFullError",
     "DType",

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, JsonValue, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from understudy.annotations import CodeTarget, ModelPath, SpeedOnly, web_address
+from understudy.models.engines.kinds import EngineConfig, TransformersConfig
 from understudy.records import PrefixDelivery
 from understudy.registry import PartConfig
 
@@ -92,7 +93,7 @@ class OpenAIChatConfig(PartConfig):
 
 
 class LocalConfig(PartConfig):
-    """A transformers checkpoint in this process."""
+    """A checkpoint, in this process or in a server that is started for it (``engine``)."""
 
     kind: Literal["local"] = "local"
     path: ModelPath
@@ -101,6 +102,9 @@ class LocalConfig(PartConfig):
     """Folder or Hub id of a LoRA adapter; it is merged into the weights in memory."""
     name: str | None = None
     """The name in records; by default the path (and adapter)."""
+    engine: Annotated[EngineConfig, SpeedOnly] = TransformersConfig()
+    """What computes it: ``transformers`` in this process, or ``vllm``, a server that is started and stopped for it.
+    ``auto`` takes vLLM where it is installed and there is a GPU."""
     dtype: DType = DType.AUTO
     device: Annotated[Device, SpeedOnly] = Device.AUTO
     max_batch_size: Annotated[PositiveInt, SpeedOnly] = 128

@@ -21,7 +21,7 @@ from understudy.models.locating import base_and_adapter, locate, locate_adapter
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 class AdapterWithoutEffectError(ValueError):
@@ -73,6 +73,18 @@ def load_settings(path: str) -> Any:
     source = locate(path)
     with naming_what_is_missing(path):
         return AutoConfig.from_pretrained(source).get_text_config()
+
+
+def load_generation_settings(path: str) -> GenerationConfig:
+    """Settings of replies: the checkpoint's own, or those that transformers derives from its config."""
+    from transformers import AutoConfig, GenerationConfig
+
+    source = locate(path)
+    try:
+        return GenerationConfig.from_pretrained(source)
+    except OSError:
+        with naming_what_is_missing(path):
+            return GenerationConfig.from_model_config(AutoConfig.from_pretrained(source))
 
 
 def load_base(

@@ -28,6 +28,7 @@ from understudy.models.model import ContextFullError, ProviderError, Request
 from understudy.models.rendering import Renderer
 from understudy.models.sampling import Row
 from understudy.models.scoring import top_logprobs
+from understudy.models.stopping import end_ids
 from understudy.models.token_ids import require_known_ids
 from understudy.models.tool_replies import prompt_before_reply, with_calls_read
 from understudy.progress import GENERATED_TOKENS
@@ -73,7 +74,8 @@ class LocalModel(Closing):
         self.context_tokens = checkpoint.context_tokens
         self._model = checkpoint.model
         self._one_prompt = threading.Lock()
-        stop_ids = _stop_ids(checkpoint, self.renderer)
+        settings = checkpoint.model.generation_config
+        stop_ids = end_ids(self.renderer.end_of_turn_ids, checkpoint.tokenizer, settings)
         kept_bytes = int(config.prefix_cache_gb * 1e9)
         self._decoder = Decoder(checkpoint.model, checkpoint.tokenizer, stop_ids, kept_bytes)
         self._waiting: deque[_Job] = deque()
@@ -242,11 +244,3 @@ def _completions(job: _Job) -> tuple[Completion, ...]:
         )
         for number, row in enumerate(job.rows)
     )
-
-
-def _stop_ids(checkpoint: Checkpoint, renderer: Renderer) -> frozenset[int]:
-    """The tokens that end a reply: the template's end of turn, and the end tokens of checkpoint and tokenizer."""
-    configured = checkpoint.model.generation_config.eos_token_id if checkpoint.model.generation_config else None
-    ids = {renderer.end_of_turn_ids[-1], checkpoint.tokenizer.eos_token_id}
-    ids.update(configured if isinstance(configured, list) else [configured])
-    return frozenset(int(i) for i in ids if i is not None)

@@ -107,7 +107,10 @@ MODELS: Group[Model] = Group(
         "openai_chat": Builtin(
             config="understudy.models.config:OpenAIChatConfig", part="understudy.models.openai_chat:OpenAIChatModel"
         ),
-        "local": Builtin(config="understudy.models.config:LocalConfig", part="understudy.models.local:LocalModel"),
+        "local": Builtin(
+            config="understudy.models.config:LocalConfig",
+            part="understudy.models.engines.pool:open_local",
+        ),
         "scripted": Builtin(
             config="understudy.models.config:ScriptedConfig", part="understudy.models.scripted:open_scripted"
         ),

@@ -90,7 +90,7 @@ class OpenAIChatModel(Closing):
         if not 0 < start < len(ids):
             raise ValueError(f"expected 0 < start < {len(ids)}, got {start}")
         body: dict[str, JsonValue] = {
-            "model": self.name,
+            "model": self._config.model,
             "prompt": list[JsonValue](ids),
             "prompt_logprobs": top_k,
             "max_tokens": 1,  # no server accepts 0
@@ -111,7 +111,7 @@ class OpenAIChatModel(Closing):
 
     def rendered_ids(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> tuple[int, ...] | None:
         """The token ids of the prompt, as the server renders it; None if the server has no ``/tokenize``."""
-        body: dict[str, JsonValue] = {"model": self.name, "messages": [sent_message(one) for one in messages]}
+        body: dict[str, JsonValue] = {"model": self._config.model, "messages": [sent_message(one) for one in messages]}
         if tools:
             body["tools"] = sent_tools(tools)
         try:
@@ -128,7 +128,7 @@ class OpenAIChatModel(Closing):
     def _owner(self) -> str:
         """The server's own statement of what it is; empty if it does not list its models, or not for this key."""
         try:
-            return self._endpoints.ask(lambda endpoint: endpoint.owner_of(self.name))
+            return self._endpoints.ask(lambda endpoint: endpoint.owner_of(self._config.model))
         except RefusalError:
             return ""
 
@@ -175,7 +175,7 @@ class OpenAIChatModel(Closing):
 
     def _sampling(self, request: Request) -> dict[str, JsonValue]:
         body: dict[str, JsonValue] = {
-            "model": self.name,
+            "model": self._config.model,
             "n": request.n,
             "temperature": request.temperature,
             "top_p": request.top_p,

@@ -14,7 +14,9 @@ number format explains.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from understudy.models.config import LocalConfig, OpenAIChatConfig
 from understudy.models.finite import require_finite_weights
@@ -23,6 +25,7 @@ from understudy.models.model import Request
 from understudy.models.rendering import Renderer, open_renderer
 from understudy.models.scoring import Scored, score
 from understudy.records import Completion, Message, Record, ToolSchema
+from understudy.records.record import is_empty
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -46,6 +49,8 @@ class SystemParity(Record):
     mean_difference_nat: float | None = None
     """Mean of the absolute differences of log-probabilities."""
     max_difference_nat: float | None = None
+    base_difference_nat: Annotated[float | None, Field(exclude_if=is_empty)] = None
+    """Of a server: how far it is from the base without the adapter. None without an adapter."""
     greedy_agreement: float
     """Share of places with the same greedy token; for a server, the share of prompts with the same reply."""
 
@@ -100,7 +105,12 @@ def check_student(
             systems.append(_compare("base", replies, _score_all(reference, prompt_ids, replies)))
     if server is not None:
         own_replies = _ask_server(server, prompts, offered, max_tokens)
-        systems.append(_compare_server(own_replies, replies, prompt_ids, offered, reference, renderer))
+        served = _compare_server(own_replies, replies, prompt_ids, offered, reference, renderer)
+        if adapted is not None:
+            with adapted.disable_adapter():
+                other = _compare_server(own_replies, replies, prompt_ids, offered, reference, renderer)
+            served = served.model_copy(update={"base_difference_nat": other.mean_difference_nat})
+        systems.append(served)
     del adapted, reference  # only one set of weights is in memory at a time
 
     def compare(system: str, load: Callable[[], PreTrainedModel]) -> None:
@@ -219,6 +229,12 @@ def _refuse(report: ParityReport, tolerances: dict[str, float], vllm_parser: str
                 continue
             raise StudentMismatchError(
                 f"{system.system}: no greedy reply equals that of {report.reference}{_parser_hint(vllm_parser)}"
+            )
+        if system.base_difference_nat is not None and system.base_difference_nat < got:
+            raise StudentMismatchError(
+                f"{system.system} is not {report.reference}, but its base or another student: log-probabilities of "
+                f"{system.n_tokens} tokens differ by {system.base_difference_nat:.4f} nat on average from the base's, "
+                f"and by {got:.4f} nat from the student's"
             )
         if not got <= allowed:
             raise StudentMismatchError(

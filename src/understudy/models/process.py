@@ -13,8 +13,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,7 +29,7 @@ _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 """Run by its path, because importing the package would cost more than the supervising."""
 
 
-class ServerStartError(Exception):
+class ServerStartError(OSError):
     """The server ended or did not become healthy in time; the message has the end of its log."""
 
 
@@ -36,13 +37,24 @@ class ServerProcess:
     """A context manager that starts a server, waits until it is healthy, and stops it."""
 
     def __init__(
-        self, command: Sequence[str], health_url: str, *, deadline_s: float, pass_fds: tuple[int, ...] = ()
+        self,
+        command: Sequence[str],
+        health_url: str,
+        *,
+        deadline_s: float,
+        pass_fds: tuple[int, ...] = (),
+        environment: Mapping[str, str] | None = None,
+        cancelled: threading.Event | None = None,
     ) -> None:
-        """``deadline_s``: how long the server may take to answer ``health_url`` with 200."""
+        """``deadline_s``: how long the server may take to answer ``health_url`` with 200. ``environment``: variables
+        beside ours. ``cancelled``: ends the wait for the server.
+        """
         self._command = list(command)
         self._health_url = health_url
         self._deadline_s = deadline_s
         self._pass_fds = pass_fds
+        self._environment = {**os.environ, **environment} if environment else None
+        self._cancelled = cancelled or threading.Event()
 
     def __enter__(self) -> Self:
         """Raises ``ServerStartError``, and ``FileNotFoundError`` for a command that does not exist."""
@@ -55,6 +67,7 @@ class ServerProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 pass_fds=self._pass_fds,
+                env=self._environment,
             )
         except BaseException:
             self._log.close()
@@ -76,6 +89,15 @@ class ServerProcess:
         """The process id of the group's leader."""
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the command, or its supervisor, is not running any more."""
+        return self._process.returncode is not None or self._has_ended()
+
+    def explained(self, what: str) -> str:
+        """A message with the end of the server's log."""
+        return self._explain(what)
+
     def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + self._deadline_s
         wait_s = 0.02
@@ -87,7 +109,8 @@ class ServerProcess:
             with contextlib.suppress(httpx.HTTPError):
                 if httpx.get(self._health_url, timeout=5.0).status_code == 200:
                     return
-            time.sleep(wait_s)
+            if self._cancelled.wait(wait_s):
+                raise ServerStartError(f"{self._command[0]}: it was stopped before it was healthy")
             wait_s = min(1.0, wait_s * 1.5)
         raise ServerStartError(self._explain(f"was not healthy at {self._health_url} after {self._deadline_s:g} s"))
 

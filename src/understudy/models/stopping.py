@@ -17,10 +17,20 @@ from understudy.models.reasoning import reasoning_spans
 from understudy.records import Completion, FinishReason
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 _UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
 """Occurs in the text of a token that contains a part of a character."""
+
+
+def end_ids(
+    end_of_turn_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase, settings: GenerationConfig | None
+) -> frozenset[int]:
+    """The tokens that end a reply: the template's end of turn, and the end tokens of tokenizer and checkpoint."""
+    configured = settings.eos_token_id if settings else None
+    ids = {end_of_turn_ids[-1], tokenizer.eos_token_id}
+    ids.update(configured if isinstance(configured, list) else [configured])
+    return frozenset(int(i) for i in ids if i is not None)
 
 
 def cut_text(text: str, stop: Sequence[str]) -> tuple[str, str]:

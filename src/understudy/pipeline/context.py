@@ -14,7 +14,8 @@ from typing import Self
 from understudy.agents import Agent, AgentConfig, AgentRuntime, RuntimeConfig
 from understudy.agents.user import UserConfig
 from understudy.grading import Grader, open_grader
-from understudy.models import MODELS, LocalConfig, Model, ModelConfig, OpenAIChatConfig, open_model
+from understudy.models import MODELS, LocalConfig, Model, ModelConfig, OpenAIChatConfig
+from understudy.models.engines.pool import ServerPool
 from understudy.pipeline.cascades import resolved
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
@@ -41,6 +42,7 @@ class RunContext:
         self.say = say
         self.quiet = quiet
         self._open = contextlib.ExitStack()
+        self.servers = self._open.enter_context(ServerPool())
         self._tasks: dict[str, tuple[Task, ...]] = {}
         self._runtime: AgentRuntime | None = None
         self._grader: Grader | None = None
@@ -72,8 +74,12 @@ class RunContext:
         if engine is Engine.RAY:
             yield AgentSpec(agent=config, model=self.model_config(model), **dict(self.acting()))
             return
-        with contextlib.closing(open_model(self.model_config(model))) as opened:
+        with contextlib.closing(self.open_model(model)) as opened:
             yield self.agent_with(agent, opened)
+
+    def open_model(self, name: str) -> Model:
+        """A model of the recipe, in this process or in a server of this run; the caller closes it."""
+        return self.servers.open(self.model_config(name))
 
     def agent_with(self, agent: str, model: Model) -> Agent:
         """An agent of the recipe with an opened model."""
@@ -156,7 +162,7 @@ class RunContext:
     def runtime(self) -> AgentRuntime:
         """What the recipe's agents run on."""
         if self._runtime is None:
-            self._runtime = self._open.enter_context(AgentRuntime(self.acting()))
+            self._runtime = self._open.enter_context(AgentRuntime(self.acting(), opens=self.servers.open))
         return self._runtime
 
     def acting(self) -> RuntimeConfig:
@@ -194,6 +200,6 @@ class RunContext:
             config = self.recipe.grading
             judge = None
             if judging := getattr(config, "judging_model", ""):
-                judge = self._open.enter_context(contextlib.closing(open_model(self.model_config(judging))))
+                judge = self._open.enter_context(contextlib.closing(self.open_model(judging)))
             self._grader = self._open.enter_context(open_grader(config, judge))
         return self._grader

@@ -12,7 +12,7 @@ from understudy.curation import CHECKS, DETECTORS, TRACE_READERS
 from understudy.environments import ENVIRONMENTS
 from understudy.export import EXPORTERS
 from understudy.grading import GRADERS
-from understudy.models import MODELS
+from understudy.models import ENGINES, MODELS
 from understudy.pipeline.stage_kinds import STAGES
 from understudy.registry import Group
 from understudy.retrieval import ENCODERS, RETRIEVERS
@@ -20,8 +20,8 @@ from understudy.tasks import TASK_SOURCES
 
 
 def groups() -> tuple[Group[Any], ...]:
-    """Task sources, models, agents, action formats, environments, retrievers, graders, readers of traces,
+    """Task sources, models, engines, agents, action formats, environments, retrievers, graders, readers of traces,
     checks and detectors of a cleaning, stages, exporters.
     """
-    parts = (TASK_SOURCES, MODELS, AGENTS, ACTION_FORMATS, ENVIRONMENTS, RETRIEVERS, ENCODERS, GRADERS)
+    parts = (TASK_SOURCES, MODELS, ENGINES, AGENTS, ACTION_FORMATS, ENVIRONMENTS, RETRIEVERS, ENCODERS, GRADERS)
     return (*parts, TRACE_READERS, CHECKS, DETECTORS, STAGES, EXPORTERS)

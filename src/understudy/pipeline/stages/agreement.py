@@ -14,7 +14,6 @@ from pydantic import Field
 
 from understudy.annotations import AttemptsRef, DisplayOnly, ModelRef
 from understudy.evaluation import SamplingConfig, StoredStep, replay, stored_steps, summarise
-from understudy.models import open_model
 from understudy.pipeline.attempts import read_graded
 from understudy.pipeline.stage import Counts, Stage, StageFailedError
 from understudy.pipeline.students import verify_before_use
@@ -84,7 +83,7 @@ class AgreementStage(Stage[AgreementConfig]):
         config = self.config.model_copy(update={"seed": derive_seed(self.context.recipe.seed, self.config.seed)})
         bar = Progress(str(self.ref), len(steps), done=len(known), quiet=self.context.quiet)
         with (
-            closing(open_model(self.context.model_config(config.model))) as model,
+            closing(self.context.open_model(config.model)) as model,
             append_jsonl(path) as writer,
             bar,
         ):

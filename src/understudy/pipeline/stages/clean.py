@@ -13,7 +13,6 @@ from typing import ClassVar
 
 from understudy.annotations import AttemptsRef
 from understudy.curation import CleanConfig, Cleaned, RelabelJournal, Replacement, clean
-from understudy.models import open_model
 from understudy.pipeline.attempts import grade_stage, read_graded, trajectories_path, verdict_counts
 from understudy.pipeline.stage import Counts, Stage, StageFailedError
 from understudy.records import Record, Target
@@ -67,8 +66,7 @@ class Clean(Stage[CleanStageConfig]):
         with ExitStack() as stack:
             teacher = journal = None
             if config.relabel is not None:
-                model = self.context.model_config(config.relabel.model)
-                teacher = stack.enter_context(closing(open_model(model)))
+                teacher = stack.enter_context(closing(self.context.open_model(config.relabel.model)))
                 path = self.folder / RELABELLED
                 earlier = list(read_jsonl(path, Replacement)) if path.exists() else []
                 journal = RelabelJournal(earlier, stack.enter_context(append_jsonl(path)).write)

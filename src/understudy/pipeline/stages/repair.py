@@ -17,7 +17,7 @@ from understudy.agents import Agent
 from understudy.annotations import AgentRef, AttemptsRef, ModelRef, SpeedOnly
 from understudy.curation import Repair as Correction
 from understudy.curation import RepairConfig, repair
-from understudy.models import Model, open_model
+from understudy.models import Model
 from understudy.parallel import map_unordered
 from understudy.pipeline.attempts import read_graded, write_graded
 from understudy.pipeline.context import RunContext
@@ -111,8 +111,8 @@ class Repair(Stage[RepairStageConfig]):
     def _open(self, stack: ExitStack) -> Callable[[Wrong], RepairedAttempt]:
         context, config = self.context, self.config
         rollout = context.recipe.config(self._student_stage)
-        models = (context.model_config(name) for name in (rollout.model, config.teacher))
-        student, teacher = (stack.enter_context(closing(open_model(model))) for model in models)
+        names = (rollout.model, config.teacher)
+        student, teacher = (stack.enter_context(closing(context.open_model(name))) for name in names)
         grader = context.grader()
         context.agent_with(rollout.agent, student)  # opens what all agents share before there are many threads
 

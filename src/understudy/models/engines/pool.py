@@ -1,0 +1,177 @@
+"""The servers that a run holds: started when a model is first opened, shared, and stopped.
+
+In: configs of models. Out: opened models. A server is kept until another base needs its memory, until ``stop_unused``,
+or until the pool is closed. A student is compared with its checkpoint before its first use. Not here: one server and
+its restarts (``server``); the comparison (``models.parity``).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from understudy.closing import Closing
+from understudy.models.config import LocalConfig, OpenAIChatConfig
+from understudy.models.engines.checking import check_served
+from understudy.models.engines.engine import EngineError, ServerEngine, Weights, name_in_records, serving_engine
+from understudy.models.engines.gpus import Memory
+from understudy.models.engines.server import Servers
+from understudy.models.local import LocalModel
+from understudy.models.model import Model, open_model
+from understudy.models.openai_chat import OpenAIChatModel
+from understudy.records import PrefixDelivery
+from understudy.registry import PartConfig
+
+
+class ServedModel(OpenAIChatModel):
+    """A local model that a server computes. Records show the same as for the model in this process."""
+
+    gives_logprobs = True
+
+    def __init__(self, name: str, client: OpenAIChatConfig, release: Callable[[], None] = lambda: None) -> None:
+        """``release`` is called when the model is closed."""
+        super().__init__(client)
+        self.name = name
+        self._release = release
+
+    @property
+    def prefix_delivery(self) -> PrefixDelivery:
+        """The model continues what it is given."""
+        return PrefixDelivery.CONTINUED
+
+    def close(self) -> None:
+        """Close the connections, and let others have the server's memory."""
+        super().close()
+        self._release()
+
+
+class ServerPool(Closing):
+    """Opens models; a context manager. Safe to use from many threads."""
+
+    def __init__(self, check: Callable[[Weights, OpenAIChatConfig], None] = check_served) -> None:
+        """``check``: compares a student with its checkpoint, before the student is first used."""
+        self._check = check
+        self._memory: Memory | None = None
+        self._servers: dict[str, Servers] = {}
+        self._checked: set[str] = set()
+        self._lock = threading.RLock()
+
+    def open(self, config: PartConfig) -> Model:
+        """As ``open_model``, with the servers of this pool. Raises ``EngineError`` and ``ServerStartError`` too, and
+        ``StudentMismatchError`` for a server that does not serve its checkpoint.
+        """
+        if not isinstance(config, LocalConfig):
+            return open_model(config)
+        with ExitStack() as stack:
+            client = stack.enter_context(self.lease(config))
+            if client is None:
+                return LocalModel(config)
+            return ServedModel(name_in_records(config), client, stack.pop_all().close)
+
+    @contextmanager
+    def lease(self, model: LocalConfig) -> Iterator[OpenAIChatConfig | None]:
+        """The client's config of a model that is served for the length of the block; None if it is computed in this
+        process.
+        """
+        engine = serving_engine(model)
+        if engine is None:
+            yield None
+            return
+        with self._lock:
+            weights = engine.weights(model)
+            servers = self._started(engine, weights)
+            servers.n_users += 1
+        try:
+            with self._lock:
+                client = self._ready(engine, weights, servers)
+            yield client
+        finally:
+            with self._lock:
+                servers.n_users -= 1
+                servers.last_used = time.monotonic()
+
+    def stop_unused(self) -> None:
+        """Stop the servers that no open model uses, before something else needs their memory."""
+        with self._lock:
+            for key in [key for key, servers in self._servers.items() if not servers.n_users]:
+                self._stop(key)
+
+    def close(self) -> None:
+        """Stop all servers."""
+        for servers in list(self._servers.values()):
+            servers.cancel()
+        with self._lock:
+            for key in list(self._servers):
+                self._stop(key)
+
+    def _started(self, engine: ServerEngine, weights: Weights) -> Servers:
+        found = self._servers.get(weights.key)
+        if found is not None and found.failure is None:
+            return found
+        if found is not None:
+            self._stop(weights.key)
+        servers = Servers(engine, weights, *self._places(engine, weights))
+        self._servers[weights.key] = servers
+        assert self._memory is not None
+        self._memory.take(servers.places, servers.memory_share)
+        try:
+            servers.start()
+        except BaseException:
+            self._stop(weights.key)
+            raise
+        return servers
+
+    def _ready(self, engine: ServerEngine, weights: Weights, servers: Servers) -> OpenAIChatConfig:
+        """The client, once the adapter is loaded and compared."""
+        client = engine.client(weights, servers.urls)
+        if weights.adapter is not None:
+            servers.add(weights.adapter)
+            if weights.adapter.name not in self._checked:
+                self._check(weights, client)
+                self._checked.add(weights.adapter.name)
+        return client
+
+    def _places(self, engine: ServerEngine, weights: Weights) -> tuple[Sequence[tuple[str, ...]], float]:
+        """GPUs for each replica, and the share of memory. Stops servers that nobody uses, the longest unused first.
+
+        Raises ``EngineError`` if the servers in use leave too little.
+        """
+        self._memory = memory = self._memory or Memory()
+        config = engine.config
+        n_servers = memory.n_servers(config.replicas, config.gpus_per_replica)
+        share = memory.share(config.memory_share, n_servers)
+        while (places := memory.places(n_servers, config.gpus_per_replica, share)) is None:
+            unused = [key for key, servers in self._servers.items() if not servers.n_users]
+            if not unused:
+                raise EngineError(_no_room(weights, memory, list(self._servers.values()), n_servers, share))
+            self._stop(min(unused, key=lambda key: self._servers[key].last_used))
+        return places, share
+
+    def _stop(self, key: str) -> None:
+        servers = self._servers.pop(key)
+        servers.close()
+        assert self._memory is not None
+        self._memory.take(servers.places, -servers.memory_share)
+
+
+def open_local(config: LocalConfig) -> Model:
+    """A local model by itself: in this process, or with a server of its own that is stopped when it is closed."""
+    if serving_engine(config) is None:
+        return LocalModel(config)
+    with ExitStack() as stack:
+        pool = stack.enter_context(ServerPool())
+        client = stack.enter_context(pool.lease(config))
+        assert client is not None
+        return ServedModel(name_in_records(config), client, stack.pop_all().close)
+
+
+def _no_room(weights: Weights, memory: Memory, running: list[Servers], n_servers: int, share: float) -> str:
+    what = f"{len(memory.gpus)} GPUs" if memory.gpus else "no GPU"
+    used = "; ".join(f"{one.name}: {len(one.places)} of {one.memory_share:g}" for one in running) or "none"
+    return (
+        f"{name_in_records(weights.model)}: there is no room for {n_servers} servers that take a share of {share:g} of "
+        f"the memory each ({what}; servers in use: {used}). Set replicas, gpus_per_replica or memory_share of engine: "
+        "models that are used at the same time have to fit"
+    )
