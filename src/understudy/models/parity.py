@@ -28,6 +28,7 @@ from understudy.records import Completion, Message, Record, ToolSchema
 from understudy.records.record import is_empty
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import PreTrainedModel
 
 MERGED_TOLERANCE_NAT = 0.02
@@ -104,13 +105,8 @@ def check_student(
         with adapted.disable_adapter():
             systems.append(_compare("base", replies, _score_all(reference, prompt_ids, replies)))
     if server is not None:
-        own_replies = _ask_server(server, prompts, offered, max_tokens)
-        served = _compare_server(own_replies, replies, prompt_ids, offered, reference, renderer)
-        if adapted is not None:
-            with adapted.disable_adapter():
-                other = _compare_server(own_replies, replies, prompt_ids, offered, reference, renderer)
-            served = served.model_copy(update={"base_difference_nat": other.mean_difference_nat})
-        systems.append(served)
+        own = _ask_server(server, prompts, offered, max_tokens)
+        systems.append(_compare_server(own, replies, prompt_ids, offered, reference, renderer, adapted))
     del adapted, reference  # only one set of weights is in memory at a time
 
     def compare(system: str, load: Callable[[], PreTrainedModel]) -> None:
@@ -188,6 +184,7 @@ def _compare_server(
     offered: Sequence[Sequence[ToolSchema]],
     reference: PreTrainedModel,
     renderer: Renderer,
+    adapted: PeftModel | None,
 ) -> SystemParity:
     differences: list[float] = []
     same: list[bool] = []
@@ -198,10 +195,25 @@ def _compare_server(
             same.append(is_read_alike)
             continue
         same.append(served.token_ids == reply.ids and (is_read_alike or not tools))
-        if served.logprobs:
-            scored = score(reference, [*prompt, *served.token_ids], len(prompt))
-            differences += [abs(a - b) for a, b in zip(scored.logprobs, served.logprobs, strict=True)]
-    return _parity("server", differences, same)
+        differences += _differences(served, prompt, reference)
+    compared = _parity("server", differences, same)
+    return compared if adapted is None else _beside_base(compared, own, prompt_ids, adapted)
+
+
+def _differences(served: Completion, prompt: list[int], reference: PreTrainedModel | PeftModel) -> list[float]:
+    """Of the log-probabilities of a server's reply; none if it does not return them."""
+    if not served.logprobs or served.token_ids is None:
+        return []
+    scored = score(reference, [*prompt, *served.token_ids], len(prompt))
+    return [abs(a - b) for a, b in zip(scored.logprobs, served.logprobs, strict=True)]
+
+
+def _beside_base(
+    compared: SystemParity, own: list[Completion], prompt_ids: list[list[int]], adapted: PeftModel
+) -> SystemParity:
+    with adapted.disable_adapter():
+        found = [one for served, ids in zip(own, prompt_ids, strict=True) for one in _differences(served, ids, adapted)]
+    return compared.model_copy(update={"base_difference_nat": sum(found) / len(found) if found else None})
 
 
 def says_the_same(served: Completion, text: str, renderer: Renderer, tools: Sequence[ToolSchema]) -> bool:
