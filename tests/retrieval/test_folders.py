@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.retrieval.conftest import make_passages, write_corpus
@@ -28,6 +29,7 @@ from understudy.retrieval import (
     open_retriever,
     read_passages,
 )
+from understudy.retrieval.passages import JsonlPassages
 from understudy.runs import BadRecordError
 
 ROWS = make_passages(60)
@@ -211,3 +213,57 @@ def test_a_lexical_index_without_its_folder_is_named(built: Path) -> None:
 def test_a_folder_that_is_no_index_is_named(tmp_path: Path) -> None:
     with pytest.raises(IndexMismatchError, match=rf"{tmp_path}: expected an index folder"):
         finds(LexicalConfig(folder=tmp_path))
+
+
+def damaged(index: Path, name: str, content: bytes | None) -> Path:
+    (path,) = index.glob(name)
+    path.unlink() if content is None else path.write_bytes(content)
+    return path
+
+
+DAMAGES = [
+    ("lexical/*.pos", None),
+    ("lexical/*.pos", b""),
+    ("lexical/*.idx", None),
+    ("lexical/meta.json", b"{"),
+    ("lexical.json", b"{"),
+    ("offsets.u64", None),
+    ("offsets.u64", b"x"),
+    ("passages.json", b"{"),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), DAMAGES)
+def test_a_damaged_index_is_refused_and_built_again(built: Path, name: str, content: bytes | None) -> None:
+    before = finds(LexicalConfig(folder=built / "index"))
+    path = damaged(built / "index", name, content)
+    with pytest.raises((IndexMismatchError, BadCorpusError, BadRecordError)) as raised:
+        finds(LexicalConfig(folder=built / "index"))
+    assert str(built / "index") in str(raised.value)
+    (corpus,) = built.glob("*.jsonl")
+    build_index(BuildConfig(corpus=corpus, folder=built / "index"), quiet=True)
+    assert finds(LexicalConfig(folder=built / "index")) == before
+    assert path.exists() or name.startswith("lexical/")
+
+
+@pytest.mark.parametrize("pattern", [b"\xff", b"\0", b'{"a": 1}'])
+def test_offsets_of_the_right_size_that_are_junk_are_refused(built: Path, pattern: bytes) -> None:
+    offsets = built / "index" / "offsets.u64"
+    offsets.write_bytes((pattern * offsets.stat().st_size)[: offsets.stat().st_size])
+    with pytest.raises(BadCorpusError, match=r"offsets\.u64: is damaged.*build the index again"):
+        finds(LexicalConfig(folder=built / "index"))
+
+
+@pytest.mark.parametrize("moved_by", [3, -3, 10**9])
+def test_one_wrong_offset_is_named_where_its_row_is_read(
+    built: Path, moved_by: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = built / "index" / "offsets.u64"
+    offsets = np.frombuffer(path.read_bytes(), "<u8").astype(np.int64)
+    offsets[1] += moved_by
+    path.write_bytes(offsets.astype("<u8").tobytes())
+    monkeypatch.setattr("understudy.retrieval.passages._N_SAMPLED_OFFSETS", 2)  # as in an index of many rows
+    store = JsonlPassages(built / "index")
+    with pytest.raises(BadCorpusError, match=r"offsets\.u64: is damaged: row [01] does not lie where it says"):
+        store.fetch([0, 1])
+    store.close()

@@ -37,7 +37,7 @@ from understudy.retrieval.passages import (
 )
 from understudy.retrieval.tuning import tune
 from understudy.retrieval.vectors import VectorFacts, VectorFile
-from understudy.runs import read_record, write_atomic
+from understudy.runs import BadRecordError, read_record, write_atomic
 
 _PSEUDO_QUERY_WORDS = 12
 
@@ -117,13 +117,20 @@ def index_info(folder: Path, *, verify: bool = False, corpus: Path | None = None
 
 
 def _build_lexical(config: BuildConfig, passages: PassageStore, quiet: bool) -> None:
-    facts_path = config.folder / lexical.FACTS_NAME
-    if facts_path.exists():
-        facts = read_record(facts_path, LexicalFacts)
-        if facts == LexicalFacts(rows=len(passages), corpus_sha256=passages.content_hash):
-            return
+    if _has_lexical(config.folder, passages):
+        return
     with _progress("index BM25", len(passages), quiet) as advance:
         LexicalIndex.build(passages, config.folder, advance)
+
+
+def _has_lexical(folder: Path, passages: PassageStore) -> bool:
+    """Whether a BM25 index of these passages is there and can be opened."""
+    try:
+        facts = read_record(folder / lexical.FACTS_NAME, LexicalFacts)
+        LexicalIndex.open(passages, folder)
+    except (FileNotFoundError, BadRecordError, IndexMismatchError):
+        return False
+    return facts == LexicalFacts(rows=len(passages), corpus_sha256=passages.content_hash)
 
 
 def _build_dense(config: BuildConfig, passages: PassageStore, encoder: Encoder, quiet: bool) -> None:

@@ -117,6 +117,9 @@ class LexicalIndex:
                 f"{place}: expected the files of the lexical index, there are none: build it again"
             )
         _refuse_unreadable(place)
+        for segment in sorted(place.glob("*.idx")):  # the engine notices all other files that are missing
+            if not segment.with_suffix(".pos").exists():
+                raise IndexMismatchError(f"{segment.with_suffix('.pos')}: is missing: build the index again")
         try:
             return cls(_open_linked(place), passages, facts.format)
         except (ValueError, OSError) as error:

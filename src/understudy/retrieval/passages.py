@@ -23,7 +23,7 @@ from understudy.records import Record
 from understudy.retrieval.corpus import BadCorpusError, is_gzipped, open_corpus, parse_row
 from understudy.retrieval.files import IndexMismatchError, sampled_hash
 from understudy.retrieval.retriever import Passage
-from understudy.runs import read_record, write_atomic
+from understudy.runs import BadRecordError, read_record, write_atomic
 
 OFFSETS_NAME = "offsets.u64"
 FACTS_NAME = "passages.json"
@@ -52,6 +52,10 @@ class CorpusFacts(Record):
     """Hash of all its bytes, which identifies this corpus in all files made from it."""
     sampled_sha256: str
     """Hash of bytes spread over it, which is checked when the index is opened."""
+
+
+_N_SAMPLED_OFFSETS = 1000
+"""Offsets that are looked at when an index is opened; each is checked again when its row is read."""
 
 
 class PassageStore(Protocol):
@@ -112,7 +116,8 @@ class JsonlPassages:
         self.content_hash = self.facts.sha256
         self.path = corpus if corpus is not None else _find_corpus(folder, self.facts)
         _refuse_other_corpus(self.path, self.facts)
-        self._offsets = _open_offsets(folder / OFFSETS_NAME, self.facts)
+        self._offsets_path = folder / OFFSETS_NAME
+        self._offsets = _open_offsets(self._offsets_path, self.facts)
         self._fd = os.open(self.path, os.O_RDONLY)
         os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_RANDOM)
 
@@ -141,7 +146,12 @@ class JsonlPassages:
 
     def _read(self, row: int) -> Passage:
         start, end = int(self._offsets[row]), int(self._offsets[row + 1])
-        return parse_row(os.pread(self._fd, end - start, start), row, self.path)
+        if not start < end <= self.facts.bytes:
+            raise BadCorpusError(_bad_offset(self._offsets_path, row))
+        try:
+            return parse_row(os.pread(self._fd, end - start, start), row, self.path)
+        except BadCorpusError as error:
+            raise BadCorpusError(f"{_bad_offset(self._offsets_path, row)} ({error})") from None
 
 
 def index_passages(corpus: Path, folder: Path, advance: Advance = no_advance) -> CorpusFacts:
@@ -176,7 +186,11 @@ def _known_facts(corpus: Path, folder: Path) -> CorpusFacts | None:
     facts_path = folder / FACTS_NAME
     if not facts_path.exists() or is_gzipped(corpus):
         return None
-    facts = read_corpus_facts(folder)
+    try:
+        facts = read_corpus_facts(folder)
+        _open_offsets(folder / OFFSETS_NAME, facts)
+    except (BadRecordError, BadCorpusError):  # damaged: the corpus is looked through again
+        return None
     same = corpus.stat().st_size == facts.bytes and sampled_hash(corpus) == facts.sampled_sha256
     return facts if same and (folder / facts.path) == corpus.resolve() else None
 
@@ -232,7 +246,15 @@ def _open_offsets(path: Path, facts: CorpusFacts) -> Offsets:
     size = path.stat().st_size if path.exists() else 0
     if size != 8 * (facts.rows + 1):
         raise BadCorpusError(f"{path}: expected {8 * (facts.rows + 1)} bytes for {facts.rows} rows, got {size}")
-    return np.memmap(path, dtype="<u8", mode="r")
+    offsets = np.memmap(path, dtype="<u8", mode="r")
+    sampled = offsets[np.linspace(0, facts.rows, min(facts.rows + 1, _N_SAMPLED_OFFSETS)).astype(np.int64)]
+    if sampled[-1] != facts.bytes or not (sampled[1:] > sampled[:-1]).all():
+        raise BadCorpusError(f"{path}: is damaged: expected rising offsets up to {facts.bytes}; build the index again")
+    return offsets
+
+
+def _bad_offset(path: Path, row: int) -> str:
+    return f"{path}: is damaged: row {row} does not lie where it says; build the index again"
 
 
 def _refuse_other_corpus(path: Path, facts: CorpusFacts) -> None:
