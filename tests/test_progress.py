@@ -193,3 +193,18 @@ def test_on_a_terminal_results_stand_on_lines_of_their_own() -> None:
     assert "4/4" in bars[-1]
     assert "tokens generated" in bars[-1]
     assert "loss 0.5" in bars[-1]
+
+
+def test_a_total_that_is_known_before_the_work_begins_is_shown_and_preparing_is_no_step(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Progress("train", 12) as bar:
+        assert bar._count() == "0/12"
+        bar._rate = SmoothRate(0.0)  # preparing took long
+        bar.expect(12)
+        bar.advance(1)
+        assert bar._rate.per_s > 10
+        rate = bar._rate
+        bar.expect(12)
+        assert bar._rate is rate
+    assert "1/12" in capsys.readouterr().err

@@ -92,6 +92,7 @@ class Progress:
         self._done: float = done
         self._done_before = done
         self._facts = ""
+        self._is_prepared = False
         self._lock = threading.Lock()
         self._console = Console(file=sys.stderr)
         self._is_quiet = quiet
@@ -119,10 +120,11 @@ class Progress:
             self._bar.update(self._task, completed=self._done)
 
     def expect(self, total: int) -> None:
-        """Set the total, if it was not known at the beginning. The work begins now, if none was done."""
+        """Set the total. At the first call the work begins, if none was done: what came before was preparation."""
         with self._lock:
-            if self._total is None and self._done == self._done_before:
+            if not self._is_prepared and self._done == self._done_before:
                 self._rate = SmoothRate(time.monotonic())
+            self._is_prepared = True
             self._total = total
             self._bar.update(self._task, total=total)
 

@@ -121,7 +121,9 @@ def run_trainings(stages: Sequence[TrainingStage[Any]]) -> Iterator[tuple[StageR
     label = " + ".join(str(stage.ref) for stage in stages)
     saved = sum(state.saved_step for stage in stages if (state := read_progress(stage.folder)) is not None)
     steps: float = saved
-    with Progress(label, None, done=saved, quiet=context.quiet) as progress:
+    planned = [getattr(stage.config, "max_steps", None) or getattr(stage.config, "n_steps", None) for stage in stages]
+    total = None if None in planned else sum(filter(None, planned))
+    with Progress(label, total, done=saved, quiet=context.quiet) as progress:
         try:
             while waiting or running:
                 while waiting and len(running) < context.recipe.trainings_at_once:
