@@ -2,8 +2,8 @@
 
 In: a task. Out: one trajectory, whose ``cascade`` says who made it, how sure the student was, and what each spent. With
 ``at: start`` the record is the attempt of one of the two, and the student's own attempt is kept in it; with
-``at: step`` it is one conversation that the teacher continued. Not here: whether the signal is worth anything, which
-the stage ``signals`` measures.
+``at: step`` it is one conversation that the teacher continued. Not here: how well the signal tells right attempts from
+wrong ones, which the stage ``signals`` measures.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Cascade:
         else:
             _require_no_effects(runtime)
         self.facts = AgentFacts(
-            # Of the teacher's model the name counts, as of the student's: an address may change.
+            # Only the name of the teacher's model counts, as for the student's, because an address may change.
             agent=config.model_copy(update={"teacher_model": self._teacher_model.name}),
             model=model.name,
             is_program=model.is_program,
@@ -78,7 +78,7 @@ class Cascade:
         value = self._rule.value(Evidence.of(alone))
         if not self._rule.defers(value):
             return alone.model_copy(update={"cascade": self._record(value, alone.usage)})
-        # The same seed as without a student: what the teacher does does not depend on who came before it.
+        # The same seed as without a student, so the teacher's attempt does not depend on the student's.
         second = self._teacher.solve(task, attempt, seed, first_thought)
         record = self._record(value, alone.usage, second.usage, from_step=0, student=alone)
         total = {name: getattr(alone, name) + getattr(second, name) for name in ("usage", "user_usage", "timing")}
@@ -166,7 +166,7 @@ def _samplers(student: PartConfig, model: Model, teacher: PartConfig, teachers: 
 
 
 def _require_no_effects(runtime: AgentRuntime) -> None:
-    """Raises ``ValueError``: what the student did would be done again by the teacher."""
+    """Raises ``ValueError`` for tools with effects: the teacher would repeat the student's calls."""
     named = [tool.name for tool in runtime.tools if not tool.pure]
     if named:
         raise ValueError(

@@ -1,9 +1,9 @@
-"""Keys and values of what a model has read, kept for the requests that begin with it.
+"""Keeps the keys and values of tokens that a model has read, for later requests that begin with them.
 
 In: token ids and their keys and values. Out: for a prompt, the longest beginning of it that is kept. An agent's next
-prompt repeats all of its last one and the reply, all episodes share the opening, and the candidates of a vote share
-their prompt: each is kept once, as a tree of segments. If the bound is exceeded, the end of the conversation that was
-used least recently goes first. Used by one thread at a time. Not here: computing (``decoding``).
+prompt repeats its last prompt and reply, all episodes share their initial messages, and the candidates of a vote share
+their prompt. Shared beginnings are stored once, in a tree of segments. If the limit is exceeded, the end of the least
+recently used conversation is removed first. Used by one thread at a time. Not here: computing (``decoding``).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class PrefixCache:
         self.n_bytes = 0
 
     def find(self, ids: Sequence[int]) -> Found:
-        """At most all ids but the last one, whose logits a prompt is read for."""
+        """At most all ids but the last one, whose logits must be computed."""
         if not self._root.children:
             return Found(self._root, 0)
         wanted = np.asarray(ids[:-1], np.int64)

@@ -1,4 +1,4 @@
-"""Publishing: what a run made, as repositories of the Hugging Face Hub that another can read, check and run again.
+"""Publishing: what a run made, as repositories of the Hugging Face Hub that others can read, check and run again.
 
 In: the facts of a run, its examples, attempts and student. Out: folders with cards written from these facts, a list of
 what must not leave this machine, an upload, and the recipe that a card holds. Not here: selecting the student of a run

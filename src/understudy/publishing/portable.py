@@ -1,6 +1,6 @@
 """A recipe without paths and addresses of this machine.
 
-In: the recipe as a manifest holds it. Out: the recipe that another can run, and the files and the code that it names
+In: the recipe as a manifest holds it. Out: the recipe that others can run, and the files and the code that it names
 but does not hold. Not here: finding what else would leave this machine (``screening``).
 """
 

@@ -1,8 +1,8 @@
 """Finds what must not leave this machine: local paths, addresses of private networks, secrets, personal data, pickles.
 
 In: a folder that is to be published. Out: a ``Refusal`` for each place. Personal data are found by the patterns of the
-cleaning (``understudy.curation.cleaning``), which know forms, not names of people. Not promised: that everything is
-found.
+cleaning (``understudy.curation.cleaning``), which find forms such as addresses, not names of people. Not promised:
+that everything is found.
 """
 
 from __future__ import annotations

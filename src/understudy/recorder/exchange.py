@@ -132,5 +132,5 @@ def _without(secrets: Iterable[str], line: bytes) -> bytes:
 def _as_json(record: dict[str, Any]) -> bytes:
     try:
         return to_json(record, inf_nan_mode="constants")
-    except ValueError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
+    except ValueError:  # half of a surrogate pair, which JSON can express and UTF-8 cannot
         return json.dumps(record).encode()

@@ -49,7 +49,9 @@ _OF_THE_CONNECTION = frozenset(
 )
 _READABLE = frozenset({"gzip", "deflate", "identity"})
 _IDS, _NUMBERS = uuid.uuid4().hex[:16], itertools.count()
-"""Identifiers of exchanges: random for a process, then counted, since randomness costs a system call each."""
+"""Identifiers of exchanges: a random part for the process and a counter, because each random number costs a system
+call.
+"""
 _SECRETS = (b"authorization", b"api-key", b"x-api-key", b"cookie", b"x-goog-api-key")
 
 

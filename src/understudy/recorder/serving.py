@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import uvicorn
 
 _KEEP_ALIVE_S = 75
-"""Longer than clients keep idle connections, so that none is closed here just as a client uses it again."""
+"""Longer than clients keep idle connections, so that none is closed here while a client is using it again."""
 _GRACE_S = 30
 """How long running answers may take after Ctrl-C."""
 

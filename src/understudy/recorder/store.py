@@ -125,7 +125,7 @@ def _locked(folder: Path) -> int:
 
 
 def _recover(folder: Path) -> Iterator[str]:
-    """Put right what a kill may have left; say what was done."""
+    """Repair what a kill may have left, and say what was repaired."""
     for path in sorted(folder.glob(f"exchanges-*{_PART}")):
         path.unlink()
         yield f"{path}: a compression that a kill had stopped was removed; its lines are in the file beside it"
@@ -151,7 +151,7 @@ def _part(path: Path) -> Path:
 
 
 def _compressed(path: Path) -> int:
-    """Put a gzipped file in a file's place; return its size."""
+    """Replace a file by its gzipped form; return the new size."""
     part = _part(path)
     with path.open("rb") as plain, part.open("wb") as raw:
         with gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as packed:

@@ -1,4 +1,4 @@
-"""A streamed answer as the body that it stands for.
+"""A streamed answer as the equivalent complete body.
 
 In: the bytes of server-sent events, of chat completions or of Responses. Out: the ``chat.completion`` or ``response``
 that an unstreamed answer would have been; None if the events are of another kind. Not here: sending anything.
@@ -19,18 +19,18 @@ _LAST = re.compile(
 _ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 _LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _TAIL = 64
-"""Characters of what came before, in which the mark of the last event may begin."""
+"""Earlier characters that are kept, because the marker of the last event may begin in them."""
 
 
 class StreamEnd:
-    """Tells when a stream has given its last event, after which a client may take the answer for whole."""
+    """Notices the last event of a stream, after which a client may consider the answer complete."""
 
     def __init__(self) -> None:
         self._tail = b""
         self._marked = False
 
     def seen_in(self, chunk: bytes) -> bool:
-        """Whether with this chunk the last event is complete."""
+        """Whether the last event is complete after this chunk."""
         self._tail += chunk
         self._marked = self._marked or _LAST.search(self._tail) is not None
         ended = self._marked and self._tail.endswith(_ENDS)
@@ -79,7 +79,7 @@ def _completion(chunks: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _add(message: dict[str, Any], delta: dict[str, Any]) -> None:
-    """Add a part of a message: texts are put together, calls by their index."""
+    """Add a part of a message: texts are joined, and so are calls with the same index."""
     for key, value in delta.items():
         if key == "tool_calls":
             _add_calls(message.setdefault("tool_calls", {}), value or ())

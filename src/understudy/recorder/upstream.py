@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Headers = Sequence[tuple[bytes, bytes]]
 
 _KEPT_ALIVE_S = 4.0
-"""Shorter than servers keep idle connections, so that none is closed by them just as it is used again."""
+"""Shorter than servers keep idle connections, so that no server closes one while it is being used again."""
 _CONNECT_S = 30.0
 _LONGEST_HEADER = 1 << 16
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -37,7 +37,7 @@ class Upstream:
 
         self._session = ClientSession(
             connector=TCPConnector(limit=0, keepalive_timeout=_KEPT_ALIVE_S, ssl=httpx.create_ssl_context()),
-            # How long an answer may take is the client's to say.
+            # The client decides how long an answer may take.
             timeout=ClientTimeout(total=None, sock_connect=_CONNECT_S),
             cookie_jar=DummyCookieJar(),
             auto_decompress=False,

@@ -1,4 +1,4 @@
-"""Worlds and tools as TRL's ``environment_factory`` wants them: a class whose methods are the tools, with ``reset``.
+"""Worlds and tools as TRL's ``environment_factory`` expects them: a class whose methods are the tools, with ``reset``.
 
 In: a task that shows which tools there are. Out: a class with one typed, documented method for each tool; and the
 attempt as a trajectory, for the grader. Errors are results that the model reads, as in our own agents. Not here: TRL's

@@ -49,7 +49,7 @@ class ListeningModel(Model):
 
 
 def written_in(completion: Completion, tokenizer: Any, end_of_turn: tuple[int, ...]) -> Written:
-    """Read off the sampled ids. ``end_of_turn``: the ids that the template ends a turn with.
+    """What the sampled ids say. ``end_of_turn``: the ids that the template ends a turn with.
 
     Raises ``ValueError`` for a completion without ids.
     """

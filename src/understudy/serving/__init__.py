@@ -5,7 +5,7 @@
 * ``conversations``: those whose state is kept. Each is a session of the agent (``understudy.agents.session``): its
   history, the variables of its sandbox, its world. Limits, idle time, the end.
 * ``log``: the folder in which conversations are stored as trajectories.
-* ``app``: the endpoint. ``chat_form`` and ``responses_form`` are its two protocols, ``guard`` is who may use it.
+* ``app``: the endpoint. ``chat_form`` and ``responses_form`` are its two protocols, ``guard`` decides who may use it.
 * ``mcp_tool``: the agent as one tool of an MCP server.
 * ``terminal``: a chat in the terminal.
 

@@ -28,7 +28,7 @@ _DECIDED_BY_AGENT = frozenset(
 )
 """Settings of the agent itself. They are accepted, because clients send them unasked, and named in the reply."""
 FINISH = {StopReason.ANSWERED: "stop", StopReason.STOPPED: "stop"}
-"""All other ends of a turn without an error are limits."""
+"""Every other end of a turn without an error is a limit."""
 
 
 class OwnOptions(BaseModel):
@@ -37,9 +37,9 @@ class OwnOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     conversation: str = ""
-    """Name of the conversation; the header ``x-understudy-conversation`` is the other way to say it."""
+    """Name of the conversation; the header ``x-understudy-conversation`` has the same effect."""
     steps: bool | None = None
-    """Whether the reply shows the steps; None: as the server is set."""
+    """Whether the reply shows the steps; None: the server's setting decides."""
 
 
 class AgentBody(BaseModel):
@@ -51,7 +51,7 @@ class AgentBody(BaseModel):
     """The label of the agent."""
     stream: bool = False
     metadata: dict[str, JsonValue] = {}
-    """Describes the world of a new conversation, beside what the server knows."""
+    """Describes the world of a new conversation, in addition to the server's own metadata."""
     understudy: OwnOptions = OwnOptions()
     ignored: tuple[str, ...] = ()
     """Fields that the agent's own settings decide."""

@@ -27,13 +27,13 @@ class ConversationsConfig(Record):
     names or are busy, the new one is refused with 429.
     """
     idle_s: Seconds = 600.0
-    """A conversation ends, and its state is freed, if nobody says anything for so long."""
+    """A conversation ends, and its state is freed, if nobody says anything for this long."""
     turn_s: Seconds = 600.0
     """A turn that takes longer is stopped."""
     seed: int = 0
     """Each conversation derives its own from it."""
     metadata: dict[str, JsonValue] = {}
-    """``Task.metadata`` of each conversation, which describe its world. A client may add keys, and replace none."""
+    """``Task.metadata`` of each conversation, which describe its world. A client may add keys, but not replace any."""
     log: Path | None = None
     """Folder of the log; None: nothing is logged."""
 

@@ -114,7 +114,9 @@ class Conversations(Closing):
             return next(named, None)
 
     def end_named(self, name: str) -> bool:
-        """End a conversation that a client needs no more; a turn that runs is stopped first. False if there is none."""
+        """End a conversation that a client no longer needs; a turn that runs is stopped first. False if there is
+        none.
+        """
         conversation = self.find(name)
         if conversation is None:
             return False
@@ -129,7 +131,7 @@ class Conversations(Closing):
         return True
 
     def drain(self) -> None:
-        """Let no more turns begin; those that run go on."""
+        """Refuse new turns; running turns continue."""
         self._is_ending = True
 
     def close(self) -> None:

@@ -54,7 +54,9 @@ class ServedLog(Closing):
             raise
 
     def keep(self, conversation: ServedConversation, trajectories: Sequence[Trajectory]) -> None:
-        """Store a conversation that goes on; its end is said to be a kill, which is how it ends if no other follows."""
+        """Store a conversation that continues. Its record says that it was killed, which is true unless a later record
+        replaces it.
+        """
         held = _Open(conversation=conversation, trajectories=tuple(trajectories))
         self._safely(lambda: write_atomic(self._open_path(conversation.id), held.model_dump_json()))
 

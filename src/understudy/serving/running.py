@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 _KEEP_ALIVE_S = 75
-"""Longer than clients keep idle connections, so that none is closed here just as a client uses it again."""
+"""Longer than clients keep idle connections, so that none is closed here while a client is using it again."""
 _DRAIN_POLL_S = 0.1
 
 
@@ -89,7 +89,9 @@ def open_conversations(
 
 
 class _Signalled:
-    """Ends the server: the first signal lets running turns finish, the second stops them, the third waits no more."""
+    """Ends the server: the first signal lets running turns finish, the second stops them, the third ends it without
+    waiting.
+    """
 
     def __init__(self, server: uvicorn.Server, conversations: Conversations, grace_s: float, say: Say) -> None:
         self._server, self._conversations, self._grace_s, self._say = server, conversations, grace_s, say

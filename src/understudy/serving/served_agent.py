@@ -19,7 +19,7 @@ class ServedAgent:
     """Its name for clients: the model of their requests."""
     agent: Agent
     run: str = ""
-    """Folder of its run, if it is one of a run."""
+    """Folder of its run, if it has one."""
 
     def session(self, task: Task, seed: int, earlier: tuple[tuple[str, str], ...]) -> Session:
         """A conversation; see ``understudy.agents.open_session``."""

@@ -23,7 +23,7 @@ Scope = Any
 Receive = Callable[[], Any]
 Send = Callable[[Any], Any]
 KEEP_ALIVE_S = 10.0
-"""A stream that has nothing to say sends a comment this often, so that nobody on the way closes it."""
+"""A stream that has nothing to say sends a comment this often, so that no proxy closes it."""
 _JSON = b"application/json"
 
 
@@ -84,7 +84,7 @@ class TurnResponse:
 
         try:
             self._turn.run(tell)
-        except Exception:  # the turn holds it, the client is told, and the conversation ends
+        except Exception:  # the turn stores the error, the client gets it, and the conversation ends
             pass
         finally:
             try:

@@ -3,7 +3,8 @@ with a counted reason.
 
 In: trajectories, imported or rolled out, with their scores. Out: ``Cleaned``: what is kept, findings, clusters of
 topics, replies that a teacher wrote again. A check is a class with ``examine`` or a function of a trajectory; a recipe
-names a user's as ``package.module:name``. Not promised: that what is kept is right; scores and curation say that.
+names a user's as ``package.module:name``. Not promised: that kept trajectories are right; scores and curation decide
+that.
 """
 
 from understudy.curation.cleaning.check import Check

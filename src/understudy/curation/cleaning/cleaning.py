@@ -58,9 +58,9 @@ def clean(
 ) -> Cleaned:
     """Keep, change or drop each trajectory.
 
-    ``teacher``: writes replies again; needed if ``config.relabel`` is set. ``journal``: its replies are kept there as
-    they come, and those that are there already are not asked for again. Raises ``ValueError`` if it is missing,
-    ``CheckError`` for a check of a user that fails, ``TargetError`` for one that does not exist.
+    ``teacher``: writes replies again; needed if ``config.relabel`` is set. ``journal``: new replies are appended to
+    it, and its earlier replies are not requested again. Raises ``ValueError`` if it is missing, ``CheckError`` for a
+    check of a user that fails, ``TargetError`` for one that does not exist.
     """
     if (config.relabel is None) != (teacher is None):
         raise ValueError(f"relabel and a teacher go together; got relabel={config.relabel}, teacher={teacher}")
@@ -124,7 +124,7 @@ def _finding(trajectory: Trajectory, kind: str, fault: Fault) -> Finding:
 
 
 def _changed(trajectory: Trajectory, score: Score | None, faults: Sequence[Fault]) -> Pair:
-    """The last change stands: faults of one check hold the same mended trajectory."""
+    """The last change counts: all faults of one check hold the same corrected trajectory."""
     for fault in faults:
         trajectory = trajectory if fault.changed is None else fault.changed
     rewrite = next((fault.rewrite for fault in faults if fault.rewrite is not None), None)

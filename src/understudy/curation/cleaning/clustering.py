@@ -1,5 +1,5 @@
 """Clusters of short texts: TF-IDF vectors and spherical k-means, with numpy alone. In: texts. Out: the cluster of each,
-and its telling words. Deterministic for a seed. Vectors are sparse: only words that occur are stored.
+and its characteristic words. Deterministic for a seed. Vectors are sparse: only words that occur are stored.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ _FUNCTION_WORDS = frozenset(
     "their them then there they this to up us was we were what when where which who why will with would you "
     "your".split()
 )
-"""Of English; in other languages, that all texts have them makes them weigh little."""
+"""English function words. Those of other languages have little weight, because most texts contain them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Unit vectors, one a text, as a sparse matrix in rows. A text without a telling word has a vector of zeros."""
+    """Unit vectors, one a text, as a sparse matrix in rows. A text without a characteristic word has a vector of
+    zeros.
+    """
 
     words: tuple[str, ...]
     starts: Ints  # (texts + 1,)
@@ -62,7 +64,7 @@ class Vectors:
 
 
 def tf_idf(texts: Sequence[str]) -> Vectors:
-    """Vectors of the texts: a word weighs the more, the fewer texts have it; one that all have weighs nothing."""
+    """Vectors of the texts: a word has more weight if fewer texts contain it, and none if all do."""
     counted = [Counter(_telling(text)) for text in texts]
     n_texts = Counter(word for counts in counted for word in counts)
     common = [word for word, n in n_texts.items() if n < len(texts) and (n > 1 or len(texts) < 20)]

@@ -23,7 +23,7 @@ class LoopsConfig(CheckConfig):
 
     kind: str = "loops"
     times: Annotated[int, Field(ge=2)] = 3
-    """How often the same call, or the same reply, is a loop."""
+    """Number of equal calls, or of equal replies, that make a loop."""
     allowed: tuple[str, ...] = ()
     """Tools that may be called again and again, such as one that waits."""
 

@@ -45,7 +45,7 @@ class Repeats:
 
 
 def rows_for(similarity: float) -> int:
-    """Most rows a band with which a pair of this similarity is missed less than once in a thousand."""
+    """The largest number of rows per band at which less than one in a thousand pairs of this similarity is missed."""
     for rows in (16, 8, 4, 2):
         if (1 - similarity**rows) ** (N_PERMUTATIONS // rows) < 1e-3:
             return rows
@@ -64,7 +64,7 @@ def shingles(text: str) -> Hashes:
 
 
 def jaccard(one: Hashes, other: Hashes) -> float:
-    """Shared hashes among all hashes of both."""
+    """Number of shared hashes, divided by the number of hashes of both together."""
     shared = len(np.intersect1d(one, other, assume_unique=True))
     return shared / (len(one) + len(other) - shared)
 

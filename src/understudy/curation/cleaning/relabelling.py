@@ -34,7 +34,7 @@ class Replacement(Record):
 
 
 class RelabelJournal:
-    """Replies that an earlier, unfinished call wrote, and where those of this one go as they come."""
+    """Replies of an earlier, unfinished call, and the place to which new replies are appended."""
 
     def __init__(self, earlier: Iterable[Replacement] = (), write: Callable[[Replacement], None] | None = None) -> None:
         """``write`` is called from many threads."""
@@ -65,7 +65,7 @@ class Relabelling:
 def relabel(
     pairs: Sequence[Pair], config: RelabelConfig, teacher: Model, journal: RelabelJournal | None = None
 ) -> Relabelling:
-    """Let the teacher write the last reply of the chosen trajectories, but those that the journal has already."""
+    """Let the teacher write the last reply of the chosen trajectories, except those that the journal has."""
     journal = journal or RelabelJournal()
     results = list(map_ordered(lambda pair: _again(pair, config, teacher, journal), pairs, config.in_flight))
     made = [one for one, _ in results if one is not None]

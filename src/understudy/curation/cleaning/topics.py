@@ -1,8 +1,8 @@
 """Off-topic conversations by clustering.
 
-In: what users say. Out: clusters with their size, their telling words and their distance from all others; the fault
-``off_topic`` for conversations of small and of far clusters. By default they are counted: only clusters that the user
-names, or that are smaller than a stated share, are dropped.
+In: what users say. Out: clusters with their size, their characteristic words and their distance from all others; the
+fault ``off_topic`` for conversations of small and of far clusters. By default they are counted: only clusters that the
+user names, or that are smaller than a stated share, are dropped.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class TopicCluster(Record):
     """A line of ``clusters.jsonl``."""
 
     name: str
-    """Its most telling words."""
+    """Its most characteristic words."""
     n: int
     share: float
     """Of all conversations."""
@@ -88,7 +88,7 @@ class TopicsCheck(Check):
 
 
 def said_by_users(trajectory: Trajectory) -> str:
-    """The user's messages; the question if they are none."""
+    """The user's messages; the question if there are none."""
     said = [one.content for one in trajectory.messages if one.role is Role.USER]
     is_dialogue = bool(trajectory.tools) or any(one.tool_calls for one in trajectory.messages)
     return "\n".join(said) if said and is_dialogue else trajectory.task.question

@@ -1,7 +1,7 @@
 """The stage ``agreement``: what would a model do at each step of stored attempts? No tool is executed.
 
-Takes: attempts, imported or rolled out, and a model. Writes: ``steps.jsonl``, a row a step, appended to; and
-``agreement.json``, whole. A half-done stage resumes, and asks again where the model could not be reached.
+Takes: attempts, imported or rolled out, and a model. Writes: ``steps.jsonl``, to which one row per step is appended;
+and ``agreement.json``, whole. A half-done stage resumes, and asks again where the model could not be reached.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class SignalsConfig(Record):
     """The attempts, the signals, and what deferral may cost."""
 
     student: AttemptsRef
-    """A stage with the student's attempts at development tasks: tasks of no training and of no test."""
+    """A stage with the student's attempts at development tasks, which no training and no test contains."""
     teacher: AttemptsRef | None = None
     """A stage with the teacher's attempts at the same tasks: for a bound of the cost, and for the curve."""
     signals: tuple[AnySignal, ...] = tuple(SIGNALS.validate(name) for name in SIGNALS.builtin)

@@ -30,7 +30,7 @@ function topicsTable(clusters, attemptLink) {
   ]);
   return [
     h("h3", {}, "Topics"),
-    h("p", { class: "note" }, "Clusters of what users say, named by their most telling words. The fourth column is the cosine with all other conversations. Small and far clusters are counted, and dropped only if the recipe says so."),
+    h("p", { class: "note" }, "Clusters of what users say, named by their most characteristic words. The fourth column is the cosine with all other conversations. Small and far clusters are counted, and dropped only if the recipe says so."),
     h("div", { class: "scroll", tabindex: "0" }, dataTable(["Topic", "Conversations", "Share, %", "Like the rest", "", "Such as"], rows)),
   ];
 }

@@ -2,7 +2,7 @@
 
 In: a trajectory and what finds personal data in a text. Out: the trajectory with masks in all its texts: messages,
 reasoning, arguments of calls, results, answers, references, states of environments. Ids, names of tools and models,
-schemas and facts stay. What was found in one place is masked wherever else it stands.
+schemas and facts stay. A value that was found in one place is masked in all other places too.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _made(call: ToolCall, mask: Callable[[str], str]) -> ToolCall:
 
 
 def _json_text(text: str, mask: Callable[[str], str]) -> str:
-    """Masked JSON stays JSON; text that is none loses its last word if it was cut there."""
+    """Masked JSON stays JSON; text that is not JSON loses its last word if it was cut there."""
     try:
         value = json.loads(text)
     except ValueError:
