@@ -24,6 +24,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 import httpx
+import psutil
 from aiohttp import ClientError, ClientSession, TCPConnector
 
 TEXT = "A question about an order. " * 40
@@ -69,6 +70,12 @@ def until_up(url: str) -> None:
     raise TimeoutError(url)
 
 
+def cpu_s(process: psutil.Process) -> float:
+    """CPU time of a process and of its children, in seconds."""
+    every = [process, *process.children(recursive=True)]
+    return float(sum(times.user + times.system for times in (one.cpu_times() for one in every)))
+
+
 def shown(name: str, taken: list[float | None]) -> float:
     """Print a row; return the median in seconds."""
     known = sorted(one for one in taken if one is not None)
@@ -98,9 +105,12 @@ def main() -> None:
             until_up(f"{recorder}/understudy/health")
             direct: list[float | None] = []
             through: list[float | None] = []
+            watched = psutil.Process(processes[1].pid)
+            before_s = cpu_s(watched)
             for _ in range(options.rounds):
                 direct += asyncio.run(round_of(upstream, options.requests, options.in_flight))
                 through += asyncio.run(round_of(recorder, options.requests, options.in_flight))
+            used_s = cpu_s(watched) - before_s
             figures = httpx.get(f"{recorder}/understudy/health").json()
         finally:
             for process in processes:
@@ -113,6 +123,7 @@ def main() -> None:
     differences = [two - one for one, two in zip(direct, through, strict=True) if one is not None and two is not None]
     print(f"overhead: {median(differences) * 1e3:.2f} ms at the median of a request's difference")
     print(f"ratio of the medians: {after / before:.4f}")
+    print(f"CPU time of the recorder: {used_s / len(through) * 1e3:.2f} ms a request")
     print(f"stored lines: {len(lines)}, not stored: {figures['not_stored']}, late: {figures['late']}")
 
 

@@ -64,9 +64,9 @@ def here(upstream: str, tmp_path: Path) -> Iterator[Start]:
     """Starts recorders in this process, which is quicker."""
     with contextlib.ExitStack() as stack:
 
-        def begin(to: str = "", **options: Any) -> Recorder:
+        def begin(to: str = "", folder: Path = tmp_path / "traces", **options: Any) -> Recorder:
             said: list[str] = []
-            config = RecorderConfig(upstream=to or upstream, folder=tmp_path / "traces", port=0, **options)
+            config = RecorderConfig(upstream=to or upstream, folder=folder, port=0, **options)
             url = stack.enter_context(recording(config, say=said.append))
             return Recorder(url, config.folder, said=said)
 

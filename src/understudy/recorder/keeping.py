@@ -33,9 +33,8 @@ class Keeper:
     async def keep(self, exchange: Exchange) -> None:
         """Store an exchange. It never raises: a failure is reported and counted."""
         writing = asyncio.get_running_loop().run_in_executor(self._pool, self._write, exchange)
-        try:
-            await asyncio.wait_for(asyncio.shield(writing), self._patience_s)
-        except TimeoutError:
+        _, late = await asyncio.wait({writing}, timeout=self._patience_s)
+        if late:
             self._n_late += 1
             self._complain(f"storing takes longer than {self._patience_s:g} s; answers do not wait for it")
 

@@ -102,7 +102,7 @@ class _Serving:
 
     async def _serve(self) -> None:
         config = self.config
-        connections = Upstream()
+        connections = Upstream(config.upstream)
         shadow = None if config.shadow is None else Shadow(config.shadow, self.keeper)
         proxy = Proxy(config.upstream, connections, self.keeper, shadow)
         self._app = RecorderApp(proxy, self.keeper, Access(config.token.get_secret_value()), shadow)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -30,9 +32,9 @@ class UpstreamError(Exception):
 
 
 class Upstream:
-    """Sends requests. It belongs to one event loop, in which it is made, and has to be closed."""
+    """Sends requests to one server. It belongs to one event loop, in which it is made, and has to be closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
         from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
         self._session = ClientSession(
@@ -42,7 +44,9 @@ class Upstream:
             cookie_jar=DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=_AUTOMATIC,
-            trust_env=True,
+            # With ``trust_env``, aiohttp would read the environment and ~/.netrc in a thread before every request, and
+            # refuse a request with a key if ~/.netrc has one too.
+            proxy=_proxy_of(url),
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
         )
@@ -66,6 +70,12 @@ class Upstream:
     async def close(self) -> None:
         """Close the connections; no request is under way."""
         await self._session.close()
+
+
+def _proxy_of(url: str) -> str | None:
+    """The proxy that the environment names for a server."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _text(value: bytes) -> str:
