@@ -120,7 +120,7 @@ def test_full_weights_that_are_the_bases_are_not_evaluated(tmp_path: Path) -> No
     only = [ref for ref in recipe.ordered_stages() if ref.kind != "evaluate"]
     run_quietly(recipe, run_dir, only=only)
     checkpoint = run_dir / "train/student/checkpoint"
-    base = json.loads((checkpoint / "student.json").read_text())["base"]
+    base = read_card(checkpoint).base
     (checkpoint / "model.safetensors").write_bytes((Path(base) / "model.safetensors").read_bytes())
     with pytest.raises(StudentMismatchError, match="training had no effect"):
         run_quietly(recipe, run_dir)

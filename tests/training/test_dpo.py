@@ -192,6 +192,9 @@ def test_an_adapter_is_merged_first_and_a_folder_belongs_to_one_training(
     adapter = str(tmp_path / "first" / "checkpoint")
     summary = train_dpo(pairs_path, config, adapter, tmp_path / "second", quiet=True)
     assert summary.student.base == str(tmp_path / "second" / "student")
+    checkpoint = tmp_path / "second" / "checkpoint"
+    assert str(tmp_path) not in (checkpoint / "student.json").read_text()
+    assert read_card(checkpoint).base == summary.student.base
     assert losses(tmp_path / "second")[0] == pytest.approx(math.log(2), abs=1e-5)
     assert train_dpo(pairs_path, config, adapter, tmp_path / "second", quiet=True) == summary
     with pytest.raises(OtherTrainingError, match=r"config\.beta: was 0\.1, is now 0\.2"):

@@ -6,7 +6,7 @@ In: what the user says. Out: how each turn ended; the conversation as one trajec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Any, Protocol
@@ -34,9 +34,16 @@ class ActsInTurns(Protocol):
 class ActingSession(Session):
     """A conversation, turn by turn. Used by one thread at a time, but for ``interrupt``."""
 
-    def __init__(self, agent: ActsInTurns, task: Task, seed: int, earlier: Sequence[tuple[str, str]]) -> None:
-        """Opens nothing before the first turn."""
-        self._agent = agent
+    def __init__(
+        self,
+        agent: ActsInTurns,
+        task: Task,
+        seed: int,
+        earlier: Sequence[tuple[str, str]],
+        recorded: Callable[[Trajectory], Trajectory] = lambda made: made,
+    ) -> None:
+        """Opens nothing before the first turn. ``recorded``: adds to the record of the conversation."""
+        self._agent, self._recorded = agent, recorded
         self._history = agent.begin_history(task, 0, seed)
         self._earlier = tuple(earlier)
         self._stack = ExitStack()
@@ -80,7 +87,7 @@ class ActingSession(Session):
             record = None
         is_failure = end.stop_reason.is_infrastructure_error
         failure = Failure(kind=end.stop_reason, message=end.error) if is_failure else None
-        return (trajectory.model_copy(update={"environment": record, "failure": failure}),)
+        return (self._recorded(trajectory.model_copy(update={"environment": record, "failure": failure})),)
 
     def close(self) -> None:
         """End the sandbox's processes and the world. Closing twice is allowed."""

@@ -8,12 +8,17 @@ wrong ones, which the stage ``signals`` measures.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from understudy.agents.acting_agent import ActingAgent
+from understudy.agents.acting_session import ActingSession
 from understudy.agents.agent import AgentFacts
 from understudy.agents.cascade_config import CascadeConfig, TakeOver
 from understudy.agents.config import ActingConfig
 from understudy.agents.runtime import AgentRuntime, behaviour_hash
 from understudy.agents.sampling import Sampler
+from understudy.agents.session import RepeatedAgent, Session
 from understudy.agents.signals import Evidence, may_decide_at_step, open_signal
 from understudy.agents.takeover import Rule, Takeover
 from understudy.models import Model
@@ -68,8 +73,16 @@ class Cascade:
     ) -> Trajectory:
         """One attempt at a task. If a server or the sandbox fails, the trajectory says so."""
         solve = self._solve_at_step if self._config.at is TakeOver.STEP else self._solve_from_start
-        made = solve(task, attempt, seed, first_thought)
-        return made.model_copy(update={"agent": self._config.kind, "model": self._student_model.name})
+        return solve(task, attempt, seed, first_thought).model_copy(update=self._names())
+
+    def session(self, task: Task, seed: int = 0, earlier: Sequence[tuple[str, str]] = ()) -> Session:
+        """A conversation. With ``at: step`` its state stays from turn to turn, and a teacher that has taken over makes
+        all later turns; with ``at: start`` each turn is an attempt of its own.
+        """
+        if self._config.at is not TakeOver.STEP:
+            return RepeatedAgent(self, task, seed, tuple(earlier))
+        takeover, student = self._taken_over()
+        return ActingSession(student, task, seed, earlier, lambda made: self._recorded(made, takeover))
 
     def _solve_from_start(self, task: Task, attempt: int, seed: int, first_thought: FirstThought | None) -> Trajectory:
         alone = self._student.solve(task, attempt, seed, first_thought)
@@ -85,16 +98,27 @@ class Cascade:
         return second.model_copy(update={"cascade": record, **total})
 
     def _solve_at_step(self, task: Task, attempt: int, seed: int, first_thought: FirstThought | None) -> Trajectory:
+        takeover, student = self._taken_over()
+        return self._recorded(student.solve(task, attempt, seed, first_thought), takeover)
+
+    def _taken_over(self) -> tuple[Takeover, ActingAgent[Any]]:
+        """The student, whose replies the teacher may take over, for one attempt or one conversation."""
         takeover = Takeover(*self._samplers, self._rule)
         assert isinstance(self._student, ActingAgent)
-        made: Trajectory = self._student.with_sampler(takeover).solve(task, attempt, seed, first_thought)
+        return takeover, self._student.with_sampler(takeover)
+
+    def _recorded(self, made: Trajectory, takeover: Takeover) -> Trajectory:
+        """What was made at a step, with the record of the cascade."""
+        spent = takeover.student_usage(made)
         if takeover.from_step is None:
-            record = self._record(takeover.value, made.usage)
+            record = self._record(takeover.value, spent)
         else:
-            spent = takeover.student_usage
             teachers = _without(made.usage, spent)
             record = self._record(takeover.value, spent, teachers, takeover.from_step, withheld=takeover.withheld)
-        return made.model_copy(update={"cascade": record})
+        return made.model_copy(update={"cascade": record, **self._names()})
+
+    def _names(self) -> dict[str, str]:
+        return {"agent": self._config.kind, "model": self._student_model.name}
 
     def _record(
         self,

@@ -50,6 +50,9 @@ class TurnEvents:
     def stepped(self, step: Step, message: Message, observations: tuple[Message, ...]) -> None:
         """A step has ended: its facts, the kept reply, and what the model sees next."""
 
+    def deferred(self) -> None:
+        """A cascade's teacher has taken over."""
+
     def check(self) -> None:
         """Raises ``TurnStoppedError`` if the turn has to stop."""
         if self.stopped.is_set():
@@ -138,7 +141,9 @@ class RepeatedAgent(Session):
 
 
 def report(trajectory: Trajectory, events: TurnEvents) -> None:
-    """Report the steps of a finished attempt."""
+    """Report what a finished attempt did."""
+    if trajectory.cascade is not None and trajectory.cascade.is_deferred:
+        events.deferred()
     starts = [step.message_index for step in trajectory.steps]
     for step, end in zip(trajectory.steps, [*starts[1:], len(trajectory.messages)], strict=True):
         after = trajectory.messages[step.message_index + 1 : end]

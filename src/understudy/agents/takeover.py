@@ -17,7 +17,7 @@ from understudy.agents.sampling import Proposal, SampledStep, Sampler
 from understudy.agents.session import TurnEvents
 from understudy.agents.signals import Evidence, Signal
 from understudy.models import Model
-from understudy.records import Message, Step, Usage
+from understudy.records import Message, Step, Trajectory, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ class Takeover:
         """That of the signal when it was last asked."""
         self.withheld = ""
         """The student's reply in whose place the teacher replied."""
-        self.student_usage = Usage()
+        self.withheld_usage = Usage()
+        """What that reply cost; the cost of the other replies is in their steps."""
         self._turn = 0
         self._n_before = 0
 
@@ -83,29 +84,43 @@ class Takeover:
     ) -> SampledStep:
         """As in ``StepSampler``. Raises ``ValueError`` for a signal that returns no number."""
         if self.from_step is not None:
+            self._resume(len(steps))
             return self._teacher.sample(messages, actions, seed, prefill, events)
         proposal = self._student.propose(messages, actions, seed, prefill, events)
-        self.student_usage += proposal.usage
         if self._is_doubted([*steps, _draft(proposal)]):
-            self._take_over(steps, turn)
-            self.withheld = proposal.completion.text
+            self._take_over(steps, turn, events)
+            self.withheld, self.withheld_usage = proposal.completion.text, proposal.usage
             sampled = self._teacher.sample(messages, actions, seed, prefill, events)
             usage, timing = proposal.usage + sampled.usage, proposal.timing + sampled.timing
             return replace(sampled, usage=usage, timing=timing)
         sampled = proposal.accept()
         now = [*steps, sampled.record(0, 0, turn)]
         if not sampled.turn.is_final and self._is_doubted(now):
-            self._take_over(now, turn)
+            self._take_over(now, turn, events)
         return sampled
 
     def _is_doubted(self, steps: Sequence[Step]) -> bool:
         self.value = self._rule.value(Evidence(steps))
         return self._rule.defers(self.value)
 
-    def _take_over(self, steps: Sequence[Step], turn: int) -> None:
+    def student_usage(self, made: Trajectory) -> Usage:
+        """What the student spent of an attempt or a conversation."""
+        if self.from_step is None:
+            return made.usage
+        return sum((step.usage for step in made.steps[: self.from_step]), self.withheld_usage)
+
+    def _resume(self, n_steps: int) -> None:
+        """A step of a conversation that was stopped before its end is in no record, nor is what it cost."""
+        assert self.from_step is not None
+        if n_steps <= self.from_step:
+            self.from_step, self.withheld_usage = n_steps, Usage()
+
+    def _take_over(self, steps: Sequence[Step], turn: int, events: TurnEvents | None) -> None:
         self.from_step = len(steps)
         self._turn = turn
         self._n_before = sum(step.turn == turn for step in steps)
+        if events is not None:
+            events.deferred()
 
 
 def _draft(proposal: Proposal) -> Step:

@@ -45,6 +45,8 @@ class ServedTurn(Record):
     first_step: int
     """Index of the turn's first step in ``Trajectory.steps``."""
     n_steps: int
+    is_deferred: Annotated[bool, Field(exclude_if=is_empty)] = False
+    """A cascade's teacher took over in this turn."""
     error: Annotated[str, Field(exclude_if=is_empty)] = ""
     """What the client was told, if the turn failed."""
 

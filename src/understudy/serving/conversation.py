@@ -107,6 +107,8 @@ class Turn(TurnEvents):
         self.usage = Usage()
         self.has_crashed = False
         """An error of the program ended it, so the state of the conversation is not known."""
+        self.is_deferred = False
+        """A cascade's teacher took over in this turn."""
         self.is_late = False
         """It was stopped because it took too long."""
         self.ends_conversation: ConversationEnd | None = None
@@ -161,6 +163,11 @@ class Turn(TurnEvents):
         self._n_steps += 1
         self.conversation.n_steps += 1
 
+    def deferred(self) -> None:
+        """Count it."""
+        self.is_deferred = True
+        self.conversation.metrics.count_deferral()
+
     def record(self) -> ServedTurn:
         """As the log keeps it."""
         return ServedTurn(
@@ -169,6 +176,7 @@ class Turn(TurnEvents):
             stop_reason=self.result.stop_reason,
             first_step=self._first_step,
             n_steps=self._n_steps,
+            is_deferred=self.is_deferred,
             error=self.result.error,
         )
 

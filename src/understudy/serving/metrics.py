@@ -14,6 +14,7 @@ _ABOUT = {
     "understudy_turns_total": "Turns that have ended, by their end.",
     "understudy_steps_total": "Finished steps.",
     "understudy_parse_problems_total": "Steps whose reply led to no action.",
+    "understudy_deferrals_total": "Turns in which a cascade's teacher took over.",
     "understudy_tool_calls_total": "Calls of tools, by tool and result.",
     "understudy_tokens_total": "Tokens of the agent's model, by kind.",
     "understudy_conversations_ended_total": "Conversations that have ended, by reason.",
@@ -44,6 +45,10 @@ class Metrics:
         with self._lock:
             self._seconds[sum(seconds > bound for bound in _BUCKETS_S)] += 1
             self._sum_s += seconds
+
+    def count_deferral(self) -> None:
+        """A cascade's teacher took over."""
+        self._add("understudy_deferrals_total", 1)
 
     def count_step(self, step: Step) -> None:
         """A step has ended."""

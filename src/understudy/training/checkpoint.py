@@ -8,6 +8,7 @@ adapters. Not here: whether the merged weights behave the same (``understudy.mod
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,10 @@ def save_weights(model: Any, tokenizer: Any, card: StudentCard, folder: Path) ->
 
 def read_card(folder: Path) -> StudentCard:
     """The card of a checkpoint. Raises ``FileNotFoundError`` if the folder is not a checkpoint of this package."""
-    return StudentCard.model_validate_json((folder / CARD).read_bytes())
+    card = StudentCard.model_validate_json((folder / CARD).read_bytes())
+    if not card.base.startswith("."):
+        return card
+    return card.model_copy(update={"base": os.path.normpath(folder.absolute() / card.base)})
 
 
 def merge(checkpoint: Path, folder: Path) -> StudentCard:
@@ -89,12 +93,20 @@ def _beside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.part")
 
 
+def _movable(card: StudentCard, folder: Path) -> StudentCard:
+    """The card with a path that stays right if the run is moved: its base may be a student of the same run."""
+    base, run_dir = Path(card.base).absolute(), folder.parents[min(2, len(folder.parents) - 1)]
+    if not (base.is_relative_to(run_dir) and (base / CARD).is_file()):
+        return card
+    return card.model_copy(update={"base": os.path.relpath(base, folder)})
+
+
 def _finish(beside: Path, tokenizer: Any, card: StudentCard, folder: Path) -> None:
     tokenizer.save_pretrained(beside)
     (beside / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody should have to trust
     if card.is_adapter and is_gguf(card.base):  # PEFT names the folder in the cache
         settings = json.loads((beside / ADAPTER).read_text())
         write_atomic(beside / ADAPTER, json.dumps({**settings, "base_model_name_or_path": card.base}, indent=2) + "\n")
-    write_atomic(beside / CARD, card.model_dump_json(indent=2) + "\n")
+    write_atomic(beside / CARD, _movable(card, folder.absolute()).model_dump_json(indent=2) + "\n")
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)

@@ -4,6 +4,7 @@ the summary of a training.
 
 from __future__ import annotations
 
+from understudy.annotations import WeightsOrigin
 from understudy.records import Record
 from understudy.training.config import Method
 from understudy.training.encoding import TokenCounts
@@ -46,7 +47,10 @@ class EvalLine(Record):
 class StudentCard(Record):
     """``student.json`` in a checkpoint: its origin and settings."""
 
-    base: str
+    base: WeightsOrigin
+    """A Hub id, what lies in an installed package, or a folder. The file names a student of the same run relative to
+    this checkpoint.
+    """
     base_sha256: str | None = None
     """Of a base that is one file (GGUF)."""
     method: Method

@@ -48,6 +48,12 @@ function deferralFigures(curve) {
   }));
 }
 
+// Tenths around all that is drawn: an axis from 0 flattens a curve that stays high.
+function accuracyRange(points) {
+  const values = points.flatMap((point) => [point.interval.low, point.interval.high, point.random_accuracy || 0]);
+  return [Math.floor(Math.min(...values) * 10) / 10, Math.ceil(Math.max(...values) * 10) / 10];
+}
+
 // By tokens or money the teacher alone is a point of its own: it does not pay for the student.
 function deferralPlot(curve, { name, of, format }) {
   return (width) => {
@@ -55,8 +61,10 @@ function deferralPlot(curve, { name, of, format }) {
     const runs = curve.runs || [];
     const shown = [...curve.points, ...runs];
     const last = Math.max(...shown.map(of));
-    const x = scale(0, last, 44, width - 14);
-    const y = scale(0, 1, height - 42, 12);
+    const right = width - 24; // half of the last tick's label lies beyond it
+    const [low, high] = accuracyRange(shown);
+    const x = scale(0, last, 44, right);
+    const y = scale(low, high, height - 42, 12);
     const isShare = name === "share deferred";
     const line = isShare ? curve.points : curve.points.slice(0, -1);
     const [first, end] = [curve.points[0], curve.points[curve.points.length - 1]];
@@ -64,12 +72,12 @@ function deferralPlot(curve, { name, of, format }) {
     const band = `${path(line, (point) => point.interval.high)}${path([...line].reverse(), (point) => point.interval.low).replace("M", "L")}Z`;
     const ends = [[first, curve.student, "start"], [end, curve.teacher, "end"]];
     return picture(width, height, `Accuracy against ${name}`, [
-      ticks(1).map((tick) => [
-        svg("line", { class: "grid", x1: 44, x2: width - 14, y1: y(tick), y2: y(tick) }),
+      ticks(high - low).map((above) => low + above).map((tick) => [
+        svg("line", { class: "grid", x1: 44, x2: right, y1: y(tick), y2: y(tick) }),
         svg("text", { class: "tick", x: 38, y: y(tick) + 4, "text-anchor": "end" }, percent(tick).replace(".0", "")),
       ]),
       ticks(last, width < 420 ? 3 : 5).map((tick) => svg("text", { class: "tick", x: x(tick), y: height - 24, "text-anchor": "middle" }, format(tick))),
-      svg("text", { class: "axis", x: (44 + width) / 2, y: height - 6, "text-anchor": "middle" }, name),
+      svg("text", { class: "axis", x: (44 + right) / 2, y: height - 6, "text-anchor": "middle" }, name),
       svg("path", { class: "band s0", d: band }),
       svg("path", { class: "line s7 dashed", d: path(line, (point) => point.random_accuracy || 0) }, svg("title", {}, "the same share at random, expected")),
       svg("path", { class: "line s0", d: path(line, (point) => point.accuracy || 0) }, svg("title", {}, `by ${plainly(curve.signal)}`)),
