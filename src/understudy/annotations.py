@@ -103,13 +103,6 @@ def _local_or_hub(name: str, info: ValidationInfo) -> str:
     return name
 
 
-def _where_installed(name: str) -> str:
-    try:
-        return in_package(name)
-    except ValueError:  # the package is not on this machine
-        return name
-
-
 def _no_weights(found: Path) -> str:
     if found.is_dir():
         return without_checkpoint(found)
@@ -202,12 +195,6 @@ ModelPath = Annotated[
 """A folder with weights, a GGUF file, a Hub id, or ``package:`` with an installed package and a path in it. Written to
 JSON, what lies in a package has its name there, not its path on this machine.
 """
-
-
-WeightsOrigin = Annotated[
-    str, AfterValidator(_where_installed), PlainSerializer(as_in_package, return_type=str, when_used="json-unless-none")
-]
-"""As ``ModelPath``, of weights that may be gone: what a student was trained from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,11 @@ the summary of a training.
 
 from __future__ import annotations
 
-from understudy.annotations import WeightsOrigin
+from typing import Annotated
+
+from pydantic import AfterValidator, PlainSerializer
+
+from understudy.annotations import as_in_package, in_package
 from understudy.records import Record
 from understudy.training.config import Method
 from understudy.training.encoding import TokenCounts
@@ -44,10 +48,17 @@ class EvalLine(Record):
     mean_tokens: float
 
 
+def _where_installed(name: str) -> str:
+    try:
+        return in_package(name)
+    except ValueError:  # the package is not on this machine
+        return name
+
+
 class StudentCard(Record):
     """``student.json`` in a checkpoint: its origin and settings."""
 
-    base: WeightsOrigin
+    base: Annotated[str, AfterValidator(_where_installed), PlainSerializer(as_in_package, when_used="json-unless-none")]
     """A Hub id, what lies in an installed package, or a folder. The file names a student of the same run relative to
     this checkpoint.
     """

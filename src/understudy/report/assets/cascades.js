@@ -70,7 +70,12 @@ function deferralPlot(curve, { name, of, format }) {
     const [first, end] = [curve.points[0], curve.points[curve.points.length - 1]];
     const path = (points, value) => points.map((point, i) => `${i ? "L" : "M"}${x(of(point)).toFixed(1)} ${y(value(point)).toFixed(1)}`).join("");
     const band = `${path(line, (point) => point.interval.high)}${path([...line].reverse(), (point) => point.interval.low).replace("M", "L")}Z`;
-    const ends = [[first, curve.student, "start"], [end, curve.teacher, "end"]];
+    // A label lies on the side of its point that has more room.
+    const ends = [[first, curve.student, 0, 18], [end, curve.teacher, TEACHER_SERIES, -10]].map(([point, text, series, below]) => {
+      const isLeft = x(of(point)) < (44 + right) / 2;
+      const beside = { x: x(of(point)) + (isLeft ? 8 : -8), y: y(point.accuracy || 0) + below, anchor: isLeft ? "start" : "end" };
+      return [point, `${plainly(text)} alone`, series, { ...beside, space: isLeft ? width - beside.x : beside.x - 44 }];
+    });
     return picture(width, height, `Accuracy against ${name}`, [
       ticks(high - low).map((above) => low + above).map((tick) => [
         svg("line", { class: "grid", x1: 44, x2: right, y1: y(tick), y2: y(tick) }),
@@ -81,9 +86,9 @@ function deferralPlot(curve, { name, of, format }) {
       svg("path", { class: "band s0", d: band }),
       svg("path", { class: "line s7 dashed", d: path(line, (point) => point.random_accuracy || 0) }, svg("title", {}, "the same share at random, expected")),
       svg("path", { class: "line s0", d: path(line, (point) => point.accuracy || 0) }, svg("title", {}, `by ${plainly(curve.signal)}`)),
-      ends.map(([point, text, anchor]) => [
-        mark(anchor === "start" ? 0 : TEACHER_SERIES, x(of(point)), y(point.accuracy || 0), 4.5),
-        label(`${plainly(text)} alone`, { x: x(of(point)) + (anchor === "start" ? 8 : -8), y: y(point.accuracy || 0) + (anchor === "start" ? 18 : -10), anchor, space: width * 0.4, className: "halo" }),
+      ends.map(([point, text, series, place]) => [
+        mark(series, x(of(point)), y(point.accuracy || 0), 4.5),
+        label(text, { ...place, className: "halo" }),
       ]),
       runs.map((point) => [
         svg("line", { class: "thin s1", x1: x(of(point)), x2: x(of(point)), y1: y(point.interval.low), y2: y(point.interval.high) }),

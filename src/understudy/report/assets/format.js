@@ -2,6 +2,7 @@
 
 const count = (n) => Math.round(n).toLocaleString("en");
 const percent = (share) => (share === undefined || share === null ? "–" : (100 * share).toFixed(1));
+const nats = (value) => value.toFixed(2).replace(/^-0\.00$/, "0.00");
 const signed = (share) => `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)}`;
 const pValue = (p) => (p < 0.001 ? "< .001" : `.${Math.round(p * 1000).toString().padStart(3, "0")}`.replace(".1000", "1"));
 

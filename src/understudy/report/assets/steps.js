@@ -74,7 +74,7 @@ function spent({ usage = {}, timing = {}, mean_logprob: logprob }) {
   return [
     `${short(usage.prompt_tokens || 0)} + ${short(usage.completion_tokens || 0)} tokens`,
     time ? seconds(time) : null,
-    logprob === undefined || logprob === null ? null : `mean log-prob ${logprob.toFixed(2)}`,
+    logprob === undefined || logprob === null ? null : `mean log-prob ${nats(logprob)}`,
   ].filter(Boolean).join(" · ");
 }
 
@@ -153,7 +153,7 @@ function voteGroup(key, members, n) {
     ]),
     textBlock(outcome, { className: "output", lines: 10 }),
     members.map((one) => h("div", { class: one.chosen ? "candidate chosen" : "candidate" }, [
-      h("p", { class: "muted" }, [one.chosen ? "chosen · " : null, `${count(one.completion_tokens || 0)} tokens`, one.mean_logprob === undefined || one.mean_logprob === null ? null : ` · mean log-prob ${one.mean_logprob.toFixed(2)}`, one.cut_at ? [" · ", cutBadge(one)] : null]),
+      h("p", { class: "muted" }, [one.chosen ? "chosen · " : null, `${count(one.completion_tokens || 0)} tokens`, one.mean_logprob === undefined || one.mean_logprob === null ? null : ` · mean log-prob ${nats(one.mean_logprob)}`, one.cut_at ? [" · ", cutBadge(one)] : null]),
       replyView(one.reply),
       (one.tool_calls || []).length ? calledView(one.tool_calls, [], []) : null,
     ])),
