@@ -68,14 +68,11 @@ def chat_in_terminal(
     with open_conversations(served, config, say=say) as conversations:
         chat = _Chat(conversations, screen, view)
         say(f"{served.label}: {_HELP}")
-        while True:
-            try:
-                said = read("> ")
-            except (EOFError, KeyboardInterrupt):
-                screen.print()
-                return
-            if said.strip() and not chat.take(said.strip()):
-                return
+        try:
+            while (said := read("> ").strip()) == "" or chat.take(said):
+                pass
+        except (EOFError, KeyboardInterrupt):
+            screen.print()
 
 
 class _Chat:
