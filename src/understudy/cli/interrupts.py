@@ -68,6 +68,12 @@ class CtrlC:
         return f"Stopped. All finished work is kept; to resume: {command}"
 
 
+def each_interrupt_raises() -> None:
+    """From now on each SIGINT raises ``KeyboardInterrupt``: for commands that stop a part of their work by it."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as with nohup
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _other_threads() -> list[threading.Thread]:
     return [one for one in threading.enumerate() if one is not threading.main_thread()]
 

@@ -98,6 +98,7 @@ def chat(
     no_log: NoLog = False,
 ) -> None:
     """Chat with an agent of a run in the terminal. Ctrl-C stops a turn; a second one ends the chat."""
+    from understudy.cli.interrupts import each_interrupt_raises
     from understudy.pipeline import served_agent
     from understudy.serving import ConversationsConfig, StepView, chat_in_terminal
 
@@ -107,6 +108,7 @@ def chat(
     with served_agent(recipe, directory, agent) as served:
         config = ConversationsConfig(metadata=_metadata(metadata), idle_s=10**9)
         config = _with_log(config, log, f"{served.label}-chat", directory, no_log=no_log)
+        each_interrupt_raises()
         chat_in_terminal(served, config, StepView(steps))
 
 
