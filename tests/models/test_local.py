@@ -21,7 +21,7 @@ from understudy.models import ContextFullError, DType, LocalConfig, ProviderErro
 from understudy.models.growing_cache import BLOCK_TOKENS
 from understudy.models.loading import AdapterWithoutEffectError
 from understudy.models.local import LocalModel
-from understudy.models.sampling import _look_up
+from understudy.models.sampling import SHORTLIST, _cut, _look_up, _nucleus
 from understudy.models.scoring import Scorer
 from understudy.records import Completion, Example, FinishReason, Message, PrefixDelivery, Role, TrainSpan
 
@@ -146,6 +146,27 @@ def test_an_impossible_token_is_never_drawn(weights: list[float], uniform: float
     probabilities = torch.tensor([weights], dtype=torch.float64) / sum(weights)
     picked = _look_up(probabilities, torch.tensor([uniform], dtype=torch.float64))
     assert weights[int(picked)] > 0
+
+
+@pytest.mark.parametrize("scale", [0.1, 2.0, 8.0], ids=["flat", "middling", "peaked"])
+@pytest.mark.parametrize("has_ties", [False, True])
+def test_a_nucleus_of_a_shortlist_is_that_of_the_whole_vocabulary(scale: float, has_ties: bool) -> None:
+    generator = torch.Generator().manual_seed(3)
+    logits = torch.randn(40, 4 * SHORTLIST, generator=generator, dtype=torch.float64) * scale
+    logits = logits.round() if has_ties else logits
+    probabilities, top_p = torch.softmax(logits, -1), torch.linspace(0.05, 1.0, 40, dtype=torch.float64)
+    sizes = set()
+    for number in range(40):  # one by one: a single wide nucleus has the whole batch sorted
+        row, limit = probabilities[number : number + 1], top_p[number : number + 1]
+        order, found = _nucleus(row, limit)
+        whole_order, whole = _cut(row, limit)
+        size = int((whole > 0).sum())
+        assert torch.equal(found[:, :size], whole[:, :size])
+        assert torch.equal(order[:, :size], whole_order[:, :size])
+        assert not found[:, size:].any()
+        sizes.add(order.shape[1])
+    assert 4 * SHORTLIST in sizes
+    assert SHORTLIST in sizes or (scale < 1 and has_ties)
 
 
 def test_same_seed_same_reply_and_without_a_seed_another(local_model: LocalModel) -> None:

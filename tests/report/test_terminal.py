@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from tests.report.hostile import ANSI, BIDI, MARKUP, hostile_trajectory
-from understudy.records import Example, Trajectory
+from understudy.records import Example, Trajectory, Usage
 from understudy.report import NotInRunError, show_mask, show_run, show_trajectory, terminal_table
 from understudy.report.masks import character_mask
 from understudy.report.visible import visible
@@ -27,6 +27,13 @@ def printed(renderable: RenderableType, width: int = 100) -> str:
     file = io.StringIO()
     Console(file=file, width=width, force_terminal=False, color_system=None).print(renderable)
     return file.getvalue()
+
+
+@pytest.mark.parametrize(("cached", "expected"), [(1000, "1,200 (1,000 cached) + 30 tokens"), (0, "1,200 + 30 tokens")])
+def test_tokens_from_a_cache_are_stated_where_there_are_some(cached: int, expected: str) -> None:
+    usage = Usage(prompt_tokens=1200, completion_tokens=30, requests=2, cached_tokens=cached)
+    shown = printed(show_trajectory(hostile_trajectory().model_copy(update={"usage": usage})))
+    assert expected in " ".join(shown.split())
 
 
 @given(st.text() | st.from_regex(r"(\x1b[\[\]P^_]?[ -~]{0,9}|[\x80-\x9f]|.){0,20}"))

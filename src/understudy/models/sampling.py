@@ -15,6 +15,9 @@ import torch
 
 from understudy.records import FinishReason
 
+SHORTLIST = 256
+"""Tokens that are sorted first to find a nucleus. Sorting a vocabulary of 49,152 takes far longer than the softmax."""
+
 Stream = np.random.Generator
 """The source of a row's uniform numbers."""
 
@@ -70,12 +73,31 @@ def _draw(logits: torch.Tensor, rows: Sequence[Row], is_nucleus: bool) -> torch.
     if not is_nucleus:
         return _look_up(probabilities, uniform)
     top_p = torch.tensor([row.top_p for row in rows], dtype=torch.float64, device=device)
-    probabilities, order = probabilities.sort(dim=-1, descending=True, stable=True)
-    before = probabilities.cumsum(-1) - probabilities
-    outside = before >= top_p[:, None]
-    outside[:, 0] = False
-    picked = _look_up(probabilities.masked_fill(outside, 0.0), uniform)
+    order, in_nucleus = _nucleus(probabilities, top_p)
+    picked = _look_up(in_nucleus, uniform)
     return order.gather(1, picked[:, None])[:, 0]
+
+
+def _nucleus(probabilities: torch.Tensor, top_p: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The most probable tokens of each row, equal ones in the vocabulary's order, and their probabilities, which are 0
+    outside the nucleus: both (rows, tokens). The tokens are a shortlist where each row's nucleus ends within it.
+    """
+    if probabilities.shape[-1] > SHORTLIST:
+        found = probabilities.topk(SHORTLIST)
+        last = found.values[:, -1:]  # tokens as probable as the last one may be missing
+        chosen = found.indices.sort(dim=-1).values
+        order, in_nucleus = _cut(probabilities.gather(1, chosen), top_p)
+        if not bool(((in_nucleus > 0) & (in_nucleus <= last)).any()):
+            return chosen.gather(1, order), in_nucleus
+    return _cut(probabilities, top_p)
+
+
+def _cut(probabilities: torch.Tensor, top_p: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Order, and the ordered probabilities with 0 outside the nucleus."""
+    ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
+    outside = ordered.cumsum(-1) - ordered >= top_p[:, None]
+    outside[:, 0] = False
+    return order, ordered.masked_fill(outside, 0.0)
 
 
 def _look_up(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:

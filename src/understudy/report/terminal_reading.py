@@ -15,7 +15,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from understudy.agents.formats import ActionFormat, PartName, reply_parts
-from understudy.records import Candidate, Example, Message, Score, Step, Trajectory
+from understudy.records import Candidate, Example, Message, Score, Step, Trajectory, Usage
 from understudy.report.data import Mask, Unit, Verdict
 from understudy.report.masks import MaskMaker, call_text, format_of
 from understudy.report.rows import step_error, verdict_of
@@ -90,7 +90,7 @@ def _head(trajectory: Trajectory, scores: tuple[Score, ...]) -> Iterator[Rendera
     usage = trajectory.usage
     yield plain(
         f"{trajectory.model} · {trajectory.agent} · seed {trajectory.seed} · {trajectory.stop_reason.value} · "
-        f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens · "
+        f"{_tokens(usage)} · "
         f"{trajectory.timing.model_s + trajectory.timing.code_s:.1f} s",
         "dim",
     )
@@ -132,8 +132,13 @@ def _action(text: str, code: str | None) -> Iterator[RenderableType]:
         yield plain(after.strip("\n"), "dim" if found else "")
 
 
+def _tokens(usage: Usage) -> str:
+    cached = f" ({usage.cached_tokens:,} cached)" if usage.cached_tokens else ""
+    return f"{usage.prompt_tokens:,}{cached} + {usage.completion_tokens:,} tokens"
+
+
 def _facts_of(step: Step) -> Text:
-    facts = [f"{step.usage.prompt_tokens:,} + {step.usage.completion_tokens:,} tokens"]
+    facts = [_tokens(step.usage)]
     facts += [f"cut at {step.cut_at!r}"] if step.cut_at else []
     facts += [f"model {step.timing.model_s:.1f} s, code {step.timing.code_s:.1f} s"]
     facts += [f"{call.name}({call.arguments}){' → ' + call.error if call.error else ''}" for call in step.tool_calls]

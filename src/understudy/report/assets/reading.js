@@ -71,7 +71,7 @@ function factsList(trajectory) {
     trajectory.model ? ["Model", trajectory.model] : null,
     ["Agent", words(trajectory.agent)],
     (trajectory.tools || []).length ? ["Tools", trajectory.tools.map((tool) => tool.name).join(", ")] : null,
-    ["Tokens", `${count(usage.prompt_tokens || 0)} read, ${count(usage.completion_tokens || 0)} written`],
+    ["Tokens", `${count(usage.prompt_tokens || 0)} read${usage.cached_tokens ? ` (${count(usage.cached_tokens)} of them from a cache)` : ""}, ${count(usage.completion_tokens || 0)} written`],
     user ? ["Tokens of the user's model", `${count(user.prompt_tokens || 0)} read, ${count(user.completion_tokens || 0)} written`] : null,
     time ? ["Time", seconds(time)] : null,
     usage.cost_usd === undefined || usage.cost_usd === null ? null : ["Cost", money(usage.cost_usd)],

@@ -72,7 +72,7 @@ function cutBadge({ cut_at: cutAt }) {
 function spent({ usage = {}, timing = {}, mean_logprob: logprob }) {
   const time = (timing.model_s || 0) + (timing.code_s || 0);
   return [
-    `${short(usage.prompt_tokens || 0)} + ${short(usage.completion_tokens || 0)} tokens`,
+    `${short(usage.prompt_tokens || 0)}${usage.cached_tokens ? ` (${short(usage.cached_tokens)} cached)` : ""} + ${short(usage.completion_tokens || 0)} tokens`,
     time ? seconds(time) : null,
     logprob === undefined || logprob === null ? null : `mean log-prob ${nats(logprob)}`,
   ].filter(Boolean).join(" · ");
