@@ -1,4 +1,4 @@
-r"""Numerals of a base: ``1011_2``, ``(1011)_{two}``, ``0b1011``, ``1011 base 2``.
+r"""Numerals of a base: ``1011_2``, ``0.11_2``, ``(1011)_{two}``, ``0b1011``, ``1011 base 2``.
 
 In: a tidy text. Out: digits and base. Not here: numbers in base ten.
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from understudy.grading.words import unwrap_text
 
@@ -17,14 +18,14 @@ _BASES = {word: base for base, word in enumerate(
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen".split(), 2)}  # fmt: skip
 _BASES |= {"binary": 2, "octal": 8, "decimal": 10, "hexadecimal": 16, "hex": 16}
-_INDEXED = re.compile(r"\(?(-?[0-9A-Za-z]+)\)?_\{?\(?(?:base)?(\w+?)\)?\}?")
+_INDEXED = re.compile(r"\(?(-?[0-9A-Za-z]+(?:\.[0-9A-Za-z]+)?)\)?_\{?\(?(?:base)?(\w+?)\)?\}?")
 _SAID = re.compile(
-    r"\(?(-?[0-9A-Za-z]+)\)?\s*,?\s*\(?\s*(?:in\s+)?(?:base[\s-]*(\w+)|(binary|octal|hexadecimal|hex))\s*\)?",
+    r"\(?(-?[0-9A-Za-z]+(?:\.[0-9A-Za-z]+)?)\)?\s*,?\s*\(?\s*(?:in\s+)?(?:base[\s-]*(\w+)|(binary|octal|hexadecimal|hex))\s*\)?",
     re.IGNORECASE,
 )
 _PREFIXED = re.compile(r"(-?)0([box])([0-9A-Fa-f]+)", re.IGNORECASE)
 _PREFIXES = {"b": 2, "o": 8, "x": 16}
-_DIGITS = re.compile(r"-?[0-9A-Za-z]+")
+_DIGITS = re.compile(r"-?[0-9A-Za-z]+(?:\.[0-9A-Za-z]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,9 @@ class Numeral:
     base: int
 
     @property
-    def value(self) -> int:
-        return int(self.digits, self.base)
+    def value(self) -> Fraction:
+        whole, _, part = self.digits.partition(".")
+        return Fraction(int(whole + part, self.base), self.base ** len(part))
 
 
 def read_numeral(text: str) -> Numeral | None:
@@ -60,10 +62,15 @@ def _base(text: str) -> int:
 def _numeral(digits: str, base: int, *, certain: bool) -> Numeral | None:
     """``a_{12}`` is a variable with an index: without a digit below ten a numeral has two digits and base 16."""
     is_variable = not certain and not re.search(r"\d", digits) and (base != 16 or len(digits) < 2)
-    if not 2 <= base <= 36 or is_variable or any(int(digit, 36) >= base for digit in digits.lstrip("-")):
+    if not 2 <= base <= 36 or is_variable or any(int(digit, 36) >= base for digit in re.sub(r"[-.]", "", digits)):
         return None
-    sign, digits = ("-", digits[1:]) if digits[0] == "-" else ("", digits)
-    return Numeral(sign + (digits.upper().lstrip("0") or "0"), base)
+    return Numeral(_shortest(digits), base)
+
+
+def _shortest(digits: str) -> str:
+    """Digits in upper case, without zeros that change nothing."""
+    whole, _, part = digits.upper().removeprefix("-").partition(".")
+    return "-" * digits.startswith("-") + (whole.lstrip("0") or "0") + f".{part}".rstrip("0").rstrip(".")
 
 
 def same_numeral(expected: str, actual: str) -> bool | None:
@@ -73,11 +80,11 @@ def same_numeral(expected: str, actual: str) -> bool | None:
         return first == second
     if first is not None:
         plain = _DIGITS.fullmatch(unwrap_text(actual).replace(" ", "").replace(",", ""))
-        return plain is not None and plain[0].upper().lstrip("0") == first.digits
-    number = re.fullmatch(r"(-?\d+)(?:\.0*)?", expected.replace(" ", "").replace(",", ""))
+        return plain is not None and _shortest(plain[0]) == first.digits
+    number = re.fullmatch(r"(-?\d+(?:\.\d*)?)", expected.replace(" ", "").replace(",", ""))
     if second is None or number is None:
         return False
-    if second.value == int(number[1]):
+    if second.value == Fraction(number[1]):
         return True
     # "1011" may be meant in base 2, as the question may have asked for it.
     return None if second.digits == number[1] else False
