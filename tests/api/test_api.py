@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,6 +125,17 @@ def test_an_out_folder_resumes_and_belongs_to_one_rollout(tmp_path: Path) -> Non
     with pytest.raises(ResumeError):
         rollout(TASKS, model=guesses, agent=AGENT, tools=[double], out=tmp_path / "out", quiet=True)
     assert (tmp_path / "out" / "scores.jsonl").exists()
+
+
+@pytest.mark.parametrize("options", [{"error_rate": 0.5}, {"world_seed": 1}])
+def test_an_out_folder_belongs_to_one_setting_of_the_model(options: dict[str, float], tmp_path: Path) -> None:
+    model = {"kind": "scripted", "program": "understudy.tasks.toy:toy_teacher", "name": "teacher"}
+    toy = load_tasks({"kind": "toy", "split": "test", "limit": 1})
+    settings: dict[str, Any] = {"agent": {**AGENT, "max_steps": 1}, "out": tmp_path / "out", "quiet": True}
+    rollout(toy, model=model, **settings)
+    assert len(rollout(toy, model=dict(model), **settings).trajectories) == 1
+    with pytest.raises(ResumeError, match="model_settings"):
+        rollout(toy, model={**model, "options": options}, **settings)
 
 
 def test_first_thoughts_begin_an_agents_first_step() -> None:

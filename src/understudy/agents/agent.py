@@ -64,6 +64,8 @@ class AgentFacts(Record):
     """For a user's agent: its version, or a digest of its source."""
     tools: tuple[str, ...] = ()
     """Declarations of the tools, as the prompt shows them; those of an environment depend on the task."""
+    model_settings: Annotated[str, Field(exclude_if=is_empty)] = ""
+    """Digest of the model's settings, for rollouts outside of recipes; a recipe's stage has a fingerprint."""
     environment: Annotated[AnyEnvironment | None, Field(exclude_if=is_empty)] = None
     """The world that each attempt has for itself."""
     user: Annotated[UserConfig | None, Field(exclude_if=is_empty)] = None

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from understudy.agents import AGENTS, Agent, AgentRuntime, RuntimeConfig
+from understudy.annotations import result_settings
 from understudy.api.results import Student
 from understudy.grading import GRADERS, Grader, open_grader
 from understudy.models import MODELS, LocalConfig, Model, open_model
@@ -24,7 +25,7 @@ from understudy.registry import Group, PartConfig
 from understudy.retrieval import RETRIEVERS, MemoryConfig, Retriever, open_retriever
 from understudy.retrieval.functions import FunctionRetriever
 from understudy.run_layout import CORPUS
-from understudy.runs import explain
+from understudy.runs import digest, explain
 from understudy.sandbox import Sandbox, SandboxConfig
 from understudy.tasks import TaskSet, load_tasks
 from understudy.tasks.encyclopedias import is_world, write_world
@@ -137,7 +138,11 @@ def opened_agent(agent: Agent | PartConfig | Said, model: Modelled | None, runti
     if model is None:
         raise ValueError("model: is missing; name the model that acts")
     with opened_model("model", model) as opened:
-        yield runtime.open_agent(config, opened)
+        acting = runtime.open_agent(config, opened)
+        if not (hasattr(model, "complete") or callable(model)):
+            settings = digest(result_settings(model_config("model", model)))
+            acting.facts = acting.facts.model_copy(update={"model_settings": settings})
+        yield acting
 
 
 @contextmanager

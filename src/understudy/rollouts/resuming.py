@@ -80,6 +80,9 @@ def check_settings(path: Path, settings: RolloutSettings) -> None:
         raise ResumeError(f"{path} has records but {beside.name} is missing, so nobody knows how they were made")
     if has_records:
         earlier = RolloutSettings.model_validate_json(beside.read_text())
+        if not earlier.facts.model_settings:  # a file from before they were noted
+            known = settings.facts.model_copy(update={"model_settings": ""})
+            settings = settings.model_copy(update={"facts": known})
         differing = list(_differences("", earlier.model_dump(mode="json"), settings.model_dump(mode="json")))
         if differing:
             raise ResumeError(
