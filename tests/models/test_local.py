@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from tests.tiny_model import save_tiny_adapter, save_tiny_model
-from understudy.models import ContextFullError, DType, LocalConfig, ProviderError, Request
+from understudy.models import ContextFullError, DType, LocalConfig, ProviderError, Request, growing_cache
 from understudy.models.growing_cache import BLOCK_TOKENS
 from understudy.models.loading import AdapterWithoutEffectError
 from understudy.models.local import LocalModel
@@ -78,6 +78,18 @@ def test_bounds_on_the_batch_change_nothing_but_the_order(local_model: LocalMode
     with LocalModel(small) as narrow, ThreadPoolExecutor(len(some)) as pool:
         crowded = list(pool.map(lambda request: said(narrow.complete(request)), some))
     assert crowded == [said(local_model.complete(request)) for request in some]
+
+
+def test_the_batch_leaves_memory_for_others(local_model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = local_model._decoder._model
+    config = checkpoint.config
+    width = config.hidden_size // config.num_attention_heads
+    kept = torch.empty(2, config.num_hidden_layers, config.num_key_value_heads, width, dtype=torch.float64)
+    for n_tokens in (1, 700):
+        monkeypatch.setattr(growing_cache, "_device_bytes", lambda _, n=n_tokens: 4 * n * kept.nbytes)
+        assert growing_cache.fitting_tokens(checkpoint) == n_tokens
+    monkeypatch.undo()
+    assert growing_cache.fitting_tokens(checkpoint) == growing_cache.MAX_TOKENS
 
 
 def test_greedy_is_what_transformers_generates(local_model: LocalModel, tiny_dir: Path) -> None:

@@ -109,9 +109,9 @@ class LocalConfig(PartConfig):
     device: Annotated[Device, SpeedOnly] = Device.AUTO
     max_batch_size: Annotated[PositiveInt, SpeedOnly] = 128
     """Completions that are decoded at the same time."""
-    max_batch_tokens: Annotated[PositiveInt, SpeedOnly] = 262_144
+    max_batch_tokens: Annotated[PositiveInt | None, SpeedOnly] = None
     """Limit of the number of completions times the longest of them, prompt and reply. It limits the memory of the KV
-    cache."""
+    cache. None: as many as a quarter of the memory of the device holds, and at most 262,144."""
     prefix_cache_gb: Annotated[NonNegativeFloat, SpeedOnly] = 1.0
     """Limit of the memory for keys and values of finished replies, in GB. A prompt that begins with one of them, as an
     agent's next step does, does not read it again. What was used least recently goes first. 0: nothing is kept."""

@@ -8,6 +8,7 @@ Only for layers with full attention: see ``growing_cache``.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 BLOCK_TOKENS = 64
+MEMORY_SHARE = 0.25
+"""Share of the device's memory that the keys and values of a batch may take."""
+MAX_TOKENS = 262_144
 
 
 class GrowingLayer(DynamicLayer):  # type: ignore[misc]
@@ -68,6 +72,27 @@ def growing_cache(model: PreTrainedModel) -> tuple[DynamicCache, bool]:
         return cache, False
     cache.layers = [GrowingLayer() for _ in cache.layers]
     return cache, True
+
+
+def fitting_tokens(model: PreTrainedModel) -> int:
+    """How many tokens' keys and values take ``MEMORY_SHARE`` of the memory of the model's device; at most
+    ``MAX_TOKENS``.
+    """
+    config = model.config.get_text_config()
+    try:
+        n_heads = config.num_attention_heads
+        width = getattr(config, "head_dim", None) or config.hidden_size // n_heads
+        n_kept = getattr(config, "num_key_value_heads", None) or n_heads
+        n_numbers = 2 * config.num_hidden_layers * n_kept * width
+    except (AttributeError, RuntimeError):  # without attention, or layers of several shapes
+        return MAX_TOKENS
+    return min(MAX_TOKENS, int(MEMORY_SHARE * _device_bytes(model.device) / (n_numbers * model.dtype.itemsize)))
+
+
+def _device_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _with_room(

@@ -23,6 +23,7 @@ import numpy as np
 from understudy.closing import Closing
 from understudy.models.config import LocalConfig
 from understudy.models.decoding import Decoder
+from understudy.models.growing_cache import fitting_tokens
 from understudy.models.loading import Checkpoint, load_checkpoint
 from understudy.models.model import ContextFullError, ProviderError, Request
 from understudy.models.rendering import Renderer
@@ -73,6 +74,7 @@ class LocalModel(Closing):
         self.renderer = Renderer(checkpoint.tokenizer)
         self.context_tokens = checkpoint.context_tokens
         self._model = checkpoint.model
+        self._max_batch_tokens = config.max_batch_tokens or fitting_tokens(checkpoint.model)
         self._one_prompt = threading.Lock()
         settings = checkpoint.model.generation_config
         stop_ids = end_ids(self.renderer.end_of_turn_ids, checkpoint.tokenizer, settings)
@@ -177,7 +179,7 @@ class LocalModel(Closing):
             while self._waiting:
                 job = self._waiting[0]
                 longest = max(longest, _length(job.rows[0]))
-                bound = min(self._config.max_batch_size, self._config.max_batch_tokens // longest)
+                bound = min(self._config.max_batch_size, self._max_batch_tokens // longest)
                 room = max(bound - n_rows, 0 if n_rows else 1)
                 group = job.rows[job.n_admitted : job.n_admitted + room]
                 if not group:
