@@ -102,7 +102,9 @@ class ServerProcess:
         deadline = time.monotonic() + self._deadline_s
         wait_s = 0.02
         while time.monotonic() < deadline:
-            if self._process.poll() is not None:
+            if self._has_ended():
+                self._signal_group(signal.SIGKILL)  # the workers of a leader that is not reaped yet
+                self._process.wait()
                 raise ServerStartError(
                     self._explain(f"ended with status {self._process.returncode} before it was healthy")
                 )

@@ -66,8 +66,6 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-if any(refused in one for one in adapters):
-    sys.exit(print("cannot read the adapter", file=sys.stderr) or 1)
 log(
     pid=os.getpid(),
     worker=worker.pid,
@@ -75,4 +73,6 @@ log(
     arguments=arguments,
     gpus=os.environ.get("CUDA_VISIBLE_DEVICES"),
 )
+if any(refused in one for one in adapters):
+    sys.exit(print("cannot read the adapter", file=sys.stderr) or 1)
 ThreadingHTTPServer((options["host"], int(options["port"])), Handler).serve_forever()
