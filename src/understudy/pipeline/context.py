@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from understudy.agents import Agent, AgentConfig, AgentRuntime, RuntimeConfig
 from understudy.agents.user import UserConfig
 from understudy.grading import Grader, open_grader
 from understudy.models import MODELS, LocalConfig, Model, ModelConfig, OpenAIChatConfig
-from understudy.models.engines.pool import ServerPool
+from understudy.models.engines.checking import N_PROMPTS, check_served
+from understudy.models.engines.engine import Weights
+from understudy.models.engines.pool import ServedAt, ServerPool
 from understudy.pipeline.cascades import resolved
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
@@ -42,7 +45,9 @@ class RunContext:
         self.say = say
         self.quiet = quiet
         self._open = contextlib.ExitStack()
-        self.servers = self._open.enter_context(ServerPool())
+        self.servers = self._open.enter_context(ServerPool(self._check_served))
+        self.for_training = self._open.enter_context(contextlib.ExitStack())
+        """Servers that trainings ask; closed when they have ended."""
         self._tasks: dict[str, tuple[Task, ...]] = {}
         self._runtime: AgentRuntime | None = None
         self._grader: Grader | None = None
@@ -72,10 +77,18 @@ class RunContext:
         """
         config = self.agent_config(agent)
         if engine is Engine.RAY:
-            yield AgentSpec(agent=config, model=self.model_config(model), **dict(self.acting()))
+            spec = AgentSpec(agent=config, model=self.model_config(model), **dict(self.acting()))
+            with contextlib.ExitStack() as stack:
+                yield spec.model_copy(update={"servers": tuple(self._leased(spec, stack))})
             return
         with contextlib.closing(self.open_model(model)) as opened:
             yield self.agent_with(agent, opened)
+
+    def _leased(self, spec: AgentSpec, stack: contextlib.ExitStack) -> Iterator[ServedAt]:
+        """Where the workers of another process ask the local models of an agent, as long as ``stack`` is open."""
+        for config in (spec.model, getattr(spec.agent, "teacher_model", None), spec.user and spec.user.model):
+            if isinstance(config, LocalConfig) and (client := stack.enter_context(self.servers.lease(config))):
+                yield ServedAt(model=config, client=client)
 
     def open_model(self, name: str) -> Model:
         """A model of the recipe, in this process or in a server of this run; the caller closes it."""
@@ -106,6 +119,16 @@ class RunContext:
         card = read_card(checkpoint)
         changes = {"path": card.base, "adapter": str(checkpoint)} if card.is_adapter else {"path": str(checkpoint)}
         return self._first_base(ref).model_copy(update={**changes, "name": name})
+
+    def _check_served(self, weights: Weights, client: OpenAIChatConfig) -> None:
+        """Compare a served student with its checkpoint, on prompts of its training if this run trained it."""
+        name = weights.model.name or ""
+        ref = self.recipe.names(Target.MODEL).get(name)
+        if ref is None:
+            check_served(weights, client)
+            return
+        stage: Any = self.recipe.stage_class(ref)
+        check_served(weights, client, list(islice(stage(self, ref, self.recipe.config(ref)).prompts(), N_PROMPTS)))
 
     def is_program(self, name: str) -> bool:
         """Whether a program stands in for a model, which tables state. A user's kind of model says so itself."""
@@ -157,6 +180,8 @@ class RunContext:
     def teacher(self, name: str) -> str | OpenAIChatConfig:
         """A model that returns log-probabilities of tokens: its weights, or the config of its server."""
         config = self.model_config(name)
+        if isinstance(config, LocalConfig):
+            return self.for_training.enter_context(self.servers.lease(config)) or self.weights(name)
         return config if isinstance(config, OpenAIChatConfig) else self.weights(name)
 
     def runtime(self) -> AgentRuntime:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from understudy.extras import EXTRAS, command_of, is_installed
+from understudy.models.engines.vllm import installed_version
 from understudy.pipeline.machine import describe_machine, installed_versions
 from understudy.sandbox import Level, sandbox_report
 
@@ -57,7 +58,11 @@ def _allowed(facts: dict[str, str]) -> Iterator[str]:
         yield "no GPU: larger students train elsewhere; teachers are reached by URL"
     else:
         yield "a GPU: LoRA of 0.5B to 7B students here, as memory allows"
-    yield "vllm is here: `understudy serve-model`" if shutil.which("vllm") else "no vllm: models are reached by URL"
+    path = shutil.which("vllm")
+    if path is None:
+        yield "no vllm on the PATH: local models are computed in this process (engine: transformers)"
+    else:
+        yield f"vllm {installed_version(path)} at {path}: `engine: vllm` of a local model, and `understudy serve-model`"
 
 
 def _isolation() -> Table:

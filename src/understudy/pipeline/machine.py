@@ -10,6 +10,8 @@ import platform
 import subprocess
 from pathlib import Path
 
+from understudy.models.engines.gpus import gpu_names
+
 PACKAGES = (
     "understudy",
     "torch",
@@ -66,21 +68,6 @@ def describe_machine() -> dict[str, str]:
         facts["memory"] = f"{memory / 2**30:.1f} GiB"
     facts["gpu"] = ", ".join(gpu_names()) or "none"
     return facts
-
-
-def gpu_names() -> list[str]:
-    """NVIDIA GPUs as the driver names them; empty if there is no driver."""
-    try:
-        result = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in result.stdout.splitlines() if line.strip()]
 
 
 def _git(folder: Path, *words: str) -> str:

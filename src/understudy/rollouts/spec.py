@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from understudy.agents import Agent, AgentConfig, AgentRuntime, RuntimeConfig
-from understudy.models import ModelConfig, open_model
+from understudy.models import ModelConfig
+from understudy.models.engines.pool import ServedAt, opened_at
 
 
 class AgentSpec(RuntimeConfig):
@@ -14,10 +16,13 @@ class AgentSpec(RuntimeConfig):
 
     agent: AgentConfig
     model: ModelConfig
+    servers: tuple[ServedAt, ...] = ()
+    """Local models that the sender's servers compute."""
 
 
 @contextmanager
 def open_spec(spec: AgentSpec) -> Iterator[Agent]:
     """Open all that the agent needs, and close it again. Raises what its parts raise."""
-    with closing(open_model(spec.model)) as model, AgentRuntime(spec) as runtime:
+    opens = functools.partial(opened_at, spec.servers)
+    with closing(opens(spec.model)) as model, AgentRuntime(spec, opens=opens) as runtime:
         yield runtime.open_agent(spec.agent, model)

