@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from understudy.datafiles import DataFileError
+from understudy.models.engines.engine import EngineError
 from understudy.pipeline import load_recipe, run_recipe
 from understudy.pipeline.before_work import MissingKeyError
 
@@ -18,6 +19,7 @@ tasks:
 models:
   teacher: {kind: scripted, program: "understudy.tasks.toy:toy_teacher"}
   far: {kind: openai_chat, model: m, api_key_env: NO_SUCH_KEY_IS_SET}
+  served: {kind: local, path: some/model, engine: {kind: vllm, executable: no-such-vllm}}
 agents:
   agent: {kind: code_agent, prompts: minimal}
   cot: {kind: chain_of_thought}
@@ -48,6 +50,7 @@ CASES = [
     (CURATE, {"chat.jsonl": b'{"text": "Hello"}\n'}, ValueError, "chat.jsonl, line 1"),
     (CURATE, {"chat.jsonl/notes.txt": b"x"}, DataFileError, "chat.jsonl"),
     (FAR, {}, MissingKeyError, "models.far.api_key_env: the environment variable NO_SUCH_KEY_IS_SET"),
+    (FAR.replace("model: far", "model: served"), {}, EngineError, "models.served.engine: .*executable 'no-such-vllm'"),
     (JUDGE, {}, MissingKeyError, "models.far.api_key_env"),
     (USER, {}, MissingKeyError, "models.far.api_key_env"),
 ]

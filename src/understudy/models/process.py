@@ -25,6 +25,7 @@ import httpx
 STOP_S = 15.0
 """How long a server may take to end after SIGTERM, before it is killed."""
 LOG_TAIL_CHARS = 4000
+LAST_LINES = 8
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 """Run by its path, because importing the package would cost more than the supervising."""
 
@@ -95,8 +96,8 @@ class ServerProcess:
         return self._process.returncode is not None or self._has_ended()
 
     def explained(self, what: str) -> str:
-        """A message with the end of the server's log."""
-        return self._explain(what)
+        """The command's name, ``what`` happened, and the last lines of the server's log."""
+        return f"{self._command[0]}: {what}; the end of its log:\n" + "\n".join(self._tail().splitlines()[-LAST_LINES:])
 
     def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + self._deadline_s
@@ -117,10 +118,12 @@ class ServerProcess:
         raise ServerStartError(self._explain(f"was not healthy at {self._health_url} after {self._deadline_s:g} s"))
 
     def _explain(self, what: str) -> str:
+        return f"{' '.join(self._command)}: {what}; the end of its log:\n{self._tail()}"
+
+    def _tail(self) -> str:
         size = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, size - LOG_TAIL_CHARS))
-        tail = self._log.read().decode(errors="replace").strip()
-        return f"{' '.join(self._command)}: {what}; the end of its log:\n{tail}"
+        return self._log.read().decode(errors="replace").strip()
 
     def _stop(self) -> None:
         """Ask the group to end, kill what remains of it, then reap its leader and close our descriptors."""

@@ -1,8 +1,9 @@
 """What the stages of a run will read, looked at before the first of them begins.
 
 In: a run's context and the stages that are to run. Out: nothing, or the error of the first thing that is not as it must
-be: questions that cannot be read, a chat file without conversations, a key that is not set. What was read stays in the
-context. Not here: what the recipe itself shows (``problems``), what stages make for one another.
+be: questions that cannot be read, a chat file without conversations, a key that is not set, an engine that is not
+installed. What was read stays in the context. Not here: what the recipe itself shows
+(``problems``), what stages make for one another.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from understudy.curation import CurateConfig
 from understudy.curation.chat import require_conversations
 from understudy.curation.importing.config import ImportConfig
 from understudy.curation.importing.importing import require_rows
+from understudy.models import LocalConfig
+from understudy.models.engines.engine import EngineError, serving_engine
 from understudy.pipeline.cascades import question_digest, require_other_questions, threshold_stage
 from understudy.pipeline.context import RunContext
 from understudy.records import StageRecord, StageRef, StageState, Target
@@ -39,6 +42,7 @@ def _require_inputs_of(context: RunContext, ref: StageRef) -> None:
             context.tasks(reference.name)
         elif reference.mark.to is Target.MODEL and reference.name in recipe.models:
             _require_key(reference.name, recipe.models[reference.name])
+            _require_engine(reference.name, recipe.models[reference.name])
     if ref.kind == EVALUATE:
         _require_other_questions(context, ref)
     if isinstance(config, CurateConfig) and config.chat is not None:
@@ -57,6 +61,14 @@ def _require_other_questions(context: RunContext, ref: StageRef) -> None:
     sets = getattr(recipe.config(attempts), "tasks", ())
     questions = [question_digest(task.question) for name in sets for task in context.tasks(name)]
     require_other_questions(stage, questions, context.all_tasks(config.tasks))
+
+
+def _require_engine(name: str, config: object) -> None:
+    if isinstance(config, LocalConfig) and (engine := serving_engine(config)) is not None:
+        try:
+            engine.require()
+        except EngineError as error:
+            raise EngineError(f"models.{name}.engine: {error}") from error
 
 
 def _require_key(name: str, config: object) -> None:

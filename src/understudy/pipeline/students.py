@@ -14,8 +14,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from understudy.models import LocalConfig, OpenAIChatConfig
+from understudy.models import Device, LocalConfig, OpenAIChatConfig
 from understudy.models.calls import CALL_FORMS
+from understudy.models.engines.engine import serving_engine
 from understudy.models.parity import ParityReport, check_student
 from understudy.models.serving import served
 from understudy.pipeline.context import RunContext
@@ -83,6 +84,8 @@ def verify_before_use(context: RunContext, ref: StageRef) -> ParityReport:
     if path.exists():
         return ParityReport.model_validate_json(path.read_bytes())
     base, adapter, untrained = _student(context, ref)
+    if serving_engine(base) is not None:
+        base = base.model_copy(update={"device": Device.CPU})  # servers may hold the memory of the GPUs
     prompts = training_prompts(context, ref)[:N_PROMPTS_BEFORE_USE]
     messages, tools = [one[0] for one in prompts], [one[1] for one in prompts]
     report = check_student(

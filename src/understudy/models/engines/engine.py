@@ -110,6 +110,10 @@ class ServerEngine:
         """Whether the model is computed by a server."""
         return True
 
+    def require(self) -> None:
+        """Raise ``EngineError`` if what the engine needs is not installed. A run asks before its first stage."""
+        return
+
     def weights(self, model: LocalConfig) -> Weights:
         """What a server has to load. Here each base has a server, and each adapter its own name on it.
 

@@ -42,6 +42,10 @@ class VllmConfig(ServerConfig):
 class Vllm(ServerEngine):
     """Starts and asks ``vllm serve``."""
 
+    def require(self) -> None:
+        """Raises ``EngineError`` without the executable."""
+        self._executable()
+
     def weights(self, model: LocalConfig) -> Weights:
         """Raises ``EngineError`` for what vLLM cannot serve."""
         if model.dtype is DType.FLOAT64:
@@ -54,19 +58,13 @@ class Vllm(ServerEngine):
     def command(self, weights: Weights, launch: Launch) -> list[str]:
         """``vllm serve`` with its base under another name than any student."""
         config = self.config
-        executable = shutil.which(config.executable or "vllm")
-        if executable is None:
-            raise EngineError(
-                f"{name_in_records(weights.model)}: engine: vllm needs the executable {config.executable or 'vllm'!r}, "
-                "which is not on the PATH: install vLLM, in a separate environment if you like, and name its "
-                "executable as engine: {kind: vllm, executable: …}; or leave out engine"
-            )
-        arguments = [executable, "serve", launch.base, f"--host={config.host}", f"--port={launch.port}"]
+        arguments = [self._executable(), "serve", launch.base, f"--host={config.host}", f"--port={launch.port}"]
         arguments += [
             f"--served-model-name={BASE_NAME}",
             # Otherwise vLLM adds top_k and penalties from the checkpoint's generation_config.json to each request.
             "--generation-config=vllm",
             "--enable-prompt-tokens-details",
+            "--uvicorn-log-level=warning",  # else the end of its log is a list of requests
             f"--gpu-memory-utilization={launch.memory_share:g}",
             f"--dtype={_dtype(weights.model, launch)}",
         ]
@@ -95,6 +93,16 @@ class Vllm(ServerEngine):
         """Replies end at the same tokens as in this process."""
         config = super().client(weights, urls)
         return config.model_copy(update={"extra_body": {"stop_token_ids": _stop_ids(weights, config)}})
+
+    def _executable(self) -> str:
+        name = self.config.executable or "vllm"
+        if (found := shutil.which(name)) is None:
+            raise EngineError(
+                f"engine: vllm needs the executable {name!r}, which is not on the PATH: install vLLM, in a separate "
+                "environment if you like, and name its executable as engine: {kind: vllm, executable: …}; or leave "
+                "out engine"
+            )
+        return found
 
 
 def installed_version(executable: str) -> str:
