@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu_timing import Row, peak_gb, reset_peak, synchronise, where
-from benchmarks.shapes import BATCH_SIZE, made_up_example, needed_flops, save_base
+from benchmarks.shapes import BATCH_SIZE, LORA_R, made_up_example, needed_flops, save_base
 from understudy.records import Example
 from understudy.runs import read_jsonl, write_jsonl
 
 WARM_STEPS = 2
 PEAK_TFLOPS = 989.0
-LORA_R, LORA_ALPHA = 64, 128
+LORA_ALPHA = 128
 
 
 def measure_training(shape: str, *, tiny: bool) -> Iterator[Row]:
@@ -91,9 +91,9 @@ def _ours(folder: Path, n_steps: int, **settings: Any) -> tuple[Any, list[list[s
     from understudy.models.loading import load_tokenizer
     from understudy.models.rendering import Renderer
     from understudy.training import OverLong, TrainConfig, encode
-    from understudy.training.fitting import Fitting, open_trainer
+    from understudy.training.fitting import Fitting, attach, open_trainer
     from understudy.training.loading import padding_id
-    from understudy.training.trainer import NextToken, Steps
+    from understudy.training.losses import NextToken
     from understudy.training.training import batches_of
 
     config = TrainConfig(epochs=1, batch_size=BATCH_SIZE, **settings)
@@ -103,7 +103,7 @@ def _ours(folder: Path, n_steps: int, **settings: Any) -> tuple[Any, list[list[s
     encoded = encode(examples, Renderer(tokenizer), config.max_length, OverLong.DROP)
     batches = batches_of(*encoded, config, padding_id(tokenizer))
     trainer = open_trainer(Fitting(base, config, folder / "out", "benchmark", packing=True), tokenizer, n_steps)
-    trainer.attach(Steps(lambda step: batches.passes(step, 0, 1), batches.examples), NextToken())
+    attach(trainer, batches, NextToken(), config)
     trainer.args.save_strategy = "no"
     return trainer, batches.examples
 

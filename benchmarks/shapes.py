@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 BATCH_SIZE = 8
+LORA_R = 64
 SHAPES = {
     #               hidden, intermediate, layers, heads, key-value heads, vocabulary
     "tiny": (64, 176, 2, 4, 2, 1_000),
     "small": (256, 704, 4, 4, 2, 16_000),
+    "smollm2-135m": (576, 1536, 30, 9, 3, 49_152),
     "qwen2.5-0.5b": (896, 4864, 24, 14, 2, 151_936),
     "qwen2.5-1.5b": (1536, 8960, 28, 12, 2, 151_936),
 }

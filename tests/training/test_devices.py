@@ -152,7 +152,7 @@ def test_flash_attention_gets_the_bounds_of_sequences(base: str, monkeypatch: py
     import torch
     from transformers import AutoModelForCausalLM, modeling_flash_attention_utils
 
-    from understudy.training.trainer import loss_by_logits
+    from understudy.training.losses import loss_by_logits
 
     bounds: list[list[int]] = []
 
@@ -190,7 +190,7 @@ def test_the_needed_flops_are_those_that_torch_counts(base: str) -> None:
     from torch.utils.flop_counter import FlopCounterMode
     from transformers import AutoModelForCausalLM
 
-    from understudy.training.trainer import loss_by_logits
+    from understudy.training.losses import loss_by_logits
 
     model = AutoModelForCausalLM.from_pretrained(base, attn_implementation="eager")
     sequence = TrainSequence(tuple(range(5, 45)), 20 * (0.0,) + 20 * (1.0,))

@@ -115,7 +115,7 @@ def test_the_loss_of_the_gpu_is_the_loss_of_the_cpu(base: str) -> None:
 
     from understudy.training import TrainSequence
     from understudy.training.layout import passes_of
-    from understudy.training.trainer import loss_by_fused_head, loss_by_logits
+    from understudy.training.losses import loss_by_fused_head, loss_by_logits
 
     weights = [(0.0, 0.0, 1.0, 2.0), (0.0, 0.5), (0.0, 1.0, 1.0)]
     sequences = [TrainSequence(tuple(range(5, 5 + len(w))), w) for w in weights]

@@ -110,10 +110,15 @@ class TrainerConfig(Record):
     """Tokens of a sequence. A model whose window is shorter is trained on sequences that fit its window."""
     tokens_per_pass: Annotated[int, Field(gt=0)] | None = None
     """Tokens, padding included, that go through the model at once; a step takes as many passes as it needs.
-    None: the whole step at once. One sequence always goes in one pass.
+    None: as many as ``activations_gb`` allows. One sequence always goes in one pass.
+    """
+    activations_gb: Annotated[Positive | None, SpeedOnly] = None
+    """Memory, in 10^9 bytes, that the activations of one pass may take. A longer step takes several passes; a pass of
+    a single row that is still too large computes its activations again in the backward pass. None: on a CPU 1.5 times
+    the model's weights, but at least 1; on a GPU a third of its memory. Nothing is planned with FSDP or DeepSpeed.
     """
     gradient_checkpointing: bool = False
-    """Compute activations again in the backward pass: less memory, about a third more time."""
+    """Compute activations again in every backward pass: less memory, about a third more time."""
     dtype: Dtype = Dtype.AUTO
     attention: Attention = Attention.SDPA
     n_threads: Annotated[Annotated[int, Field(gt=0)] | None, SpeedOnly] = None

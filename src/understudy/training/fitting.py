@@ -41,8 +41,10 @@ RESUME = "resume"
 class Batches:
     """All steps of a training."""
 
-    passes: Callable[[int, int, int], list[Any]]
-    """Of a step (from 0), this device's number and the number of devices: what goes through the model, pass by pass."""
+    passes: Callable[[int, int, int, int | None], list[Any]]
+    """Of a step (from 0), this device's number, the number of devices and the most tokens of a pass (None: no bound):
+    what goes through the model, pass by pass.
+    """
     examples: list[list[str]]
     """Ids of the examples of each step."""
     tokens: list[tuple[int, int]]
@@ -74,6 +76,7 @@ def open_trainer(fitting: Fitting, tokenizer: Any, n_steps: int) -> StudentTrain
     from transformers import PrinterCallback
 
     from understudy.models.loading import without_peft_warning
+    from understudy.training.lora_product import fuse_adapters
     from understudy.training.trainer import StudentTrainer
 
     arguments = trl_arguments(fitting.config, fitting.out_dir / RESUME, n_steps)  # before the model: see there
@@ -90,7 +93,20 @@ def open_trainer(fitting: Fitting, tokenizer: Any, n_steps: int) -> StudentTrain
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:  # TRL makes the adapter of a base in four bits bfloat16, which loses small updates
             parameter.data = parameter.data.float()
+    fuse_adapters(trainer.model)
     return trainer
+
+
+def attach(trainer: StudentTrainer, batches: Batches, objective: Objective, config: TrainerConfig) -> None:
+    """Give the trainer its steps, cut in passes that fit the memory."""
+    from understudy.training.memory import plan_passes
+    from understudy.training.trainer import Steps
+
+    rank, world = trainer.accelerator.process_index, trainer.accelerator.num_processes
+    plan = plan_passes(trainer, config)
+    trainer.checkpoint_above = plan.checkpoint_above
+    steps = Steps(lambda step: batches.passes(step, rank, world, plan.tokens_per_pass), batches.examples)
+    trainer.attach(steps, objective)
 
 
 def fit(
@@ -105,11 +121,9 @@ def fit(
 ) -> TrainSummary:
     """Train to the end and save the student. Raises ``NotFiniteError`` for NaN or infinite losses and weights."""
     from understudy.training.callbacks import LogCallback, last_whole_checkpoint
-    from understudy.training.trainer import Steps
 
     out_dir, n_steps = fitting.out_dir, len(batches.examples)
-    rank, world = trainer.accelerator.process_index, trainer.accelerator.num_processes
-    trainer.attach(Steps(lambda step: batches.passes(step, rank, world), batches.examples), objective)
+    attach(trainer, batches, objective, fitting.config)
     resume = last_whole_checkpoint(out_dir / RESUME)
     n_done = resume[1] if resume else 0
     is_first = trainer.is_world_process_zero()

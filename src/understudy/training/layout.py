@@ -28,6 +28,11 @@ class RowPass:
     targets: torch.Tensor  # (R, W) int64, the id that follows; anything where the weight is 0
     weights: torch.Tensor  # (R, W) float32, loss weight of the target; 0 for what is read only
 
+    @property
+    def n_tokens(self) -> int:
+        """Padding included."""
+        return self.input_ids.numel()
+
 
 def arrange(lengths: Sequence[int], capacity: int) -> list[list[int]]:
     """Best fit decreasing: indices of ``lengths`` by row, no row longer than ``capacity``.

@@ -17,16 +17,13 @@ from typing import Any, Protocol
 
 import torch
 from torch.distributed.fsdp import MixedPrecisionPolicy
-from torch.nn import functional
 from torch.utils.data import DataLoader
 from transformers import Trainer
 from trl import SFTTrainer
 
 from understudy.models.finite import NotFiniteError, require_finite_weights
 from understudy.models.loading import bars_of_downloads_only
-from understudy.training.layout import RowPass
-
-Metrics = dict[str, float]
+from understudy.training.losses import Metrics
 
 
 class Objective(Protocol):
@@ -65,6 +62,10 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
     rate_of_last_step: float = 0.0
     on_pass: Callable[[float], None] = staticmethod(lambda _part: None)
     """Called after each pass with the share of the step that is done."""
+    checkpoint_above: int | None = None
+    """Passes of more tokens compute their activations again in the backward pass. None: the arguments alone decide."""
+    is_checkpointing: bool = False
+    """Whether the model does so now, by ``checkpoint_above``."""
     metric_sums: Metrics = {}
     """Sums of this device since the last line of the log, with the weight of all passes under ``weight``."""
 
@@ -103,6 +104,7 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
         for number in range(n_passes):
             one, share = (passes[number], 1.0) if number < len(passes) else (passes[-1], 0.0)
             with self._gradients_are_shared(model, at_last=number == n_passes - 1):
+                self._choose_checkpointing(one)
                 loss_sum, metrics = self._loss_sum(model, one)
                 loss = loss_sum * (share * world / weight)
                 self.accelerator.backward(loss)
@@ -153,6 +155,11 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
             more = {**metrics, "weight": self.objective.weight(one)}
             self.metric_sums = {name: self.metric_sums.get(name, 0.0) + value for name, value in more.items()}
 
+    def _choose_checkpointing(self, one: Any) -> None:
+        if self.checkpoint_above is not None and (one.n_tokens > self.checkpoint_above) != self.is_checkpointing:
+            self.is_checkpointing = not self.is_checkpointing
+            _set_checkpointing(self.model, self.is_checkpointing)
+
     def _loss_sum(self, model: Any, one: Any) -> tuple[torch.Tensor, Metrics]:
         with self.compute_loss_context_manager():
             return self.objective.loss_sum(model, one)
@@ -195,80 +202,17 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
         """Nothing is sent."""
 
 
-class NextToken:
-    """Cross-entropy of the next token, a weighted mean over all trained tokens."""
-
-    def weight(self, one: RowPass) -> float:
-        return float(one.weights.sum())
-
-    def loss_sum(self, model: Any, one: RowPass) -> tuple[torch.Tensor, Metrics]:
-        """No logits if nothing is trained."""
-        return loss_by_fused_head(model, one) if on_gpu(model) else loss_by_logits(model, one), {}
-
-
-def row_logprobs(model: Any, one: RowPass) -> torch.Tensor:
-    """Sum of the targets' log-probabilities, each times its weight, for each row: (R,), float32."""
-    weights = one.weights.to(model.device)
-    if on_gpu(model):
-        return (_fused_logprobs(model, one) * weights).sum(-1)
-    wanted = one.weights > 0
-    per_target = -_cross_entropy(model, one, wanted) * weights[wanted]  # (N,)
-    rows = wanted.nonzero()[:, 0].to(model.device)
-    return torch.zeros(len(wanted), device=model.device).index_add(0, rows, per_target)
-
-
-def on_gpu(model: Any) -> bool:
-    return bool(next(model.parameters()).device.type == "cuda")
-
-
-def loss_by_fused_head(model: Any, one: RowPass) -> torch.Tensor:
-    """By TRL's head, which makes logits a tile at a time: on a GPU, whose memory all of them would fill."""
-    return -(_fused_logprobs(model, one) * one.weights.to(model.device)).sum()
-
-
-def loss_by_logits(model: Any, one: RowPass) -> torch.Tensor:
-    """By the model's own head, at the trained positions only: fastest on a CPU."""
-    wanted = one.weights > 0  # (R, W)
-    return (_cross_entropy(model, one, wanted) * one.weights[wanted].to(model.device)).sum()
-
-
-def _fused_logprobs(model: Any, one: RowPass) -> torch.Tensor:
-    """Log-probabilities of the targets, (R, W); 0 if the weight is 0."""
-    labels = one.targets.masked_fill(one.weights == 0, -100).to(model.device)
-    output = model(**_inputs(model, one), labels=labels, shift_labels=labels, fused_lm_head=True)
-    logprobs: torch.Tensor = output.log_probs
-    return logprobs
-
-
-def _cross_entropy(model: Any, one: RowPass, wanted: torch.Tensor) -> torch.Tensor:
-    """Of the wanted targets, (N,)."""
-    targets = one.targets[wanted].to(model.device)
-    with _head_sees_only(model, wanted.to(model.device)):
-        logits = model(**_inputs(model, one), use_cache=False).logits[0]  # (N, V); N may be 0 on one of several devices
-    return functional.cross_entropy(logits.float(), targets, reduction="none")
-
-
-def _inputs(model: Any, one: RowPass) -> dict[str, torch.Tensor]:
-    return {"input_ids": one.input_ids.to(model.device), "position_ids": one.position_ids.to(model.device)}
+def _set_checkpointing(model: Any, is_on: bool) -> None:
+    """Switch it for all layers of a model that supports it. Enabled once, layers are switched one by one: transformers
+    would add a hook each time. Version 5.23 renamed its method and warns about the old name.
+    """
+    layers = [module for module in model.modules() if hasattr(module, "_gradient_checkpointing_func")]
+    for layer in layers:
+        layer.gradient_checkpointing = is_on
+    if is_on and not layers and model.supports_gradient_checkpointing:
+        new, old = "activation_checkpointing_enable", "gradient_checkpointing_enable"
+        getattr(model, new if hasattr(model, new) else old)({"use_reentrant": False})
 
 
 def _first(items: Sequence[int]) -> int:
     return items[0]
-
-
-@contextlib.contextmanager
-def _head_sees_only(model: Any, wanted: torch.Tensor) -> Iterator[None]:
-    """Within, the output head computes logits for the wanted positions only, (1, N, V) for (R, W) positions.
-
-    The head is what costs most of a small model's time and memory. Whatever a family does to the logits after its
-    head is done to each of them by itself, so it stays right.
-    """
-    module = model
-    while not hasattr(module, "get_output_embeddings"):
-        module = module.module  # DistributedDataParallel and its like
-    head = module.get_output_embeddings()
-    hook = head.register_forward_pre_hook(lambda _head, inputs: (inputs[0][wanted][None], *inputs[1:]))
-    try:
-        yield
-    finally:
-        hook.remove()

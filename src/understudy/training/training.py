@@ -87,7 +87,7 @@ def _train(
     fitting: Fitting, config: TrainConfig, examples_path: Path, acting: RuntimeConfig | None, quiet: bool
 ) -> TrainSummary:
     from understudy.models.rendering import Renderer
-    from understudy.training.trainer import NextToken
+    from understudy.training.losses import NextToken
 
     tokenizer, limits = load_tokenizer(fitting.base), limits_of(fitting.base)
     renderer = Renderer(tokenizer)
@@ -113,7 +113,7 @@ def batches_of(sequences: list[TrainSequence], counts: TokenCounts, config: Trai
     of_step = batch_indices(list(map(len, sequences)), config, group_by_length=config.group_by_length)
     trained = [sum(weight > 0 for weight in sequence.weights) for sequence in sequences]
 
-    def passes(step: int, rank: int, world: int) -> list[RowPass]:
+    def passes(step: int, rank: int, world: int, tokens_per_pass: int | None) -> list[RowPass]:
         by_length = sorted((sequences[index] for index in of_step[step]), key=len, reverse=True)
         mine = by_length[rank::world]
         if not mine:  # fewer sequences than devices: this one only takes part in what all must do
@@ -122,7 +122,7 @@ def batches_of(sequences: list[TrainSequence], counts: TokenCounts, config: Trai
         return passes_of(
             mine,
             packing=config.packing,
-            tokens_per_pass=config.tokens_per_pass,
+            tokens_per_pass=tokens_per_pass,
             pad_id=pad_id,
             one_row=config.attention is Attention.FLASH,
         )

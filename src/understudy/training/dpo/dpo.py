@@ -32,7 +32,8 @@ from understudy.training.summary import TrainSummary
 if TYPE_CHECKING:
     import torch
 
-    from understudy.training.trainer import Metrics, StudentTrainer
+    from understudy.training.losses import Metrics
+    from understudy.training.trainer import StudentTrainer
 
 
 class DpoJob(TrainingJob):
@@ -70,7 +71,7 @@ def train_dpo(pairs_path: Path, config: DpoConfig, student: str, out_dir: Path, 
         trainer = open_trainer(fitting, tokenizer, len(of_step))
         pad_id = padding_id(tokenizer)
         reference = reference_logprobs(trainer, pairs, config.tokens_per_pass, pad_id)
-        batches = _batches(pairs, reference, of_step, counts, config.tokens_per_pass, pad_id)
+        batches = _batches(pairs, reference, of_step, counts, pad_id)
         objective = PreferenceLoss(config.beta, config.label_smoothing, config.sft_weight)
         return fit(fitting, trainer, tokenizer, batches, objective, quiet=quiet)
 
@@ -90,7 +91,7 @@ class PreferenceLoss:
         """Also ``accuracy``, the share of pairs whose chosen reply gained more, ``margin``, and both rewards."""
         from torch.nn.functional import logsigmoid
 
-        from understudy.training.trainer import row_logprobs
+        from understudy.training.losses import row_logprobs
 
         logprobs = row_logprobs(model, one.rows)  # (2 P,)
         weights, reference = one.pair_weights.to(logprobs.device), one.reference.to(logprobs.device)
@@ -122,7 +123,7 @@ def reference_logprobs(
     import torch
     from accelerate.utils import gather_object
 
-    from understudy.training.trainer import row_logprobs
+    from understudy.training.losses import row_logprobs
 
     model, state = trainer.model, trainer.accelerator
     found: list[tuple[int, float, float]] = []
@@ -151,10 +152,9 @@ def _batches(
     reference: list[tuple[float, float]],
     of_step: list[list[int]],
     counts: TokenCounts,
-    tokens_per_pass: int | None,
     pad_id: int,
 ) -> Batches:
-    def passes(step: int, rank: int, world: int) -> list[PairPass]:
+    def passes(step: int, rank: int, world: int, tokens_per_pass: int | None) -> list[PairPass]:
         mine = of_step[step][rank::world]
         return passes_of_pairs(
             [pairs[index] for index in mine or of_step[step][:1]],

@@ -40,6 +40,11 @@ class PairPass:
     pair_weights: torch.Tensor  # (P,) float32; 0 if a device only takes part in what all must do
     reference: torch.Tensor  # (P, 2) float32, the reference's log-probabilities of the chosen and rejected replies
 
+    @property
+    def n_tokens(self) -> int:
+        """Padding included."""
+        return self.rows.n_tokens
+
 
 def encode_pairs(
     pairs: Iterable[PreferencePair], renderer: Renderer, max_length: int, limits: ModelLimits
