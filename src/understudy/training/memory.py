@@ -1,7 +1,7 @@
 """How much of a step goes through the model at once, so that it fits the memory.
 
-In: a trainer with its model, the config. Out: a bound of the tokens of a pass, and the length from which a pass computes
-its activations again. What a token costs is measured on the model itself, so it holds for every family. Nothing depends
+In: a trainer with its model, the config. Out: a bound of the tokens of a pass, and the length from which a pass
+computes its activations again. What a token costs is measured on the model itself, so it holds for every family. Nothing depends
 on how much memory is free at the moment, so a resumed training is cut like its beginning. Importing this module loads
 torch.
 """
@@ -50,7 +50,7 @@ def activation_bytes(trainer: StudentTrainer, n_tokens: int = _MEASURED_TOKENS) 
     """Memory that a pass of so many tokens keeps for its backward pass, without weights and logits."""
     model: Any = trainer.model
     sizes: dict[int, int] = {}
-    kept = []  # while they live, no other tensor gets their address
+    kept: list[torch.Tensor] = []  # while they live, no other tensor gets their address
     of_weights = {weight.untyped_storage().data_ptr() for weight in (*model.parameters(), *model.buffers())}
 
     def count(tensor: torch.Tensor) -> torch.Tensor:
@@ -72,10 +72,10 @@ def activation_bytes(trainer: StudentTrainer, n_tokens: int = _MEASURED_TOKENS) 
         head_sees_one(head, torch.zeros_like(ids, dtype=torch.bool)),
     ):
         output = model(input_ids=ids, use_cache=False)  # its graph lives until the sizes are summed up
-    total = sum(sizes.values())
-    del output, kept
+    del output
+    kept.clear()
     model.train(was_training)
-    return total
+    return sum(sizes.values())
 
 
 def _default_limit(model: Any) -> float:
