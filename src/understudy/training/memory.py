@@ -1,9 +1,9 @@
 """How much of a step goes through the model at once, so that it fits the memory.
 
 In: a trainer with its model, the config. Out: a bound of the tokens of a pass, and the length from which a pass
-computes its activations again. What a token costs is measured on the model itself, so it holds for every family. Nothing depends
-on how much memory is free at the moment, so a resumed training is cut like its beginning. Importing this module loads
-torch.
+computes its activations again. What a token costs is measured on the model itself, so it holds for every family.
+Nothing depends on how much memory is free at the moment, so a resumed training is cut like its beginning. Importing
+this module loads torch.
 """
 
 from __future__ import annotations
