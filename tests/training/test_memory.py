@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.training.test_training import QUICK, losses
+from understudy.models.loading import without_peft_warning
 from understudy.training import Method, TrainConfig, TrainSequence, train
 from understudy.training.layout import passes_of
 
@@ -125,7 +126,10 @@ def test_a_head_in_parts_gives_the_same_loss_and_gradients(base: str, monkeypatc
     from understudy.training.loading import lora_settings
 
     torch.manual_seed(0)
-    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), lora_settings(LoraSettings(r=4, dropout=0.0)))
+    with without_peft_warning():
+        model = get_peft_model(
+            AutoModelForCausalLM.from_pretrained(base), lora_settings(LoraSettings(r=4, dropout=0.0))
+        )
     for parameter in model.parameters():
         if parameter.requires_grad:
             torch.nn.init.normal_(parameter, std=0.05)
