@@ -31,7 +31,7 @@ class RowPass:
     @property
     def n_tokens(self) -> int:
         """Padding included."""
-        return self.input_ids.numel()
+        return len(self.input_ids) * self.input_ids.shape[1]
 
 
 def arrange(lengths: Sequence[int], capacity: int) -> list[list[int]]:

@@ -63,11 +63,11 @@ def _new_seed() -> int:
     return int(torch.randint(1 << 62, ()))
 
 
-class _LoraProduct(torch.autograd.Function):
+class _LoraProduct(torch.autograd.Function):  # type: ignore[misc]  # torch has no type for it
     """``x W' + b + scale dropout(x) A' B'`` for x (…, I), W (O, I), A (r, I), B (O, r)."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         x: torch.Tensor,
         weight: torch.Tensor,
@@ -88,7 +88,7 @@ class _LoraProduct(torch.autograd.Function):
         return out.view(*x.shape[:-1], -1)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, inner, weight, down, up = ctx.saved_tensors
         rows, grad = x.reshape(-1, x.shape[-1]), grad.reshape(-1, grad.shape[-1])
         keep = _keep(rows, ctx.p, ctx.seed) if ctx.p else None

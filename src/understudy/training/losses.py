@@ -102,7 +102,7 @@ def _inputs(model: Any, one: RowPass) -> dict[str, torch.Tensor]:
     return {"input_ids": one.input_ids.to(model.device), "position_ids": one.position_ids.to(model.device)}
 
 
-class CrossEntropyInParts(torch.autograd.Function):
+class CrossEntropyInParts(torch.autograd.Function):  # type: ignore[misc]  # torch has no type for it
     """Cross-entropy, (N,), of targets (N,) under a frozen head: states (N, H), weight (V, H), bias (V,) or None.
 
     Logits of a part of the positions are held at a time. The gradient of the states is computed with them, in the
@@ -110,7 +110,7 @@ class CrossEntropyInParts(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor
     ) -> torch.Tensor:
         losses = torch.empty(len(states), dtype=torch.float32, device=states.device)
@@ -129,7 +129,7 @@ class CrossEntropyInParts(torch.autograd.Function):
         return losses
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
         return gradient * grad[:, None].to(gradient.dtype), None, None, None
 

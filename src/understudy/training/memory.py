@@ -80,5 +80,6 @@ def activation_bytes(trainer: StudentTrainer, n_tokens: int = _MEASURED_TOKENS) 
 
 def _default_limit(model: Any) -> float:
     if model.device.type == "cuda":
-        return float(torch.cuda.get_device_properties(model.device).total_memory) / 3
+        of_card: int = torch.cuda.get_device_properties(model.device).total_memory
+        return of_card / 3
     return max(1e9, 1.5 * sum(weight.numel() * weight.element_size() for weight in model.parameters()))
