@@ -31,7 +31,7 @@ class RowPass:
     @property
     def n_tokens(self) -> int:
         """Padding included."""
-        return len(self.input_ids) * self.input_ids.shape[1]
+        return int(self.input_ids.numel())
 
 
 def arrange(lengths: Sequence[int], capacity: int) -> list[list[int]]:

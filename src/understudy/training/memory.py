@@ -80,6 +80,6 @@ def activation_bytes(trainer: StudentTrainer, n_tokens: int = _MEASURED_TOKENS) 
 
 def _default_limit(model: Any) -> float:
     if model.device.type == "cuda":
-        of_card: int = torch.cuda.get_device_properties(model.device).total_memory
-        return of_card / 3
-    return max(1e9, 1.5 * sum(weight.numel() * weight.element_size() for weight in model.parameters()))
+        return int(torch.cuda.get_device_properties(model.device).total_memory) / 3
+    weight_bytes = sum(int(weight.numel()) * int(weight.element_size()) for weight in model.parameters())
+    return max(1e9, 1.5 * weight_bytes)

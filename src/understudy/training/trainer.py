@@ -156,7 +156,8 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
             self.metric_sums = {name: self.metric_sums.get(name, 0.0) + value for name, value in more.items()}
 
     def _choose_checkpointing(self, one: Any) -> None:
-        if self.checkpoint_above is not None and (one.n_tokens > self.checkpoint_above) != self.is_checkpointing:
+        n_tokens = getattr(one, "n_tokens", 0)  # passes of a user's own method need not count theirs
+        if self.checkpoint_above is not None and (n_tokens > self.checkpoint_above) != self.is_checkpointing:
             self.is_checkpointing = not self.is_checkpointing
             _set_checkpointing(self.model, self.is_checkpointing)
 
