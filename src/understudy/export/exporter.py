@@ -6,11 +6,11 @@ In: the settings of a form. Out: an ``Exporter``, which writes a student into a 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
 from understudy.export.student import Student
+from understudy.models.gguf_writing import Precision
 from understudy.registry import Builtin, Group, PartConfig
 
 
@@ -23,14 +23,6 @@ class Exporter(Protocol):
         Raises ``ExportMismatchError`` if the exported file does not answer as the student does.
         """
         ...
-
-
-class Precision(StrEnum):
-    """How a GGUF file stores weights."""
-
-    F16 = "f16"
-    Q8_0 = "q8_0"
-    """Eight bits, in blocks of 32 weights."""
 
 
 class FolderConfig(PartConfig):

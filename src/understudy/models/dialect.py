@@ -62,6 +62,8 @@ class Dialect:
     """Its name for the limit of new tokens; empty: it accepts none."""
     absent: frozenset[str] = frozenset()
     longest_reply: int | None = None
+    most_choices: int | None = None
+    """Completions that it returns at a time."""
     lowest_temperature: float = 0.0
     folds_system: bool = False
     """It accepts no system message: the text goes before the first user message."""
@@ -77,6 +79,8 @@ class Dialect:
                 sent[self.limit] = min(limit, self.longest_reply or limit)
         if "temperature" in sent and "temperature" not in fixed:
             sent["temperature"] = max(_number(sent["temperature"]), self.lowest_temperature)
+        if self.most_choices and "n" in sent and "n" not in fixed:
+            sent["n"] = min(round(_number(sent["n"])), self.most_choices)
         if self.folds_system:
             sent["messages"] = _folded(sent.get("messages"))
         return sent
@@ -94,6 +98,9 @@ class Dialect:
             return self._with(limit, note, refusal, longest_reply=longest)
         if refusal.is_full_context:
             return None
+        most = refusal.most_choices
+        if most and "n" not in fixed and most < _number(sent.get("n")):
+            return self._with("more completions", f"{most} are requested at a time", refusal, most_choices=most)
         if _refuses_system(refusal) and not self.folds_system:
             note = "its text goes before the first user message"
             return self._with("the system role", note, refusal, folds_system=True)

@@ -27,6 +27,7 @@ from understudy.closing import Closing
 from understudy.models.config import OpenAIChatConfig
 from understudy.models.dialect import LIMITS
 from understudy.models.endpoints import Endpoint, Endpoints
+from understudy.models.llama_cpp_replies import token_counts, token_ids, without_echo
 from understudy.models.model import ContextFullError, ProviderError, Request
 from understudy.models.refusals import RefusalError
 from understudy.models.stopping import cut_text
@@ -110,12 +111,13 @@ class OpenAIChatModel(Closing):
         return [{token: one.logprob for token, one in (place or {}).items()} for place in places[start:]]
 
     def rendered_ids(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> tuple[int, ...] | None:
-        """The token ids of the prompt, as the server renders it; None if the server has no ``/tokenize``."""
+        """The token ids of the prompt, as the server renders it; None if it has no ``/tokenize`` for messages."""
         body: dict[str, JsonValue] = {"model": self._config.model, "messages": [sent_message(one) for one in messages]}
         if tools:
             body["tools"] = sent_tools(tools)
         try:
-            return self._endpoints.ask(lambda endpoint: endpoint.tokenize(body))
+            # llama.cpp has a path of this name that ignores messages and returns no tokens.
+            return self._endpoints.ask(lambda endpoint: endpoint.tokenize(body)) or None
         except RefusalError as error:
             if error.status in (404, 405) and not _is_about_model(error):
                 return None
@@ -147,7 +149,8 @@ class OpenAIChatModel(Closing):
                     raise self._explained(error) from error
                 request = replace(request, max_tokens=room)  # the prompt fits, but the reply's limit did not
             else:
-                return self._completions(reply, request)
+                prefix = request.messages[-1].content if request.continue_final and self._renderer is None else ""
+                return self._completions(without_echo(reply, prefix), request)
 
     def _explained(self, refusal: RefusalError) -> ContextFullError | ProviderError:
         if refusal.is_full_context:
@@ -194,7 +197,7 @@ class OpenAIChatModel(Closing):
         return body
 
     def _completions(self, reply: WireReply, request: Request) -> list[Completion]:
-        shares = _token_shares(reply)
+        shares = token_counts(reply)
         GENERATED_TOKENS.add(sum(shares))
         usages = [self._usage(reply.usage if number == 0 else None, share) for number, share in enumerate(shares)]
         completions = [_completion(choice, request, usage) for choice, usage in zip(reply.choices, usages, strict=True)]
@@ -222,14 +225,15 @@ def _completion(choice: WireChoice, request: Request, usage: Usage) -> Completio
     text, stop = cut_text(choice.reply_text, request.stop)
     kept = text + stop
     went_on = bool(stop and choice.reply_text[len(kept) :].strip())
-    n_kept = _tokens_up_to(kept, choice) if went_on else len(choice.token_ids or choice.token_logprobs or ())
+    ids = token_ids(choice)
+    n_kept = _tokens_up_to(kept, choice) if went_on else len(ids or choice.token_logprobs or ())
     return Completion(
         text=text,
         finish_reason=FinishReason.STOP if stop else choice.reason,
         reasoning=choice.message.reasoning if choice.message else "",
         cut_at=stop if went_on else "",
         usage=usage,
-        token_ids=choice.token_ids and choice.token_ids[:n_kept] if n_kept else None,
+        token_ids=ids and ids[:n_kept] if n_kept else None,
         logprobs=choice.token_logprobs and choice.token_logprobs[:n_kept] if n_kept else None,
     )
 
@@ -249,15 +253,6 @@ def _tokens_up_to(kept: str, choice: WireChoice) -> int:
 def _is_about_model(error: RefusalError) -> bool:
     """A 404 can mean a missing path, but vLLM and our own server also return it for a missing model."""
     return "model" in error.params or "model_not_found" in error.text
-
-
-def _token_shares(reply: WireReply) -> list[int]:
-    """Completion tokens of each choice. Servers count them together; without token ids, it is divided equally."""
-    known = [choice.token_ids or choice.token_logprobs for choice in reply.choices]
-    if all(known):
-        return [len(tokens or ()) for tokens in known]
-    share, left = divmod(reply.usage.completion_tokens, len(known))
-    return [share + (number < left) for number in range(len(known))]
 
 
 def _api_key(config: OpenAIChatConfig) -> str:

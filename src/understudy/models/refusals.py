@@ -59,6 +59,12 @@ class RefusalError(Exception):
         """The server's own limit of ``max_tokens``, if the refusal names one."""
         return _first(_REPLY_LIMITS, self.text)
 
+    @property
+    def most_choices(self) -> int | None:
+        """How many completions the server returns at a time, if the refusal names a number above one."""
+        found = re.search(r"'n'\W+Value must be between 1 <= value <= (\d+)", self.text)
+        return int(found[1]) if found and int(found[1]) > 1 else None
+
 
 _RATES = re.compile(r"per (?:minute|day|hour)|rate.?limit|\b[TR]P[MD]\b|quota", re.IGNORECASE)
 _OTHER_SIZES = re.compile(

@@ -115,6 +115,8 @@ class _Logprobs(_FromServer):
 
     values: tuple[float | None, ...] = ()
     tokens: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    """Of the tokens; only llama.cpp states them here."""
 
     @model_validator(mode="before")
     @classmethod
@@ -123,9 +125,11 @@ class _Logprobs(_FromServer):
             return {}
         if value.get("content"):
             entries = [entry for entry in value["content"] if isinstance(entry, dict)]
+            ids = [entry.get("id") for entry in entries]
             return {
                 "values": [entry.get("logprob") for entry in entries],
                 "tokens": [str(entry.get("token", "")) for entry in entries],
+                "ids": ids if all(isinstance(one, int) for one in ids) else (),
             }
         return {"values": value.get("token_logprobs") or (), "tokens": value.get("tokens") or ()}
 
@@ -233,6 +237,11 @@ class WireReply(_FromServer):
 
     choices: Annotated[tuple[WireChoice, ...], BeforeValidator(lambda value: value or ())]
     usage: WireUsage = WireUsage()
+    timings: Any = None
+
+    @property
+    def is_from_llama_cpp(self) -> bool:
+        return self.timings is not None
 
 
 class _WireTokens(_FromServer):
