@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 from pydantic import TypeAdapter
 
-from understudy.models.llama_cpp_process import LlamaCppConfig, LlamaCppMissingError, llama_cpp_served, server_program
+from understudy.models.llama_cpp_process import LlamaCppMissingError, ServerOptions, llama_cpp_served, server_program
 from understudy.models.process import ServerStartError
 from understudy.records import Record
 
@@ -57,7 +57,7 @@ def require_llama_cpp() -> None:
 def read_replies(model: Path, questions: Sequence[Question]) -> list[Reading]:
     """Let llama.cpp read each prompt with its reply. Raises ``LlamaCppError``."""
     longest = max(len(question.prompt_ids) + len(question.reply_ids) for question in questions)
-    config = LlamaCppConfig(model=str(model.resolve()), context_tokens=longest + 8, n_parallel=1)
+    config = ServerOptions(model=str(model.resolve()), context_tokens=longest + 8, n_parallel=1)
     try:
         with (
             llama_cpp_served(config) as url,

@@ -1,6 +1,6 @@
 """One server of llama.cpp, started and stopped by its handle.
 
-In: a ``LlamaCppConfig``. Out: the base URL of a healthy server, inside a ``with`` block. The server is the executable
+In: a ``ServerOptions``. Out: the base URL of a healthy server, inside a ``with`` block. The server is the executable
 ``llama-server``, or the same code in the package xllamacpp (``pip install 'understudy[llama_cpp]'``), which runs in a
 separate process. Not here: making GGUF files (``gguf_writing``); what it does differently (``llama_cpp_replies``).
 """
@@ -31,7 +31,7 @@ SAMPLING: Mapping[str, JsonValue] = MappingProxyType({"top_k": 0, "min_p": 0.0, 
 those below min_p, and applies top_p before the temperature."""
 
 
-class LlamaCppConfig(Record):
+class ServerOptions(Record):
     """What one server of llama.cpp serves, and how."""
 
     model: Annotated[str, Field(min_length=1)]
@@ -60,7 +60,7 @@ class LlamaCppMissingError(OSError):
 
 
 @contextmanager
-def llama_cpp_served(config: LlamaCppConfig) -> Iterator[str]:
+def llama_cpp_served(config: ServerOptions) -> Iterator[str]:
     """Start llama.cpp, yield its base URL, stop it.
 
     Raises ``LlamaCppMissingError``, ``ServerStartError`` with the end of its log.
@@ -85,7 +85,7 @@ def server_program(executable: str = "") -> list[str]:
     )
 
 
-def server_arguments(config: LlamaCppConfig, port: int) -> list[str]:
+def server_arguments(config: ServerOptions, port: int) -> list[str]:
     """The arguments that the executable and our script share."""
     threads = config.n_threads or os.environ.get("OMP_NUM_THREADS")
     arguments = [

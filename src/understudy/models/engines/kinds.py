@@ -24,6 +24,7 @@ ENGINES: Group[object] = Group(
     {
         "transformers": Builtin(config=f"{_HERE}.kinds:TransformersConfig", part=f"{_HERE}.engine:InProcess"),
         "vllm": Builtin(config=f"{_HERE}.vllm:VllmConfig", part=f"{_HERE}.vllm:Vllm"),
+        "llama_cpp": Builtin(config=f"{_HERE}.llama_cpp:LlamaCppConfig", part=f"{_HERE}.llama_cpp:LlamaCpp"),
         "auto": Builtin(config=f"{_HERE}.auto:AutoConfig", part=f"{_HERE}.auto:Auto"),
     },
 )

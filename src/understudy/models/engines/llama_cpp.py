@@ -1,0 +1,112 @@
+"""llama.cpp as an engine: one server for each student, of a GGUF file that is made of its weights.
+
+In: local models. Out: the command of the server, the client's config. Weights are stored in 16 bits, or 32: mean
+differences of log-probabilities to this process are then about 0.001 nat, so an engine stays a matter of speed. In
+eight bits they are 20 times as large and greedy tokens change: that is another model, which a recipe names by URL. A
+quantised GGUF file is dequantised, as in this process. Not here: making the file (``gguf_writing``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import PositiveInt, field_validator
+
+from understudy.models.config import DType, LocalConfig, OpenAIChatConfig
+from understudy.models.engines.engine import (
+    Adapter,
+    EngineError,
+    Launch,
+    ServerConfig,
+    ServerEngine,
+    Weights,
+    adapter_name,
+    found_parts,
+    name_in_records,
+    version_of,
+)
+from understudy.models.gguf_writing import Precision, gguf_of
+from understudy.models.llama_cpp_process import (
+    SAMPLING,
+    LlamaCppMissingError,
+    ServerOptions,
+    server_arguments,
+    server_program,
+)
+from understudy.runs import digest
+
+
+class LlamaCppConfig(ServerConfig):
+    """llama.cpp, from ``llama-server`` or the package xllamacpp: one server for each student."""
+
+    kind: Literal["llama_cpp"] = "llama_cpp"
+    precision: Precision = Precision.F16
+    """How weights are stored: f16 or f32."""
+    n_parallel: PositiveInt = 8
+    """Replies that are computed at the same time; fewer if the share of memory does not hold their keys and values."""
+    n_threads: PositiveInt | None = None
+    """None: OMP_NUM_THREADS, else as llama.cpp chooses."""
+
+    @field_validator("precision")
+    @classmethod
+    def _is_speed_only(cls, precision: Precision) -> Precision:
+        if precision is Precision.Q8_0:
+            raise ValueError(
+                "expected f16 or f32, got q8_0: eight bits change replies, and an engine must not. Export the student "
+                "(understudy export --to gguf), serve the file with llama-server, and name the server as kind: "
+                "openai_chat"
+            )
+        return precision
+
+
+class LlamaCpp(ServerEngine):
+    """Starts and asks llama.cpp's server."""
+
+    config: LlamaCppConfig
+
+    def weights(self, model: LocalConfig) -> Weights:
+        """Raises ``EngineError`` for what llama.cpp cannot serve."""
+        if model.dtype is DType.FLOAT64:
+            raise EngineError(f"{name_in_records(model)}: llama.cpp has no float64; choose another dtype, or no engine")
+        base, adapter = found_parts(model)
+        key = digest([self.config.model_dump(mode="json"), base, version_of(base), adapter, version_of(adapter or "")])
+        merged = None if adapter is None else Adapter(adapter_name(model, adapter), adapter, 0)
+        return Weights(model, key, base, merged)
+
+    def command(self, weights: Weights, launch: Launch) -> list[str]:
+        """The GGUF file is made before the first start."""
+        try:
+            program = server_program(self.config.executable)
+        except LlamaCppMissingError as error:
+            raise EngineError(f"{name_in_records(weights.model)}: engine: llama_cpp: {error}") from error
+        adapter = weights.adapter.path if weights.adapter else None
+        versions = (version_of(weights.base), version_of(adapter or ""))
+        context_tokens, n_parallel = self._room(weights, launch)
+        options = ServerOptions(
+            model=str(gguf_of(weights.base, adapter, versions, self.config.precision)),
+            served_name=self.client(weights, ["http://127.0.0.1"]).model,
+            host=self.config.host,
+            context_tokens=context_tokens,
+            n_parallel=n_parallel,
+            n_threads=self.config.n_threads,
+            extra_arguments=self.config.extra_arguments,
+        )
+        return [*program, *server_arguments(options, launch.port)]
+
+    def client(self, weights: Weights, urls: Sequence[str]) -> OpenAIChatConfig:
+        """Replies are sampled as in this process."""
+        return super().client(weights, urls).model_copy(update={"extra_body": dict(SAMPLING), "token_ids": False})
+
+    def _room(self, weights: Weights, launch: Launch) -> tuple[int, int]:
+        """The model's window, and for how many of them the share of the machine's memory suffices."""
+        from understudy.models.loading import load_settings
+
+        settings = load_settings(weights.base)
+        window = int(settings.max_position_embeddings)
+        n_heads = getattr(settings, "num_key_value_heads", None) or settings.num_attention_heads
+        width = getattr(settings, "head_dim", None) or settings.hidden_size // settings.num_attention_heads
+        token_bytes = 2 * settings.num_hidden_layers * n_heads * width * 2  # keys and values, of 16 bits
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * launch.memory_share
+        return window, max(1, min(self.config.n_parallel, int(memory / 2 / (token_bytes * window))))
