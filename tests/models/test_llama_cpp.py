@@ -160,9 +160,10 @@ def test_the_engine_serves_a_student_which_answers_as_its_checkpoint(file: Path,
     """The pool compares the merged and converted student with base and adapter before it is used."""
     from peft import LoraConfig, get_peft_model
 
-    from understudy.models.loading import load_base, load_tokenizer
+    from understudy.models.loading import load_base, load_tokenizer, without_peft_warning
 
-    adapted = get_peft_model(load_base(SMOLLM2, "float32"), LoraConfig(r=4, init_lora_weights=False))
+    with without_peft_warning():
+        adapted = get_peft_model(load_base(SMOLLM2, "float32"), LoraConfig(r=4, init_lora_weights=False))
     adapted.save_pretrained(tmp_path / "adapter")
     load_tokenizer(SMOLLM2).save_pretrained(tmp_path / "adapter")
     adapter = str(tmp_path / "adapter")
