@@ -61,7 +61,7 @@ format: setup ## Format the code
 
 bench: setup ## Measure speed against peers in the same run (minutes an area)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --group bench
-	for area in sandbox environments grading retrieval models agents engines train rollout report; do $(BIN)/python -m benchmarks.bench_$$area || exit 1; done
+	for area in sandbox environments grading retrieval models agents engines train rollout recorder report; do $(BIN)/python -m benchmarks.bench_$$area || exit 1; done
 	$(BIN)/python -m benchmarks.bench_train --lora --shape smollm2-135m --steps 2 --repeats 1 --ways understudy trl-packing-full trl-packing
 
 docs: setup ## Build the documentation as a site, in build/site; a dead link is an error

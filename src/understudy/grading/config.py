@@ -92,8 +92,8 @@ class JudgeConfig(MathOptions, PartConfig):
     """The model of the recipe that judges."""
     max_tokens: Annotated[int, Field(ge=16)] = 256
     cache_path: OutputPath | None = None
-    """JSONL file of cached verdicts; None: they are cached in this process only. A verdict is found by the judge's name,
-    prompt and question: a judge with other settings needs another name or file."""
+    """JSONL file of cached verdicts; None: they are cached in this process only. A verdict is found by the judge's
+    name, prompt and question: a judge with other settings needs another name or file."""
 
     @property
     def judging_model(self) -> str:

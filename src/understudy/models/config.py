@@ -103,8 +103,8 @@ class LocalConfig(PartConfig):
     name: str | None = None
     """The name in records; by default the path (and adapter)."""
     engine: Annotated[EngineConfig, SpeedOnly] = TransformersConfig()
-    """What computes it: ``transformers`` in this process, or ``vllm``, a server that is started and stopped for it.
-    ``auto`` takes vLLM where it is installed and there is a GPU."""
+    """What computes it: ``transformers`` in this process; or a server that is started and stopped for it, ``vllm`` or
+    ``llama_cpp``. ``auto`` takes vLLM where it is installed and there is a GPU."""
     dtype: DType = DType.AUTO
     device: Annotated[Device, SpeedOnly] = Device.AUTO
     max_batch_size: Annotated[PositiveInt, SpeedOnly] = 128
