@@ -14,6 +14,7 @@ from understudy import clean, curate
 from understudy.curation import Finding, ImportConfig, Replacement, import_trajectories
 from understudy.models import Request
 from understudy.pipeline import Outcome, Recipe, load_recipe, run_recipe
+from understudy.pipeline.context import RunContext
 from understudy.records import Completion, Example, FinishReason, Score, Trajectory
 from understudy.runs import read_jsonl
 
@@ -134,7 +135,7 @@ def test_replies_of_a_teacher_outlive_a_kill(rows: Path, tmp_path: Path, monkeyp
         with pytest.raises(KeyboardInterrupt):
             run_quietly(recipe, tmp_path / "run")
     teacher = Mock(complete=Mock(side_effect=AssertionError("asked again")))
-    monkeypatch.setattr(f"{stage}.open_model", lambda config: teacher)
+    monkeypatch.setattr(RunContext, "open_model", lambda context, name: teacher)
     assert run_quietly(recipe, tmp_path / "run")["clean/shop"] is Outcome.DONE
     (made,) = read_jsonl(tmp_path / "run/clean/shop/relabelled.jsonl", Replacement)
     assert made.after.content == "It arrives on Friday."

@@ -21,6 +21,7 @@ PURPOSES = {
     "train": "training",
     "qlora": "LoRA on a base in four bits",
     "gguf": "weights in llama.cpp's format",
+    "llama_cpp": "llama.cpp as a server of local models",
     "export": "students as GGUF files",
     "dense": "dense retrieval",
     "serve": "serving models, indexes and reports",
