@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/gpu-check"))
     parser.add_argument("--parts", nargs="+", default=["device", "train", "generate", "search"])
     parser.add_argument("--shapes", nargs="+")
+    parser.add_argument("--memory-gb", type=float, help="train as on a card of so much memory; no more is given out")
     parser.add_argument("--weights", type=Path, help="SmolLM2 as a GGUF file, or the folder with its portions")
     parser.add_argument("--part", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -101,7 +102,7 @@ def _run_part(options: argparse.Namespace) -> None:
     tiny: bool = options.tiny
     parts: dict[str, Callable[[], Iterator[Row]]] = {
         "device": lambda: _device(tiny=tiny),
-        "train": lambda: measure_training(shape, tiny=tiny),
+        "train": lambda: measure_training(shape, tiny=tiny, memory_gb=options.memory_gb),
         "generate": lambda: measure_generation(shape, tiny=tiny),
         "search": lambda: measure_search(tiny=tiny),
         "suite": lambda: measure_suite(options.weights, options.out, tiny=tiny),

@@ -24,9 +24,13 @@ PEAK_TFLOPS = 989.0
 LORA_ALPHA = 128
 
 
-def measure_training(shape: str, *, tiny: bool) -> Iterator[Row]:
-    """Ours and TRL's on the same batches; a way that does not fit the card says so."""
+def measure_training(shape: str, *, tiny: bool, memory_gb: float | None = None) -> Iterator[Row]:
+    """Ours and TRL's on the same batches; a way that does not fit the card says so. ``memory_gb``: of a card."""
     import torch
+
+    if memory_gb is not None:
+        torch.cuda.set_per_process_memory_fraction(1e9 * memory_gb / torch.cuda.get_device_properties(0).total_memory)
+    smaller = {} if memory_gb is None else {"activations_gb": memory_gb / 3}  # the share that is the default of a card
 
     n_steps, median = (4, 60) if tiny else (20, 1500)
     with tempfile.TemporaryDirectory() as scratch:
@@ -38,7 +42,7 @@ def measure_training(shape: str, *, tiny: bool) -> Iterator[Row]:
         made = [made_up_example(numbers, i, median, longest) for i in range(BATCH_SIZE * n_steps)]
         write_jsonl(folder / "examples.jsonl", made)
         ways: dict[str, Callable[[], tuple[Any, list[list[str]]]]] = {
-            "understudy": lambda: _ours(folder, n_steps),
+            "understudy": lambda: _ours(folder, n_steps, **smaller),
             "understudy, checkpointing": lambda: _ours(folder, n_steps, gradient_checkpointing=True),
             "understudy, checkpointing, 16k a pass": lambda: _ours(
                 folder, n_steps, gradient_checkpointing=True, tokens_per_pass=16_384
