@@ -45,6 +45,18 @@ def test_activations_are_bounded_by_more_passes_and_by_computing_again(
     assert plan_passes(trainer, whole).checkpoint_above > 1000 * plan.checkpoint_above
 
 
+def test_on_a_gpu_short_passes_are_made_longer_and_compute_again(base: str, tmp_path: Path) -> None:
+    from understudy.training.memory import GPU_PASS_TOKENS, _together_on_gpu, activation_bytes
+
+    trainer = opened(base, ADAPTED, tmp_path)
+    per_token = activation_bytes(trainer) / 64
+    enough = GPU_PASS_TOKENS * per_token
+    assert _together_on_gpu(enough * 1.01, per_token, trainer.model) == int(1.01 * GPU_PASS_TOKENS)
+    deep = trainer.model
+    deep.config.num_hidden_layers = 24
+    assert GPU_PASS_TOKENS < _together_on_gpu(enough * 0.9, per_token, deep) < 12 * GPU_PASS_TOKENS
+
+
 def test_layers_compute_again_in_long_passes_only(base: str, tmp_path: Path) -> None:
     from understudy.training.losses import NextToken
     from understudy.training.trainer import Steps

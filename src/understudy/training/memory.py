@@ -19,6 +19,10 @@ from understudy.training.trainer import StudentTrainer
 
 CPU_PASS_BYTES = 0.5e9
 """On a CPU, passes of this size are as fast as larger ones or faster: their tensors stay in the cache."""
+GPU_PASS_TOKENS = 4096
+"""On a GPU, more passes than such ones cost more than activations that are computed again: a card waits for its kernels
+to be started.
+"""
 _MEASURED_TOKENS = 64
 
 
@@ -36,10 +40,12 @@ def plan_passes(trainer: StudentTrainer, config: TrainerConfig) -> PassPlan:
     """The bounds of one training."""
     if config.gradient_checkpointing or trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         return PassPlan(config.tokens_per_pass, None)
-    device = trainer.model.device
     limit = 1e9 * config.activations_gb if config.activations_gb else _default_limit(trainer.model)
     bytes_per_token = activation_bytes(trainer) / _MEASURED_TOKENS
-    together = int((limit if device.type == "cuda" else min(limit, CPU_PASS_BYTES)) / bytes_per_token)
+    if trainer.model.device.type == "cuda":
+        together = _together_on_gpu(limit, bytes_per_token, trainer.model)
+    else:
+        together = int(min(limit, CPU_PASS_BYTES) / bytes_per_token)
     return PassPlan(
         tokens_per_pass=max(1, min(together, config.tokens_per_pass or together)),
         checkpoint_above=int(limit / bytes_per_token),
@@ -76,6 +82,18 @@ def activation_bytes(trainer: StudentTrainer, n_tokens: int = _MEASURED_TOKENS) 
     kept.clear()
     model.train(was_training)
     return sum(sizes.values())
+
+
+def _together_on_gpu(limit: float, bytes_per_token: float, model: Any) -> int:
+    """Tokens of a pass. A pass of few tokens is made longer and computes its activations again, layer by layer."""
+    together = int(limit / bytes_per_token)
+    if together >= GPU_PASS_TOKENS:
+        return together
+    config = model.config.get_text_config()
+    n_layers = config.num_hidden_layers
+    of_inputs = n_layers * config.hidden_size * model.dtype.itemsize
+    of_one_layer = 2 * bytes_per_token / n_layers  # its activations, and their gradients
+    return max(together, int(limit / (of_inputs + of_one_layer)))
 
 
 def _default_limit(model: Any) -> float:
