@@ -12,7 +12,7 @@ import torch
 
 from tests.tiny_model import save_tiny_model
 from understudy.models import DType, LocalConfig, Request
-from understudy.models.local import LocalModel
+from understudy.models.local import LocalModel, _rows
 from understudy.models.prefix_cache import MIN_TOKENS, PrefixCache, common_prefix
 from understudy.records import Completion, Message, Role
 
@@ -138,3 +138,14 @@ def test_a_next_step_reads_only_what_is_new(folder: Path) -> None:
     assert first.usage.cached_tokens == 0
     for one, before in ((second, first), (third, second)):
         assert one.usage.cached_tokens >= before.usage.prompt_tokens
+
+
+def test_an_opening_that_is_read_for_several_prompts_is_counted_as_read_once(folder: Path) -> None:
+    with LocalModel(LocalConfig(path=str(folder), dtype=DType.FLOAT64)) as model:
+        asked = [Request((Message(role=Role.USER, content="the same opening " * 9 + name),)) for name in "abc"]
+        groups = [_rows(one, model.renderer.prompt_ids(one.messages), 4) for one in asked]
+        model._decoder.admit(groups)
+        first, *others = (rows[0].n_cached for rows in groups)
+        model._decoder.clear()
+    assert first == 0
+    assert min(others) >= MIN_TOKENS

@@ -76,23 +76,24 @@ class Decoder:
 
     def _admit(self, groups: Sequence[Sequence[Row]]) -> None:
         prompts = [group[0].prompt_ids for group in groups]
-        found = self._find(prompts)
-        for one, group in zip(found, groups, strict=True):
-            group[0].n_cached = one.length
+        found = self._find(groups, prompts)
         for numbers in _alike([len(prompt) - one.length for prompt, one in zip(prompts, found, strict=True)]):
             self._admit_alike([groups[n] for n in numbers], [prompts[n] for n in numbers], [found[n] for n in numbers])
 
-    def _find(self, prompts: list[Sequence[int]]) -> list[Found]:
-        """What is kept of each prompt. What several prompts begin with is read first, once."""
+    def _find(self, groups: Sequence[Sequence[Row]], prompts: list[Sequence[int]]) -> list[Found]:
+        """What is kept of each prompt. What several prompts begin with is read first, once: for the first of them."""
         found = [self._kept.find(prompt) for prompt in prompts]
-        if len(prompts) == 1 or not self._kept.is_on:
-            return found
-        shared = common_prefix([prompt[:-1] for prompt in prompts])
-        if sum(shared >= one.length + MIN_TOKENS for one in found) > 1:
+        n_cached = [one.length for one in found]
+        shared = common_prefix([prompt[:-1] for prompt in prompts]) if self._kept.is_on else 0
+        if sum(shared >= length + MIN_TOKENS for length in n_cached) > 1:
             opening = prompts[0][:shared]
             cache, mask, _ = self._read([opening], [self._kept.find(opening)])
             self._kept.keep(opening, partial(_states, cache.layers, 0, mask[0]))
+            reader = next(number for number, length in enumerate(n_cached) if length < shared)
             found = [self._kept.find(prompt) for prompt in prompts]
+            n_cached = [n_cached[n] if n == reader else one.length for n, one in enumerate(found)]
+        for group, length in zip(groups, n_cached, strict=True):
+            group[0].n_cached = length
         return found
 
     def _admit_alike(self, groups: Sequence[Sequence[Row]], prompts: list[Sequence[int]], found: list[Found]) -> None:
