@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue, PositiveFloat, PositiveInt
 
-from understudy.models.process import ServerProcess
+from understudy.models.process import ServerProcess, free_ports
 from understudy.records import Record
 
 EXECUTABLE = "llama-server"
@@ -65,7 +64,7 @@ def llama_cpp_served(config: ServerOptions) -> Iterator[str]:
 
     Raises ``LlamaCppMissingError``, ``ServerStartError`` with the end of its log.
     """
-    port = config.port or _free_port(config.host)
+    port = config.port or free_ports(config.host, 1)[0]
     address = f"http://{config.host}:{port}"
     command = [*server_program(config.executable), *server_arguments(config, port)]
     with ServerProcess(command, f"{address}/health", deadline_s=config.deadline_s):
@@ -99,9 +98,3 @@ def server_arguments(config: ServerOptions, port: int) -> list[str]:
         *config.extra_arguments,
     ]
     return [part for argument in arguments for part in (argument.split("=", 1) if argument[0] == "-" else [argument])]
-
-
-def _free_port(host: str) -> int:
-    """A free port. If another program takes it first, the start fails."""
-    with socket.create_server((host, 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -145,3 +146,10 @@ class ServerProcess:
 
     def _has_ended(self) -> bool:
         return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def free_ports(host: str, n: int) -> list[int]:
+    """Free ports for servers that cannot inherit a socket. If another program takes one first, the start fails."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.create_server((host, 0))) for _ in range(n)]
+        return [int(probe.getsockname()[1]) for probe in probes]

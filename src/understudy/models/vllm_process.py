@@ -7,7 +7,6 @@ are not touched. vLLM can be installed in a separate environment: only its execu
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -16,7 +15,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from understudy.models.gguf_file import is_gguf
 from understudy.models.locating import locate
-from understudy.models.process import ServerProcess
+from understudy.models.process import ServerProcess, free_ports
 from understudy.records import Record
 
 
@@ -58,7 +57,7 @@ def vllm_served(config: VllmConfig) -> Iterator[str]:
             f"no executable {config.executable!r} on the PATH: install vLLM in a separate environment, or serve the "
             f"model with this package: understudy serve-model {config.model} --local"
         )
-    port = config.port or _free_port(config.host)
+    port = config.port or free_ports(config.host, 1)[0]
     address = f"http://{config.host}:{port}"
     with ServerProcess([executable, *_arguments(config, port)], f"{address}/health", deadline_s=config.deadline_s):
         yield f"{address}/v1"
@@ -85,9 +84,3 @@ def _arguments(config: VllmConfig, port: int) -> list[str]:
     if config.n_gpus > 1:
         arguments.append(f"--tensor-parallel-size={config.n_gpus}")
     return [*arguments, *config.extra_arguments]
-
-
-def _free_port(host: str) -> int:
-    """A free port for vLLM, which cannot inherit a socket. If another program takes the port first, the start fails."""
-    with socket.create_server((host, 0)) as probe:
-        return int(probe.getsockname()[1])

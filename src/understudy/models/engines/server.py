@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ import httpx
 
 from understudy.closing import Closing
 from understudy.models.engines.engine import Adapter, Launch, ServerEngine, Weights, name_in_records
-from understudy.models.process import ServerProcess, ServerStartError
+from understudy.models.process import ServerProcess, ServerStartError, free_ports
 
 POLL_S = 0.5
 """How often it is looked whether a server has ended."""
@@ -211,10 +210,3 @@ class Replica:
                 return
         self.failure = ServerStartError(f"a server died and could not be started again: {failure}")
         _log.error("%s", self.failure)
-
-
-def free_ports(host: str, n: int) -> list[int]:
-    """Free ports for servers that cannot inherit a socket. If another program takes one first, the start fails."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.create_server((host, 0))) for _ in range(n)]
-        return [int(probe.getsockname()[1]) for probe in probes]
