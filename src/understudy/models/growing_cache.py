@@ -8,12 +8,13 @@ Only for layers with full attention: see ``growing_cache``.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
+
+from understudy.models.cache_size import machine_bytes, numbers_per_token
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -78,21 +79,17 @@ def fitting_tokens(model: PreTrainedModel) -> int:
     """How many tokens' keys and values take ``MEMORY_SHARE`` of the memory of the model's device; at most
     ``MAX_TOKENS``.
     """
-    config = model.config.get_text_config()
     try:
-        n_heads = config.num_attention_heads
-        width = getattr(config, "head_dim", None) or config.hidden_size // n_heads
-        n_kept = getattr(config, "num_key_value_heads", None) or n_heads
-        n_numbers = 2 * config.num_hidden_layers * n_kept * width
+        token_bytes = numbers_per_token(model.config.get_text_config()) * model.dtype.itemsize
     except (AttributeError, RuntimeError):  # without attention, or layers of several shapes
         return MAX_TOKENS
-    return min(MAX_TOKENS, int(MEMORY_SHARE * _device_bytes(model.device) / (n_numbers * model.dtype.itemsize)))
+    return min(MAX_TOKENS, int(MEMORY_SHARE * _device_bytes(model.device) / token_bytes))
 
 
 def _device_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return machine_bytes()
 
 
 def _with_room(

@@ -10,6 +10,7 @@ import platform
 import subprocess
 from pathlib import Path
 
+from understudy.models.cache_size import machine_bytes
 from understudy.models.engines.gpus import gpu_names
 
 PACKAGES = (
@@ -87,6 +88,6 @@ def _processor_name() -> str:
 
 def _memory_bytes() -> int:
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return machine_bytes()
     except (OSError, ValueError):
         return 0

@@ -8,12 +8,12 @@ quantised GGUF file is dequantised, as in this process. Not here: making the fil
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import PositiveInt, field_validator
 
+from understudy.models.cache_size import machine_bytes, numbers_per_token
 from understudy.models.config import DType, LocalConfig, OpenAIChatConfig
 from understudy.models.engines.engine import (
     Adapter,
@@ -105,8 +105,6 @@ class LlamaCpp(ServerEngine):
 
         settings = load_settings(weights.base)
         window = int(settings.max_position_embeddings)
-        n_heads = getattr(settings, "num_key_value_heads", None) or settings.num_attention_heads
-        width = getattr(settings, "head_dim", None) or settings.hidden_size // settings.num_attention_heads
-        token_bytes = 2 * settings.num_hidden_layers * n_heads * width * 2  # keys and values, of 16 bits
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * launch.memory_share
+        token_bytes = numbers_per_token(settings) * 2  # of 16 bits
+        memory = machine_bytes() * launch.memory_share
         return window, max(1, min(self.config.n_parallel, int(memory / 2 / (token_bytes * window))))
