@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from understudy.cli.command_list import CommandList
 from understudy.cli.exporting import export
 from understudy.cli.index import index_app
 from understudy.cli.labelling import label
@@ -37,8 +38,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    cls=CommandList,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 Target = Annotated[Path, typer.Argument(metavar="RECIPE|RUN", help="A recipe (YAML), or a run directory.")]
 Overrides = Annotated[

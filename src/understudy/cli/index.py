@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-index_app = typer.Typer(help="Build, serve and search an index of passages.", no_args_is_help=True)
+from understudy.cli.command_list import CommandList
+
+index_app = typer.Typer(cls=CommandList, help="Build, serve and search an index of passages.", no_args_is_help=True)
 out = Console(soft_wrap=True, highlight=False)
 
 Dense = Annotated[bool, typer.Option("--dense", help="Search by an encoder's vectors instead of BM25.")]
