@@ -127,31 +127,31 @@ REPLIES = (
     Reply("proxies", "a list in place of an object", [1, 2], error="is not a completion"),
     Reply(
         "proxies",
-        "parts that are no text",
+        "content parts without text",
         said({"content": [{"type": "image_url", "image_url": "x"}]}),
         error="parts that are text",
     ),
-    Reply("Cohere", "content parts with type only in key", said({"content": [{"text": "hello"}]})),
-    Reply("Perplexity", "citations beside", said(citations=["x"], search_results=[])),
+    Reply("Cohere", "content parts without `type`", said({"content": [{"text": "hello"}]})),
+    Reply("Perplexity", "`citations` beside the choices", said(citations=["x"], search_results=[])),
     Reply("proxies", "content as a list of texts", said({"content": ["hel", "lo"]})),
     Reply("proxies", "a number as content", said({"content": 42}), text="42"),
-    Reply("proxies", "boolean content", said({"content": True}), error="text"),
+    Reply("proxies", "a truth value as content", said({"content": True}), error="text"),
     Reply(
         "Gemini",
-        "`content` missing with MAX_TOKENS",
+        "no `content`, `finish_reason: length`",
         said({"role": "assistant"}, finish_reason="length"),
         text="",
         reason=LENGTH,
     ),
     Reply(
         "Gemini",
-        "no choices but promptFeedback",
+        "no choices, but `promptFeedback`",
         {"choices": [], "promptFeedback": {"blockReason": "SAFETY"}},
         error="SAFETY",
     ),
     Reply(
         "Azure",
-        "content filter in the error of a 200",
+        "a content filter's refusal with status 200",
         {
             "choices": [{"index": 0, "finish_reason": "content_filter", "message": {"role": "assistant"}}],
             "usage": {"prompt_tokens": 3, "completion_tokens": 0},
@@ -162,16 +162,22 @@ REPLIES = (
     ),
     Reply(
         "vLLM",
-        "choices as an object",
+        "`choices` as an object",
         {"choices": {"0": {"message": {"content": "hello"}, "finish_reason": "stop"}}},
         error="is not a completion",
     ),
-    Reply("llama.cpp", "usage as strings", said(usage={"prompt_tokens": "3", "completion_tokens": "2"})),
-    Reply("proxies", "usage as list", said(usage=[]), tokens=(0, 0)),
+    Reply("llama.cpp", "counts as texts", said(usage={"prompt_tokens": "3", "completion_tokens": "2"})),
+    Reply("proxies", "`usage` as a list", said(usage=[]), tokens=(0, 0)),
     Reply("proxies", "negative counts", said(usage={"prompt_tokens": -1, "completion_tokens": 2}), tokens=(0, 2)),
-    Reply("proxies", "NaN counts", said(usage={"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": None})),
-    Reply("OpenRouter", "native_finish_reason beside", said(finish_reason="stop", native_finish_reason="STOP")),
-    Reply("vLLM", "stop_reason", said(finish_reason="stop") | {"kv_transfer_params": None}),
+    Reply(
+        "proxies",
+        "`total_tokens: null`",
+        said(usage={"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": None}),
+    ),
+    Reply(
+        "OpenRouter", "an additional `native_finish_reason`", said(finish_reason="stop", native_finish_reason="STOP")
+    ),
+    Reply("vLLM", "`kv_transfer_params: null`", said(finish_reason="stop") | {"kv_transfer_params": None}),
     Reply("Gemini", "`finish_reason: RECITATION`", said(finish_reason="RECITATION"), reason=OTHER),
     Reply(
         "Gemini",
@@ -185,15 +191,15 @@ REPLIES = (
         said(finish_reason={"type": "stop", "matched": 128001}),
     ),
     Reply("proxies", "`finish_reason` as a number", said(finish_reason=1), reason=OTHER),
-    Reply("proxies", "finish_reason as list", said(finish_reason=["stop"]), reason=STOP),
+    Reply("proxies", "`finish_reason` as a list", said(finish_reason=["stop"]), reason=STOP),
     Reply(
         "Qwen",
-        "`</think>` in the content only",
+        "no reasoning",
         said({"content": "hello"}),
     ),
     Reply(
         "Ollama",
-        "own form: message at the top",
+        "its own format, with `message`",
         {
             "model": "m",
             "message": {"role": "assistant", "content": "hello"},
@@ -205,7 +211,7 @@ REPLIES = (
     ),
     Reply(
         "Ollama",
-        "response at the top",
+        "its own format, with `response`",
         {
             "model": "m",
             "response": "hello",
@@ -218,24 +224,27 @@ REPLIES = (
     ),
     Reply(
         "proxies",
-        "text in a chat reply",
+        "`text` in place of `message`",
         {
             "choices": [{"text": "hello", "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 3, "completion_tokens": 2},
         },
     ),
     Reply(
-        "LiteLLM", "an error with `detail` as object", {"detail": {"error": "budget exceeded"}}, error="budget exceeded"
+        "LiteLLM",
+        "an error whose `detail` is an object",
+        {"detail": {"error": "budget exceeded"}},
+        error="budget exceeded",
     ),
     Reply(
         "Cloudflare",
-        "success false",
+        "`success: false`",
         {"success": False, "errors": [{"code": 7003, "message": "no route"}], "result": None},
         error="no route",
     ),
     Reply(
         "Cloudflare",
-        "result wrapped",
+        "the reply inside `result`",
         {
             "success": True,
             "errors": [],
@@ -244,52 +253,52 @@ REPLIES = (
     ),
     Reply(
         "DashScope",
-        "code and message with 200",
+        "`code` and `message` with status 200",
         {"code": "InvalidApiKey", "message": "Invalid API-key provided.", "request_id": "x"},
         error="Invalid API-key",
     ),
     Reply(
         "DashScope",
-        "output wrapped",
+        "the reply inside `output`",
         {"output": {"choices": said()["choices"]}, "usage": {"input_tokens": 3, "output_tokens": 2}},
     ),
-    Reply("proxies", "BOM before the JSON", "\ufeff" + json.dumps(said())),
+    Reply("proxies", "a byte order mark before the JSON", "\ufeff" + json.dumps(said())),
     Reply(
         "proxies",
-        "SSE in place of JSON",
+        "server-sent events in place of JSON",
         "data: "
         + json.dumps({"choices": [{"delta": {"content": "hello"}, "finish_reason": None}]})
         + "\n\ndata: [DONE]\n\n",
         error="stream",
     ),
-    Reply("proxies", "keep-alive blanks before the JSON", "\n\n   \n" + json.dumps(said())),
+    Reply("proxies", "blank lines before the JSON", "\n\n   \n" + json.dumps(said())),
     Reply(
         "OpenRouter",
-        "processing comments before",
+        "comment lines before the JSON",
         ": OPENROUTER PROCESSING\n\n: OPENROUTER PROCESSING\n\n" + json.dumps(said()),
     ),
     Reply(
         "DeepSeek",
-        "lone surrogate escape",
+        "half a surrogate pair in the text",
         '{"choices":[{"message":{"content":"hello\\ud83d"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2}}',
         text="hello\ufffd",
     ),
-    Reply("proxies", "null bytes in text", said({"content": "hel\u0000lo"}), text="hel\u0000lo"),
-    Reply("Groq", "reasoning empty", said({"content": "hello", "reasoning": ""})),
+    Reply("proxies", "a null byte in the text", said({"content": "hel\u0000lo"}), text="hel\u0000lo"),
+    Reply("Groq", "`reasoning` is empty", said({"content": "hello", "reasoning": ""})),
     Reply(
         "vLLM",
-        "`reasoning` and `reasoning_content` both",
+        "both `reasoning` and `reasoning_content`",
         said({"content": "hello", "reasoning": "hm", "reasoning_content": "hm"}),
         reasoning="hm",
     ),
     Reply(
         "OpenAI",
-        "annotations, audio null",
+        "`annotations: []`, `audio: null`",
         said({"content": "hello", "annotations": [], "audio": None, "refusal": None}),
     ),
     Reply(
         "Anthropic",
-        "stop_reason and content at the top",
+        "its own format, with `stop_reason`",
         {
             "type": "message",
             "role": "assistant",
@@ -300,7 +309,7 @@ REPLIES = (
     ),
     Reply(
         "Anthropic",
-        "an error of type",
+        "its own format of errors",
         {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
         error="Overloaded",
     ),
@@ -308,7 +317,7 @@ REPLIES = (
     Reply("proxies", "`error: null` beside choices", said(error=None)),
     Reply(
         "proxies",
-        "choices and an error beside",
+        "both choices and an error",
         said({"content": None}, finish_reason=None, error={"message": "provider failed"}),
         error="provider failed",
     ),
@@ -420,7 +429,7 @@ REFUSED = (
     ),
     Refused(
         "OpenAI's reasoning models",
-        "temperature 0",
+        "`temperature: 0`",
         400,
         openai_error(_ONLY_ONE, "temperature", "unsupported_value"),
         has("temperature"),
@@ -428,7 +437,7 @@ REFUSED = (
     ),
     Refused(
         "TGI",
-        "temperature 0",
+        "`temperature: 0`",
         422,
         {"error": "Input validation error: `temperature` must be strictly positive", "error_type": "validation"},
         lambda body: body.get("temperature") == 0,
@@ -436,7 +445,7 @@ REFUSED = (
     ),
     Refused(
         "GigaChat",
-        "temperature 0",
+        "`temperature: 0`",
         422,
         {"status": 422, "message": "Invalid params: temperature must be in range (0, +inf)"},
         lambda body: body.get("temperature") == 0,
@@ -444,7 +453,7 @@ REFUSED = (
     ),
     Refused(
         "TGI",
-        "top_p 1",
+        "`top_p: 1`",
         422,
         {"error": "Input validation error: `top_p` must be > 0.0 and < 1.0"},
         has("top_p"),
@@ -546,15 +555,24 @@ REFUSED = (
     ),
     Refused(
         "Gemini",
-        "`logprobs`, in words",
+        "`logprobs`, in a sentence",
         400,
         {"message": "Logprobs is not enabled for models/x"},
         has("logprobs"),
         absent=("logprobs",),
     ),
-    Refused("DeepSeek", "a long limit", 400, openai_error(_LIMIT), _too_long, {"max_tokens": 50}),
-    Refused("Groq", "a long limit", 400, openai_error(_LIMIT_GROQ, "max_tokens"), _too_long, {"max_tokens": 50}),
-    Refused("OpenAI", "a long limit", 400, openai_error(_LIMIT_OPENAI, "max_tokens"), _too_long, {"max_tokens": 50}),
+    Refused("DeepSeek", "a limit that is too long", 400, openai_error(_LIMIT), _too_long, {"max_tokens": 50}),
+    Refused(
+        "Groq", "a limit that is too long", 400, openai_error(_LIMIT_GROQ, "max_tokens"), _too_long, {"max_tokens": 50}
+    ),
+    Refused(
+        "OpenAI",
+        "a limit that is too long",
+        400,
+        openai_error(_LIMIT_OPENAI, "max_tokens"),
+        _too_long,
+        {"max_tokens": 50},
+    ),
     Refused(
         "OpenAI's o1-mini",
         "the system role",
@@ -620,7 +638,7 @@ REFUSED = (
     ),
     Refused(
         "OpenAI o-series",
-        "logprobs in words",
+        "`logprobs`, in a sentence",
         403,
         openai_error("You are not allowed to request logprobs from this model", "logprobs"),
         has("logprobs"),
@@ -628,7 +646,7 @@ REFUSED = (
     ),
     Refused(
         "GPT-5",
-        "`stop` unsupported",
+        "`stop`, as unsupported",
         400,
         openai_error("Unsupported parameter: 'stop' is not supported with this model.", "stop"),
         has("stop"),
@@ -636,7 +654,7 @@ REFUSED = (
     ),
     Refused(
         "GPT-5",
-        "top_p",
+        "`top_p`",
         400,
         openai_error("Unsupported parameter: 'top_p' is not supported with this model.", "top_p"),
         has("top_p"),
@@ -644,7 +662,7 @@ REFUSED = (
     ),
     Refused(
         "GPT-5",
-        "temperature 0.0",
+        "`temperature: 0.0`",
         400,
         openai_error(
             "Unsupported value: 'temperature' does not support 0.0 with this model. Only the default (1) value is supported.",
@@ -672,7 +690,7 @@ REFUSED = (
     ),
     Refused(
         "Claude 4 on Bedrock",
-        "top_p, deprecated",
+        "`top_p`, as deprecated",
         400,
         {
             "message": "The model returned the following errors: `temperature` and `top_p` cannot both be specified for this model. Please use only one."
@@ -682,7 +700,7 @@ REFUSED = (
     ),
     Refused(
         "Opus 4.7",
-        "temperature deprecated",
+        "`temperature`, as deprecated",
         400,
         {
             "type": "error",
@@ -728,7 +746,7 @@ REFUSED = (
     ),
     Refused(
         "Nebius",
-        "max_tokens large",
+        "a limit that is too long",
         400,
         openai_error("max_tokens must be at most 50, got 64"),
         lambda b: (b.get("max_tokens") or 0) > 50,
@@ -736,7 +754,7 @@ REFUSED = (
     ),
     Refused(
         "Qwen",
-        "max_tokens range",
+        "a limit outside its range",
         400,
         openai_error("<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 50]"),
         lambda b: (b.get("max_tokens") or 0) > 50,
@@ -744,7 +762,7 @@ REFUSED = (
     ),
     Refused(
         "Moonshot",
-        "temperature fixed",
+        "`temperature`, which is fixed",
         400,
         openai_error("invalid temperature: only 1 is allowed for this model"),
         has("temperature"),
@@ -752,7 +770,7 @@ REFUSED = (
     ),
     Refused(
         "MiniMax",
-        "top_p",
+        "`top_p`",
         400,
         {"base_resp": {"status_code": 2013, "status_msg": "invalid params, top_p must be in (0, 1)"}},
         has("top_p"),
@@ -760,7 +778,7 @@ REFUSED = (
     ),
     Refused(
         "vLLM",
-        "logprobs too many",
+        "too many `logprobs`",
         400,
         {
             "object": "error",
@@ -772,7 +790,7 @@ REFUSED = (
     ),
     Refused(
         "llama-cpp-python",
-        "logits_all",
+        "`logprobs` without `logits_all`",
         400,
         {"error": {"message": "logprobs is not supported for models created with logits_all=False", "code": 400}},
         has("logprobs"),
@@ -780,7 +798,7 @@ REFUSED = (
     ),
     Refused(
         "llama-cpp-python",
-        "logits_all with 500",
+        "`logprobs` without `logits_all`, with status 500",
         500,
         {
             "error": {
@@ -795,7 +813,7 @@ REFUSED = (
     ),
     Refused(
         "Ollama",
-        "seed as wrong type",
+        "`seed`, as of the wrong type",
         400,
         {"error": {"message": 'option "seed" must be of type integer', "type": "invalid_request_error"}},
         has("seed"),
@@ -803,7 +821,7 @@ REFUSED = (
     ),
     Refused(
         "SGLang",
-        "stop too many",
+        "too many stop strings",
         400,
         {
             "object": "error",
@@ -816,7 +834,7 @@ REFUSED = (
     ),
     Refused(
         "Baidu",
-        "temperature range",
+        "`temperature`, as out of range",
         400,
         {"error_code": 336003, "error_msg": "temperature must be in (0, 1.0]"},
         lambda b: b.get("temperature") == 0,
@@ -824,7 +842,7 @@ REFUSED = (
     ),
     Refused(
         "Zhipu",
-        "temperature",
+        "`temperature`, as out of range",
         400,
         {"error": {"code": "1210", "message": "API 调用参数有误，temperature 参数必须大于0"}},
         lambda b: b.get("temperature") == 0,
@@ -832,7 +850,7 @@ REFUSED = (
     ),
     Refused(
         "Llama API",
-        "seed with pydantic path",
+        "`seed`, with its path",
         422,
         {"detail": [{"loc": ["body", "seed"], "msg": "extra fields not permitted", "type": "value_error.extra"}]},
         has("seed"),
@@ -1108,14 +1126,14 @@ MODEL_LISTS = (
         200,
         {"data": [{"id": "m", "object": "model", "owned_by": "organization_owner"}]},
     ),
-    ModelList("Ollama", "models key", 200, {"models": [{"name": "m"}]}),
+    ModelList("Ollama", "`models` in place of `data`", 200, {"models": [{"name": "m"}]}),
     ModelList("proxies", "an empty list", 200, {"data": []}),
-    ModelList("proxies", "data as object", 200, {"data": {"m": {"owned_by": "vllm"}}}),
-    ModelList("proxies", "empty body", 200, ""),
-    ModelList("vLLM", "upper case owner", 200, {"data": [{"id": "m", "owned_by": "vLLM"}]}, "continued"),
+    ModelList("proxies", "`data` as an object", 200, {"data": {"m": {"owned_by": "vllm"}}}),
+    ModelList("proxies", "an empty body", 200, ""),
+    ModelList("vLLM", "`owned_by: vLLM`", 200, {"data": [{"id": "m", "owned_by": "vLLM"}]}, "continued"),
     ModelList(
         "SGLang",
-        "lora beside",
+        "an adapter beside its base",
         200,
         {"data": [{"id": "base", "owned_by": "sglang"}, {"id": "m", "owned_by": "sglang", "parent": "base"}]},
         "continued",
