@@ -15,6 +15,8 @@ from importlib.util import find_spec, resolve_name
 from itertools import pairwise
 from pathlib import Path
 
+from understudy.python_syntax import parse_module
+
 _INSTALLED = ("site-packages", "dist-packages")
 _SCRIPTS = (".py", ".js", ".cjs", ".mjs", ".ts", ".sh")
 _STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
@@ -58,7 +60,7 @@ def command_digest(command: Sequence[str]) -> str | None:
 def _imports(file: Path, package: str) -> Iterator[str]:
     """Names that may be modules, those of ``from a import b`` with and without ``b``."""
     try:
-        tree = ast.parse(file.read_bytes())
+        tree = parse_module(file.read_bytes())
     except (SyntaxError, ValueError):  # another language, or a file that is being edited
         return
     for node in ast.walk(tree):

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from understudy.agents.formats import TOOL_CALLS, ActionFormat, recorded_format
 from understudy.agents.formats.reasoning import without_reasoning
+from understudy.python_syntax import parse_module
 from understudy.records import Action, ActionKind, Completion, FinishReason, FunctionCall, Message, Trajectory
 from understudy.tools import FINAL_ANSWER
 
@@ -63,7 +64,7 @@ class ReplyReader:
         parsed = form.parse(form.complete(content, finish_reason), finish_reason)
         if parsed.code is None:
             return Action(kind=ActionKind.NONE, text=parsed.detail or str(parsed.problem))
-        tree = ast.parse(parsed.code)
+        tree = parse_module(parsed.code)
         calls = list(_calls_of(tree, self.tools | self.final_tools))
         final = next((call for call in calls if call.name in self.final_tools), None)
         if final is not None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Callable
+
+from understudy.python_syntax import parse_module
 
 MAX_CHARS = 4_000
 
@@ -50,10 +51,8 @@ def plain_python(text: str) -> str:
     if not _LOOKS_PYTHON.search(text):
         return text
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # Within quotes LaTeX stands with one backslash or, if a program printed it, with two.
-            statements = ast.parse(_LONE_BACKSLASH.sub(r"\\\\", text)).body
+        # Within quotes LaTeX stands with one backslash or, if a program printed it, with two.
+        statements = parse_module(_LONE_BACKSLASH.sub(r"\\\\", text)).body
         if len(statements) != 1 or not isinstance(statements[0], ast.Expr | ast.Assign):
             return text
         rewriter = _Rewriter()

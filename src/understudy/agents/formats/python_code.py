@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import textwrap
-import threading
-import warnings
+
+from understudy.python_syntax import literal_value, parse_module
 
 MAX_CODE_CHARS = 100_000
 """Longer code is refused unread: Python's parser needs memory in proportion."""
-_WARNINGS_LOCK = threading.Lock()
 _ACTING = ("final_answer", "print")
 _UNSEEN = dict.fromkeys((0xA0, 0x2007, 0x202F, 0x3000), " ") | dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))
 """Spaces that Python does not know, and characters of no width, which it refuses outside of strings."""
@@ -32,7 +31,7 @@ def syntax_error(code: str) -> str:
     if len(code) > MAX_CODE_CHARS:
         return f"the code has {len(code)} characters; at most {MAX_CODE_CHARS} are read"
     try:
-        _parse(code)
+        parse_module(code)
     except SyntaxError as error:
         line = (error.text or "").strip()
         shown = f" in {line!r}" if line and len(line) <= 200 else ""
@@ -52,7 +51,7 @@ def acts(code: str) -> bool:
 def is_literal(code: str) -> bool:
     """Whether code that parses is one bare value, such as an output that a model shows; it has no effect."""
     try:
-        ast.literal_eval(code.strip())
+        literal_value(code.strip())
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return False
     return True
@@ -65,18 +64,11 @@ def gives_answer(code: str) -> bool:
 
 def calls_anything(code: str) -> bool:
     """Whether code parses and calls something: then it is not prose that happens to be valid Python."""
-    return not syntax_error(code) and any(isinstance(node, ast.Call) for node in ast.walk(_parse(code)))
+    return not syntax_error(code) and any(isinstance(node, ast.Call) for node in ast.walk(parse_module(code)))
 
 
 def _calls(code: str, name: str) -> bool:
     if name not in code or syntax_error(code):
         return False
-    calls = (node for node in ast.walk(_parse(code)) if isinstance(node, ast.Call))
+    calls = (node for node in ast.walk(parse_module(code)) if isinstance(node, ast.Call))
     return any(isinstance(call.func, ast.Name) and call.func.id == name for call in calls)
-
-
-def _parse(code: str) -> ast.Module:
-    # Python's warnings are process-wide, and a warning about "\d" must neither be printed nor become an error.
-    with _WARNINGS_LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(code)

@@ -5,7 +5,6 @@ smolagents memory logs, which state these facts.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from understudy.curation.importing.normalised import (
     step_of,
 )
 from understudy.curation.importing.plain_text import not_plain_text
+from understudy.python_syntax import literal_value
 from understudy.records import Message, Role, Step, StopReason
 
 HIDDEN_REFERENCE = re.compile(r"<reference>.*?</reference>", re.DOTALL)
@@ -120,7 +120,7 @@ def _code_called(message: ForeignMessage) -> str | None:
     if message.role is not ForeignRole.TOOL_CALL:
         return None
     try:
-        calls = [call["function"] for call in ast.literal_eval(message.text.removeprefix(_CALLING))]
+        calls = [call["function"] for call in literal_value(message.text.removeprefix(_CALLING))]
         named = [(call["name"], call["arguments"]) for call in calls]
     except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
         return None

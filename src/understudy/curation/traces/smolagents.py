@@ -10,7 +10,6 @@ several runs.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -25,6 +24,7 @@ from understudy.curation.traces.plain import of_attempt
 from understudy.curation.traces.refusals import broken_calls, unknown_shape
 from understudy.curation.traces.row_reader import RowReader
 from understudy.curation.traces.turns import Turns
+from understudy.python_syntax import literal_value
 from understudy.records import FunctionCall, Role
 from understudy.registry import PartConfig
 
@@ -154,7 +154,7 @@ def _of_messages(row: ForeignRow, messages: Sequence[ForeignMessage]) -> Convers
 def _calls_in(text: str) -> list[FunctionCall]:
     """The calls in a tool-call message, a list in Python's notation; none if it was truncated."""
     try:
-        held = Node(ast.literal_eval(text.removeprefix(_CALLING)))
+        held = Node(literal_value(text.removeprefix(_CALLING)))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return []
     return [call_of(one["id"], one["function"]["name"], one["function"]["arguments"]) for one in held]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Protocol
 
+from understudy.python_syntax import parse_expression
 from understudy.records import Completion, FinishReason, FunctionCall, Message, Role
 from understudy.tasks.bfcl.data import BfclEntry, function_docs, load_set
 from understudy.tasks.config import BfclSet
@@ -82,7 +83,7 @@ def entry_in(messages: Sequence[Message], sets: Sequence[BfclSet]) -> BfclEntry:
 
 def as_function_call(call: str, call_id: str) -> FunctionCall:
     """A Python call with literal arguments, as a JSON call."""
-    node: Any = ast.parse(call, mode="eval").body
+    node: Any = parse_expression(call)
     arguments = dict(zip(_parameters(node.func.id), map(ast.literal_eval, node.args), strict=False))
     arguments |= {one.arg: ast.literal_eval(one.value) for one in node.keywords}
     return FunctionCall(id=call_id, name=node.func.id, arguments=arguments)

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from understudy.python_syntax import parse_expression
+
 _NUMBER = r"\d+(?:\.\d+)?"
 _SUM = re.compile(rf"(?:[(\s]*{_NUMBER}[)\s]*[-+*/]\s*)+[(\s]*{_NUMBER}[)\s]*$")
 _RESULT = re.compile(rf"\s*[$€£¥]?\s*(-?{_NUMBER})")
@@ -76,7 +78,7 @@ def _balanced(text: str) -> str:
 
 def _holds(total: str, result: float) -> bool:
     try:
-        return abs(_value(ast.parse(total, mode="eval").body) - result) < 1e-6
+        return abs(_value(parse_expression(total)) - result) < 1e-6
     except (SyntaxError, ZeroDivisionError):
         return False
 
