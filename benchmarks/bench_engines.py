@@ -22,13 +22,8 @@ from pathlib import Path
 
 import understudy
 from understudy.models import LocalConfig, Model, OpenAIChatConfig, Request, open_model
-from understudy.models.llama_cpp_process import (
-    SAMPLING,
-    LlamaCppMissingError,
-    ServerOptions,
-    llama_cpp_served,
-    server_program,
-)
+from understudy.models.llama_cpp_process import SAMPLING, LlamaCppOptions, llama_cpp_served, server_program
+from understudy.models.process import ServerMissingError
 from understudy.records import Message, Role
 
 WORDS = 60
@@ -41,7 +36,7 @@ def engines(vllm: str) -> Iterator[tuple[str, Engine]]:
     yield "in process", {"kind": "transformers"}
     try:
         server_program()
-    except LlamaCppMissingError as error:
+    except ServerMissingError as error:
         print(f"skipped: {error}")
     else:
         yield "llama.cpp", {"kind": "llama_cpp"}
@@ -56,7 +51,7 @@ def engines(vllm: str) -> Iterator[tuple[str, Engine]]:
 @contextmanager
 def served_file(file: str, tokenizer: str) -> Iterator[Model]:
     """A GGUF file, as it is, asked as the engine asks."""
-    options = ServerOptions(model=file, context_tokens=2048, n_parallel=8)
+    options = LlamaCppOptions(model=file, context_tokens=2048, n_parallel=8)
     with llama_cpp_served(options) as url:
         asked = {"prefix_delivery": "completion", "tokenizer": tokenizer, "extra_body": dict(SAMPLING)}
         with open_model(OpenAIChatConfig.model_validate({"model": "student", "base_urls": [url], **asked})) as model:

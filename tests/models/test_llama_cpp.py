@@ -21,7 +21,7 @@ import pytest
 from understudy.models import ContextFullError, LocalConfig, OpenAIChatConfig, Request
 from understudy.models.engines.llama_cpp import LlamaCppConfig
 from understudy.models.engines.pool import ServerPool
-from understudy.models.llama_cpp_process import SAMPLING, ServerOptions, llama_cpp_served
+from understudy.models.llama_cpp_process import SAMPLING, LlamaCppOptions, llama_cpp_served
 from understudy.models.local import LocalModel
 from understudy.models.openai_chat import OpenAIChatModel
 from understudy.records import FinishReason, Message, PrefixDelivery, Role, ToolSchema
@@ -49,7 +49,7 @@ def file() -> Path:
 
 @pytest.fixture(scope="module")
 def url(file: Path) -> Iterator[str]:
-    with llama_cpp_served(ServerOptions(model=str(file), context_tokens=WINDOW, n_parallel=2)) as address:
+    with llama_cpp_served(LlamaCppOptions(model=str(file), context_tokens=WINDOW, n_parallel=2)) as address:
         yield address
 
 
@@ -125,8 +125,8 @@ class TestItsManners:
 
 _OWNER = """
 import sys, time
-from understudy.models.llama_cpp_process import ServerOptions, llama_cpp_served
-with llama_cpp_served(ServerOptions(model=sys.argv[1], context_tokens=64, n_parallel=1)) as url:
+from understudy.models.llama_cpp_process import LlamaCppOptions, llama_cpp_served
+with llama_cpp_served(LlamaCppOptions(model=sys.argv[1], context_tokens=64, n_parallel=1)) as url:
     print(url, flush=True)
     time.sleep(600)
 """

@@ -18,7 +18,7 @@ from understudy.models import DType, LocalConfig, OpenAIChatConfig
 from understudy.models.finite import NotFiniteError
 from understudy.models.loading import AdapterWithoutEffectError, without_peft_warning
 from understudy.models.local import LocalModel
-from understudy.models.parity import StudentMismatchError, check_student, says_the_same
+from understudy.models.parity import ParityReport, StudentMismatchError, check_student, says_the_same
 from understudy.models.rendering import open_renderer
 from understudy.records import Completion, FinishReason, FunctionCall, Message, Role, ToolSchema
 
@@ -128,6 +128,26 @@ def test_a_fully_trained_student_differs_from_what_it_began_with(tiny_dir: Path,
     assert [one.system for one in report.systems] == ["base"]
     with pytest.raises(StudentMismatchError, match="is its own base"):
         check_student(student, PROMPTS, untrained=str(merged_dir))
+
+
+def test_a_server_of_other_weights_is_not_the_fully_trained_student(
+    tiny_dir: Path, merged_dir: Path, tmp_path: Path
+) -> None:
+    near = tmp_path / "near"  # a training that changed little
+    shutil.copytree(tiny_dir, near)
+    file = near / "model.safetensors"
+    trained, untrained = load_file(merged_dir / "model.safetensors"), load_file(file)
+    save_file({name: 0.02 * trained[name] + 0.98 * untrained[name] for name in trained}, file, {"format": "pt"})
+    barely = LocalConfig(path=str(near), dtype=DType.FLOAT32)
+
+    def served(path: Path, checked: LocalConfig) -> ParityReport:
+        with LocalModel(LocalConfig(path=str(path), name="student")) as model, serving(model) as url:
+            return check_student(checked, PROMPTS, untrained=str(tiny_dir), server=at(url))
+
+    by_name = {one.system: one for one in served(near, barely).systems}
+    assert (by_name["server"].mean_difference_nat or 0) < (by_name["server"].base_difference_nat or 0) < 0.1
+    with pytest.raises(StudentMismatchError, match=r"server is not .*, but its base"):
+        served(tiny_dir, barely)
 
 
 def test_the_student_as_agents_run_it_is_compared(base: LocalConfig, adapter_dir: Path) -> None:

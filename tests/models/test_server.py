@@ -22,16 +22,17 @@ import uvicorn
 from pydantic import JsonValue
 
 from understudy.models import ContextFullError, LocalConfig, Model, OpenAIChatConfig, Request, ScriptedConfig
+from understudy.models.engines.engine import Adapter
 from understudy.models.local import LocalModel
 from understudy.models.openai_chat import OpenAIChatModel
-from understudy.models.process import ServerProcess, ServerStartError
+from understudy.models.process import ServerMissingError, ServerProcess, ServerStartError
 from understudy.models.scripted import ScriptedModel
 from understudy.models.server import model_app
 from understudy.models.serving import served
-from understudy.models.vllm_process import VllmConfig, vllm_served
+from understudy.models.vllm_process import VllmOptions, vllm_served
 from understudy.records import Completion, FinishReason, Message, PrefixDelivery, Role
 
-FAKE_VLLM = Path(__file__).parent / "fake_vllm.py"
+FAKE_VLLM = Path(__file__).parent / "engines" / "fake_engine.py"
 
 
 @contextmanager
@@ -404,11 +405,17 @@ def vllm(tmp_path: Path) -> str:
 
 
 def test_vllm_is_started_with_the_adapter_and_stopped_with_its_workers(vllm: str) -> None:
-    config = VllmConfig(model="base", adapter="lora", executable=vllm, max_context_tokens=512, deadline_s=60)
+    config = VllmOptions(
+        model="base",
+        served_name="student-base",
+        adapters=(Adapter("student", "lora", 9),),
+        executable=vllm,
+        deadline_s=60,
+    )
     with vllm_served(config) as address:
         models = httpx.get(f"{address}/models").json()
-        assert [model["id"] for model in models["data"]] == ["student-base", "student"]
-        assert "--max-model-len=512" in models["arguments"]
+        assert [model["id"] for model in models["data"]] == ["student", "student-base"]
+        assert "--max-lora-rank=16" in models["arguments"]
         assert "--generation-config=vllm" in models["arguments"]
         worker = models["worker_pid"]
         assert is_alive(worker)
@@ -418,21 +425,21 @@ def test_vllm_is_started_with_the_adapter_and_stopped_with_its_workers(vllm: str
 
 
 def test_another_server_on_the_machine_is_left_alone(vllm: str) -> None:
-    with vllm_served(VllmConfig(model="theirs", executable=vllm, deadline_s=60)) as theirs:
-        with vllm_served(VllmConfig(model="ours", executable=vllm, deadline_s=60)):
+    with vllm_served(VllmOptions(model="theirs", executable=vllm, deadline_s=60)) as theirs:
+        with vllm_served(VllmOptions(model="ours", executable=vllm, deadline_s=60)):
             pass
         assert httpx.get(f"{theirs}/models").status_code == 200
 
 
 def test_a_server_that_ends_early_is_an_error_with_the_end_of_its_log(vllm: str) -> None:
-    config = VllmConfig(model="crash", executable=vllm, deadline_s=60)
+    config = VllmOptions(model="crash", executable=vllm, deadline_s=60)
     with pytest.raises(ServerStartError, match=r"ended with status 3[\s\S]*no GPU found"), vllm_served(config):
         pass
 
 
 def test_a_server_that_ignores_requests_to_end_is_killed(vllm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("understudy.models.process.STOP_S", 0.3)
-    with vllm_served(VllmConfig(model="stubborn", executable=vllm, deadline_s=60)) as address:
+    with vllm_served(VllmOptions(model="stubborn", executable=vllm, deadline_s=60)) as address:
         pid = httpx.get(f"{address}/models").json()["pid"]
     assert has_ended(pid)
 
@@ -448,8 +455,8 @@ def test_a_server_that_never_becomes_healthy_is_stopped_at_the_deadline() -> Non
 
 def test_no_executable_is_reported() -> None:
     with (
-        pytest.raises(FileNotFoundError, match=r"no executable 'no-such-vllm'.*understudy serve-model m --local"),
-        vllm_served(VllmConfig(model="m", executable="no-such-vllm")),
+        pytest.raises(ServerMissingError, match=r"no executable 'no-such-vllm'.*understudy serve-model --local"),
+        vllm_served(VllmOptions(model="m", executable="no-such-vllm")),
     ):
         pass
 

@@ -18,10 +18,11 @@ import pytest
 from tests.models.real_vllm import EXACT, save_vllm_script, set_environment
 from tests.tiny_model import save_tiny_adapter, save_tiny_model
 from understudy.models import ContextFullError, DType, LocalConfig, OpenAIChatConfig, ProviderError, Request
+from understudy.models.engines.engine import Adapter
 from understudy.models.local import LocalModel
 from understudy.models.openai_chat import OpenAIChatModel
 from understudy.models.parity import StudentMismatchError, check_student
-from understudy.models.vllm_process import VllmConfig, vllm_served
+from understudy.models.vllm_process import VllmOptions, vllm_served
 from understudy.records import Completion, FinishReason, Message, PrefixDelivery, Role
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -49,8 +50,13 @@ def lora_dir(base_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(executable: str, base_dir: Path, lora_dir: Path) -> Iterator[str]:
-    config = VllmConfig(
-        model=str(base_dir), adapter=str(lora_dir), executable=executable, extra_arguments=EXACT, deadline_s=600
+    config = VllmOptions(
+        model=str(base_dir),
+        served_name="student-base",
+        adapters=(Adapter("student", str(lora_dir), 8),),
+        executable=executable,
+        extra_arguments=EXACT,
+        deadline_s=600,
     )
     with vllm_served(config) as address:
         yield address
@@ -200,7 +206,7 @@ def test_parity_holds_for_the_student_and_for_nobody_else(url: str, base_dir: Pa
 def test_a_server_that_dies_and_comes_back_loses_no_request(executable: str, base_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
-    config = VllmConfig(model=str(base_dir), port=port, executable=executable, extra_arguments=EXACT, deadline_s=600)
+    config = VllmOptions(model=str(base_dir), port=port, executable=executable, extra_arguments=EXACT, deadline_s=600)
     requests = [Request(said(f"Count to {number}"), max_tokens=1900) for number in range(16)]
     replies: list[Future[tuple[Completion, ...]]] = []
     with ThreadPoolExecutor(16) as pool:

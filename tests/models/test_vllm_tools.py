@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.models.real_vllm import EXACT, save_vllm_script, set_environment
-from understudy.models.vllm_process import VllmConfig, vllm_served
+from understudy.models.vllm_process import VllmOptions, vllm_served
 from understudy.records import Trajectory
 from understudy.runs import read_jsonl
 
@@ -46,7 +46,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def url(run_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     executable = save_vllm_script(tmp_path_factory.mktemp("bin"))
-    config = VllmConfig(
+    config = VllmOptions(
         model=str(run_dir / "train/agent/checkpoint"),
         executable=executable,
         extra_arguments=(*EXACT, *AS_TOOLS),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -20,24 +19,28 @@ def serve_model(
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
 ) -> None:
     """Serve a model over OpenAI's protocol until Ctrl-C."""
-    if not local and shutil.which("vllm") is None:
-        raise typer.BadParameter("vLLM is not installed; --local uses this package's own server")
     from understudy.extras import require
     from understudy.models import LocalConfig
+    from understudy.models.engines.engine import Adapter, rank_of
+    from understudy.models.locating import CARD, locate
     from understudy.models.serving import serve_model as serve_here
-    from understudy.models.vllm_process import VllmConfig, vllm_served
+    from understudy.models.vllm_process import VllmOptions, vllm_served
     from understudy.run_layout import CHECKPOINT
     from understudy.training import read_card
 
     if (Path(model) / CHECKPOINT).is_dir():  # a training's folder
         model = str(Path(model) / CHECKPOINT)
-    if adapter is None and (Path(model) / "student.json").is_file() and (card := read_card(Path(model))).is_adapter:
+    if adapter is None and (Path(model) / CARD).is_file() and (card := read_card(Path(model))).is_adapter:
         model, adapter = card.base, model
     if local:
         require("local", "serve-model --local")
         require("serve", "serve-model --local")
         serve_here(LocalConfig(path=model, adapter=adapter, name=name), host=host, port=port)
         return
-    with vllm_served(VllmConfig(model=model, adapter=adapter, served_name=name, host=host, port=port)) as url:
+    options = VllmOptions(model=locate(model), served_name=name, host=host, port=port)
+    if adapter is not None:  # the base gets another name, so that nobody uses it instead of the student by mistake
+        adapters = (Adapter(name, adapter, rank_of(adapter)),)
+        options = options.model_copy(update={"served_name": f"{name}-base", "adapters": adapters})
+    with vllm_served(options) as url:
         Console(soft_wrap=True, highlight=False).print(f"{name} is served at {url}; Ctrl-C stops it", markup=False)
         signal.pause()

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 from pydantic import TypeAdapter
 
-from understudy.models.llama_cpp_process import LlamaCppMissingError, ServerOptions, llama_cpp_served, server_program
-from understudy.models.process import ServerStartError
+from understudy.models.llama_cpp_process import LlamaCppOptions, llama_cpp_served, server_program
+from understudy.models.process import ServerMissingError, ServerStartError
 from understudy.records import Record
 
 _N_PLACES = 50
@@ -50,14 +50,14 @@ def require_llama_cpp() -> None:
     """Raises ``LlamaCppError``, which says how to install it."""
     try:
         server_program()
-    except LlamaCppMissingError as error:
+    except ServerMissingError as error:
         raise LlamaCppError(f"the check of a GGUF file: {error}. --no-check writes the file unchecked") from error
 
 
 def read_replies(model: Path, questions: Sequence[Question]) -> list[Reading]:
     """Let llama.cpp read each prompt with its reply. Raises ``LlamaCppError``."""
     longest = max(len(question.prompt_ids) + len(question.reply_ids) for question in questions)
-    config = ServerOptions(model=str(model.resolve()), context_tokens=longest + 8, n_parallel=1)
+    config = LlamaCppOptions(model=str(model.resolve()), context_tokens=longest + 8, n_parallel=1)
     try:
         with (
             llama_cpp_served(config) as url,

@@ -1,6 +1,6 @@
 """One server of llama.cpp, started and stopped by its handle.
 
-In: a ``ServerOptions``. Out: the base URL of a healthy server, inside a ``with`` block. The server is the executable
+In: a ``LlamaCppOptions``. Out: the base URL of a healthy server, inside a ``with`` block. The server is the executable
 ``llama-server``, or the same code in the package xllamacpp (``pip install 'understudy[llama_cpp]'``), which runs in a
 separate process. Not here: making GGUF files (``gguf_writing``); what it does differently (``llama_cpp_replies``).
 """
@@ -8,6 +8,7 @@ separate process. Not here: making GGUF files (``gguf_writing``); what it does d
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import shutil
 import sys
@@ -15,12 +16,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated
 
-from pydantic import Field, JsonValue, PositiveFloat, PositiveInt
+from pydantic import JsonValue, PositiveInt
 
-from understudy.models.process import ServerProcess, free_ports
-from understudy.records import Record
+from understudy.models.process import ServerMissingError, ServerOptions, server_started
 
 EXECUTABLE = "llama-server"
 _SCRIPT = Path(__file__).with_name("llama_cpp_server.py")
@@ -30,62 +29,44 @@ SAMPLING: Mapping[str, JsonValue] = MappingProxyType({"top_k": 0, "min_p": 0.0, 
 those below min_p, and applies top_p before the temperature."""
 
 
-class ServerOptions(Record):
-    """What one server of llama.cpp serves, and how."""
+class LlamaCppOptions(ServerOptions):
+    """What one server of llama.cpp serves, and how. ``model`` is a GGUF file. llama.cpp answers to every name; without
+    ``executable`` it is llama-server, else the package xllamacpp, which takes no ``extra_arguments``.
+    """
 
-    model: Annotated[str, Field(min_length=1)]
-    """Path of a GGUF file."""
-    served_name: Annotated[str, Field(min_length=1)] = "student"
-    """The name in the list of models. llama.cpp answers to every name."""
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, lt=2**16)] = 0
-    """0 takes a free port."""
     context_tokens: PositiveInt = 4096
     """Longest prompt with its reply. The memory for ``n_parallel`` of them is taken at the start."""
     n_parallel: PositiveInt = 4
     """Replies that are computed at the same time, and the largest ``n`` of a request."""
     n_threads: PositiveInt | None = None
     """None: OMP_NUM_THREADS, else as llama.cpp chooses."""
-    executable: str = ""
-    """Name on the PATH, or path. Empty: llama-server, else the package xllamacpp."""
-    extra_arguments: tuple[str, ...] = ()
-    """Passed on unchanged; only for an executable."""
-    deadline_s: PositiveFloat = 600.0
-    """How long the server may take to load."""
-
-
-class LlamaCppMissingError(OSError):
-    """Neither the executable nor the package is installed."""
 
 
 @contextmanager
-def llama_cpp_served(config: ServerOptions) -> Iterator[str]:
+def llama_cpp_served(options: LlamaCppOptions) -> Iterator[str]:
     """Start llama.cpp, yield its base URL, stop it.
 
-    Raises ``LlamaCppMissingError``, ``ServerStartError`` with the end of its log.
+    Raises ``ServerMissingError``, ``ServerStartError`` with the end of its log.
     """
-    port = config.port or free_ports(config.host, 1)[0]
-    address = f"http://{config.host}:{port}"
-    command = [*server_program(config.executable), *server_arguments(config, port)]
-    with ServerProcess(command, f"{address}/health", deadline_s=config.deadline_s):
-        yield f"{address}/v1"
+    with server_started(options, lambda port: server_command(options, port)) as url:
+        yield url
 
 
 def server_program(executable: str = "") -> list[str]:
-    """The beginning of the command. Raises ``LlamaCppMissingError``."""
+    """The beginning of the command. Raises ``ServerMissingError``."""
     found = shutil.which(executable or EXECUTABLE)
     if found is not None:
         return [found]
     if not executable and importlib.util.find_spec("xllamacpp") is not None:
         return [sys.executable, "-I", str(_SCRIPT)]
-    raise LlamaCppMissingError(
+    raise ServerMissingError(
         f"llama.cpp is missing: there is no executable {executable or EXECUTABLE!r} on the PATH"
         + ("" if executable else ", and xllamacpp is not installed: pip install 'understudy[llama_cpp]'")
     )
 
 
-def server_arguments(config: ServerOptions, port: int) -> list[str]:
-    """The arguments that the executable and our script share."""
+def server_command(config: LlamaCppOptions, port: int) -> list[str]:
+    """The command; its arguments are those that the executable and our script share. Raises ``ServerMissingError``."""
     threads = config.n_threads or os.environ.get("OMP_NUM_THREADS")
     arguments = [
         f"--model={config.model}",
@@ -97,4 +78,5 @@ def server_arguments(config: ServerOptions, port: int) -> list[str]:
         *([f"--threads={threads}"] if threads else []),
         *config.extra_arguments,
     ]
-    return [part for argument in arguments for part in (argument.split("=", 1) if argument[0] == "-" else [argument])]
+    split = (argument.split("=", 1) if argument[0] == "-" else [argument] for argument in arguments)
+    return [*server_program(config.executable), *itertools.chain.from_iterable(split)]

@@ -15,6 +15,8 @@ from understudy.annotations import HUB_ID, in_package, without_checkpoint
 from understudy.models.gguf_file import dequantised, is_gguf
 
 ADAPTER = "adapter_config.json"
+CARD = "student.json"
+"""In the folder of a student that this package trained: its origin and settings."""
 
 
 def locate(path: str) -> str:

@@ -28,13 +28,11 @@ from understudy.records import Completion, Message, Record, ToolSchema
 from understudy.records.record import is_empty
 
 if TYPE_CHECKING:
-    from peft import PeftModel
     from transformers import PreTrainedModel
 
-MERGED_TOLERANCE_NAT = 0.02
-"""Largest allowed mean difference; merging in float32 gives about 1e-6, in bfloat16 a few thousandths."""
-SERVER_TOLERANCE_NAT = 0.1
-"""The same for a server, which uses another number format and other kernels."""
+TOLERANCES_NAT = {"acting": 0.02, "merged": 0.02, "server": 0.1}
+"""Largest allowed mean difference. Merging in float32 gives about 1e-6, in bfloat16 a few thousandths; a server uses
+another number format and other kernels."""
 
 
 class StudentMismatchError(ValueError):
@@ -51,7 +49,8 @@ class SystemParity(Record):
     """Mean of the absolute differences of log-probabilities."""
     max_difference_nat: float | None = None
     base_difference_nat: Annotated[float | None, Field(exclude_if=is_empty)] = None
-    """Of a server: how far it is from the base without the adapter. None without an adapter."""
+    """Of a server: how far it is from the base, or from the weights that full fine-tuning began with. None without
+    them."""
     greedy_agreement: float
     """Share of places with the same greedy token; for a server, the share of prompts with the same reply."""
 
@@ -77,8 +76,6 @@ def check_student(
     server: OpenAIChatConfig | None = None,
     tools: Sequence[Sequence[ToolSchema]] | None = None,
     max_tokens: int = 32,
-    merged_tolerance_nat: float = MERGED_TOLERANCE_NAT,
-    server_tolerance_nat: float = SERVER_TOLERANCE_NAT,
 ) -> ParityReport:
     """Compare all systems that are named; ``adapter`` None makes the base itself the reference.
 
@@ -96,35 +93,37 @@ def check_student(
     offered = tools or [()] * len(prompts)
     prompt_ids = [renderer.prompt_ids(prompt, tools=given) for prompt, given in zip(prompts, offered, strict=True)]
     systems: list[SystemParity] = []
-
     reference = load_for_reading(base)
     adapted = None if adapter is None else load_adapter(reference, adapter)  # puts the adapter into the reference
     require_finite_weights(reference, name)
     replies = [_greedy_reply(reference, ids, max_tokens, renderer) for ids in prompt_ids]
+    own = [] if server is None else _ask_server(server, prompts, offered, max_tokens)
+    from_base = None
     if adapted is not None:
         with adapted.disable_adapter():
             systems.append(_compare("base", replies, _score_all(reference, prompt_ids, replies)))
-    if server is not None:
-        own = _ask_server(server, prompts, offered, max_tokens)
-        systems.append(_compare_server(own, replies, prompt_ids, offered, reference, renderer, adapted))
+            from_base = _mean_difference(own, prompt_ids, reference)
+    if own:
+        systems.append(_compare_server(own, replies, prompt_ids, offered, reference, renderer))
     del adapted, reference  # only one set of weights is in memory at a time
 
-    def compare(system: str, load: Callable[[], PreTrainedModel]) -> None:
+    def compare(system: str, load: Callable[[], PreTrainedModel]) -> float | None:
         model = load()
         require_finite_weights(model, f"{name}, {system}")
         systems.append(_compare(system, replies, _score_all(model, prompt_ids, replies)))
+        return _mean_difference(own, prompt_ids, model)
 
     if untrained is not None:
-        compare("base", lambda: load_for_reading(base.model_copy(update={"path": untrained})))
+        from_base = compare("base", lambda: load_for_reading(base.model_copy(update={"path": untrained})))
     if acting:
         compare("acting", lambda: load_checkpoint(base.model_copy(update={"adapter": adapter})).model)
     if merged is not None:
         compare("merged", lambda: load_for_reading(base.model_copy(update={"path": merged})))
 
-    form = renderer.calls.form.name if tools and any(tools) else ""
-    report = ParityReport(reference=name, n_prompts=len(prompts), systems=tuple(systems), call_form=form)
-    tolerances = {"acting": merged_tolerance_nat, "merged": merged_tolerance_nat, "server": server_tolerance_nat}
-    _refuse(report, tolerances, renderer.calls.form.vllm_parser if tools and any(tools) else "")
+    form = renderer.calls.form if tools and any(tools) else None
+    compared = _with_distance(systems, from_base)
+    report = ParityReport(reference=name, n_prompts=len(prompts), systems=compared, call_form=form.name if form else "")
+    _refuse(report, form.vllm_parser if form else "")
     return report
 
 
@@ -184,7 +183,6 @@ def _compare_server(
     offered: Sequence[Sequence[ToolSchema]],
     reference: PreTrainedModel,
     renderer: Renderer,
-    adapted: PeftModel | None,
 ) -> SystemParity:
     differences: list[float] = []
     same: list[bool] = []
@@ -196,11 +194,10 @@ def _compare_server(
             continue
         same.append(served.token_ids == reply.ids and (is_read_alike or not tools))
         differences += _differences(served, prompt, reference)
-    compared = _parity("server", differences, same)
-    return compared if adapted is None else _beside_base(compared, own, prompt_ids, adapted)
+    return _parity("server", differences, same)
 
 
-def _differences(served: Completion, prompt: list[int], reference: PreTrainedModel | PeftModel) -> list[float]:
+def _differences(served: Completion, prompt: list[int], reference: PreTrainedModel) -> list[float]:
     """Of the log-probabilities of a server's reply; none if it does not return them."""
     if not served.logprobs or served.token_ids is None:
         return []
@@ -208,12 +205,16 @@ def _differences(served: Completion, prompt: list[int], reference: PreTrainedMod
     return [abs(a - b) for a, b in zip(scored.logprobs, served.logprobs, strict=True)]
 
 
-def _beside_base(
-    compared: SystemParity, own: list[Completion], prompt_ids: list[list[int]], adapted: PeftModel
-) -> SystemParity:
-    with adapted.disable_adapter():
-        found = [one for served, ids in zip(own, prompt_ids, strict=True) for one in _differences(served, ids, adapted)]
-    return compared.model_copy(update={"base_difference_nat": sum(found) / len(found) if found else None})
+def _mean_difference(own: list[Completion], prompt_ids: list[list[int]], model: PreTrainedModel) -> float | None:
+    """Of the log-probabilities of a server's replies to those of another model."""
+    found = [one for served, ids in zip(own, prompt_ids, strict=False) for one in _differences(served, ids, model)]
+    return sum(found) / len(found) if found else None
+
+
+def _with_distance(systems: list[SystemParity], from_base: float | None) -> tuple[SystemParity, ...]:
+    """The systems; that of a server says how far it is from the base."""
+    changes = {"server": {"base_difference_nat": from_base}}
+    return tuple(one.model_copy(update=changes.get(one.system)) for one in systems)
 
 
 def says_the_same(served: Completion, text: str, renderer: Renderer, tools: Sequence[ToolSchema]) -> bool:
@@ -225,14 +226,14 @@ def says_the_same(served: Completion, text: str, renderer: Renderer, tools: Sequ
     return calls[0] == calls[1] and read.text.strip() == served.text.strip()
 
 
-def _refuse(report: ParityReport, tolerances: dict[str, float], vllm_parser: str) -> None:
+def _refuse(report: ParityReport, vllm_parser: str) -> None:
     for system in report.systems:
         if system.system == "base" and system.max_difference_nat == 0:
             raise StudentMismatchError(
                 f"{report.reference} is its own base: all log-probabilities of {system.n_tokens} tokens are equal, "
                 "so the training had no effect"
             )
-        allowed = tolerances.get(system.system)
+        allowed = TOLERANCES_NAT.get(system.system)
         if allowed is None:
             continue
         got = system.mean_difference_nat

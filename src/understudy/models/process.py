@@ -1,6 +1,7 @@
 """One server process, controlled by its handle.
 
-In: a command and the URL of its health check. Out: a running server inside a ``with`` block, and nothing after it. The
+In: a command and the URL of its health check, or the options of a server of one model. Out: a running server inside a
+``with`` block, and nothing after it. The
 process leads its own process group; only that group is stopped at the end, never a process found by its name. If this
 program is killed, the group ends as well (see ``supervisor``).
 """
@@ -16,12 +17,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Self
 
 import httpx
+from pydantic import Field, PositiveFloat
+
+from understudy.records import Record
 
 STOP_S = 15.0
 """How long a server may take to end after SIGTERM, before it is killed."""
@@ -33,6 +37,28 @@ _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 class ServerStartError(OSError):
     """The server ended or did not become healthy in time; the message has the end of its log."""
+
+
+class ServerMissingError(OSError):
+    """The program of a server is not installed; the message says how to install it."""
+
+
+class ServerOptions(Record):
+    """What the servers of all programs have."""
+
+    model: Annotated[str, Field(min_length=1)]
+    """Path of the weights; for vLLM also a Hub id."""
+    served_name: Annotated[str, Field(min_length=1)] = "student"
+    """The name of the weights in requests."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, lt=2**16)] = 0
+    """0 takes a free port."""
+    executable: str = ""
+    """Name on the PATH, or path. Empty: the program's usual name."""
+    extra_arguments: tuple[str, ...] = ()
+    """Passed on unchanged, after ours."""
+    deadline_s: PositiveFloat = 1800.0
+    """How long the server may take to load."""
 
 
 class ServerProcess:
@@ -146,6 +172,18 @@ class ServerProcess:
 
     def _has_ended(self) -> bool:
         return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+@contextlib.contextmanager
+def server_started(options: ServerOptions, command: Callable[[int], Sequence[str]]) -> Iterator[str]:
+    """Start the ``command`` that listens on a port, yield the URL that its paths begin with, stop it.
+
+    Raises ``ServerStartError`` with the end of its log.
+    """
+    port = options.port or free_ports(options.host, 1)[0]
+    address = f"http://{options.host}:{port}"
+    with ServerProcess(command(port), f"{address}/health", deadline_s=options.deadline_s):
+        yield f"{address}/v1"
 
 
 def free_ports(host: str, n: int) -> list[int]:

@@ -1,86 +1,93 @@
 """One ``vllm serve`` process, started and stopped by its handle.
 
-In: a ``VllmConfig``. Out: the base URL of a healthy server, inside a ``with`` block. Other vLLM servers on the machine
-are not touched. vLLM can be installed in a separate environment: only its executable is needed.
+In: a ``VllmOptions``. Out: the base URL of a healthy server, inside a ``with`` block; the command, for servers that are
+started otherwise (``engines.vllm``). vLLM can be installed in a separate environment: only its executable is needed.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from pathlib import Path
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import PositiveInt
 
-from understudy.models.gguf_file import is_gguf
-from understudy.models.locating import locate
-from understudy.models.process import ServerProcess, free_ports
-from understudy.records import Record
+from understudy.models.engines.engine import Adapter, EngineError
+from understudy.models.process import ServerMissingError, ServerOptions, server_started
+
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""The limits of an adapter's rank that vLLM accepts."""
 
 
-class VllmConfig(Record):
+class VllmOptions(ServerOptions):
     """What one vLLM server serves, and how."""
 
-    model: Annotated[str, Field(min_length=1)]
-    """Folder or Hub id of the base weights."""
-    adapter: str | None = None
-    """Folder or Hub id of a LoRA adapter, which is then served under ``served_name``."""
-    adapter_rank: PositiveInt = 64
-    """At least the adapter's rank."""
-    served_name: Annotated[str, Field(min_length=1)] = "student"
-    """The model's name in requests."""
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, lt=2**16)] = 0
-    """0 takes a free port."""
-    max_context_tokens: PositiveInt | None = None
-    """None: the length that the model's config states."""
+    adapters: tuple[Adapter, ...] = ()
+    """Each has a name of its own in requests."""
     n_gpus: PositiveInt = 1
     """Tensor parallel size."""
-    executable: str = "vllm"
-    """Name on the PATH, or path."""
-    extra_arguments: tuple[str, ...] = ()
-    """Passed on unchanged, such as ``--dtype=float32`` ``--enforce-eager``."""
-    deadline_s: PositiveFloat = 1800.0
-    """How long the server may take to load."""
+    memory_share: float | None = None
+    """Of each GPU. None: vLLM's default."""
+    dtype: str = "auto"
 
 
 @contextmanager
-def vllm_served(config: VllmConfig) -> Iterator[str]:
+def vllm_served(options: VllmOptions) -> Iterator[str]:
     """Start vLLM, yield its base URL, stop it.
 
-    Raises ``FileNotFoundError`` without the executable, ``ServerStartError`` with the end of its log.
+    Raises ``ServerMissingError``, ``EngineError``, ``ServerStartError`` with the end of its log.
     """
-    executable = shutil.which(config.executable)
-    if executable is None:
-        raise FileNotFoundError(
-            f"no executable {config.executable!r} on the PATH: install vLLM in a separate environment, or serve the "
-            f"model with this package: understudy serve-model {config.model} --local"
+    with server_started(options, lambda port: server_command(options, port)) as url:
+        yield url
+
+
+def server_program(executable: str = "") -> str:
+    """The path of the executable. Raises ``ServerMissingError``."""
+    name = executable or "vllm"
+    if (found := shutil.which(name)) is None:
+        raise ServerMissingError(
+            f"vLLM is missing: there is no executable {name!r} on the PATH. Install vLLM, in a separate environment if "
+            "you like, and put its executable on the PATH; or serve the model with this package (understudy "
+            "serve-model --local; in a recipe, leave out engine)"
         )
-    port = config.port or free_ports(config.host, 1)[0]
-    address = f"http://{config.host}:{port}"
-    with ServerProcess([executable, *_arguments(config, port)], f"{address}/health", deadline_s=config.deadline_s):
-        yield f"{address}/v1"
+    return found
 
 
-def _arguments(config: VllmConfig, port: int) -> list[str]:
-    weights = locate(config.model) if is_gguf(config.model) else config.model
-    arguments = ["serve", weights, f"--host={config.host}", f"--port={port}"]
-    # Otherwise vLLM adds top_k and penalties from the checkpoint's generation_config.json to each request.
-    arguments.append("--generation-config=vllm")
-    if config.adapter is None:
-        arguments.append(f"--served-model-name={config.served_name}")
-    else:
-        # The base gets another name, so that nobody uses the base instead of the student by mistake.
-        arguments += [
-            f"--served-model-name={config.served_name}-base",
-            "--enable-lora",
-            f"--max-lora-rank={config.adapter_rank}",
-            "--lora-modules",
-            f"{config.served_name}={config.adapter}",
-        ]
-    if config.max_context_tokens is not None:
-        arguments.append(f"--max-model-len={config.max_context_tokens}")
-    if config.n_gpus > 1:
-        arguments.append(f"--tensor-parallel-size={config.n_gpus}")
-    return [*arguments, *config.extra_arguments]
+def server_command(options: VllmOptions, port: int) -> list[str]:
+    """``vllm serve`` and its arguments. Raises ``ServerMissingError``, ``EngineError`` for a rank that is too high."""
+    command = [
+        *(server_program(options.executable), "serve", options.model, f"--host={options.host}", f"--port={port}"),
+        f"--served-model-name={options.served_name}",
+        # Otherwise vLLM adds top_k and penalties from the checkpoint's generation_config.json to each request.
+        "--generation-config=vllm",
+        "--enable-prompt-tokens-details",
+        "--uvicorn-log-level=warning",  # else the end of its log is a list of requests
+        f"--dtype={options.dtype}",
+    ]
+    if options.memory_share is not None:
+        command.append(f"--gpu-memory-utilization={options.memory_share:g}")
+    if options.n_gpus > 1:
+        command.append(f"--tensor-parallel-size={options.n_gpus}")
+    if options.adapters:
+        command += ["--enable-lora", f"--max-lora-rank={rank_limit(options.adapters)}", "--lora-modules"]
+        # As JSON, because names and paths may contain "=" and ",".
+        command += [json.dumps({"name": adapter.name, "path": adapter.path}) for adapter in options.adapters]
+    return [*command, *options.extra_arguments]
+
+
+def rank_limit(adapters: Sequence[Adapter]) -> int:
+    """The smallest of vLLM's limits that all adapters keep. Raises ``EngineError`` above the largest one."""
+    largest = max(adapters, key=lambda adapter: adapter.rank)
+    for limit in RANKS:
+        if largest.rank <= limit:
+            return limit
+    raise EngineError(f"{largest.path}: expected a rank of at most {RANKS[-1]} for vLLM, got {largest.rank}")
+
+
+def installed_version(executable: str) -> str:
+    """The version of vLLM in the environment of its executable, without starting it; empty if it is not known."""
+    environment = Path(executable).resolve().parent.parent
+    found = sorted(environment.glob("lib/python3*/site-packages/vllm*-*.dist-info"))
+    return found[0].name.removesuffix(".dist-info").partition("-")[2] if found else ""

@@ -67,7 +67,7 @@ def _require_engine(name: str, config: object) -> None:
     if isinstance(config, LocalConfig) and (engine := serving_engine(config)) is not None:
         try:
             engine.require()
-        except EngineError as error:
+        except OSError as error:
             raise EngineError(f"models.{name}.engine: {error}") from error
 
 

@@ -17,7 +17,7 @@ from understudy.agents.user import UserConfig
 from understudy.grading import Grader, open_grader
 from understudy.models import MODELS, LocalConfig, Model, ModelConfig, OpenAIChatConfig
 from understudy.models.engines.checking import N_PROMPTS, check_served
-from understudy.models.engines.engine import Weights
+from understudy.models.engines.engine import Weights, serving_engine
 from understudy.models.engines.pool import ServedAt, ServerPool
 from understudy.pipeline.cascades import resolved
 from understudy.pipeline.recipe import Recipe
@@ -48,6 +48,8 @@ class RunContext:
         self.servers = self._open.enter_context(ServerPool(self._check_served))
         self.for_training = self._open.enter_context(contextlib.ExitStack())
         """Servers that trainings ask; closed when they have ended."""
+        self._shared = self._open.enter_context(contextlib.ExitStack())
+        """Runtime and grader."""
         self._tasks: dict[str, tuple[Task, ...]] = {}
         self._runtime: AgentRuntime | None = None
         self._grader: Grader | None = None
@@ -122,13 +124,14 @@ class RunContext:
 
     def _check_served(self, weights: Weights, client: OpenAIChatConfig) -> None:
         """Compare a served student with its checkpoint, on prompts of its training if this run trained it."""
-        name = weights.model.name or ""
-        ref = self.recipe.names(Target.MODEL).get(name)
+        ref = self.recipe.names(Target.MODEL).get(weights.model.name or "")
         if ref is None:
             check_served(weights, client)
             return
         stage: Any = self.recipe.stage_class(ref)
-        check_served(weights, client, list(islice(stage(self, ref, self.recipe.config(ref)).prompts(), N_PROMPTS)))
+        prompts = list(islice(stage(self, ref, self.recipe.config(ref)).prompts(), N_PROMPTS))
+        card = read_card(self.checkpoint(ref))
+        check_served(weights, client, prompts, None if card.is_adapter else card.base)
 
     def is_program(self, name: str) -> bool:
         """Whether a program stands in for a model, which tables state. A user's kind of model says so itself."""
@@ -180,14 +183,23 @@ class RunContext:
     def teacher(self, name: str) -> str | OpenAIChatConfig:
         """A model that returns log-probabilities of tokens: its weights, or the config of its server."""
         config = self.model_config(name)
-        if isinstance(config, LocalConfig):
+        if isinstance(config, OpenAIChatConfig):
+            return config
+        if isinstance(config, LocalConfig) and (engine := serving_engine(config)) and engine.gives_prompt_logprobs:
             return self.for_training.enter_context(self.servers.lease(config)) or self.weights(name)
-        return config if isinstance(config, OpenAIChatConfig) else self.weights(name)
+        return self.weights(name)
+
+    def stop_servers(self) -> None:
+        """Stop the servers of this run, before a training needs their memory. They are started again when needed."""
+        if self.servers.are_in_use:  # by a judge, a simulated user, or another model that agents ask
+            self._shared.close()
+            self._runtime = self._grader = None
+        self.servers.stop_unused()
 
     def runtime(self) -> AgentRuntime:
         """What the recipe's agents run on."""
         if self._runtime is None:
-            self._runtime = self._open.enter_context(AgentRuntime(self.acting(), opens=self.servers.open))
+            self._runtime = self._shared.enter_context(AgentRuntime(self.acting(), opens=self.servers.open))
         return self._runtime
 
     def acting(self) -> RuntimeConfig:
@@ -225,6 +237,6 @@ class RunContext:
             config = self.recipe.grading
             judge = None
             if judging := getattr(config, "judging_model", ""):
-                judge = self._open.enter_context(contextlib.closing(self.open_model(judging)))
-            self._grader = self._open.enter_context(open_grader(config, judge))
+                judge = self._shared.enter_context(contextlib.closing(self.open_model(judging)))
+            self._grader = self._shared.enter_context(open_grader(config, judge))
         return self._grader

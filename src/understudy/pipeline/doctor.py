@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from understudy.extras import EXTRAS, command_of, is_installed
-from understudy.models.engines.vllm import installed_version
+from understudy.models.vllm_process import installed_version
 from understudy.pipeline.machine import describe_machine, installed_versions
 from understudy.sandbox import Level, sandbox_report
 

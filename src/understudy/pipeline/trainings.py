@@ -117,7 +117,7 @@ def run_trainings(stages: Sequence[TrainingStage[Any]]) -> Iterator[tuple[StageR
     waiting = list(stages)
     running: list[_Training] = []
     context = stages[0].context
-    context.servers.stop_unused()  # the training needs their memory
+    context.stop_servers()
     label = " + ".join(str(stage.ref) for stage in stages)
     saved = sum(state.saved_step for stage in stages if (state := read_progress(stage.folder)) is not None)
     steps: float = saved

@@ -13,14 +13,13 @@ from pathlib import Path
 from understudy.curation.export import example_row, write_parquet
 from understudy.export import Student
 from understudy.export.folder import AGENT, agent_settings, write_folder
-from understudy.models.locating import ADAPTER
+from understudy.models.locating import ADAPTER, CARD
 from understudy.publishing.data_card import ATTEMPTS, EXAMPLES, data_card
 from understudy.publishing.facts import Publication, RepoKind, Repository
 from understudy.publishing.model_card import eval_results, model_card
 from understudy.publishing.tables import write_attempts
 from understudy.records import Example, Score, Trajectory
 from understudy.runs import write_atomic
-from understudy.training.checkpoint import CARD
 
 Attempts = Iterable[tuple[Trajectory, Score | None]]
 README = "README.md"

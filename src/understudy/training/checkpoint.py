@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Any
 from understudy.models.finite import require_finite_weights
 from understudy.models.gguf_file import is_gguf
 from understudy.models.loading import bars_of_downloads_only, load_base, load_tokenizer, without_peft_warning
-from understudy.models.locating import ADAPTER
+from understudy.models.locating import ADAPTER, CARD
 from understudy.runs import write_atomic
 from understudy.training.summary import StudentCard
 
 if TYPE_CHECKING:
     from understudy.training.trainer import StudentTrainer
-
-CARD = "student.json"
 
 
 def save_student(trainer: StudentTrainer, tokenizer: Any, card: StudentCard, folder: Path) -> None:

@@ -1,11 +1,13 @@
 """Stands in for ``vllm serve`` with adapters: its arguments, its paths, a worker process. No model.
 
 A reply is the name of the asked model and the ids 5 and 6. ``FAKE_ENGINE_LOG`` names a file in which each start and
-each loaded adapter is a line. ``FAKE_ENGINE_REFUSES`` is a part of the path of adapters that are refused.
+each loaded adapter is a line. ``FAKE_ENGINE_REFUSES`` is a part of the path of adapters that are refused. The model
+``crash`` does not start, and ``stubborn`` does not end when it is asked to.
 """
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,13 +18,17 @@ arguments = sys.argv[1:]
 assert arguments[0] == "serve", arguments
 options = dict(argument.lstrip("-").split("=", 1) for argument in arguments[2:] if "=" in argument)
 adapters = arguments[arguments.index("--lora-modules") + 1 :] if "--lora-modules" in arguments else []
-names = {options["served-model-name"], *(one.rpartition("=")[0] for one in adapters if not one.startswith("--"))}
+names = {options["served-model-name"], *(json.loads(one)["name"] for one in adapters if not one.startswith("--"))}
 refused = os.environ.get("FAKE_ENGINE_REFUSES", "nothing")
+if arguments[1] == "crash":
+    sys.exit(print("no GPU found", file=sys.stderr) or 3)
+if arguments[1] == "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 
 
 def log(**what: object) -> None:
-    with Path(os.environ["FAKE_ENGINE_LOG"]).open("a") as file:
+    with Path(os.environ.get("FAKE_ENGINE_LOG", os.devnull)).open("a") as file:
         file.write(json.dumps(what) + "\n")
 
 
@@ -30,7 +36,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self.answer(200, {"data": [{"id": name, "owned_by": "vllm"} for name in sorted(names)]})
+        models = [{"id": name, "owned_by": "vllm"} for name in sorted(names)]
+        self.answer(200, {"data": models, "arguments": arguments, "pid": os.getpid(), "worker_pid": worker.pid})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,12 +16,13 @@ import pytest
 
 from tests.models.engines.conftest import FakeVllm, until
 from understudy.models import LocalConfig, Model, OpenAIChatConfig, Request, open_model
+from understudy.models.engines.checking import check_served
 from understudy.models.engines.engine import EngineError, Weights
 from understudy.models.engines.gpus import Memory
 from understudy.models.engines.pool import ServedAt, ServerPool, opened_at
-from understudy.models.engines.vllm import installed_version
 from understudy.models.parity import StudentMismatchError
-from understudy.models.process import ServerStartError
+from understudy.models.process import ServerMissingError, ServerStartError
+from understudy.models.vllm_process import installed_version
 from understudy.records import Message, PrefixDelivery, Role
 
 Local = Callable[..., LocalConfig]
@@ -162,6 +164,36 @@ def test_a_student_that_is_not_its_checkpoint_is_refused_before_its_first_reques
         pool.open(local("base"))
 
 
+def test_full_weights_of_a_training_are_compared_and_other_bases_are_not(
+    fake: FakeVllm, local: Local, tmp_path: Path, tiny_dir: Path
+) -> None:
+    student = tmp_path / "student"
+    shutil.copytree(tiny_dir, student)
+    (student / "student.json").write_text("{}")
+    compared: list[str] = []
+    with ServerPool(lambda weights, _: compared.append(weights.base)) as pool:
+        for path in (student, tiny_dir, student):
+            pool.open(local("served").model_copy(update={"path": str(path)})).close()
+    assert compared == [str(student)]
+
+
+def test_a_server_that_is_not_its_fully_trained_student_is_refused(local: Local, tiny_dir: Path) -> None:
+    """The stand-in has no weights: its log-probabilities are invented."""
+    with ServerPool() as pool:
+        config = local("student")
+        with pool.lease(config) as client:
+            assert client is not None
+            with pytest.raises(StudentMismatchError, match=r"server is not .*: over \d+ tokens"):
+                check_served(Weights(config, "", str(tiny_dir)), client)
+
+
+@pytest.mark.parametrize("kind", ["vllm", "llama_cpp"])
+def test_no_engine_has_float64(tiny_dir: Path, kind: str) -> None:
+    config = LocalConfig.model_validate({"path": str(tiny_dir), "dtype": "float64", "engine": kind})
+    with ServerPool() as pool, pytest.raises(EngineError, match=f"the engine {kind} has no float64"):
+        pool.open(config)
+
+
 @pytest.mark.parametrize("first", [None, "one"])
 def test_an_adapter_that_is_refused_leaves_the_others_served(
     local: Local, adapters: Adapters, pool: ServerPool, first: str | None, monkeypatch: pytest.MonkeyPatch
@@ -175,7 +207,7 @@ def test_an_adapter_that_is_refused_leaves_the_others_served(
 
 
 def test_a_missing_executable_is_said(local: Local, pool: ServerPool) -> None:
-    with pool, pytest.raises(EngineError, match="executable 'no-such-vllm', which is not on the PATH"):
+    with pool, pytest.raises(ServerMissingError, match="no executable 'no-such-vllm' on the PATH"):
         pool.open(local("base", executable="no-such-vllm"))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from typing import Literal
 
-from understudy.models.config import Device, LocalConfig
+from understudy.models.config import Device, DType, LocalConfig
 from understudy.models.engines.engine import ServerConfig
 from understudy.models.engines.gpus import visible_gpus
 from understudy.models.engines.vllm import Vllm
@@ -26,4 +26,4 @@ class Auto(Vllm):
     def serves(self, model: LocalConfig, /) -> bool:
         """Whether there is a GPU that the model may use, and vLLM."""
         has_vllm = shutil.which(self.config.executable or "vllm") is not None
-        return has_vllm and model.device is not Device.CPU and bool(visible_gpus())
+        return has_vllm and model.device is not Device.CPU and model.dtype is not DType.FLOAT64 and bool(visible_gpus())

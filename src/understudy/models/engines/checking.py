@@ -1,8 +1,7 @@
 """The comparison of a served student with its checkpoint, before it is first used.
 
 In: what is served, the client that asks it, prompts. Out: nothing, or ``StudentMismatchError``. The checkpoint is
-loaded for it, on the CPU where a server holds the GPUs. Weights without an adapter are loaded by the server itself from
-the path that the recipe names, so there is nothing that could be confused with them.
+loaded on the CPU for it, since servers hold the GPUs.
 """
 
 from __future__ import annotations
@@ -23,20 +22,23 @@ QUESTIONS = ("What is 6 * 7?", "Who wrote the book, and when was it written?")
 """Asked if there are no other prompts."""
 
 
-def check_served(weights: Weights, client: OpenAIChatConfig, prompts: Prompts = ()) -> None:
-    """Raises ``StudentMismatchError`` if the server's log-probabilities are not those of the student, or are nearer to
-    those of its base; ``AdapterWithoutEffectError``.
+def check_served(
+    weights: Weights, client: OpenAIChatConfig, prompts: Prompts = (), untrained: str | None = None
+) -> None:
+    """Raises ``StudentMismatchError`` if the server's log-probabilities are not those of the checkpoint, or are nearer
+    to those of its base; ``AdapterWithoutEffectError``.
+
+    ``untrained``: the weights that full fine-tuning began with.
     """
     adapter = weights.adapter
-    if adapter is None:
-        return
     base = weights.model.model_copy(update={"path": weights.base, "adapter": None, "device": Device.CPU})
     plain = [((Message(role=Role.USER, content=question),), ()) for question in QUESTIONS]
     some = (list(prompts) or plain)[:N_PROMPTS]
     check_student(
         base,
         [messages for messages, _ in some],
-        adapter=adapter.path,
+        adapter=None if adapter is None else adapter.path,
+        untrained=untrained,
         server=client,
         tools=[tools for _, tools in some],
         max_tokens=MAX_TOKENS,

@@ -15,9 +15,9 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from understudy.hub import naming_what_is_missing
-from understudy.models.config import LocalConfig, OpenAIChatConfig
+from understudy.models.config import DType, LocalConfig, OpenAIChatConfig
 from understudy.models.engines.kinds import ENGINES
-from understudy.models.locating import ADAPTER, base_and_adapter, locate, locate_adapter
+from understudy.models.locating import ADAPTER, CARD, base_and_adapter, locate, locate_adapter
 from understudy.registry import PartConfig
 from understudy.runs import content_digest, digest
 
@@ -72,7 +72,10 @@ class Weights:
     base: str
     """Absolute folder or Hub id."""
     adapter: Adapter | None = None
-    """An adapter that the server loads beside the base; None: the base alone is asked."""
+    """An adapter that the server loads beside the base, or merged; None: the base alone is asked."""
+    is_compared: bool = True
+    """Whether the server is compared with the checkpoint before it is used. False for weights that neither a training
+    of this package made nor the engine converted: a large teacher need not be loaded a second time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,11 @@ class ServerEngine:
     config: ServerConfig
     health_path = "/health"
     """Answers 200 once all that was asked for is loaded."""
+    converts_weights = False
+    """Whether a server reads a copy of the weights that was made for it. An adapter is then merged into the copy."""
+    gives_prompt_logprobs = True
+    """Whether a server returns log-probabilities of a prompt's tokens, which the teacher of an on-policy training has
+    to; if not, such a teacher is computed by the training."""
 
     def __init__(self, config: ServerConfig) -> None:
         self.config = config
@@ -111,23 +119,31 @@ class ServerEngine:
         return True
 
     def require(self) -> None:
-        """Raise ``EngineError`` if what the engine needs is not installed. A run asks before its first stage."""
+        """Raise ``OSError`` if what the engine needs is not installed. A run asks before its first stage."""
         return
 
     def weights(self, model: LocalConfig) -> Weights:
-        """What a server has to load. Here each base has a server, and each adapter its own name on it.
+        """What a server has to load. Each base has a server, and each adapter its own name on it; or each student has a
+        server, if the engine converts weights.
 
         Raises ``EngineError`` for a model that the engine cannot serve, ``OSError`` for one that does not exist.
         """
+        if model.dtype is DType.FLOAT64:
+            raise EngineError(
+                f"{name_in_records(model)}: the engine {self.config.kind} has no float64: choose another dtype, or no "
+                "engine"
+            )
         base, adapter = found_parts(model)
-        key = digest([self.config.model_dump(mode="json"), base, version_of(base), model.dtype.value])
-        served = None if adapter is None else Adapter(adapter_name(model, adapter), adapter, rank_of(adapter))
-        return Weights(model, key, base, served)
+        parts = [base, adapter] if adapter and self.converts_weights else [base]
+        settings = [self.config.model_dump(mode="json"), model.dtype.value]
+        key = digest([*settings, *([part, version_of(part)] for part in parts)])
+        if adapter is None:
+            return Weights(model, key, base, is_compared=self.converts_weights or (Path(base) / CARD).is_file())
+        rank = 0 if self.converts_weights else rank_of(adapter)
+        return Weights(model, key, base, Adapter(adapter_name(model, adapter), adapter, rank))
 
     def command(self, weights: Weights, launch: Launch) -> list[str]:
-        """The command of a server. ``weights``: of any model that it serves. Raises ``EngineError`` without its
-        executable.
-        """
+        """The command of a server. ``weights``: of any model that it serves. Raises ``OSError`` without its program."""
         raise NotImplementedError
 
     def environment(self, launch: Launch) -> dict[str, str]:

@@ -14,28 +14,10 @@ from typing import Literal
 from pydantic import PositiveInt, field_validator
 
 from understudy.models.cache_size import machine_bytes, numbers_per_token
-from understudy.models.config import DType, LocalConfig, OpenAIChatConfig
-from understudy.models.engines.engine import (
-    Adapter,
-    EngineError,
-    Launch,
-    ServerConfig,
-    ServerEngine,
-    Weights,
-    adapter_name,
-    found_parts,
-    name_in_records,
-    version_of,
-)
+from understudy.models.config import OpenAIChatConfig
+from understudy.models.engines.engine import Launch, ServerConfig, ServerEngine, Weights, version_of
 from understudy.models.gguf_writing import Precision, gguf_of
-from understudy.models.llama_cpp_process import (
-    SAMPLING,
-    LlamaCppMissingError,
-    ServerOptions,
-    server_arguments,
-    server_program,
-)
-from understudy.runs import digest
+from understudy.models.llama_cpp_process import SAMPLING, LlamaCppOptions, server_command, server_program
 
 
 class LlamaCppConfig(ServerConfig):
@@ -48,6 +30,11 @@ class LlamaCppConfig(ServerConfig):
     """Replies that are computed at the same time; fewer if the share of memory does not hold their keys and values."""
     n_threads: PositiveInt | None = None
     """None: OMP_NUM_THREADS, else as llama.cpp chooses."""
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("export",)
 
     @field_validator("precision")
     @classmethod
@@ -65,35 +52,29 @@ class LlamaCpp(ServerEngine):
     """Starts and asks llama.cpp's server."""
 
     config: LlamaCppConfig
+    converts_weights = True
+    gives_prompt_logprobs = False
 
-    def weights(self, model: LocalConfig) -> Weights:
-        """Raises ``EngineError`` for what llama.cpp cannot serve."""
-        if model.dtype is DType.FLOAT64:
-            raise EngineError(f"{name_in_records(model)}: llama.cpp has no float64; choose another dtype, or no engine")
-        base, adapter = found_parts(model)
-        key = digest([self.config.model_dump(mode="json"), base, version_of(base), adapter, version_of(adapter or "")])
-        merged = None if adapter is None else Adapter(adapter_name(model, adapter), adapter, 0)
-        return Weights(model, key, base, merged)
+    def require(self) -> None:
+        """Raises ``ServerMissingError``."""
+        server_program(self.config.executable)
 
     def command(self, weights: Weights, launch: Launch) -> list[str]:
         """The GGUF file is made before the first start."""
-        try:
-            program = server_program(self.config.executable)
-        except LlamaCppMissingError as error:
-            raise EngineError(f"{name_in_records(weights.model)}: engine: llama_cpp: {error}") from error
         adapter = weights.adapter.path if weights.adapter else None
         versions = (version_of(weights.base), version_of(adapter or ""))
         context_tokens, n_parallel = self._room(weights, launch)
-        options = ServerOptions(
+        options = LlamaCppOptions(
             model=str(gguf_of(weights.base, adapter, versions, self.config.precision)),
             served_name=self.client(weights, ["http://127.0.0.1"]).model,
             host=self.config.host,
             context_tokens=context_tokens,
             n_parallel=n_parallel,
             n_threads=self.config.n_threads,
+            executable=self.config.executable,
             extra_arguments=self.config.extra_arguments,
         )
-        return [*program, *server_arguments(options, launch.port)]
+        return server_command(options, launch.port)
 
     def client(self, weights: Weights, urls: Sequence[str]) -> OpenAIChatConfig:
         """Replies are sampled as in this process."""

@@ -56,7 +56,7 @@ class ServerPool(Closing):
         self._check = check
         self._memory: Memory | None = None
         self._servers: dict[str, Servers] = {}
-        self._checked: set[str] = set()
+        self._compared: set[tuple[str, str]] = set()
         self._lock = threading.RLock()
 
     def open(self, config: PartConfig) -> Model:
@@ -93,6 +93,12 @@ class ServerPool(Closing):
                 servers.n_users -= 1
                 servers.last_used = time.monotonic()
 
+    @property
+    def are_in_use(self) -> bool:
+        """Whether an open model uses a server."""
+        with self._lock:
+            return any(servers.n_users for servers in self._servers.values())
+
     def stop_unused(self) -> None:
         """Stop the servers that no open model uses, before something else needs their memory."""
         with self._lock:
@@ -125,13 +131,14 @@ class ServerPool(Closing):
         return servers
 
     def _ready(self, engine: ServerEngine, weights: Weights, servers: Servers) -> OpenAIChatConfig:
-        """The client, once the adapter is loaded and compared."""
+        """The client, once the adapter is loaded and the student is compared."""
         client = engine.client(weights, servers.urls)
         if weights.adapter is not None:
             servers.add(weights.adapter)
-            if weights.adapter.name not in self._checked:
-                self._check(weights, client)
-                self._checked.add(weights.adapter.name)
+        compared = (weights.key, client.model)
+        if weights.is_compared and compared not in self._compared:
+            self._check(weights, client)
+            self._compared.add(compared)
         return client
 
     def _places(self, engine: ServerEngine, weights: Weights) -> tuple[Sequence[tuple[str, ...]], float]:

@@ -1,15 +1,13 @@
 """vLLM as an engine: one server for a base and all adapters on it.
 
 In: local models. Out: the command of ``vllm serve``, adapters loaded while it runs, the client's config. vLLM can be
-installed in a separate environment: only its executable is needed. Not here: processes (see ``pool``); one server
-without a pipeline (see ``vllm_process``).
+installed in a separate environment: only its executable is needed. Not here: processes (see ``pool``); the command's
+form (see ``vllm_process``).
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -26,9 +24,8 @@ from understudy.models.engines.engine import (
     adapter_settings,
     name_in_records,
 )
+from understudy.models.vllm_process import VllmOptions, rank_limit, server_command, server_program
 
-RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-"""The limits of an adapter's rank that vLLM accepts."""
 LOAD_S = 300.0
 """How long vLLM may take to load an adapter."""
 
@@ -43,13 +40,11 @@ class Vllm(ServerEngine):
     """Starts and asks ``vllm serve``."""
 
     def require(self) -> None:
-        """Raises ``EngineError`` without the executable."""
-        self._executable()
+        """Raises ``ServerMissingError``."""
+        server_program(self.config.executable)
 
     def weights(self, model: LocalConfig) -> Weights:
         """Raises ``EngineError`` for what vLLM cannot serve."""
-        if model.dtype is DType.FLOAT64:
-            raise EngineError(f"{name_in_records(model)}: vLLM has no float64; choose another dtype, or no engine")
         found = super().weights(model)
         if found.adapter is not None:
             _refuse_adapter(found.adapter)
@@ -58,22 +53,18 @@ class Vllm(ServerEngine):
     def command(self, weights: Weights, launch: Launch) -> list[str]:
         """``vllm serve`` with its base under another name than any student."""
         config = self.config
-        arguments = [self._executable(), "serve", launch.base, f"--host={config.host}", f"--port={launch.port}"]
-        arguments += [
-            f"--served-model-name={BASE_NAME}",
-            # Otherwise vLLM adds top_k and penalties from the checkpoint's generation_config.json to each request.
-            "--generation-config=vllm",
-            "--enable-prompt-tokens-details",
-            "--uvicorn-log-level=warning",  # else the end of its log is a list of requests
-            f"--gpu-memory-utilization={launch.memory_share:g}",
-            f"--dtype={_dtype(weights.model, launch)}",
-        ]
-        if len(launch.gpus) > 1:
-            arguments.append(f"--tensor-parallel-size={len(launch.gpus)}")
-        if launch.adapters:
-            arguments += ["--enable-lora", f"--max-lora-rank={rank_limit(launch.adapters)}", "--lora-modules"]
-            arguments += [f"{adapter.name}={adapter.path}" for adapter in launch.adapters]
-        return [*arguments, *config.extra_arguments]
+        options = VllmOptions(
+            model=launch.base,
+            served_name=BASE_NAME,
+            adapters=launch.adapters,
+            host=config.host,
+            n_gpus=max(1, len(launch.gpus)),
+            memory_share=launch.memory_share,
+            dtype=_dtype(weights.model, launch),
+            executable=config.executable,
+            extra_arguments=config.extra_arguments,
+        )
+        return server_command(options, launch.port)
 
     def environment(self, launch: Launch) -> dict[str, str]:
         """Adapters may be loaded later."""
@@ -94,32 +85,6 @@ class Vllm(ServerEngine):
         config = super().client(weights, urls)
         return config.model_copy(update={"extra_body": {"stop_token_ids": _stop_ids(weights, config)}})
 
-    def _executable(self) -> str:
-        name = self.config.executable or "vllm"
-        if (found := shutil.which(name)) is None:
-            raise EngineError(
-                f"engine: vllm needs the executable {name!r}, which is not on the PATH: install vLLM, in a separate "
-                "environment if you like, and name its executable as engine: {kind: vllm, executable: …}; or leave "
-                "out engine"
-            )
-        return found
-
-
-def installed_version(executable: str) -> str:
-    """The version of vLLM in the environment of its executable, without starting it; empty if it is not known."""
-    environment = Path(executable).resolve().parent.parent
-    found = sorted(environment.glob("lib/python3*/site-packages/vllm*-*.dist-info"))
-    return found[0].name.removesuffix(".dist-info").partition("-")[2] if found else ""
-
-
-def rank_limit(adapters: Sequence[Adapter]) -> int:
-    """The smallest of vLLM's limits that all adapters keep. Raises ``EngineError`` above the largest one."""
-    largest = max(adapters, key=lambda adapter: adapter.rank)
-    for limit in RANKS:
-        if largest.rank <= limit:
-            return limit
-    raise EngineError(f"{largest.path}: expected a rank of at most {RANKS[-1]} for vLLM, got {largest.rank}")
-
 
 def _refuse_adapter(adapter: Adapter) -> None:
     settings = adapter_settings(adapter.path)
@@ -133,7 +98,15 @@ def _refuse_adapter(adapter: Adapter) -> None:
 
 
 def _dtype(model: LocalConfig, launch: Launch) -> str:
-    """As the model in this process: float32 on a CPU, where half precision is slow."""
+    """As the model in this process: float32 on a CPU, where half precision is slow.
+
+    Raises ``EngineError`` for adapters in float32 on a GPU: vLLM's kernels for adapters do not accept it there.
+    """
+    if launch.gpus and launch.adapters and model.dtype is DType.FLOAT32:
+        raise EngineError(
+            f"{name_in_records(model)}: on a GPU, vLLM computes adapters in 16 bits only: expected dtype auto, "
+            "bfloat16 or float16, got float32; or merge the adapter"
+        )
     return DType.FLOAT32.value if model.dtype is DType.AUTO and not launch.gpus else model.dtype.value
 
 

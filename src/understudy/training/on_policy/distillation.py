@@ -22,11 +22,12 @@ from understudy.annotations import result_settings
 from understudy.models import OpenAIChatConfig
 from understudy.models.finite import NotFiniteError, require_finite_weights
 from understudy.models.loading import load_base, load_tokenizer, without_peft_warning
+from understudy.models.locating import CARD
 from understudy.progress import Progress
 from understudy.records import Example
 from understudy.run_layout import CHECKPOINT, TRAINING_LOG
 from understudy.runs import append_jsonl, content_digest, derive_seed, read_jsonl, read_user_jsonl, write_jsonl
-from understudy.training.checkpoint import CARD, read_card, save_weights, whole_weights
+from understudy.training.checkpoint import read_card, save_weights, whole_weights
 from understudy.training.config import Method
 from understudy.training.jobs import TrainingJob
 from understudy.training.loading import limits_of, lora_settings, torch_threads
