@@ -11,7 +11,8 @@ import pytest
 from tests.grading.attempts import attempt
 from understudy.grading import JudgeConfig, open_grader, regrade
 from understudy.grading.judge import Verdict, parse_verdict
-from understudy.models.model import ProviderError, Request
+from understudy.models.config import OpenAIChatConfig
+from understudy.models.model import ProviderError, Request, with_settings
 from understudy.models.scripted import Program, ScriptedModel
 from understudy.records import Score, TaskKind, Trajectory
 
@@ -75,6 +76,20 @@ def test_the_same_is_asked_once_also_in_the_next_process(tmp_path: Path) -> None
     assert first == second
     grade(judge, fact("Harris", "Bob"), path)
     assert len(judge.requests) == 2
+
+
+@pytest.mark.parametrize("change", [{"extra_body": {"top_k": 5}}, {"model": "b"}])
+def test_verdicts_of_a_judge_with_other_settings_are_not_taken(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "judge.jsonl"
+    settings: dict[str, object] = {"model": "a", "base_urls": ["http://one/v1"]}
+    judges = [settings, {**settings, "max_retries": 3}, {**settings, **change}]
+    recorders = []
+    for each in judges:
+        recorders.append(judge := Recorder())
+        model = with_settings(ScriptedModel(judge, "gpt-judge"), OpenAIChatConfig.model_validate(each))
+        with open_grader(config(path), model) as grader:
+            assert grader.grade(fact("Harris", "Harris")).correct
+    assert [len(judge.requests) for judge in recorders] == [1, 0, 1]
 
 
 def test_an_unreachable_or_silent_judge_is_no_verdict() -> None:

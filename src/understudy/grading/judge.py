@@ -21,7 +21,7 @@ from understudy.grading.facts import exact_match, token_f1
 from understudy.grading.grader import Judgement, is_no_answer
 from understudy.grading.judge_prompt import JUDGE_SYSTEM
 from understudy.grading.verdict_cache import VerdictCache, ask_judge
-from understudy.models.model import ContextFullError, Model, ProviderError
+from understudy.models.model import ContextFullError, Model, ProviderError, settings_of
 from understudy.records import Record, Task
 from understudy.runs import digest
 
@@ -90,7 +90,7 @@ class JudgeGrader:
     def _verdict(self, task: Task, given: str) -> Verdict | None:
         prompt, max_tokens = _prompt(task, given), self._config.max_tokens
         return self._cache.verdict(
-            digest([self.version, prompt]),
+            digest([self.version, settings_of(self._model), prompt]),
             lambda: parse_verdict(ask_judge(self._model, SYSTEM, prompt, VERDICT_SCHEMA, max_tokens)),
         )
 

@@ -16,7 +16,7 @@ from understudy.grading.config import Criterion, RubricConfig
 from understudy.grading.grader import Judgement, infrastructure_error, is_no_answer, score_of
 from understudy.grading.judge_prompt import RUBRIC_SYSTEM
 from understudy.grading.verdict_cache import VerdictCache, ask_judge
-from understudy.models.model import ContextFullError, Model, ProviderError
+from understudy.models.model import ContextFullError, Model, ProviderError, settings_of
 from understudy.records import Message, Record, Role, Score, Trajectory
 from understudy.runs import digest
 
@@ -94,7 +94,7 @@ class RubricGrader:
     def _verdict(self, prompt: str) -> RubricVerdict | None:
         n_criteria, max_tokens = len(self._config.rubric), self._config.max_tokens
         return self._cache.verdict(
-            digest([self.version, prompt]),
+            digest([self.version, settings_of(self._model), prompt]),
             lambda: parse_rubric_verdict(ask_judge(self._model, SYSTEM, prompt, SCHEMA, max_tokens), n_criteria),
         )
 

@@ -6,13 +6,16 @@ that needs them is opened. Not here: prompts, parsing, retries of attempts.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Annotated, Protocol, Self
 
+from understudy.annotations import result_settings
 from understudy.records import Completion, Message, PrefixDelivery, ToolSchema
 from understudy.registry import Builtin, Group, PartConfig, TargetError
+from understudy.runs import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ class Model(Protocol):
     """Completes messages. Safe to call from many threads at once.
 
     Your own class may inherit from this one: it then only has to define ``complete``. A class with the attribute
-    ``gives_logprobs = True`` returns log-probabilities at no cost, so agents always ask for them.
+    ``gives_logprobs = True`` returns log-probabilities at no cost, so agents always ask for them. ``with_settings``
+    gives an opened model the attribute ``settings``, a digest of what its replies depend on.
     """
 
     name: str
@@ -133,7 +137,19 @@ def open_model(config: PartConfig) -> Model:
             f"{config.kind}: expected a model; it has no {', '.join(missing)}. "
             "Inherit from understudy.models.Model, which has all but complete"
         )
+    return with_settings(model, config)
+
+
+def with_settings(model: Model, config: PartConfig) -> Model:
+    """The model, which knows the digest of its config, so that stored verdicts are not taken for those of another."""
+    with contextlib.suppress(AttributeError):  # a user's class with slots
+        model.settings = digest(result_settings(config))  # type: ignore[attr-defined]
     return model
+
+
+def settings_of(model: Model) -> str:
+    """The digest of a model's config; empty for a model that was not opened from one."""
+    return str(getattr(model, "settings", ""))
 
 
 _PARTS = ("complete", "is_program", "prefix_delivery", "close", "__enter__", "__exit__")

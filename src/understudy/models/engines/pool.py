@@ -19,7 +19,7 @@ from understudy.models.engines.engine import EngineError, ServerEngine, Weights,
 from understudy.models.engines.gpus import Memory
 from understudy.models.engines.server import Servers
 from understudy.models.local import LocalModel
-from understudy.models.model import Model, ModelConfig, open_model
+from understudy.models.model import Model, ModelConfig, open_model, with_settings
 from understudy.models.openai_chat import OpenAIChatModel
 from understudy.records import PrefixDelivery, Record
 from understudy.registry import PartConfig
@@ -68,8 +68,8 @@ class ServerPool(Closing):
         with ExitStack() as stack:
             client = stack.enter_context(self.lease(config))
             if client is None:
-                return LocalModel(config)
-            return ServedModel(name_in_records(config), client, stack.pop_all().close)
+                return with_settings(LocalModel(config), config)
+            return with_settings(ServedModel(name_in_records(config), client, stack.pop_all().close), config)
 
     @contextmanager
     def lease(self, model: LocalConfig) -> Iterator[OpenAIChatConfig | None]:
