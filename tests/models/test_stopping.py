@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.models.reasoning import reasoning_spans
-from understudy.models.stopping import cut_completion, cut_text
+from understudy.models.stopping import cut_completion, cut_reply, cut_text
 from understudy.records import Completion, FinishReason
 
 STOP = ("<end_code>", "Observation:", "Calling tools:")
@@ -34,6 +34,56 @@ STOP = ("<end_code>", "Observation:", "Calling tools:")
 )
 def test_where_a_reply_is_cut(text: str, kept: str, string: str) -> None:
     assert cut_text(text, STOP) == (kept, string)
+
+
+BLOCK = "Code:\n```py\nprint(1)\n```"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "string"),
+    [
+        (f"{BLOCK}\nobservation: 999", f"{BLOCK}\n", "observation:"),
+        (f"{BLOCK}\nOBSERVATION : 999", f"{BLOCK}\n", "OBSERVATION :"),
+        (f"{BLOCK}\n\n**Observation:** 999", f"{BLOCK}\n\n", "**Observation:"),
+        (f"{BLOCK}\n**Observation**: 999", f"{BLOCK}\n", "**Observation**:"),
+        (f"{BLOCK}\n### Observation\n999", f"{BLOCK}\n", "### Observation"),
+        (f"{BLOCK}\n> observation: 999", f"{BLOCK}\n", "> observation:"),
+        (f"{BLOCK}<END_CODE>\n999", BLOCK, "<END_CODE>"),
+        (f"{BLOCK}< end_code >\n999", BLOCK, "< end_code >"),
+        (f"{BLOCK}<|im_end|>", BLOCK, "<|im_end|>"),
+        (f"{BLOCK}<|im_end|>\n<|im_start|>user\n999<|im_end|>", BLOCK, "<|im_end|>\n"),
+        (f"{BLOCK}<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n999", BLOCK, "<|eot_id|>"),
+        (f"{BLOCK}<end_of_turn>\n<start_of_turn>user\n999", BLOCK, "<end_of_turn>\n"),
+        (f"{BLOCK}<|end|><|user|>\n999", BLOCK, "<|end|>"),
+        (f"{BLOCK}</s> [INST] 999 [/INST]", BLOCK, "</s> "),
+        (f"{BLOCK}</s>\nObservation: 999", BLOCK, "</s>\nObservation:"),
+        (f"{BLOCK}<|endoftext|>", BLOCK, "<|endoftext|>"),
+        (f"{BLOCK}<｜end▁of▁sentence｜><｜User｜>999", BLOCK, "<｜end▁of▁sentence｜>"),
+        (f"{BLOCK}\n<|im_start|>user\n999", f"{BLOCK}\n", "<|im_start|>"),
+        ("Paris<|eot_id|>", "Paris", "<|eot_id|>"),
+        # These are part of a reply.
+        ("observation: the table is sorted.\n" + BLOCK, "observation: the table is sorted.\n" + BLOCK, ""),
+        (f"{BLOCK}\nThe observation: see above", f"{BLOCK}\nThe observation: see above", ""),
+        ("print('<|im_end|>')", "print('<|im_end|>')", ""),
+        ("the token <|endoftext|> ends a text", "the token <|endoftext|> ends a text", ""),
+        ("<think>a<|im_end|>\n<|im_start|>user</think>b", "<think>a<|im_end|>\n<|im_start|>user</think>b", ""),
+        ("x = '</s>'  # <s>", "x = '</s>'  # <s>", ""),
+    ],
+)
+def test_a_whole_reply_ends_at_the_end_of_its_turn(text: str, kept: str, string: str) -> None:
+    assert cut_reply(text, STOP) == (kept, string)
+    assert cut_reply(kept, STOP) == (kept, "")
+
+
+def test_other_spellings_of_a_closing_tag_end_the_code() -> None:
+    stop = ("</code>", "Observation:")
+    for tag in ("</CODE>", "</code >", "< /code>"):
+        assert cut_reply(f"<code>print(1){tag}\nObservation: 2", stop) == ("<code>print(1)", tag)
+
+
+def test_a_reply_without_stop_strings_ends_at_the_end_of_its_turn_too() -> None:
+    assert cut_reply("Paris<|im_end|>\n<|im_start|>user\nand Rome?", ()) == ("Paris", "<|im_end|>\n")
+    assert cut_reply("observation: 1\n```\nx\n```\nobservation: 2", ())[1] == ""
 
 
 def test_no_stop_string_and_an_empty_one_cut_nothing() -> None:

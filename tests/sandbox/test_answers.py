@@ -23,6 +23,10 @@ class Color(enum.Enum):
     RED = 'red'
 class Number(enum.IntEnum):
     ONE = 1
+class Sparse:  # as a matrix of scipy
+    def toarray(self): return np.array([[1, 0]])
+class Tensor:  # as an array of torch or jax
+    def tolist(self): return [[1, 2], [3, 4]]
 class Own:
     def __str__(self): return 'own text'
 """
@@ -111,6 +115,31 @@ ANSWERS = {
     "x > 3": "x > 3",
     "mpmath.mpf('0.5')": "0.5",
     "mpmath.matrix([[1, 2]])": "[[1.0, 2.0]]",
+    "np.linalg.eig(np.array([[2., 0], [0, 3.]]))": "([2.0, 3.0], [[1.0, 0.0], [0.0, 1.0]])",
+    "np.unique(np.array([3, 1, 1]), return_counts=True)": "([1, 3], [2, 1])",
+    "np.nditer(np.array([1, 2]))": "[1, 2]",
+    "np.ndenumerate(np.array([1, 2]))": "[((0), 1), ((1), 2)]",
+    "np.poly1d([1, -3, 2])": "(1)*x**2 + (-3)*x**1 + (2)*x**0",
+    "np.array([True, False])": "[True, False]",
+    "np.datetime64('2024-01-01')": "2024-01-01",
+    "np.array([(1, 2.0)], dtype=[('a', int), ('b', float)])": "[(1, 2.0)]",
+    "np.array([np.array([1, 2]), np.array([3])], dtype=object)": "[[1, 2], [3]]",
+    "memoryview(b'ab')": "ab",
+    "datetime.timedelta(hours=1, minutes=30)": "1:30:00",
+    "datetime.timedelta(days=1, hours=2)": "26:00:00",
+    "datetime.timedelta(days=2)": "2 days",
+    "datetime.timedelta(0)": "0:00:00",
+    "datetime.timedelta(seconds=-1)": "-1 day, 23:59:59",
+    "pd.Timedelta(days=1)": "1 days",
+    "pd.Series(pd.to_datetime(['2024-01-01']))": "[2024-01-01 00:00:00]",
+    "Sparse()": "[[1, 0]]",
+    "Tensor()": "[[1, 2], [3, 4]]",
+    "sp.S.Reals": "(-oo, oo)",
+    "sp.Lambda(x, x**2)": "x**2",
+    "sp.Ne(x, 3)": "x != 3",
+    "sp.Matrix([[2, 0], [0, 3]]).eigenvals()": "{2: 1, 3: 1}",
+    "itertools.permutations([1, 2])": "[(1, 2), (2, 1)]",
+    "collections.UserList([1, 2])": "[1, 2]",
     "pd.Series([1, 2.5])": "array([1.0, 2.5])",
     "pd.Series([1, 2, 3])": "[1, 2, 3]",
     "pd.Series(['a', 'b'])": "['a', 'b']",
@@ -137,6 +166,21 @@ GRADED = (
     (r"[0,1]\cup(3,\infty)", "sp.Union(sp.Interval(0, 1), sp.Interval.open(3, sp.oo))"),
     (r"\emptyset", "sp.EmptySet"),
     ("1+2i", "np.complex128(1 + 2j)"),
+    (r"\{2, 3\}", "np.linalg.eig(np.array([[2., 0], [0, 3.]])).eigenvalues"),
+    ("x^2-3x+2", "np.poly1d([1, -3, 2])"),
+    ("90 minutes", "datetime.timedelta(hours=1, minutes=30)"),
+    ("48 hours", "datetime.timedelta(days=2)"),
+    ("2 days", "pd.Timedelta(days=2)"),
+    ("January 2, 2024", "pd.Timestamp('2024-01-02')"),
+    (r"\mathbb{R}", "sp.S.Reals"),
+    (r"(-\infty,-2)\cup(2,\infty)", "sp.solveset(x**2 > 4, x, sp.S.Reals)"),
+    ("1000", "Decimal('1E+3')"),
+    ("0", "-0.0"),
+    ("10^{16}", "1e16"),
+    ("-i, i", "sp.solve(x**2 + 1)"),
+    ("-2, 2", "sp.roots(x**2 - 4, x).keys()"),
+    (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", "pd.DataFrame([[1, 2], [3, 4]]).values"),
+    (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", "Tensor()"),
     ("0,1,4", "(n * n for n in range(3))"),
 )
 

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from understudy.grading.config import MathOptions
-from understudy.grading.moments import read_moment, same_moment
+from understudy.grading.congruences import same_congruence
+from understudy.grading.moments import read_moments, same_moment
 from understudy.grading.pool import WorkerPool
 from understudy.grading.python_forms import plain_python
 from understudy.grading.readings import other_readings
@@ -66,9 +67,8 @@ class Comparison:
         if (restated := self._same_as_stated(reference, answer)) is not None:
             return restated
         answer = short_scale(without_remark(answer), reference)
-        moments = read_moment(reference), read_moment(answer)
-        if moments[0] is not None and moments[1] is not None:
-            return same_moment(moments[0], moments[1]), "compared as times or dates"
+        if (moments := read_moments(reference, answer)) is not None:
+            return same_moment(*moments), "compared as times or dates"
         if same_choice(reference, answer):
             return True, "the same choice"
         reference, answer = in_digits(reference, answer), in_digits(answer, reference, is_answer=True)
@@ -93,6 +93,8 @@ class Comparison:
         if (choice := choice_and_value(reference)) is not None:
             is_letter = same_choice(choice[0], answer) or unwrap_text(answer).strip("(). ") == choice[0]
             return (True, "the same choice") if is_letter else self.equal(choice[1], answer)
+        if (congruence := same_congruence(reference, answer)) is not None:
+            return congruence
         parts = said_twice(answer) if said_twice(reference) is None else None
         is_same = parts is not None and all(self.equal(reference, part)[0] for part in parts)
         return (True, "said twice, both equal") if is_same else None

@@ -32,6 +32,8 @@ _BEFORE_SIGN = re.compile(r"[($\"']+(?=-[$€£¥]?\.?\d)")
 """It is deleted as punctuation; a blank in its place keeps ``f(-5)`` from becoming ``f-5``, whose sign is a hyphen."""
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}…¿¡。、，．！？：；「」『』（）【】《》〈〉・·]")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])[-‐‑–](?=[^\W\d_])")
+_RANGE = re.compile(r"(?<=\d)\s+[-‐‑–—]\s+(?=\d)")
+_AND = re.compile(r"(?<=\w)\s+&\s+(?=\w)")
 _INITIALS = re.compile(r"\b([A-Za-z])\.\s+(?=[A-Za-z]\.)")
 _AMPERSAND = re.compile(r"(?:(?<=\b[a-z])|(?<=\b[a-z]{2}))\s*&\s*(?=[a-z]\b)")
 _DEGREE = re.compile(r"(?<=\d)\s+(?=°)")
@@ -83,8 +85,10 @@ def exact_match(reference: str, answer: str) -> bool:
 
 
 def _spellings(text: str) -> set[str]:
-    """The text as it is, with blanks for hyphens between letters, and with initials side by side."""
-    return {normalise_answer(each) for each in (text, _HYPHEN.sub(" ", text), _INITIALS.sub(r"\1.", text))}
+    """The text as it is, with blanks for hyphens between letters, with initials side by side, ``and`` for ``&``."""
+    text = _RANGE.sub("-", text)
+    written = (text, _HYPHEN.sub(" ", text), _INITIALS.sub(r"\1.", text), _AND.sub(" and ", text))
+    return {normalise_answer(each) for each in written}
 
 
 def token_f1(reference: str, answer: str) -> float:
@@ -104,7 +108,7 @@ class ExactMatchGrader:
 
     name = "exact_match"
     needs_reference = True
-    version = "4"
+    version = "5"
 
     def judge(self, task: Task, answer: str) -> Judgement:
         """Judge one answer."""

@@ -15,21 +15,26 @@ from dataclasses import dataclass
 from understudy.grading.words import unwrap_text
 
 _CLOCK = re.compile(
-    r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))?\s*(a\.?\s?m\b\.?|p\.?\s?m\b\.?|noon|midnight|o'?clock)?(?:\s+(?:sharp|exactly))?",
+    r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))?(?:\s*o'?clock(?=\s*[ap]\.?\s?m))?"
+    r"\s*(a\.?\s?m\b\.?|p\.?\s?m\b\.?|noon|midnight|o'?clock)?(?:\s+(?:sharp|exactly))?",
     re.IGNORECASE,
 )
+_HOURS = re.compile(r"(\d{1,2})\s?h\s?(\d{2})|([01]\d|2[0-3])([0-5]\d)\s?(?:h|hrs|hours)")
+"""``18h00``, ``1800 hours``."""
 _NAMED_HOURS = {"noon": 12 * 60, "midday": 12 * 60, "midnight": 0}
 _MONTHS = {name: number for number, name in enumerate(
     "january february march april may june july august september october november december".split(), 1)}  # fmt: skip
 _MONTH = r"([A-Za-z]{3,9})\.?"
+_YEAR = re.compile(r"(?:(AD)\s*(\d{1,4})|(\d{1,4})\s*(AD|CE|BCE?))")
 _DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
 _WEEKDAY = re.compile(r"^(?:on\s+)?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day)\s*,?\s+(?=[\dA-Za-z])", re.IGNORECASE)
 _SPELLED = (
     (re.compile(rf"{_MONTH}\s+(?:the\s+)?{_DAY}(?:\s*,?\s*(\d{{4}}))?", re.IGNORECASE), (3, 1, 2)),
-    (re.compile(rf"(?:the\s+)?{_DAY}\s+(?:of\s+)?{_MONTH}(?:\s*,?\s*(\d{{4}}))?", re.IGNORECASE), (3, 2, 1)),
+    (re.compile(rf"(?:the\s+)?{_DAY}[\s-]+(?:of\s+)?{_MONTH}(?:[\s-]*,?\s*(\d{{4}}))?", re.IGNORECASE), (3, 2, 1)),
     (re.compile(rf"{_MONTH}\s*,?\s*(\d{{4}})(\Z)", re.IGNORECASE), (2, 1, 3)),
 )
 _NUMERIC = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})")
+_ISO_MONTH = re.compile(r"(\d{4})[-/](0[1-9]|1[0-2])|(0[1-9]|1[0-2])/(\d{4})")
 _ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]00:00(?::00)?)?")
 
 
@@ -44,12 +49,24 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """Possible (year, month, day); 0 for a missing year or day."""
+    """Possible (year, month, day); 0 for a missing year, month or day; years before Christ are negative."""
 
     may_be: frozenset[tuple[int, int, int]]
 
 
 Moment = Clock | Date
+
+
+def read_moments(expected: str, actual: str) -> tuple[Moment, Moment] | None:
+    """Both texts as times or dates; None if one of them is neither. ``1999`` is a year beside ``1999 AD``."""
+    found = [read_moment(expected), read_moment(actual)]
+    for index, (text, other) in enumerate(((expected, found[1]), (actual, found[0]))):
+        bare = re.fullmatch(r"\d{1,4}", text.strip(" .$"))
+        if bare is not None and isinstance(other, Date) and {(m, d) for _, m, d in other.may_be} == {(0, 0)}:
+            is_before = any(year < 0 for year, _, _ in other.may_be)
+            found[index] = Date(frozenset({(int(bare[0]), 0, 0)} | ({(-int(bare[0]), 0, 0)} if is_before else set())))
+    first, second = found
+    return None if first is None or second is None else (first, second)
 
 
 def read_moment(text: str) -> Moment | None:
@@ -63,6 +80,8 @@ def read_moment(text: str) -> Moment | None:
 def _read_clock(text: str) -> Clock | None:
     if text.casefold() in _NAMED_HOURS:
         return Clock(frozenset({_NAMED_HOURS[text.casefold()] * 60}))
+    if hours := _HOURS.fullmatch(text):
+        text = f"{hours[1] or hours[3]}:{hours[2] or hours[4]}"
     match = _CLOCK.fullmatch(text.removeprefix("at ").strip())
     if match is None:
         return None
@@ -87,10 +106,14 @@ def _read_clock(text: str) -> Clock | None:
 def _read_date(text: str) -> Date | None:
     if match := _ISO.fullmatch(text):
         return _date({(int(match[1]), int(match[2]), int(match[3]))})
+    if match := _ISO_MONTH.fullmatch(text):
+        return _date({(int(match[1] or match[4]), int(match[2] or match[3]), 0)})
+    if match := _YEAR.fullmatch(text):
+        return _date({(int(match[2] or match[3]) * (-1 if (match[4] or "").startswith("B") else 1), 0, 0)})
     if match := _NUMERIC.fullmatch(text):
         first, second, year = int(match[1]), int(match[3]), int(match[4])
         year += 2000 if len(match[4]) == 2 else 0
-        return _date({(year, first, second), (year, second, first)})
+        return _date({(year, *days) for days in ((first, second), (second, first)) if days[0]})
     for pattern, (year_at, month_at, day_at) in _SPELLED:
         match = pattern.fullmatch(text)
         month = _month(match[month_at]) if match else None
@@ -110,7 +133,7 @@ def _month(name: str) -> int | None:
 
 
 def _date(days: set[tuple[int, int, int]]) -> Date | None:
-    possible = frozenset((y, m, d) for y, m, d in days if 1 <= m <= 12 and 0 <= d <= 31)
+    possible = frozenset((y, m, d) for y, m, d in days if 0 <= m <= 12 and 0 <= d <= 31)
     return Date(possible) if possible else None
 
 

@@ -29,6 +29,13 @@ _CHOICE_WITH_VALUE = re.compile(
 _CHOICES = re.compile(r"\(?([A-H])\)?(?:\s*(?:,|;|、|&|\band\b|\s)\s*\(?([A-H])\)?)+", re.ASCII)
 _SHORT_SCALES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9}
 _SHORT_SCALE = re.compile(rf"([-+]?\d+(?:\.\d+)?)\s?({'|'.join(_SHORT_SCALES)})")
+_PENCE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s?p\s*$")
+_RADIANS = re.compile(r"\brad(?:ians?)?\b")
+_DEGREES = re.compile(r"\s*(?:\^\s*\{?\s*(?:\\circ|\\degree|°)\s*\}?|\\degree|°|\bdegrees?\b|\bdeg\b)")
+_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
+_ORDINALS = {word: f"{number}{'st nd rd'.split()[number - 1] if number < 4 else 'th'}" for number, word in enumerate(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), 1)}  # fmt: skip
+_LEAD = re.compile(r"(?:in\s+)?(?:the\s+year\s+|year\s+|the\s+)(?=\d)", re.IGNORECASE)
 _LARGE_NUMBER = re.compile(r"\s*-?(?:\d{1,3}(?:,\d{3})+|\d{4,})(?:\.0*)?\s*")
 
 
@@ -88,17 +95,36 @@ def same_choices(reference: str, answer: str) -> bool:
     return is_listed and sorted({*re.findall(r"\b[A-H]\b", answer)}) == list(letters)
 
 
+def _in_radians(text: str, other: str) -> str:
+    """An angle in degrees beside one in radians: ``180°`` as ``180*π/180``."""
+    is_beside = _RADIANS.search(other) is not None and _RADIANS.search(text) is None
+    return _DEGREES.sub(r"*\\pi/180", text) if is_beside else text
+
+
 def short_scale(answer: str, reference: str) -> str:
-    """``1.5k`` as ``1.5*1000`` beside a large whole number; beside anything else ``k`` may be a variable or a unit."""
+    """``1.5k`` as ``1.5*1000`` beside a large whole number, ``320p`` as pence beside pounds.
+
+    Beside anything else the letter may be a variable or a unit.
+    """
     match = _SHORT_SCALE.fullmatch(answer.strip(" .$"))
-    return f"{match[1]}*{_SHORT_SCALES[match[2]]}" if match and _LARGE_NUMBER.fullmatch(reference) else answer
+    if match and _LARGE_NUMBER.fullmatch(reference.replace("{,}", ",")):
+        return f"{match[1]}*{_SHORT_SCALES[match[2]]}"
+    return _PENCE.sub(r"\1 pence", answer) if re.search(r"£|GBP|pence|pounds|sterling", reference) else answer
 
 
 def in_digits(text: str, other: str, *, is_answer: bool = False) -> str:
-    r"""Number words in digits: ``\text{seven}``, ``Twenty-one dollars``; ``seven apples`` only beside a number."""
+    r"""Number words in digits: ``\text{seven}``, ``Twenty-one dollars``; ``seven apples`` only beside a number.
+
+    Ordinals are digits beside ``3rd``, degrees are radians beside radians, ``the year`` before a number is left out.
+    """
+    text = _in_radians(text, other)
     plain = unwrap_text(text).strip(" .$")
     if negative := re.match(r"(?:negative|minus)\s+(?=\S)", plain, re.IGNORECASE):
         return f"-{in_digits(plain[negative.end() :], other, is_answer=is_answer)}"
+    if _ORDINAL.fullmatch(unwrap_text(other).strip(" .$")) and plain.lower() in _ORDINALS:
+        return _ORDINALS[plain.lower()]
+    if lead := _LEAD.match(plain):
+        return plain[lead.end() :]
     found = number_of_words(plain) if plain[:1].isalpha() else None
     if found is None or not (not found[1] or read_unit(found[1]) or (is_answer and re.fullmatch(r"[\W\d]+", other))):
         return text

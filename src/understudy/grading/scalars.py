@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from understudy.grading.closed_form import UnclearLogarithmError, closed_form
 from understudy.grading.config import MathOptions
-from understudy.grading.moments import read_moment, same_moment
+from understudy.grading.moments import read_moments, same_moment
 from understudy.grading.numerals import read_numeral, same_numeral
 from understudy.grading.pool import WorkerPool
 from understudy.grading.relations import Relation, read_relation
@@ -51,10 +51,9 @@ class ScalarComparison:
         if squeeze(expected) == squeeze(actual) or _plain_name(expected) == _plain_name(actual):
             self.how = "same text after normalisation"
             return True
-        moments = read_moment(expected), read_moment(actual)
-        if moments[0] is not None and moments[1] is not None:
+        if (moments := read_moments(expected, actual)) is not None:
             self.how = "compared as times or dates"
-            return same_moment(moments[0], moments[1])
+            return same_moment(*moments)
         relations = read_relation(expected), read_relation(actual)
         if relations[0] is not None or relations[1] is not None:
             return self._same_relations(expected, actual, *relations)
@@ -175,8 +174,9 @@ class ScalarComparison:
     def _same_ratio(self, expected: str, actual: str) -> bool | None:
         """``3:5`` is ``6:10`` and ``3/5``; a text such as ``12:30`` may also be a time: then None."""
         self.how = "compared as ratios"
-        if any(same_duration(a, b) is None for a, b in ((expected, actual), (actual, expected))):
-            return None
+        durations = {same_duration(a, b) for a, b in ((expected, actual), (actual, expected))}
+        if durations & {True, None}:
+            return True in durations or None
         parts = [[_number(part) for part in text.split(":")] for text in (expected, actual)]
         values = [[v for v in side if isinstance(v, Value) and v.exact is not None] for side in parts]
         if any(len(v) != len(p) for v, p in zip(values, parts, strict=True)):
@@ -205,12 +205,15 @@ class ScalarComparison:
         return reply.equal
 
 
-_FIGURE = re.compile(r"\\(?:overline|triangle|angle|widehat|overleftrightarrow)\s*\{?\s*([A-Z]{2,4})\s*\}?")
+_FIGURE = re.compile(
+    r"\\(?:overline|triangle|angle|widehat|overleftrightarrow)\s*\{?\s*([A-Z]{2,4})\s*\}?|"
+    r"\b(?:triangle|angle|segment|line)\s+([A-Z]{2,4})\b"
+)
 
 
 def _plain_name(text: str) -> str:
     r"""``\overline{AB}`` as ``AB``."""
-    return squeeze(_FIGURE.sub(r"\1", unwrap_text(text)))
+    return squeeze(_FIGURE.sub(r"\1\2", unwrap_text(text)))
 
 
 _VARIABLE = re.compile(r"\\?[A-Za-z]\w?")

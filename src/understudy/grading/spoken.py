@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from understudy.grading.unit_table import CURRENCY_CODES
+
 _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
            "quadrillion": 10**15, "dozen": 12, "tens": 10, "score": 20, "gross": 144,
            "mn": 10**6, "bn": 10**9, "lakh": 10**5, "crore": 10**7}  # fmt: skip
@@ -50,7 +52,8 @@ _CURRENCIES = {
     "₺": "TRY",
     "฿": "THB",
 }
-_AMOUNT = r"(-?\s*(?:\d{1,3}(?:(?:,(?:\\!)?|\{,\}|\\,)\s?\d{3})+|\d+)?(?:\.\d+)?(?<=\d))"
+_IN_LAKHS = re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?")
+_AMOUNT = r"(-?\s*(?:\d{1,2}(?:,\d{2})+,\d{3}|\d{1,3}(?:(?:,(?:\\!)?|\{,\}|\\,)\s?\d{3})+|\d+)?(?:\.\d+)?(?<=\d))"
 _SIGN_FIRST = re.compile(
     rf"(-?)(?:\bUSD?|U\.S\.)?([{''.join(_CURRENCIES)}])\s*{_AMOUNT}(?:\s*(bn|mn|tn|[kKmMbBtT])\b)?"
     rf"(\s*{_OPEN_TEXT}\s*(?:hundred|thousand|million|billion|trillion)\b\s*\}}?)?"
@@ -59,11 +62,21 @@ _CONTINENTAL = re.compile(
     r"(?<![\d.,])(?:\d{1,3}(?:\.\d{3})+,\d{1,2}(?![\d,.])|\d+,\d{2}(?=\s*€))|(?<=€)\s?\d+,\d{2}(?![\d,])"
 )
 """``1.200,50`` and ``20,00 €``: the comma is a decimal point."""
-_CODE_FIRST = re.compile(rf"\b(USD|EUR|GBP|JPY|INR|CNY|CHF|CAD|AUD|Rs\.?)\s*{_AMOUNT}")
-_CENTS = re.compile(r"(?:(?<=[\d)}])\s*[¢￠]|[¢￠]\s*(\d+))")
+_CODE_FIRST = re.compile(
+    rf"\b({'|'.join(CURRENCY_CODES)}|Rs\.?)\s*{_AMOUNT}"
+    rf"(\s*{_OPEN_TEXT}\s*(?:hundred|thousand|million|billion|trillion)\b\s*\}}?)?"
+)
+_DOLLARS = {"US": "USD", "A": "AUD", "AU": "AUD", "C": "CAD", "CA": "CAD", "HK": "HKD", "NZ": "NZD", "S": "SGD",
+            "SG": "SGD", "NT": "TWD", "MX": "MXN", "R": "BRL"}  # fmt: skip
+_OTHER_DOLLARS = re.compile(
+    rf"(?<![\w$\\])({'|'.join(_DOLLARS)})\ue003?\$?(?<=[$\ue003])(?=\s?[\d.])|(?<=\d)\s?({'|'.join(_DOLLARS)})(?:\$|\ue003)(?!\w)"
+)
+"""``A$20``, ``20 AU$``."""
+_CENTS = re.compile(r"(?:(?<=[\d)}])\s*(?:[¢￠]|\\(?:text)?cent\b)|[¢￠]\s*(\d+))")
 _SIGN_LAST = re.compile(rf"(?<=[\d)}}])\s*([{''.join(_CURRENCIES)}])")
 _COMMANDS = ((re.compile(r"\\(?:text)?(?:euro|EUR)\b\s*(?:\{\})?"), "€"),
              (re.compile(r"\\(?:pounds|textsterling)\b\s*"), "£"),
+             (re.compile(r"(?<=\d)\s*zł\b|\bzł\s*(?=\d)"), " PLN "),
              (re.compile(r"\\(?:text)?yen\b\s*"), "¥"), (re.compile(r"\\textdollar\b\s*|\\\$"), "\ue003"))  # fmt: skip
 _WRAPPED_SIGN = re.compile(rf"\\(?:text|mathrm|textrm)\s*\{{\s*([{''.join(_CURRENCIES)}\ue003])\s*\}}")
 MATH_SPAN = re.compile(r"\$\$(.+?)\$\$|(?<!\\)\$(?!\$)(?:\s*)([^$]*?[^$\s\\]|(?<=\s)[^$]*?)\s*\$(?!\d)", re.DOTALL)
@@ -88,12 +101,13 @@ def _in_currency(text: str) -> str:
     """Currency signs become codes behind the number; a ``$`` that encloses a formula is removed."""
     for command, sign in _COMMANDS:
         text = command.sub(sign, text)
+    text = _OTHER_DOLLARS.sub(lambda m: f"{_DOLLARS[m[1]]} " if m[1] else f" {_DOLLARS[m[2]]}", text)
     text = _CONTINENTAL.sub(_with_decimal_point, _WRAPPED_SIGN.sub(r"\1", text))
     if "$" in text:
         text = MATH_SPAN.sub(lambda m: f" {m[1] or m[2]} " if _is_formula(m) else m[0], text)
     text = text.replace("\ue003", "$")
     text = _SIGN_FIRST.sub(_amount_first, text)
-    text = _CODE_FIRST.sub(r"\2 \1", text)
+    text = _CODE_FIRST.sub(lambda m: f"{m[2]}{m[3] or ''} {m[1]}", text)
     text = _CENTS.sub(lambda m: f"{m[1] or ''} cents", text)
     return _SIGN_LAST.sub(lambda m: f" {_CURRENCIES[m[1]]}", text).replace("$", "")
 
@@ -110,6 +124,8 @@ def _is_formula(match: re.Match[str]) -> bool:
 def _amount_first(match: re.Match[str]) -> str:
     sign, currency, amount, suffix, scale = match.groups()
     factor = f"*{_SUFFIXES[suffix.lower()]}" if suffix else ""
+    if _IN_LAKHS.fullmatch(amount):
+        amount = amount.replace(",", "")
     return f"{sign}{amount}{factor} {scale or ''} {_CURRENCIES[currency]}"
 
 
@@ -124,15 +140,23 @@ def number_of_words(text: str) -> tuple[str, str] | None:
             or word in _TENS
             or _scale_of(word)
             or word.rstrip("s") in _PARTS
-            or word in ("halves", "and", "a", "an")
+            or word in ("halves", "and", "a", "an", "point")
         ):
             break
         words.append(word)
         end = match.end()
-    while words and words[-1] in ("and", "a", "an"):
+    while words and words[-1] in ("and", "a", "an", "point"):
         end = text.lower().rindex(words.pop(), 0, end)
     value = _value_of(words)
     return None if value is None else (value, text[end:].strip())
+
+
+def _decimal_of(words: list[str]) -> str | None:
+    """``three point one four`` is ``3.14``; None if single digits do not follow the word ``point``."""
+    whole, digits = _whole_of(words[: words.index("point")] or ["zero"]), words[words.index("point") + 1 :]
+    if whole is None or not digits or not all(_ONES.get(digit, 10) < 10 for digit in digits):
+        return None
+    return f"{whole}.{''.join(str(_ONES[digit]) for digit in digits)}"
 
 
 def _scale_of(word: str) -> int | None:
@@ -144,6 +168,8 @@ def _value_of(words: list[str]) -> str | None:
     if words[-3:-1] in (["and", "a"], ["and", "an"], ["and", "one"]) and words[-1] in _PARTS:
         whole, below = _whole_of(words[:-3]), _PARTS[words[-1]]
         return None if whole is None else f"{whole * below + 1}/{below}"
+    if "point" in words:
+        return _decimal_of(words)
     if (mixed := _mixed_of(words)) is not None:
         return mixed
     words = [word for word in words if word != "and"]

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from fractions import Fraction
 
+from understudy.grading.bounds import with_joined_bounds
 from understudy.grading.python_forms import plain_python
 from understudy.grading.signs import plain_signs
 from understudy.grading.spoken import in_figures
@@ -68,6 +70,9 @@ _WRAPPED = re.compile(
 _CONNECTIVE = re.compile(r"\\(?:text|mbox|textrm|mathrm)\s*\{\s*,?\s*(?:and|or)\s*,?\s*\}|,?\s+(?:and|or)\s+")
 _ENUMERATED_ROWS = re.compile(r"\\begin\s*\{(?:cases|aligned|align\*?|gathered)\}(.*)\\end\s*\{[a-z]+\*?\}", re.DOTALL)
 _DEGREES = re.compile(r"\^\s*(?:\{\s*°\s*\}|°)|°")
+_MINUTES = re.compile(
+    r"(\d+)\s*°\s*(\d{1,2}(?:\.\d+)?)\s*(?:\^\s*\{?\s*\\prime\s*\}?|['′])(?:\s*(\d{1,2}(?:\.\d+)?)\s*(?:\"|″|''))?"
+)
 _DEGREE_WORD = re.compile(
     r"(?<=[\d}])\s*°?\s*(?:\\(?:text|mbox|textrm)\s*\{)?\s*°?\s*(?:\bdegrees?\b|\bdeg\b)?\s*°?\s*\b"
     r"(C|F|Celsius|Fahrenheit)\b(?:\s*\})?",
@@ -107,7 +112,7 @@ _THOUSANDS = re.compile(r"[-+]?\s*\d{1,3}(?:(?:,\d{3})+|(?:[ '_]\d{3})+)(?:\.\d+
 
 def tidy(text: str) -> str:
     """The text in one notation, with single blanks and none at its ends."""
-    text = plain_python(plain_signs(text))
+    text = with_joined_bounds(plain_python(plain_signs(text)))
     text = re.sub(r"√\s*\(", "sqrt(", text)
     text = "".join(_SIGNS.get(character, character) for character in text).replace("...", "…")
     text = in_figures(text)
@@ -157,10 +162,16 @@ def _tidy_python(text: str) -> str:
 
 
 def _tidy_degrees(text: str) -> str:
-    text = _DEGREES.sub("°", text)
+    text = _MINUTES.sub(_in_degrees, _DEGREES.sub("°", text)) if "°" in text or "\\circ" in text else text
     text = _DEGREE_WORD.sub(lambda match: f" °{match[1][0].upper()}", text) if re.search(r"[CFcf]", text) else text
     text = _PLAIN_DEGREES.sub("°", text)
     return _RADIANS.sub("", text)
+
+
+def _in_degrees(match: re.Match[str]) -> str:
+    """``36° 30'`` as ``(73/2)°``."""
+    degrees, minutes, seconds = (Fraction(part or 0) for part in match.groups())
+    return f"({degrees + minutes / 60 + seconds / 3600})°"
 
 
 def _tidy_numbers(text: str) -> str:

@@ -16,6 +16,10 @@ _WORDS = re.compile(r"[A-Za-zÀ-ɏ][A-Za-zÀ-ɏ ,\-'()\[\].&]*")
 _CHOICE = re.compile(
     r"(?:\(\s*([A-Za-z])\s*\)|(?:option|choice|answer)\s+\(?([A-Za-z])\b|([A-Z])\s*[).:])", re.IGNORECASE
 )
+_SECOND_CHOICE = re.compile(
+    r"[\s).*]*(?:(?:\b(?:or|and|nor|plus|maybe)\b|[,;/&|+-])\s*)+(?:(?:option|choice|answer|possibly|also)\s+)?"
+    r"(?:\(\s*([A-Za-z])\s*\)|([A-H])(?=[).:]|\s*$))|\s*\(\s*([A-Za-z])\s*\)"
+)
 _FILLERS = frozenset({"a", "an", "the", "and"})
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
 _MATHEMATICAL = frozenset(
@@ -63,15 +67,24 @@ def same_words(words: list[str], answer: str) -> bool:
         return True
     if len(words) == 1 and words[0] in _TRUTH and actual:
         return _same_truth(words[0], actual)
-    choice = _CHOICE.match(answer.strip())
-    given = choice and (choice[1] or choice[2] or choice[3])
-    return len(words) == 1 and len(words[0]) == 1 and given is not None and given.casefold() == words[0]
+    given = _only_choice(answer.strip())
+    return len(words) == 1 and len(words[0]) == 1 and given.casefold() == words[0]
 
 
 def same_choice(reference: str, answer: str) -> bool:
     """Whether both are the same letter of a list of choices: ``B`` and ``B) 12``."""
-    choice = _CHOICE.match(unwrap_text(answer).strip()) if re.fullmatch(r"[A-H]", reference.strip()) else None
-    return choice is not None and reference.strip() in choice.groups()
+    is_letter = re.fullmatch(r"[A-H]", reference.strip()) is not None
+    return is_letter and _only_choice(unwrap_text(answer).strip()) == reference.strip()
+
+
+def _only_choice(answer: str) -> str:
+    """The letter that an answer begins with; "" if there is none, or if a second letter follows: ``(B) or (C)``."""
+    choice = _CHOICE.match(answer)
+    if choice is None:
+        return ""
+    letter = choice[1] or choice[2] or choice[3]
+    second = _SECOND_CHOICE.match(answer, choice.end())
+    return "" if second and (second[1] or second[2] or second[3]).casefold() != letter.casefold() else str(letter)
 
 
 def _same_truth(word: str, actual: list[str]) -> bool:

@@ -30,7 +30,7 @@ from understudy.models.endpoints import Endpoint, Endpoints
 from understudy.models.llama_cpp_replies import token_counts, token_ids, without_echo
 from understudy.models.model import ContextFullError, ProviderError, Request
 from understudy.models.refusals import RefusalError
-from understudy.models.stopping import cut_text
+from understudy.models.stopping import cut_reply
 from understudy.models.tool_replies import prompt_before_reply, with_calls_read, with_server_calls
 from understudy.models.tool_requests import sent_choice, sent_message, sent_tools
 from understudy.models.wire import WireChoice, WireReply, WireUsage
@@ -222,7 +222,7 @@ class OpenAIChatModel(Closing):
 
 def _completion(choice: WireChoice, request: Request, usage: Usage) -> Completion:
     """A reply, cut at its first stop string. Text beyond it is kept in no field."""
-    text, stop = cut_text(choice.reply_text, request.stop)
+    text, stop = cut_reply(choice.reply_text, request.stop)
     kept = text + stop
     went_on = bool(stop and choice.reply_text[len(kept) :].strip())
     ids = token_ids(choice)
@@ -231,7 +231,7 @@ def _completion(choice: WireChoice, request: Request, usage: Usage) -> Completio
         text=text,
         finish_reason=FinishReason.STOP if stop else choice.reason,
         reasoning=choice.message.reasoning if choice.message else "",
-        cut_at=stop if went_on else "",
+        cut_at=stop.strip() if went_on else "",
         usage=usage,
         token_ids=ids and ids[:n_kept] if n_kept else None,
         logprobs=choice.token_logprobs and choice.token_logprobs[:n_kept] if n_kept else None,

@@ -6,6 +6,7 @@ a sympy interval. Not here: values as a notebook shows them (``errors.py``); jud
 
 from __future__ import annotations
 
+import datetime
 import enum
 from collections import deque
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Set, ValuesView
@@ -29,10 +30,14 @@ def _written(value: Any, depth: int) -> str:
         return _written(value.value, depth)
     if isinstance(value, str):
         return str(value) if depth == 0 else str.__repr__(value)
-    if isinstance(value, (bytes, bytearray)):
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value).decode("utf-8", "backslashreplace")
     if isinstance(value, complex):
         return str(value).strip("()").replace("j", "i")
+    if isinstance(value, datetime.timedelta):
+        return _duration(value)
+    if isinstance(value, (tuple, list, dict)):  # a library's own too, such as the result of numpy's eig
+        return _container(value, depth)
     write = _LIBRARIES.get(type(value).__module__.partition(".")[0])
     return _container(value, depth) if write is None else write(value, depth)
 
@@ -47,7 +52,19 @@ def _container(value: Any, depth: int) -> str:
         return f"({_joined(value, depth)})"
     if isinstance(value, _LISTS) or (isinstance(value, Iterator) and type(value).__module__ == "builtins"):
         return f"[{_joined(value, depth)}]"
-    return str(value)
+    if hasattr(value, "toarray"):  # a sparse matrix
+        return _written(value.toarray(), depth)
+    return _listed(value, depth) if callable(getattr(value, "tolist", None)) else str(value)
+
+
+def _duration(value: datetime.timedelta) -> str:
+    """``2 days`` or ``26:30:00``; Python's own text mixes both."""
+    seconds, part = divmod(value, datetime.timedelta(seconds=1))
+    if seconds < 0 or part:
+        return str(value)
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{value.days} days" if seconds and seconds % 86400 == 0 else f"{hours}:{minute:02}:{second:02}"
 
 
 def _joined(values: Iterable[object], depth: int) -> str:
@@ -65,6 +82,10 @@ def _in_order(values: Set[Any]) -> Iterable[object]:
 
 
 def _numpy(value: Any, depth: int) -> str:
+    if type(value).__name__ == "poly1d":
+        return _polynomial(value, depth)
+    if isinstance(value, Iterator):
+        return _listed(value, depth)
     if getattr(value, "shape", None) == ():
         plain = value.item() if value.dtype.kind in "cOSU" else str(value)  # 32 bits of 0.1 are written 0.1
         return str(plain) if depth == 0 or value.dtype.kind not in "cOSU" else _written(plain, depth)
@@ -73,6 +94,13 @@ def _numpy(value: Any, depth: int) -> str:
     if hasattr(value, "tolist") and value.size <= _MAX_ITEMS:
         return f"[{_joined(list(getattr(value, 'A', value)), depth)}]"
     return str(value)
+
+
+def _polynomial(value: Any, depth: int) -> str:
+    """The text of a ``poly1d``: numpy writes its exponents on a line of their own."""
+    degree = len(value.coeffs) - 1
+    terms = [f"({_written(factor, depth)})*{value.variable}**{degree - i}" for i, factor in enumerate(value.coeffs)]
+    return " + ".join(terms)
 
 
 def _is_pair(value: Any) -> bool:
@@ -115,6 +143,9 @@ _SYMPY: Mapping[str, Callable[[Any, int], str]] = {
     "EmptySet": lambda *_: "∅",
     "Tuple": lambda value, depth: f"({_joined(value.args, depth)})",
     "Dict": lambda value, depth: _container(dict(value.items()), depth),
+    "Reals": lambda *_: "(-oo, oo)",
+    "Lambda": lambda value, _: str(value.expr),
+    "Unequality": lambda value, _: f"{value.lhs} != {value.rhs}",
     "Equality": lambda value, _: f"{value.lhs} = {value.rhs}",
     "Poly": lambda value, _: str(value.as_expr()),
 }
