@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from understudy.evaluation.statistics import clustered_wilson
+from understudy.evaluation.statistics import clustered_share
 from understudy.records import (
     Action,
     ActionKind,
@@ -103,12 +103,7 @@ def summarise(
 
 def _rate(name: str, verdicts: Iterable[tuple[str, bool | None]]) -> AgreementRate:
     """``verdicts``: (conversation, whether it is the same); None where the question does not arise."""
-    clusters: defaultdict[str, list[bool]] = defaultdict(list)
-    for conversation, same in verdicts:
-        if same is not None:
-            clusters[conversation].append(same)
-    n, n_same = sum(map(len, clusters.values())), sum(map(sum, clusters.values()))
-    interval = clustered_wilson(list(clusters.values()))
+    n, n_same, interval = clustered_share(verdicts)
     return AgreementRate(name=name, n=n, n_same=n_same, rate=n_same / n if n else 0.0, interval=interval)
 
 

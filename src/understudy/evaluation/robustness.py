@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from understudy.evaluation.statistics import clustered_wilson
+from understudy.evaluation.statistics import clustered_share
 from understudy.records import Rate, Robustness, Score, Trajectory
 
 _Verdicts = Iterable[tuple[str, bool | None]]
@@ -50,10 +50,5 @@ def _utility(trajectories: Iterable[Trajectory], scores: Mapping[str, Score]) ->
 
 
 def _rate(verdicts: _Verdicts) -> Rate:
-    clusters: defaultdict[str, list[bool]] = defaultdict(list)
-    for question, verdict in verdicts:
-        if verdict is not None:
-            clusters[question].append(verdict)
-    n, n_yes = sum(map(len, clusters.values())), sum(map(sum, clusters.values()))
-    interval = clustered_wilson(list(clusters.values()))
+    n, n_yes, interval = clustered_share(verdicts)
     return Rate(n=n, n_yes=n_yes, rate=n_yes / n if n else 0.0, interval=interval)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -53,6 +54,19 @@ def clustered_wilson(clusters: Sequence[Sequence[bool]], level: float = LEVEL) -
         return wilson(0, 0, level)
     n_effective = n / _design_effect(clusters, n, n_correct)
     return wilson(n_correct / n * n_effective, n_effective, level)
+
+
+def clustered_share(verdicts: Iterable[tuple[str, bool | None]]) -> tuple[int, int, Interval]:
+    """The number of verdicts, the number of true ones, and the interval of their share.
+
+    ``verdicts``: (cluster, verdict), such as the task of an attempt; None is not counted.
+    """
+    clusters: defaultdict[str, list[bool]] = defaultdict(list)
+    for cluster, verdict in verdicts:
+        if verdict is not None:
+            clusters[cluster].append(verdict)
+    interval = clustered_wilson(list(clusters.values()))
+    return sum(map(len, clusters.values())), sum(map(sum, clusters.values())), interval
 
 
 def _design_effect(clusters: Sequence[Sequence[bool]], n: int, n_correct: int) -> float:

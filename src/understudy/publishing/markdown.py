@@ -74,7 +74,7 @@ def _machine(facts: Publication) -> str:
 
 def percent(one: TaskSetMetrics) -> str:
     """Accuracy with its interval: ``47.5 (32.9–62.5)``."""
-    return f"{100 * one.accuracy:.1f} ({100 * one.interval.low:.1f}–{100 * one.interval.high:.1f})"
+    return f"{100 * one.accuracy:.1f} ({one.interval.percents})"
 
 
 def named(metrics: Metrics) -> str:

@@ -20,6 +20,11 @@ class Interval(Record):
     high: float
     level: float = 0.95
 
+    @property
+    def percents(self) -> str:
+        """Both bounds in per cent: ``47.5–62.5``."""
+        return f"{100 * self.low:.1f}–{100 * self.high:.1f}"
+
 
 class DeferralFigures(Record):
     """What a cascade passed to its teacher, within one task set."""

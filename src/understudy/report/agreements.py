@@ -57,5 +57,4 @@ def _of(agreement: Agreement) -> Iterator[RenderableType]:
 
 
 def _cells(rate: AgreementRate) -> list[str]:
-    bounds = f"{100 * rate.interval.low:.1f}–{100 * rate.interval.high:.1f}"
-    return [f"{rate.n:,}", f"{rate.n_same:,}", f"{100 * rate.rate:.1f}", bounds]
+    return [f"{rate.n:,}", f"{rate.n_same:,}", f"{100 * rate.rate:.1f}", rate.interval.percents]

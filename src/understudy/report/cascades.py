@@ -111,7 +111,7 @@ class _CurveTable:
 def _columns(*, with_cost: bool, with_bars: bool) -> Iterator[tuple[str, Callable[[DeferralPoint], Text]]]:
     yield "Deferred\n%", lambda one: Text(f"{100 * one.share:.1f}")
     yield "Accu-\nracy", lambda one: Text(f"{100 * one.accuracy:.1f}")
-    yield "95 %\ninterval", lambda one: Text(_percents(one.interval), style="dim")
+    yield "95 %\ninterval", lambda one: Text(one.interval.percents, style="dim")
     if with_bars:
         yield "0 %" + " " * (BAR_WIDTH - 8) + "100 %", _bar
     yield "At\nrandom", lambda one: Text(f"{100 * one.random_accuracy:.1f}")
@@ -158,10 +158,6 @@ def _places(point: DeferralPoint) -> Iterator[tuple[str, float]]:
 
 def _bounds(interval: Interval | None) -> str:
     return "–" if interval is None else f"{interval.low:.2f}–{interval.high:.2f}"
-
-
-def _percents(interval: Interval) -> str:
-    return f"{100 * interval.low:.1f}–{100 * interval.high:.1f}"
 
 
 def _signed(value: float) -> str:

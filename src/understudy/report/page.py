@@ -163,7 +163,7 @@ def _fallback(document: Document) -> str:
     """What is read if no script runs, as in a mail's preview: the sentence and the bare table."""
     rows = "".join(
         f"<tr><th>{escape(named(one))}</th><td>{100 * one.metrics.average:.1f} %</td>"
-        f"<td>{100 * one.interval.low:.1f}–{100 * one.interval.high:.1f}</td></tr>"
+        f"<td>{one.interval.percents}</td></tr>"
         for one in document.systems
     )
     table = f"<table><tr><th>System</th><th>Accuracy</th><th>95 % interval</th></tr>{rows}</table>" if rows else ""

@@ -42,4 +42,4 @@ def robustness_table(systems: Sequence[System]) -> RenderableType | None:
 def _cell(rate: Rate | None) -> str:
     if rate is None or not rate.n:
         return "–"
-    return f"{100 * rate.rate:.1f} ({100 * rate.interval.low:.1f}–{100 * rate.interval.high:.1f})"
+    return f"{100 * rate.rate:.1f} ({rate.interval.percents})"

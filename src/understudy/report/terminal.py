@@ -135,9 +135,8 @@ def _tables_of(path: Path) -> Iterator[RenderableType]:
             table.add_column(name, justify="right")
         for group in part.groups:
             chances = [f"{100 * chance:.1f}" for chance in group.pass_at[1:]]
-            bounds = f"{100 * group.interval.low:.1f}–{100 * group.interval.high:.1f}"
-            cells = [f"{group.n_tasks:,}", f"{group.n_correct:,} of {group.n:,}", f"{100 * group.accuracy:.1f}", bounds]
-            table.add_row(plain(group.group or "(none)"), *cells, *chances)
+            cells = [f"{group.n_tasks:,}", f"{group.n_correct:,} of {group.n:,}", f"{100 * group.accuracy:.1f}"]
+            table.add_row(plain(group.group or "(none)"), *cells, group.interval.percents, *chances)
         yield Group(table, Text())
 
 
@@ -181,7 +180,7 @@ class _SystemTable:
 
 def _columns(document: Document, *, with_bars: bool) -> Iterator[tuple[str, Callable[[System], Text]]]:
     yield "Accuracy", lambda one: Text(f"{100 * one.metrics.average:.1f}")
-    yield "95 % interval", lambda one: Text(f"{100 * one.interval.low:.1f}–{100 * one.interval.high:.1f}", style="dim")
+    yield "95 % interval", lambda one: Text(one.interval.percents, style="dim")
     if with_bars:
         yield "0 %" + " " * (BAR_WIDTH - 8) + "100 %", lambda one: _bar(one.metrics.average, one.interval)
     if any(one.paper is not None for one in document.systems):
