@@ -17,6 +17,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def require_token(host: str, token: str, used: str) -> None:
+    """Raises ``ValueError`` for a host that other machines reach without a token. ``used``: what they would use."""
+    if not is_loopback(host) and not token:
+        raise ValueError(
+            f"host: {host} can be reached from other machines; give a token too, or they may use the {used}"
+        )
+
+
 def same_secret(shown: str, expected: str) -> bool:
     """Whether a token is the expected one; the time does not depend on where they differ."""
     return hmac.compare_digest(shown.encode(), expected.encode())

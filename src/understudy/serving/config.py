@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, SecretStr, model_validator
 
-from understudy.access import is_loopback
+from understudy.access import require_token
 from understudy.records import Record
 
 Count = Annotated[int, Field(ge=1)]
@@ -56,8 +56,5 @@ class ServeAgentConfig(ConversationsConfig):
 
     @model_validator(mode="after")
     def _others_need_a_token(self) -> Self:
-        if not is_loopback(self.host) and not self.token.get_secret_value():
-            raise ValueError(
-                f"host: {self.host} can be reached from other machines; give a token too, or they may use the agent"
-            )
+        require_token(self.host, self.token.get_secret_value(), "agent")
         return self
