@@ -35,25 +35,10 @@ class PlainChatConfig(PartConfig):
     """What the replies are: actions that are code, or chains of thought."""
 
 
-class AuthorsReader(RowReader):
-    """Rows of the paper's authors."""
-
-    def __init__(self, config: AuthorsConfig | None = None) -> None:
-        super().__init__(config)
-        self._acts = config is None or config.agent == "code_agent"
-
-    def fits(self, value: object) -> bool:
-        return isinstance(value, dict) and "log_data" in value
-
-    def conversations(self, value: object) -> Iterator[Conversation]:
-        row = ForeignRow.model_validate(value)
-        yield of_attempt(row, read_chat(row, acts=self._acts))
-
-
 class PlainChatReader(RowReader):
     """Plain chats."""
 
-    def __init__(self, config: PlainChatConfig | None = None) -> None:
+    def __init__(self, config: PlainChatConfig | AuthorsConfig | None = None) -> None:
         super().__init__(config)
         self._acts = config is None or config.agent == "code_agent"
 
@@ -65,6 +50,13 @@ class PlainChatReader(RowReader):
     def conversations(self, value: object) -> Iterator[Conversation]:
         row = ForeignRow.model_validate(value)
         yield of_attempt(row, read_chat(row, acts=self._acts))
+
+
+class AuthorsReader(PlainChatReader):
+    """Rows of the paper's authors."""
+
+    def fits(self, value: object) -> bool:
+        return isinstance(value, dict) and "log_data" in value
 
 
 def of_attempt(row: ForeignRow, attempt: NormalisedAttempt) -> Conversation:
