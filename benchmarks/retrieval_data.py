@@ -13,12 +13,12 @@ import numpy as np
 
 from understudy.retrieval.dense import FACTS_NAME, CodesFacts, DenseFacts
 from understudy.retrieval.encoder import EncoderFacts, Vectors
-from understudy.retrieval.files import full_hash, sampled_hash
+from understudy.retrieval.files import sampled_hash
 from understudy.retrieval.ivf import CODES_NAME, Codes, CodesConfig, build_codes, n_lists_for
 from understudy.retrieval.tuning import tune
 from understudy.retrieval.vectors import FACTS_NAME as VECTORS_FACTS_NAME
 from understudy.retrieval.vectors import VECTORS_NAME, VectorFacts, VectorFile
-from understudy.runs import write_atomic
+from understudy.runs import sha256_of, write_atomic
 
 DIM = 768
 CORPUS = "made up"
@@ -78,7 +78,7 @@ def build(folder: Path, rows: int, recall: float) -> DenseFacts:
     facts = DenseFacts(
         rows=rows, corpus_sha256=CORPUS, vectors_sha256=vector_facts.sampled_sha256, encoder=vector_facts.encoder,
         codes=CodesFacts(
-            config=config, bytes=codes.stat().st_size, sha256=full_hash(codes), sampled_sha256=sampled_hash(codes),
+            config=config, bytes=codes.stat().st_size, sha256=sha256_of(codes), sampled_sha256=sampled_hash(codes),
             tuning=tuning,
         ),
     )  # fmt: skip

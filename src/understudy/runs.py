@@ -15,10 +15,11 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+from understudy.closing import Closing
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 LOCK_NAME = ".lock"
@@ -45,7 +46,7 @@ def lock_folder(folder: Path) -> int:
     return file
 
 
-class JsonlWriter:
+class JsonlWriter(Closing):
     """Appends records to a file, one per line, each flushed as it comes. Safe from many threads.
 
     A torn last line, left by a kill, is cut off when the file is opened, so that what is appended
@@ -80,14 +81,6 @@ class JsonlWriter:
                 return
             with self._file:
                 os.fsync(self._file.fileno())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def append_jsonl(path: Path) -> JsonlWriter:
@@ -185,17 +178,24 @@ def derive_seed(*parts: str | int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
 
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def explain(error: ValidationError, what: str) -> str:
     """Say in one line a problem which field was wrong, what was expected and what it got."""
     problems = []
     for problem in error.errors(include_url=False):
         where = ".".join(str(part) for part in problem["loc"]) or what
-        got = "" if problem["type"] in ("missing", "extra_forbidden") else f" (got: {_short(problem['input'])})"
+        got = "" if problem["type"] in ("missing", "extra_forbidden") else f" (got: {short(problem['input'])})"
         problems.append(f"{where}: {problem['msg']}{got}")
     return "; ".join(problems)
 
 
-def _short(value: object, limit: int = 80) -> str:
+def short(value: object, limit: int = 80) -> str:
+    """A value for a message, cut to ``limit`` characters."""
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

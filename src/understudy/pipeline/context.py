@@ -9,11 +9,11 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from understudy.agents import Agent, AgentConfig, AgentRuntime, RuntimeConfig
 from understudy.agents.user import UserConfig
+from understudy.closing import Closing
 from understudy.grading import Grader, open_grader
 from understudy.models import MODELS, LocalConfig, Model, ModelConfig, OpenAIChatConfig
 from understudy.models.engines.checking import N_PROMPTS, check_served
@@ -33,7 +33,7 @@ from understudy.tools import ToolsConfig
 from understudy.training import read_card
 
 
-class RunContext:
+class RunContext(Closing):
     """The recipe, the directory and the open parts of one run."""
 
     def __init__(
@@ -54,12 +54,8 @@ class RunContext:
         self._runtime: AgentRuntime | None = None
         self._grader: Grader | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the agents, servers and graders that are open."""
         self._open.close()
 
     def tasks(self, name: str) -> tuple[Task, ...]:

@@ -19,7 +19,7 @@ from understudy.evaluation.deferral import Ends, curve_of, ends_of, measured
 from understudy.pipeline.attempts import read_graded
 from understudy.pipeline.cascades import threshold_stage
 from understudy.pipeline.context import RunContext
-from understudy.records import DeferralCurve, DeferralPoint, StageRef, StageState
+from understudy.records import DeferralCurve, DeferralPoint, StageRef
 from understudy.run_layout import DEFERRALS, EVALUATE
 from understudy.runs import write_atomic
 
@@ -46,7 +46,7 @@ def _curves(context: RunContext) -> Iterator[DeferralCurve]:
 def _has_threshold(context: RunContext, ref: StageRef) -> bool:
     """Whether the cascade of an evaluation could be run: the stage that sets its threshold is done."""
     stage = threshold_stage(context.recipe.agents[context.recipe.config(ref).agent], context.recipe)
-    return stage is None or _is_done(context, stage)
+    return stage is None or context.directory.is_done(stage)
 
 
 def _key(context: RunContext, ref: StageRef) -> tuple[str, str, str] | None:
@@ -70,7 +70,7 @@ def _evaluation(context: RunContext, model: str, agent: object, tasks: tuple[str
     for ref in context.recipe.stages_of(EVALUATE):
         config = context.recipe.config(ref)
         fits = (config.model, config.agent) == (model, agent) and set(config.tasks) >= set(tasks)
-        if fits and _is_done(context, ref):
+        if fits and context.directory.is_done(ref):
             fitting.append((len(config.tasks), ref))
     return min(fitting, key=lambda one: one[0])[1] if fitting else None
 
@@ -97,7 +97,7 @@ def _curve(context: RunContext, student: StageRef, teacher: StageRef, refs: list
     labels = (recipe.config(student).label, recipe.config(teacher).label)
     is_program = context.is_program(recipe.config(teacher).model)
     curve = curve_of(", ".join(names), labels, signal.kind, ends, teacher_is_program=is_program)
-    done = [ref for ref in refs if _is_done(context, ref)]
+    done = [ref for ref in refs if context.directory.is_done(ref)]
     runs = [point for ref in done if (point := _run(context, ref, ends)) is not None]
     yield curve.model_copy(update={"runs": tuple(runs)})
 
@@ -112,8 +112,3 @@ def _graded(context: RunContext, ref: StageRef) -> Graded:
 
 def _only(graded: Graded, ids: set[str]) -> Graded:
     return Graded(graded.system, [one for one in graded.trajectories if one.task.id in ids], graded.scores)
-
-
-def _is_done(context: RunContext, ref: StageRef) -> bool:
-    record = context.directory.read_stage(ref)
-    return record is not None and record.state is StageState.DONE

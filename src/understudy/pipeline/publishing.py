@@ -6,7 +6,6 @@ screening and the upload (``understudy.publishing``).
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from understudy.pipeline.students import choose_trainings
 from understudy.publishing import Base, Publication, Refusal, Repository, Teacher, screen, write_data, write_model
 from understudy.records import Comparison, Dropped, Example, Metrics, Record, Score, StageRef, Target, Trajectory
 from understudy.run_layout import COMPARISONS, DROPPED, EVALUATE, EXAMPLES, METRICS
-from understudy.runs import read_jsonl, read_record
+from understudy.runs import read_jsonl, read_record, sha256_of
 from understudy.tasks.config import HubConfig
 from understudy.training import TrainSummary, read_card
 
@@ -131,19 +130,13 @@ def _facts(context: RunContext, ref: StageRef, agent: str, options: PushOptions)
         comparisons=_comparisons(directory.path),
         recipe=student.recipe,
         outside=student.outside,
-        examples_sha256=examples_digest(examples),
+        examples_sha256=sha256_of(examples),
         seed=recipe.seed,
         created=manifest.created,
         commit=manifest.commit,
         versions=manifest.versions,
         machine=manifest.machine,
     )
-
-
-def examples_digest(path: Path) -> str:
-    """SHA-256 of a file of examples, in hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _base(path: str, hub_id: str) -> Base:

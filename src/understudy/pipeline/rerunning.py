@@ -12,13 +12,12 @@ from pathlib import Path
 import yaml
 
 from understudy.pipeline.loading import parse_recipe
-from understudy.pipeline.publishing import examples_digest
 from understudy.pipeline.recipe import Recipe
 from understudy.publishing import PublishedRun
 from understudy.recipe import RecipeText, with_overrides
 from understudy.records import Metrics, StageRef
 from understudy.run_layout import EVALUATE, EXAMPLES, METRICS, stage_folder
-from understudy.runs import read_record
+from understudy.runs import read_record, sha256_of
 
 _SHORT = 12
 
@@ -34,7 +33,7 @@ def compare_with_card(published: PublishedRun, recipe: Recipe, run_dir: Path) ->
     if published.curation:
         path = stage_folder(run_dir, StageRef.parse(published.curation)) / EXAMPLES
         if path.is_file():
-            found = examples_digest(path)
+            found = sha256_of(path)
             same = found == published.examples_sha256
             other = (
                 "the examples of the card"
@@ -54,7 +53,4 @@ def _accuracies(published: PublishedRun, metrics: Metrics) -> Iterator[str]:
     for row in metrics.task_sets:
         before = published.accuracy.get(row.task_set)
         stated = "the card states none" if before is None else f"{100 * before:.1f} % on the card"
-        yield (
-            f"{metrics.system} on {row.task_set}: {100 * row.accuracy:.1f} % "
-            f"({100 * row.interval.low:.1f}–{100 * row.interval.high:.1f}), {stated}"
-        )
+        yield (f"{metrics.system} on {row.task_set}: {100 * row.accuracy:.1f} % ({row.interval.percents}), {stated}")

@@ -214,7 +214,7 @@ def _require_inputs(directory: RunDirectory, record: StageRecord) -> None:
 def write_comparisons(context: RunContext) -> None:
     """Paired tests of every evaluated system against the baseline, and against the student if one is named."""
     recipe = context.recipe
-    evaluated = {recipe.config(ref).label: ref for ref in recipe.stages_of(EVALUATE) if _is_done(context, ref)}
+    evaluated = {recipe.config(ref).label: ref for ref in recipe.stages_of(EVALUATE) if context.directory.is_done(ref)}
     graded = {label: Graded(label, *read_graded(context, ref)) for label, ref in evaluated.items()}
     report = recipe.report
     first = next(iter(graded), "")
@@ -229,11 +229,6 @@ def write_comparisons(context: RunContext) -> None:
                     context.say(f"{label}, {baseline}: not compared, they have no question in common")
     text = TypeAdapter(list[Comparison]).dump_json(comparisons, indent=1).decode()
     write_atomic(context.directory.path / COMPARISONS, text + "\n")
-
-
-def _is_done(context: RunContext, ref: StageRef) -> bool:
-    record = context.directory.read_stage(ref)
-    return record is not None and record.state is StageState.DONE
 
 
 def _write_manifest(recipe: Recipe, directory: RunDirectory) -> None:

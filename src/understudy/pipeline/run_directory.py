@@ -64,6 +64,10 @@ class RunDirectory:
         except ValidationError as error:
             raise BadRecordError(f"{path}: {explain(error, 'stage')}") from None
 
+    def is_done(self, ref: StageRef) -> bool:
+        record = self.read_stage(ref)
+        return record is not None and record.state is StageState.DONE
+
     def write_stage(self, record: StageRecord) -> None:
         write_atomic(self.folder(record.ref) / STAGE, record.model_dump_json(indent=1) + "\n")
 

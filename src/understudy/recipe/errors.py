@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from understudy.recipe.renamed import RENAMED
 from understudy.recipe.text import Key, RecipeText
 from understudy.registry import Group, TargetError
+from understudy.runs import short
 
 SectionClass = Callable[[str], type[BaseModel] | None]
 """The config of the entries of a section that is not a field of the recipe; None if there is no such section."""
@@ -68,7 +69,7 @@ def _say(problem: ErrorDetails, key: Key, text: RecipeText, schema: _Schema) -> 
         case "kind":
             return problem["msg"]
         case _:
-            return f"expected {_expectation(problem)}; got {_short(problem['input'])}"
+            return f"expected {_expectation(problem)}; got {short(problem['input'], 60)}"
 
 
 def _expectation(problem: ErrorDetails) -> str:
@@ -198,8 +199,3 @@ def with_origin(line: str, text: RecipeText) -> str:
     """Add the place of the key before a line that begins with the key."""
     key = tuple(line.partition(":")[0].split("."))
     return f"{_origin(key, text)}{line}"
-
-
-def _short(value: object, limit: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"

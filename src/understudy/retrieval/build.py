@@ -24,7 +24,7 @@ from understudy.retrieval import dense, lexical, vectors
 from understudy.retrieval.dense import CodesFacts, DenseFacts
 from understudy.retrieval.encoder import Encoder, EncoderConfig, Vectors, open_encoder, require_packages
 from understudy.retrieval.encoding import encode_corpus, import_flat_index
-from understudy.retrieval.files import IndexMismatchError, full_hash, sampled_hash
+from understudy.retrieval.files import IndexMismatchError, sampled_hash
 from understudy.retrieval.ivf import Codes, CodesConfig, build_codes, n_lists_for
 from understudy.retrieval.lexical import LexicalFacts, LexicalIndex
 from understudy.retrieval.passages import (
@@ -37,7 +37,7 @@ from understudy.retrieval.passages import (
 )
 from understudy.retrieval.tuning import tune
 from understudy.retrieval.vectors import VectorFacts, VectorFile
-from understudy.runs import BadRecordError, read_record, write_atomic
+from understudy.runs import BadRecordError, read_record, sha256_of, write_atomic
 
 _PSEUDO_QUERY_WORDS = 12
 
@@ -177,7 +177,7 @@ def _make_codes(
     return CodesFacts(
         config=codes_config,
         bytes=path.stat().st_size,
-        sha256=full_hash(path),
+        sha256=sha256_of(path),
         sampled_sha256=sampled_hash(path),
         tuning=tuning,
     )
@@ -197,7 +197,7 @@ def _tuning_vectors(config: BuildConfig, passages: PassageStore, encoder: Encode
 def _verify(folder: Path, info: IndexInfo, corpus: Path | None) -> None:
     passages = JsonlPassages(folder, corpus)
     passages.close()
-    if full_hash(passages.path) != info.passages.sha256:
+    if sha256_of(passages.path) != info.passages.sha256:
         raise IndexMismatchError(f"{passages.path}: its bytes are not those that were indexed")
     if info.lexical is not None:
         LexicalIndex.open(passages, folder)
@@ -205,7 +205,7 @@ def _verify(folder: Path, info: IndexInfo, corpus: Path | None) -> None:
         vectors.VectorFile.open(folder)[0].close()
         dense.DenseIndex.open(folder, info.passages.sha256).close()
         codes = info.dense.codes
-        if codes is not None and full_hash(folder / "codes.faiss") != codes.sha256:
+        if codes is not None and sha256_of(folder / "codes.faiss") != codes.sha256:
             raise IndexMismatchError(f"{folder / 'codes.faiss'}: its bytes are not those that were written")
 
 

@@ -2,7 +2,7 @@
 
 In: a path. Out: a SHA-256 of its size and of 64 KiB at each of up to 64 places, the first and the last bytes among
 them. It detects another file, a truncated file and a damaged beginning, but not a flipped bit between the places;
-``full_hash`` does.
+``runs.sha256_of`` does.
 """
 
 from __future__ import annotations
@@ -30,12 +30,6 @@ def sampled_hash(path: Path) -> str:
             file.seek(start)
             hasher.update(file.read(_SAMPLE_BYTES))
     return hasher.hexdigest()
-
-
-def full_hash(path: Path) -> str:
-    """Hex SHA-256 of all bytes of the file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def has_locks(folder: Path) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from understudy.runs import write_atomic
+from understudy.runs import sha256_of, write_atomic
 
 TIMEOUT_S = 60.0
 MAX_BYTES = 64 * 1024 * 1024
@@ -33,7 +33,7 @@ def fetch_once(url: str, sha256: str, place: Path) -> Path:
 
     Raises ``DownloadError`` if the server does not give it, or gives other bytes: these are not kept.
     """
-    if place.exists() and file_sha256(place) == sha256:
+    if place.exists() and sha256_of(place) == sha256:
         return place
     content = _get(url)
     got = hashlib.sha256(content).hexdigest()
@@ -41,12 +41,6 @@ def fetch_once(url: str, sha256: str, place: Path) -> Path:
         raise DownloadError(f"{url}: expected SHA-256 {sha256}, got {got} ({len(content):,} bytes); not kept")
     write_atomic(place, content)
     return place
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _get(url: str) -> bytes:

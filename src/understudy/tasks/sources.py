@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from understudy.datafiles import BadRow, Row, hub_rows, read_rows
+from understudy.runs import sha256_of
 from understudy.tasks.benchmarks import SOURCE_URL, Benchmark, benchmark_named
 from understudy.tasks.config import (
     BenchmarkConfig,
@@ -20,7 +21,7 @@ from understudy.tasks.config import (
     SuiteConfig,
     ToyConfig,
 )
-from understudy.tasks.download import DownloadError, default_cache_dir, fetch_once, file_sha256
+from understudy.tasks.download import DownloadError, default_cache_dir, fetch_once
 from understudy.tasks.rows import RowReader
 from understudy.tasks.source import BadTaskError, Found, SourceFacts
 
@@ -108,7 +109,7 @@ def benchmark_file(
     path = data_dir / benchmark.file
     if not path.is_file():
         raise DownloadError(f"data_dir: {path} expected for {benchmark.name} {benchmark.split}, there is no such file")
-    if (got := file_sha256(path)) != benchmark.sha256:
+    if (got := sha256_of(path)) != benchmark.sha256:
         raise DownloadError(f"data_dir: {path} is not the paper's file: expected {benchmark.sha256}, got {got}")
     return path
 

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 
 from pydantic_core import PydanticCustomError
 
+from understudy.runs import short
+
 NOT_PLAIN_TEXT = "not_plain_text"
 """Type of the pydantic errors that this module raises."""
 _METADATA = frozenset(
@@ -62,7 +64,7 @@ def _refuse_content(key: str, value: object) -> None:
         raise not_plain_text(f"a message with weight {value!r}: all replies of a row are trained alike")
     is_structure = isinstance(value, Mapping | list | tuple)
     if value and (is_structure or (isinstance(value, str) and _PART_OF_WHAT_WAS_SAID.search(key))):
-        raise not_plain_text(f"{key} beside the text: {_short(value)}")
+        raise not_plain_text(f"{key} beside the text: {short(value)}")
 
 
 def plain_text(content: object) -> str:
@@ -70,7 +72,7 @@ def plain_text(content: object) -> str:
     if isinstance(content, str):
         return content
     if not isinstance(content, list | tuple) or not content:
-        raise not_plain_text(f"content {_short(content)}")
+        raise not_plain_text(f"content {short(content)}")
     return "\n".join(_part_text(part) for part in content)
 
 
@@ -80,13 +82,8 @@ def _part_text(part: object) -> str:
     kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
     text = part.get("text") if isinstance(part, Mapping) else None
     if kind not in _TEXT_PARTS or not isinstance(text, str | dict):
-        raise not_plain_text(f"a part of type {kind!r}: {_short(part)}")
+        raise not_plain_text(f"a part of type {kind!r}: {short(part)}")
     if isinstance(text, dict) and isinstance(text.get("value"), str) and not text.keys() - {"value", "annotations"}:
         return str(text["value"])  # a message of OpenAI's Assistants API
     # A dict is a structured output of smolagents; the model wrote it as JSON.
     return text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)
-
-
-def _short(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:79]}…"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from understudy import runs
 from understudy.curation.traces.refusals import TraceError, unknown_shape
 from understudy.datafiles import parse_json
 
@@ -96,5 +97,4 @@ def short(value: object) -> str:
     """A value for a message, truncated to 80 characters."""
     if value is None:
         return "nothing"
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:79]}…"
+    return runs.short(value)
