@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from understudy.records import Agreement, AgreementRate
 from understudy.report.data import Stage
-from understudy.report.visible import plain
+from understudy.report.visible import plain, table_of
 from understudy.run_layout import AGREEMENT
 from understudy.runs import read_record
 
@@ -36,9 +35,8 @@ def _of(agreement: Agreement) -> Iterator[RenderableType]:
         plain(agreement.system + program, "bold"),
         f" at {agreement.n_steps:,} stored steps of {agreement.n_conversations:,} conversations; no tool was executed",
     )
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("The same as stored", "Steps", "Same", "Rate, %", "95 % interval"):
-        table.add_column(name, justify="left" if name.startswith("The") else "right", overflow="fold")
+    heads = ("The same as stored", "Steps", "Same", "Rate, %", "95 % interval")
+    table = table_of(*heads, left=heads[:1])
     for rate in agreement.rates:
         table.add_row(plain(rate.name), *_cells(rate))
     for rate in agreement.arguments:

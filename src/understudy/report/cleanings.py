@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from understudy.curation import CleaningSummary, Finding, TopicCluster, summarise
 from understudy.report.data import Cleaning, Stage
 from understudy.report.rows import read_if_there
-from understudy.report.visible import plain
+from understudy.report.visible import plain, table_of
 from understudy.run_layout import CLUSTERS, FINDINGS
 
 
@@ -52,10 +51,7 @@ def _reasons(summary: CleaningSummary) -> Iterator[RenderableType]:
     yield Text(f"{summary.n_kept:,} of {summary.n:,} trajectories kept")
     if not summary.reasons:
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("Trajectories", justify="right")
-    table.add_column("Reason", overflow="fold")
-    table.add_column("Such as", overflow="fold")
+    table = table_of("Trajectories", "Reason", "Such as", left=("Reason", "Such as"))
     for row in summary.reasons:
         examples = "\n".join(f"{one.trajectory_id}: {one.detail}".rstrip(": ") for one in row.examples)
         table.add_row(f"{row.n:,}", plain(row.said), plain(examples, "dim"))
@@ -66,12 +62,8 @@ def _reasons(summary: CleaningSummary) -> Iterator[RenderableType]:
 def _topics(summary: CleaningSummary) -> Iterator[RenderableType]:
     if not summary.clusters:
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("Topic", overflow="fold")
-    for name in ("Conversations", "Share, %", "Like the rest"):
-        table.add_column(name, justify="right")
-    table.add_column("")
-    table.add_column("Such as", overflow="fold")
+    heads = ("Topic", "Conversations", "Share, %", "Like the rest", "", "Such as")
+    table = table_of(*heads, left=("Topic", "", "Such as"))
     for one in summary.clusters:
         cells = (f"{one.n:,}", f"{100 * one.share:.1f}", f"{one.similarity:.2f}")
         table.add_row(plain(one.name), *cells, Text(remarks(one), "yellow"), plain("\n".join(one.examples), "dim"))

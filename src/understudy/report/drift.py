@@ -5,20 +5,17 @@ follows from it (``understudy.pipeline.watching``).
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from understudy.evaluation.drift import RATES, Drift, Verdict, Watched
-from understudy.report.visible import plain
+from understudy.report.visible import plain, table_of
 
 _STYLES = {Verdict.ROSE: "bold red", Verdict.FELL: "bold green", Verdict.NOT_SEEN: "dim", Verdict.UNKNOWN: "dim"}
 
 
 def drift_table(watched: Watched, reference: str) -> RenderableType:
     """The signals in the reference and in the window. ``reference``: its name."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("Signal", reference, "served", "difference, interval", ""):
-        table.add_column(name, justify="left" if name in ("Signal", "") else "right", overflow="fold")
+    table = table_of("Signal", reference, "served", "difference, interval", "", left=("Signal", ""))
     for one in watched.drifts:
         table.add_row(*_row(one))
     level = f"Intervals of {100 * watched.level:.1f} % each: all {len(watched.drifts)} hold together in 95 % of windows"

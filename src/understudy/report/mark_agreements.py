@@ -10,14 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from understudy.evaluation import agreement_with_marks
 from understudy.grading import read_marks, shown_digest
 from understudy.records import Interval, MarkAgreement, Score, Trajectory
 from understudy.report.rows import read_if_there
-from understudy.report.visible import plain
+from understudy.report.visible import plain, table_of
 from understudy.run_layout import MARKS, SCORES, TRAJECTORIES, stage_refs
 
 
@@ -47,11 +46,8 @@ def _parts(agreements: Sequence[MarkAgreement]) -> Iterator[RenderableType]:
     if not agreements:
         return
     yield Text("Agreement with a person who marked a sample, weighted to all attempts with a verdict")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("Grader", "Attempts"):
-        table.add_column(name, overflow="fold")
-    for name in ("Same", "Agreement, %", "95 % interval", "Kappa", "95 % interval"):
-        table.add_column(name, justify="right")
+    heads = ("Grader", "Attempts", "Same", "Agreement, %", "95 % interval", "Kappa", "95 % interval")
+    table = table_of(*heads, left=heads[:2])
     for one in agreements:
         kappa = "–" if one.kappa is None else f"{one.kappa:.2f}"
         cells = (f"{one.n_same:,} of {one.n:,}", f"{100 * one.rate:.1f}", _bounds(one.interval, 100, 1), kappa)

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from understudy.report.method_table import Agreement, Cell, MethodTable, Pair, Scope, TableRow
 from understudy.report.paper import PaperMethod, paper_differences
-from understudy.report.visible import plain, visible
+from understudy.report.visible import plain, table_of, visible
 from understudy.runs import write_atomic
 
 MARKS = {
@@ -166,7 +166,7 @@ def _signed(value: float) -> str:
 
 def _stacked_averages(table: MethodTable) -> Table:
     """For each run one row for each method, and one column for each scope."""
-    drawn = _columns("", *Scope)
+    drawn = table_of("", *Scope, left=("",))
     for row in table.rows:
         drawn.add_row(Text(visible(row.name), style="bold"), *(f"{_n_sets(row, scope)} sets" for scope in Scope))
         for method in PaperMethod:
@@ -179,20 +179,13 @@ def _stacked_averages(table: MethodTable) -> Table:
 
 def _stacked_pairs(table: MethodTable) -> Table:
     """For each run one row for each pair of methods."""
-    drawn = _columns("pair", "paper", "here")
+    drawn = table_of("pair", "paper", "here", left=("pair",))
     grid = pairs(table)
     for number, row in enumerate(table.rows):
         drawn.add_row(Text(visible(row.name), style="bold"), "", "")
         for name, paper, *ours in grid.rows:
             drawn.add_row(f"  {name}", paper, ours[number])
     return drawn
-
-
-def _columns(*heads: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, head in enumerate(heads):
-        table.add_column(head, justify="right" if number else "left", overflow="fold")
-    return table
 
 
 def _html(grid: _Grid) -> str:

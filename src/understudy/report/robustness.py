@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from understudy.records import Rate
 from understudy.report.data import System
 from understudy.report.sentence import named
-from understudy.report.visible import plain
+from understudy.report.visible import plain, table_of
 
 _HEADS = ("Without attack, %", "Under attack, %", "Attack succeeds, %")
 
@@ -25,12 +24,8 @@ def robustness_table(systems: Sequence[System]) -> RenderableType | None:
     if not rows:
         return None
     has_sources = len({one.source for _, one in rows}) > 1
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("Under attack", overflow="fold")
-    if has_sources:
-        table.add_column("Tasks of", overflow="fold")
-    for head in ("Tasks", *_HEADS):
-        table.add_column(head, justify="right")
+    names = ("Under attack", "Tasks of") if has_sources else ("Under attack",)
+    table = table_of(*names, "Tasks", *_HEADS, left=names)
     for system, one in rows:
         source = [plain(one.source)] if has_sources else []
         rates = [_cell(rate) for rate in (one.without_attack, one.under_attack, one.attack_success)]

@@ -29,7 +29,7 @@ from understudy.report.sentence import named, overall, p_text
 from understudy.report.stage_files import read_rows, read_stages
 from understudy.report.terminal_reading import show_example, show_mask, show_trajectory
 from understudy.report.terminal_stage import show_stage
-from understudy.report.visible import plain, visible
+from understudy.report.visible import plain, table_of
 from understudy.run_layout import EXAMPLES, METRICS, SCORES, TRAJECTORIES
 from understudy.runs import read_record
 
@@ -129,10 +129,9 @@ def _tables_of(path: Path) -> Iterator[RenderableType]:
         return
     for part in read_record(path, Metrics).breakdowns:
         n_attempts = max(len(group.pass_at) for group in part.groups)
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column(visible(f"{part.task_set} by {part.by.value.replace('_', ' ')}"), overflow="fold")
-        for name in ("Tasks", "Right", "Accuracy", "95 % interval", *(f"pass@{k}" for k in range(2, n_attempts + 1))):
-            table.add_column(name, justify="right")
+        name = f"{part.task_set} by {part.by.value.replace('_', ' ')}"
+        pass_at = (f"pass@{k}" for k in range(2, n_attempts + 1))
+        table = table_of(name, "Tasks", "Right", "Accuracy", "95 % interval", *pass_at, left=(name,))
         for group in part.groups:
             chances = [f"{100 * chance:.1f}" for chance in group.pass_at[1:]]
             cells = [f"{group.n_tasks:,}", f"{group.n_correct:,} of {group.n:,}", f"{100 * group.accuracy:.1f}"]
@@ -239,9 +238,7 @@ def _difference(document: Document, system: System) -> Text:
 
 
 def _stages(document: Document) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("Stage", "State", "Records", ""):
-        table.add_column(name, justify="right" if name == "Records" else "left")
+    table = table_of("Stage", "State", "Records", "", left=("Stage", "State", ""))
     for stage in document.stages:
         table.add_row(plain(stage.key), stage.state.value, f"{stage.n:,}", plain(stage.error, "red"))
     return table

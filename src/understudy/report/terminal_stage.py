@@ -18,7 +18,7 @@ from understudy.report.agreements import agreement_table, read_agreements
 from understudy.report.cleanings import cleaning_tables, is_cleaning, read_cleaning
 from understudy.report.data import Stage
 from understudy.report.stage_files import read_facts, read_rows
-from understudy.report.visible import plain
+from understudy.report.visible import plain, table_of
 from understudy.run_layout import DROPPED
 
 _N_LOG_LINES = 10
@@ -61,9 +61,7 @@ def _log(folder: Path) -> Iterator[RenderableType]:
         return
     shown = rows[-_N_LOG_LINES:]
     names = list(dict.fromkeys(name for row in shown for name in row))
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in names:
-        table.add_column(plain(name.replace("_", " ")), justify="right")
+    table = table_of(*(name.replace("_", " ") for name in names), left=())
     for row in shown:
         table.add_row(*(plain(_number(row.get(name))) for name in names))
     yield Text()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 
+from rich.table import Table
 from rich.text import Text
 
 _ANSI = re.compile(
@@ -37,6 +39,14 @@ def readable(text: str) -> str:
 def plain(text: str, style: str = "") -> Text:
     """Untrusted text for the terminal: visible, without interpreted markup."""
     return Text(visible(text), style=style)
+
+
+def table_of(*heads: str, left: Collection[str]) -> Table:
+    """An empty table without lines. Columns are aligned to the right, except those in ``left``."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(visible(head), justify="left" if head in left else "right", overflow="fold")
+    return table
 
 
 def _spelt(char: str) -> str:
