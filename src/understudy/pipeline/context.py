@@ -145,6 +145,13 @@ class RunContext(Closing):
         """The stage that trains the model of a name; None for an entry of ``models``."""
         return self.recipe.names(Target.MODEL)[name]
 
+    def trained_checkpoint(self, ref: StageRef) -> Path:
+        """The checkpoint of a training. Raises ``FileNotFoundError`` if there is none."""
+        checkpoint = self.checkpoint(ref)
+        if not checkpoint.is_dir():
+            raise FileNotFoundError(f"{ref} has not been trained: there is no {checkpoint}")
+        return checkpoint
+
     def checkpoint(self, ref: StageRef) -> Path:
         """Folder of the student that a training left."""
         return self.directory.folder(ref) / CHECKPOINT

@@ -17,7 +17,7 @@ from understudy.export import EXPORTERS, ExporterConfig, Student
 from understudy.pipeline.context import RunContext
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
-from understudy.pipeline.students import choose_trainings, training_prompts
+from understudy.pipeline.students import choose_training, training_prompts
 from understudy.publishing.portable import portable
 from understudy.records import StageRef
 from understudy.tools import FINAL_ANSWER
@@ -42,20 +42,20 @@ def export_student(
     if folder.exists():
         raise ValueError(f"{folder}: expected a new folder; it is there already")
     exporter = EXPORTERS.open(form)
-    trainings = choose_trainings(recipe, run_dir, stage)
-    if len(trainings) > 1:
-        raise ValueError(f"--stage: the run trains {', '.join(map(str, trainings))}; name the one to export")
+    training = choose_training(recipe, run_dir, stage, "to export")
     with RunContext(recipe, RunDirectory(run_dir), quiet=True) as context:
-        student = student_of(context, trainings[0], agent or evaluated_as(recipe, trainings[0]))
+        student = student_of(context, training, agent or evaluated_as(recipe, training))
         folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = folder.with_name(f".{folder.name}.part")
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
+        unfinished = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
         try:
-            sentences = [sentence.replace(str(beside), str(folder)) for sentence in exporter.write(student, beside)]
-            beside.rename(folder)
+            sentences = [
+                sentence.replace(str(unfinished), str(folder)) for sentence in exporter.write(student, unfinished)
+            ]
+            unfinished.rename(folder)
         finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
     yield from sentences
 
 
@@ -72,9 +72,7 @@ def student_of(context: RunContext, ref: StageRef, agent: str) -> Student:
     """The trained student of a stage, as an agent of the recipe. Raises ``ValueError``, ``FileNotFoundError``."""
     if agent not in context.recipe.agents:
         raise ValueError(f"--agent: expected one of {', '.join(context.recipe.agents)}; got {agent!r}")
-    checkpoint = context.checkpoint(ref)
-    if not checkpoint.is_dir():
-        raise FileNotFoundError(f"{ref} has not been trained: there is no {checkpoint}")
+    checkpoint = context.trained_checkpoint(ref)
     config: Any = context.recipe.agents[agent]
     action_format: ActionFormat | None = open_format(config.action_format) if hasattr(config, "action_format") else None
     folder = Path(context.recipe.folder) if context.recipe.folder else None

@@ -17,7 +17,7 @@ import yaml
 
 from understudy.pipeline.exporting import evaluated_as
 from understudy.pipeline.recipe import Recipe
-from understudy.pipeline.students import choose_trainings
+from understudy.pipeline.students import choose_training
 from understudy.records import StageRef, Target
 from understudy.run_layout import EVALUATE, MARKS, TRAJECTORIES, stage_folder
 from understudy.runs import write_atomic
@@ -33,15 +33,13 @@ def write_next_round(recipe: Recipe, run_dir: Path, log: Path, file: Path, stage
     """
     if file.exists():
         raise ValueError(f"{file}: expected a new file; it is there already")
-    trainings = choose_trainings(recipe, run_dir, stage)
-    if len(trainings) > 1:
-        raise ValueError(f"--stage: the run trains {', '.join(map(str, trainings))}; name the one that is served")
+    training = choose_training(recipe, run_dir, stage, "that is served")
     served = (log if log.is_file() else log / TRAJECTORIES).absolute()
     if not served.is_file():
         raise FileNotFoundError(f"{log}: expected the log of a served agent; there is no {TRAJECTORIES} in it")
     new = run_dir.with_name(f"{run_dir.name}-next")
     marks = (new / MARKS).absolute()
-    data = next_recipe(recipe, run_dir.absolute(), trainings[0], served, marks)
+    data = next_recipe(recipe, run_dir.absolute(), training, served, marks)
     if not marks.exists():
         write_atomic(marks, "")
     heading = f"# A new round after {recipe.name}: its attempts, and the conversations in {served.parent}.\n"

@@ -20,7 +20,7 @@ from understudy.pipeline.context import RunContext
 from understudy.pipeline.exporting import evaluated_as, student_of
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
-from understudy.pipeline.students import choose_trainings
+from understudy.pipeline.students import choose_training
 from understudy.publishing import Base, Publication, Refusal, Repository, Teacher, screen, write_data, write_model
 from understudy.records import Comparison, Dropped, Example, Metrics, Record, Score, StageRef, Target, Trajectory
 from understudy.run_layout import COMPARISONS, DROPPED, EVALUATE, EXAMPLES, METRICS
@@ -69,11 +69,9 @@ def prepare_push(recipe: Recipe, run_dir: Path, options: PushOptions, folder: Pa
             raise ValueError(f"expected an id of the Hub such as namespace/name; got {name!r}")
     if not options.model_id and not options.data_id:
         raise ValueError("nothing to publish: name the repository of a model (--model) or of a data set (--data)")
-    trainings = choose_trainings(recipe, run_dir, options.stage)
-    if len(trainings) > 1:
-        raise ValueError(f"--stage: the run trains {', '.join(map(str, trainings))}; name the one to publish")
+    training = choose_training(recipe, run_dir, options.stage, "to publish")
     with RunContext(recipe, RunDirectory(run_dir), quiet=True) as context:
-        repositories = tuple(_write(context, trainings[0], options, folder))
+        repositories = tuple(_write(context, training, options, folder))
     local = {run_dir.resolve(), Path(recipe.folder or "/"), Path.home(), Path.cwd(), Path(sys.prefix), folder.resolve()}
     refusals = [
         one.model_copy(update={"file": f"{repository.id}/{one.file}"})

@@ -16,7 +16,7 @@ from understudy.pipeline.context import RunContext
 from understudy.pipeline.exporting import evaluated_as
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.run_directory import RunDirectory
-from understudy.pipeline.students import choose_trainings
+from understudy.pipeline.students import choose_training
 from understudy.reinforcement import RlSetup, write_script
 
 
@@ -34,10 +34,8 @@ def export_rl(
     already, for an unknown name, or where it is not clear which student is meant; ``FileNotFoundError`` for a student
     that was not trained.
     """
-    trainings = choose_trainings(recipe, run_dir, stage)
-    if len(trainings) > 1:
-        raise ValueError(f"--stage: the run trains {', '.join(map(str, trainings))}; name the one to continue")
-    agent = agent or evaluated_as(recipe, trainings[0])
+    training = choose_training(recipe, run_dir, stage, "to continue")
+    agent = agent or evaluated_as(recipe, training)
     if agent not in recipe.agents:
         raise ValueError(f"--agent: expected one of {', '.join(recipe.agents)}; got {agent!r}")
     if not isinstance(recipe.agents[agent], ActingConfig):
@@ -47,14 +45,12 @@ def export_rl(
     names = tasks or dict.fromkeys(name for ref in recipe.stages_of("rollout") for name in recipe.config(ref).tasks)
     # The script may be run in any working directory, so its paths are absolute.
     with RunContext(recipe, RunDirectory(run_dir.resolve()), quiet=True) as context:
-        checkpoint = context.checkpoint(trainings[0])
-        if not checkpoint.is_dir():
-            raise FileNotFoundError(f"{trainings[0]} has not been trained: there is no {checkpoint}")
-        student = context.model_config(str(trainings[0]))
+        context.trained_checkpoint(training)
+        student = context.model_config(str(training))
         assert isinstance(student, LocalConfig)
         grading = recipe.grading
         setup = RlSetup(
-            name=str(trainings[0]),
+            name=str(training),
             student=student,
             agent=recipe.agents[agent],
             grading=grading,

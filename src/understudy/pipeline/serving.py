@@ -31,8 +31,8 @@ def served_agent(recipe: Recipe, run_dir: Path, label: str | None = None) -> Ite
     with RunContext(recipe, RunDirectory(run_dir), quiet=True) as context:
         config: EvaluateConfig = recipe.config(_named(recipe, label) if label else _student(context))
         training = context.trained(config.model)
-        if training is not None and not context.checkpoint(training).is_dir():
-            raise FileNotFoundError(f"{training} has not been trained: there is no {context.checkpoint(training)}")
+        if training is not None:
+            context.trained_checkpoint(training)
         with context.build_agent(config.model, config.agent, Engine.THREADS) as agent:
             assert not isinstance(agent, AgentSpec)  # which another engine makes an agent of elsewhere
             yield ServedAgent(config.label, agent, str(run_dir))

@@ -73,6 +73,16 @@ def choose_trainings(recipe: Recipe, run_dir: Path, stage: str | None) -> list[S
     return chosen
 
 
+def choose_training(recipe: Recipe, run_dir: Path, stage: str | None, purpose: str) -> StageRef:
+    """The only training stage, or the named one. ``purpose``: as in "to export". Raises as ``choose_trainings`` does,
+    and ``ValueError`` for several.
+    """
+    trainings = choose_trainings(recipe, run_dir, stage)
+    if len(trainings) > 1:
+        raise ValueError(f"--stage: the run trains {', '.join(map(str, trainings))}; name the one {purpose}")
+    return trainings[0]
+
+
 def verify_before_use(context: RunContext, ref: StageRef) -> ParityReport:
     """The check at the beginning of an evaluation of a trained student; ``parity.json`` beside its checkpoint holds the
     result.
