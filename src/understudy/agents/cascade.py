@@ -161,7 +161,7 @@ def rule_of(config: CascadeConfig) -> Rule:
 def no_step_signal(signal: PartConfig) -> str:
     """Why a signal cannot decide at a step."""
     known = f"{signal.kind} is known at its end: use at: start"
-    return f"at: step needs a signal that only falls as the attempt goes on; {known}"
+    return f"at: step needs a signal that never rises during an attempt; {known}"
 
 
 def _parts_of(config: CascadeConfig) -> tuple[PartConfig, PartConfig, PartConfig]:

@@ -23,7 +23,7 @@ class TakeOver(StrEnum):
     START = "start"
     """The student makes its whole attempt first; the teacher makes an attempt of its own and sees nothing of it."""
     STEP = "step"
-    """The teacher goes on from the student's steps so far. A doubtful reply is not acted on."""
+    """The teacher continues after the student's steps so far. A doubtful reply is not acted on."""
 
 
 Threshold = Annotated[float, Field(allow_inf_nan=False, strict=True)]

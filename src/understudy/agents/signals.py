@@ -22,7 +22,7 @@ class Evidence:
 
     steps: Sequence[Step]
     stop_reason: StopReason | None = None
-    """None while the attempt goes on."""
+    """None before the attempt has ended."""
     answer: str | None = None
 
     @classmethod
@@ -32,7 +32,7 @@ class Evidence:
 
 
 Signal = Callable[[Evidence], float | None]
-"""A function with the attribute ``at_step = True`` never rises as an attempt goes on: it may decide at each step."""
+"""A function with the attribute ``at_step = True`` never rises during an attempt: it may decide at each step."""
 SignalT = TypeVar("SignalT", bound=Signal)
 
 

@@ -1,9 +1,9 @@
 """The replies of an attempt that a student begins and a teacher may take over at any step.
 
 In: a rule that says when the student is unsure, and the samplers of both. Out: ``SampledStep`` records. A reply that
-the rule doubts is withheld: the teacher replies in its place, from the same messages and the same state, and the
+the rule doubts is withheld: the teacher replies instead, from the same messages and the same state, and the
 student's reply is not acted on. A step whose reply could not be parsed or whose action failed stays, and the teacher
-goes on after it. Once it has taken over, it makes all further steps. Not here: the loop, and what is recorded.
+continues after it. Once it has taken over, it makes all further steps. Not here: the loop, and what is recorded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from understudy.records import Message, Step, Trajectory, Usage
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When a student is too unsure to go on."""
+    """When a student is too unsure to continue."""
 
     name: str
     """Of the signal."""

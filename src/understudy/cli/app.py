@@ -29,7 +29,7 @@ from understudy.pipeline.stage_table import STAGE_TABLE
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-# Threads of torch that wait sleep. By default they spin, and beside another busy program steps take many times as long.
+# Waiting threads of torch sleep. By default they spin, which makes steps many times slower on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 app = typer.Typer(

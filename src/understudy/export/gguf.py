@@ -38,8 +38,8 @@ class GgufExporter:
         """Raises ``ConversionError``, ``ExportMismatchError``, ``LlamaCppError``."""
         precision = self._config.precision
         file = self.file(student, folder)
-        with tempfile.TemporaryDirectory(dir=folder) as beside:
-            weights, unproven = Path(beside) / "weights", Path(beside) / file.name
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            weights, unproven = Path(scratch) / "weights", Path(scratch) / file.name
             write_folder(student, weights)
             convert(weights, unproven, precision)
             check = check_gguf(weights, unproven, precision, student.prompts) if self._config.check else None

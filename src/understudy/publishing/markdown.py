@@ -50,7 +50,7 @@ def origin(facts: Publication) -> dict[str, Any]:
 
 
 def again(facts: Publication, repository: str) -> str:
-    """How to repeat the run, and what it needs besides the card."""
+    """How to repeat the run, and what it needs in addition to the card."""
     lines = ["## The run again", "", f"```sh\nunderstudy rerun {repository}\n```", ""]
     lines.append(
         f"This runs the recipe below (seed {facts.seed}) and compares its examples and its accuracy with those of this "

@@ -90,10 +90,10 @@ class RecorderApp:
             said = Feedback.model_validate_json(content)
         except ValidationError as error:
             return 422, Access.error("invalid_feedback", explain(error, "feedback"))
-        held: dict[str, Any] = said.model_dump(exclude_defaults=True)
-        named = {key: held.pop(key) for key in ("conversation", "response_id") if key in held}
+        fields: dict[str, Any] = said.model_dump(exclude_defaults=True)
+        named = {key: fields.pop(key) for key in ("conversation", "response_id") if key in fields}
         try:
-            await asyncio.to_thread(self._keeper.append, feedback_line(held, time.time(), **named))
+            await asyncio.to_thread(self._keeper.append, feedback_line(fields, time.time(), **named))
         except StoreError as error:
             return 507, Access.error("not_stored", str(error))
         return 200, b'{"stored": true}'

@@ -81,7 +81,7 @@ class Proxy:
         sent = content if is_recorded or _has_body(scope["headers"]) else None
         answer = self._connections.answer(scope["method"], url, sent_on(scope["headers"]), sent)
         relay = asyncio.ensure_future(self._relay(answer, send, kept))
-        # A body that is still being read tells of a client that leaves; no other listener may read beside it.
+        # While a body is read, its reader notices if the client leaves; no second listener may read at the same time.
         gone = asyncio.ensure_future(_until_gone(receive)) if is_recorded else relay
         try:
             await asyncio.wait({relay, gone}, return_when=asyncio.FIRST_COMPLETED)

@@ -73,7 +73,7 @@ class Shadow:
         }
 
     async def close(self) -> None:
-        """Stop at once; waiting requests are dropped."""
+        """Stop now; waiting requests are dropped."""
         self._n_dropped += self._queue.qsize() + self._n_under_way + len(self._choosing)
         for task in (*self._choosing, *self._workers):
             task.cancel()
@@ -108,7 +108,7 @@ class Shadow:
                 status, content = answer.status_code, answer.content
         except TimeoutError:
             error = f"no answer within {self._config.timeout_s:g} s"
-        except Exception as raised:  # whatever it is, it is stored and counted, and the worker goes on
+        except Exception as raised:  # whatever it is, it is stored and counted, and the worker continues
             error = f"{type(raised).__name__}: {raised}"[:_LONGEST_ERROR]
         if status == httpx.codes.OK:
             self._n_answered += 1

@@ -128,11 +128,11 @@ def _recover(folder: Path) -> Iterator[str]:
     """Repair what a kill may have left, and say what was repaired."""
     for path in sorted(folder.glob(f"exchanges-*{_PART}")):
         path.unlink()
-        yield f"{path}: a compression that a kill had stopped was removed; its lines are in the file beside it"
+        yield f"{path}: a compression that a kill had stopped was removed; its lines are in the uncompressed file"
     for path in sorted(folder.glob("exchanges-*.jsonl")):
         if path.with_name(f"{path.name}.gz").exists():  # renamed into place, so it is whole
             path.unlink()
-            yield f"{path}: removed; its lines are in the compressed file beside it"
+            yield f"{path}: removed; its lines are in the compressed file"
         elif n_bytes := _cut_torn_line(path):
             yield f"{path}: the last {n_bytes:,} bytes, a line that a kill had cut, were removed; nobody had its answer"
 

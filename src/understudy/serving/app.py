@@ -121,7 +121,7 @@ class _Endpoint:
         return _json({"id": name, "object": "conversation.deleted", "deleted": True})
 
     async def stop(self, http: Request) -> Response:
-        """Stop the turn that runs; the conversation goes on."""
+        """Stop the running turn; the conversation continues."""
         name = http.path_params["name"]
         found = self._conversations.find(name)
         if found is None:

@@ -119,7 +119,7 @@ class ChatStream:
         self._last: Event | None = None
 
     def begin(self) -> Iterator[str]:
-        """What is sent at once: the conversation, so that a client can stop it."""
+        """What is sent first: the conversation, so that a client can stop it."""
         own = {"conversation": self._turn.conversation.id}
         yield self._chunk({"role": "assistant", "content": ""}, understudy=own)
 

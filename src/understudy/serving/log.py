@@ -57,8 +57,8 @@ class ServedLog(Closing):
         """Store a conversation that continues. Its record says that it was killed, which is true unless a later record
         replaces it.
         """
-        held = _Open(conversation=conversation, trajectories=tuple(trajectories))
-        self._safely(lambda: write_atomic(self._open_path(conversation.id), held.model_dump_json()))
+        open_one = _Open(conversation=conversation, trajectories=tuple(trajectories))
+        self._safely(lambda: write_atomic(self._open_path(conversation.id), open_one.model_dump_json()))
 
     def end(self, conversation: ServedConversation, trajectories: Sequence[Trajectory]) -> None:
         """Store a conversation that has ended. ``trajectories``: none if it failed before it began."""
@@ -90,12 +90,12 @@ class ServedLog(Closing):
         stored = {one.id for one in read_jsonl(self.folder / TRAJECTORIES, Trajectory)}
         ended = {one.id for one in read_jsonl(self.folder / CONVERSATIONS, ServedConversation)}
         for path in found:
-            held = read_record(path, _Open)
-            for trajectory in held.trajectories:
+            left = read_record(path, _Open)
+            for trajectory in left.trajectories:
                 if trajectory.id not in stored:
                     self._trajectories.write(trajectory)
-            if held.conversation.id not in ended:
-                self._conversations.write(held.conversation)
+            if left.conversation.id not in ended:
+                self._conversations.write(left.conversation)
             path.unlink()
         self._say(f"{self.folder}: {len(found)} conversations that a killed server had left were stored")
 

@@ -1,6 +1,6 @@
 """The agent as one tool of an MCP server, over standard input and output or over streamable HTTP.
 
-In: the conversations of an agent. Out: the tool ``ask``: a question, and a name if the conversation is to go on; steps
+In: the conversations of an agent. Out: the tool ``ask``: a question, and a name to continue a conversation; steps
 are reported as progress. Importing this module needs the package ``mcp``. Not here: tools of other MCP servers
 (``understudy.tools.mcp``).
 """
@@ -39,8 +39,8 @@ def mcp_server(conversations: Conversations) -> MCPServer:
 
     about = (
         f"Ask the agent {label!r}, which works in steps with tools of its own, and get its answer. "
-        "conversation: a name of your choice, to go on with the same conversation in later calls; "
-        "without one, each question stands alone."
+        "conversation: a name of your choice, to continue the same conversation in later calls; "
+        "without one, each question begins a new conversation."
     )
     server.add_tool(ask, name=TOOL, description=about, structured_output=False)
     return server
