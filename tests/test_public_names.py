@@ -54,7 +54,10 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         _ = understudy.open_door
 
 
-@pytest.mark.parametrize("module", ["understudy", "understudy.cli", "understudy.recipe", "understudy.pipeline"])
+MODULES = ("understudy", *(f"understudy.{one}" for one in ("api", "cli", "pipeline", "recipe", "rollouts")))
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,21 +15,17 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-import httpx
-import openai
 from pydantic import JsonValue
 
 from understudy.models.config import OpenAIChatConfig
 from understudy.models.dialect import LIMITS, Dialect
 from understudy.models.envelopes import BadReplyError
+from understudy.models.http_client import HttpClient, UnreachableError
 from understudy.models.model import ProviderError
 from understudy.models.refusals import RefusalError
 from understudy.models.wire import WireReply, parse_owner, parse_reply, parse_tokens
-
-if TYPE_CHECKING:
-    from openai import OpenAI
 
 LONGEST_REST_S = 30.0
 FIRST_WAIT_S = 0.5
@@ -48,7 +44,7 @@ class Endpoint:
     """One server."""
 
     url: str
-    client: OpenAI
+    client: HttpClient
     dialect: Dialect = field(default_factory=Dialect)
     """Replaced under the lock when a refusal changes what is known."""
     n_in_flight: int = 0
@@ -68,7 +64,7 @@ class Endpoint:
         for _ in range(MAX_CHANGES):
             sent = dialect.adapt(body, fixed)
             try:
-                reply = parse_reply(self._post(f"/{path}", sent))
+                reply = parse_reply(self.client.post(f"/{path}", sent))
             except RefusalError as refusal:
                 changed = dialect.after(refusal, sent, fixed) or dialect.without_schema(refusal, sent, fixed)
                 if changed is None or changed == dialect:
@@ -85,24 +81,13 @@ class Endpoint:
         """One attempt to let the server render a conversation into the prompt's token ids."""
         body: dict[str, JsonValue] = {**conversation, "add_generation_prompt": True}
         root = self.url.partition("?")[0].rstrip("/").removesuffix("/v1")
-        return parse_tokens(self._post(f"{root}/tokenize", body))
+        return parse_tokens(self.client.post(f"{root}/tokenize", body))
 
     def owner_of(self, model: str) -> str:
         """The server's own statement of what it is, for the model or else for the first model of its list; empty
         without one.
         """
-        return parse_owner(self._answer(lambda: self.client.get("/models", cast_to=httpx.Response)), model)
-
-    def _post(self, path: str, body: Mapping[str, JsonValue]) -> bytes:
-        # The SDK's own parser differs between its versions and drops what servers add: take the raw reply.
-        return self._answer(lambda: self.client.post(path, cast_to=httpx.Response, body=dict(body)))
-
-    def _answer(self, ask: Callable[[], httpx.Response]) -> bytes:
-        try:
-            return ask().content
-        except openai.APIStatusError as error:
-            retry_after = str(error.response.headers.get("retry-after", ""))
-            raise RefusalError(error.status_code, error.response.content, retry_after) from error
+        return parse_owner(self.client.get("/models"), model)
 
     def _learn(self, dialect: Dialect) -> None:
         with self._lock:
@@ -132,7 +117,7 @@ class Endpoints:
             try:
                 with self._in_flight, self.take() as endpoint:
                     return attempt_at(endpoint)
-            except (openai.APIConnectionError, RefusalError, BadReplyError) as error:
+            except (UnreachableError, RefusalError, BadReplyError) as error:
                 if not is_passing(error):
                     raise
                 n_failed += 1
@@ -208,7 +193,7 @@ def is_passing(error: Exception) -> bool:
     """Whether another attempt may succeed."""
     if isinstance(error, RefusalError):
         return error.is_passing and not error.is_full_context
-    return isinstance(error, openai.APIConnectionError | BadReplyError)
+    return isinstance(error, UnreachableError | BadReplyError)
 
 
 def retry_after_s(error: Exception) -> float | None:
@@ -232,19 +217,11 @@ def with_jitter(wait_s: float) -> float:
 
 
 def _endpoint(url: str, config: OpenAIChatConfig, api_key: str) -> Endpoint:
-    # A query, such as Azure's api-version, goes with each request.
-    query: dict[str, object] = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
-    client = openai.OpenAI(
-        base_url=url.partition("?")[0],
-        api_key=api_key,
-        timeout=config.timeout_s,
-        max_retries=0,
-        default_query=query or None,
-    )
+    client = HttpClient(url, api_key, config.timeout_s, config.max_in_flight)
     # OpenAI's newer models refuse max_tokens; this saves the one request that would show it.
     is_openai = urllib.parse.urlsplit(url).hostname == "api.openai.com"
     return Endpoint(url, client, Dialect(limit=LIMITS[int(is_openai)]))
 
 
 def _error_text(error: Exception) -> str:
-    return str(error) if isinstance(error, RefusalError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, RefusalError | UnreachableError) else f"{type(error).__name__}: {error}"

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
+
+from understudy.proxies import proxy_of
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -46,7 +46,7 @@ class Upstream:
             skip_auto_headers=_AUTOMATIC,
             # With ``trust_env``, aiohttp would read the environment and ~/.netrc in a thread before every request, and
             # refuse a request with a key if ~/.netrc has one too.
-            proxy=_proxy_of(url),
+            proxy=proxy_of(url),
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
         )
@@ -70,12 +70,6 @@ class Upstream:
     async def close(self) -> None:
         """Close the connections; no request is under way."""
         await self._session.close()
-
-
-def _proxy_of(url: str) -> str | None:
-    """The proxy that the environment names for a server."""
-    parts = urlsplit(url)
-    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _text(value: bytes) -> str:

@@ -18,7 +18,6 @@ from understudy.models.engines.checking import check_served
 from understudy.models.engines.engine import EngineError, ServerEngine, Weights, name_in_records, serving_engine
 from understudy.models.engines.gpus import Memory
 from understudy.models.engines.server import Servers
-from understudy.models.local import LocalModel
 from understudy.models.model import Model, ModelConfig, open_model, with_settings
 from understudy.models.openai_chat import OpenAIChatModel
 from understudy.records import PrefixDelivery, Record
@@ -68,7 +67,7 @@ class ServerPool(Closing):
         with ExitStack() as stack:
             client = stack.enter_context(self.lease(config))
             if client is None:
-                return with_settings(LocalModel(config), config)
+                return with_settings(_in_process(config), config)
             return with_settings(ServedModel(name_in_records(config), client, stack.pop_all().close), config)
 
     @contextmanager
@@ -179,10 +178,16 @@ def opened_at(servers: Sequence[ServedAt], config: PartConfig) -> Model:
     return ServedModel(name_in_records(config), found.client)
 
 
+def _in_process(config: LocalConfig) -> Model:
+    from understudy.models.local import LocalModel  # loads torch
+
+    return LocalModel(config)
+
+
 def open_local(config: LocalConfig) -> Model:
     """A local model by itself: in this process, or with a server of its own that is stopped when it is closed."""
     if serving_engine(config) is None:
-        return LocalModel(config)
+        return _in_process(config)
     with ExitStack() as stack:
         pool = stack.enter_context(ServerPool())
         client = stack.enter_context(pool.lease(config))
