@@ -514,6 +514,29 @@ REFUSED = (
     ),
     Refused("FastAPI servers", "`seed`", 422, {"detail": [_EXTRA]}, has("seed"), absent=("seed",)),
     Refused(
+        "vLLM",
+        "`seed`, and repeats the request",
+        400,
+        openai_error(
+            "[{'type': 'value_error', 'loc': ('body',), 'msg': 'Value error, seed is not supported', "
+            "'input': {'model': 'm', 'n': 1, 'stop': ['}'], 'temperature': 0.0, 'logprobs': True}}]",
+            None,
+            "400",
+        ),
+        has("seed"),
+        {"temperature": 0.0, "stop": ["<end>"], "logprobs": True},
+        absent=("seed",),
+    ),
+    Refused(
+        "proxies",
+        "`seed`, and repeats a part of the request",
+        400,
+        openai_error("body: Value error, seed: not supported here (got: {'model': 'm', 'n': 1, 'temperature': 0…)"),
+        has("seed"),
+        {"temperature": 0.0, "stop": ["<end>"]},
+        absent=("seed",),
+    ),
+    Refused(
         "llama.cpp",
         "`seed`, with status 500",
         500,

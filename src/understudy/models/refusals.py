@@ -22,7 +22,7 @@ class RefusalError(Exception):
         """``content``: the unchanged body. An error inside a 200 has the status that its ``code`` states, or 200."""
         body = _json(content)
         self.params = tuple(value for key, value in _leaves(body) if key.endswith("param") and value)
-        self.text = _plain_numbers("\n".join(f"{key}: {value}" for key, value in _leaves(body)))
+        self.text = _plain_numbers("\n".join(f"{key}: {_without_echo(value)}" for key, value in _leaves(body)))
         """All fields of the body, one ``key: value`` per line."""
         self._words = "\n".join(value for _, value in _leaves(body))
         self.status = _stated_status(body) or status if status == 200 else status
@@ -152,6 +152,24 @@ def _leaves(body: object, key: str = "") -> Iterator[tuple[str, str]]:
             yield from _leaves(value, key)
     elif body is not None:
         yield key, str(body)
+
+
+_ECHO = re.compile(r"""(?:["']input["']:|input_value=|\(got:)\s*(?=\{)""")
+_BRACES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[{}]""")
+"""Braces, and quoted texts, whose braces do not count."""
+
+
+def _without_echo(text: str) -> str:
+    """A message without the objects that it repeats from the request, as pydantic does: they name every parameter."""
+    while found := _ECHO.search(text):
+        depth, end = 0, len(text)
+        for part in _BRACES.finditer(text, found.end()):
+            depth += (part[0] == "{") - (part[0] == "}")
+            if not depth:
+                end = part.end()
+                break
+        text = text[: found.start()] + text[end:]
+    return text
 
 
 def _message(body: object) -> str:
