@@ -30,12 +30,12 @@ models:
   base: {{kind: local, path: "{base}", device: cpu, engine: {engine}}}
 agents:
   agent: {{kind: code_agent, prompts: minimal, max_steps: 2, max_tokens: 24}}
-  brief: {{kind: chain_of_thought, prompts: minimal, max_tokens: 24}}
+  talker: {{kind: tool_calling, prompts: minimal, max_steps: 2, max_tokens: 24}}
 user: {{model: base, max_turns: 2, max_tokens: 16}}
 grading: {{kind: judge, model: base, max_tokens: 48}}
 rollout:
   program: {{tasks: [train], model: program, agent: agent}}
-  base: {{tasks: [talks], model: base, agent: brief}}
+  base: {{tasks: [talks], model: base, agent: talker}}
 curate:
   agent: {{rollouts: [program], agent: agent}}
 train:
@@ -80,7 +80,7 @@ def test_a_server_computes_models_of_all_roles(engine: object, talks: Path, tmp_
     run_dir = tmp_path / "run"
     run_quietly(recipe_with(engine, talks, tmp_path), run_dir)
     (talk,) = read_trajectories(run_dir / "rollout" / "base" / "trajectories.jsonl")
-    assert talk.error is None
+    assert talk.failure is None
     assert talk.user_usage.completion_tokens > 0
     assert [name for name, _ in metrics_of(run_dir)] == ["again", "lora"]
 
