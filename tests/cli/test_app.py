@@ -108,10 +108,20 @@ def test_a_stage_that_is_not_there_is_named(run_dir: Path) -> None:
     assert "it has: teacher-agent" in done.stderr
 
 
-def test_doctor_says_what_is_really_active() -> None:
-    done = understudy("doctor")
+def test_doctor_says_what_is_really_active_and_which_engines_are_there(tmp_path: Path) -> None:
+    (tmp_path / "lib/python3.12/site-packages/vllm-0.32.0.dist-info").mkdir(parents=True)
+    programs = {"nvidia-smi": "printf '0\\n1\\n'", "vllm": "exit 1", "llama-server": "exit 1"}
+    for name, line in programs.items():
+        (path := tmp_path / "bin" / name).parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{line}\n")
+        path.chmod(0o755)
+    here = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    done = understudy("doctor", PATH=here, CUDA_VISIBLE_DEVICES="1", COLUMNS="300")
     assert done.returncode == 0
     assert "files cannot be read" in done.stdout
+    assert f"0.32.0, at {tmp_path}/bin/vllm" in done.stdout
+    assert f"llama-server at {tmp_path}/bin/llama-server" in done.stdout
+    assert "vllm; GPUs that may be used: 1 " in done.stdout
 
 
 def test_doctor_names_the_command_that_installs_each_missing_extra() -> None:

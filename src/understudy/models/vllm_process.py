@@ -49,8 +49,7 @@ def server_program(executable: str = "") -> str:
     if (found := shutil.which(name)) is None:
         raise ServerMissingError(
             f"vLLM is missing: there is no executable {name!r} on the PATH. Install vLLM, in a separate environment if "
-            "you like, and put its executable on the PATH; or serve the model with this package (understudy "
-            "serve-model --local; in a recipe, leave out engine)"
+            "you like, or do without it (understudy serve-model --local; in a recipe, no engine)"
         )
     return found
 

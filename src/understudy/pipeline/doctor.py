@@ -4,15 +4,17 @@ tested in a scratch process, not read from configuration.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from understudy.extras import EXTRAS, command_of, is_installed
-from understudy.models.vllm_process import installed_version
+from understudy.extras import EXTRAS, command_of, is_installed, missing
+from understudy.models import LocalConfig, llama_cpp_process, vllm_process
+from understudy.models.engines.auto import Auto, AutoConfig
+from understudy.models.engines.gpus import visible_gpus
+from understudy.models.process import ServerMissingError
 from understudy.pipeline.machine import describe_machine, installed_versions
 from understudy.sandbox import Level, sandbox_report
 
@@ -21,7 +23,7 @@ PURPOSES = {
     "train": "training",
     "qlora": "LoRA on a base in four bits",
     "gguf": "weights in llama.cpp's format",
-    "llama_cpp": "llama.cpp as a server of local models",
+    "llama_cpp": "llama.cpp as an engine of local models",
     "export": "students as GGUF files",
     "dense": "dense retrieval",
     "serve": "serving models, indexes and reports",
@@ -38,7 +40,7 @@ PURPOSES = {
 
 def examine() -> RenderableType:
     """Examine the machine and say which features work on it."""
-    return Group(_machine(), _isolation(), _extras(), _packages())
+    return Group(_machine(), _engines(), _isolation(), _extras(), _packages())
 
 
 def _machine() -> Table:
@@ -59,11 +61,36 @@ def _allowed(facts: dict[str, str]) -> Iterator[str]:
         yield "no GPU: larger students train elsewhere; teachers are reached by URL"
     else:
         yield "a GPU: LoRA of 0.5B to 7B students here, as memory allows"
-    path = shutil.which("vllm")
-    if path is None:
-        yield "no vllm on the PATH: local models are computed in this process (engine: transformers)"
-    else:
-        yield f"vllm {installed_version(path)} at {path}: `engine: vllm` of a local model, and `understudy serve-model`"
+
+
+def _engines() -> Table:
+    table = _table("Engines of local models", "engine", "here")
+    gpus = visible_gpus()
+    chosen = "vllm" if Auto(AutoConfig()).serves(LocalConfig(path="any")) else "transformers"
+    where = f"GPUs that may be used: {', '.join(gpus)}" if gpus else "no GPU that may be used"
+    table.add_row("transformers", Text(missing("local", "it") or "in this process"))
+    table.add_row("vllm", Text(_vllm()))
+    table.add_row("llama_cpp", Text(_llama_cpp()))
+    table.add_row("auto", Text(f"{chosen}; {where}"))
+    return table
+
+
+def _vllm() -> str:
+    try:
+        path = vllm_process.server_program()
+    except ServerMissingError as error:
+        return str(error)
+    version = vllm_process.installed_version(path) or "of unknown version"
+    return f"{version}, at {path}; also for `understudy serve-model`"
+
+
+def _llama_cpp() -> str:
+    try:
+        program = llama_cpp_process.server_program()
+    except ServerMissingError as error:
+        return str(error)
+    where = f"llama-server at {program[0]}" if len(program) == 1 else "the package xllamacpp"
+    return "; ".join(filter(None, [where, missing("export", "making its files")]))
 
 
 def _isolation() -> Table:

@@ -67,7 +67,7 @@ def describe_machine() -> dict[str, str]:
     }
     if memory := _memory_bytes():
         facts["memory"] = f"{memory / 2**30:.1f} GiB"
-    facts["gpu"] = ", ".join(gpu_names()) or "none"
+    facts["gpu"] = "; ".join(gpu_names()) or "none"
     return facts
 
 
