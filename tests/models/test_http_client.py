@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -127,6 +128,25 @@ def test_the_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) 
         with HttpClient("http://model.example/v1", "none", 5, 4) as client:
             assert json.loads(client.post("/x", {}))["path"] == "http://model.example/v1/x"
         assert proxy_of("http://direct.example/v1") is None
+
+
+def test_a_proxy_gets_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    with mirror() as (url, _):
+        monkeypatch.setenv("http_proxy", url.replace("//", "//us%40er:p%3Aw@"))
+        with HttpClient("http://model.example/v1", "none", 5, 4) as client:
+            came = json.loads(client.post("/x", {}))
+    assert b64decode(came["headers"]["proxy-authorization"].removeprefix("Basic ")) == b"us@er:p:w"
+
+
+def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1080")
+    with pytest.raises(ValueError, match="names the proxy socks5://"):
+        HttpClient("http://model.example/v1", "none", 5, 4)
+
+
+def test_half_a_surrogate_pair_is_sent_as_a_question_mark() -> None:
+    with mirror() as (url, _), HttpClient(f"{url}/v1", "none", 5, 4) as client:
+        assert json.loads(client.post("/x", {"text": "a \ud83d b \U0001f600"}))["body"] == {"text": "a ? b \U0001f600"}
 
 
 def test_all_proxy_is_for_servers_without_a_proxy_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

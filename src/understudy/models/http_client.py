@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import urllib3
@@ -57,7 +58,7 @@ class HttpClient(Closing):
     def post(self, path: str, body: Mapping[str, JsonValue]) -> bytes:
         """``path``: after the base URL, or a whole URL. Raises ``RefusalError`` and ``UnreachableError``."""
         content = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return self._answer("POST", path, content.encode())
+        return self._answer("POST", path, content.encode(errors="replace"))  # UTF-8 has no half surrogate pairs
 
     def close(self) -> None:
         """Close all connections."""
@@ -92,4 +93,10 @@ def _pools(url: str, timeout_s: float, max_connections: int) -> urllib3.PoolMana
         "ssl_context": httpx.create_ssl_context() if url.startswith("https") else None,
     }
     proxy = proxy_of(url)
-    return urllib3.PoolManager(**settings) if proxy is None else urllib3.ProxyManager(proxy, **settings)
+    if proxy is None:
+        return urllib3.PoolManager(**settings)
+    if not proxy.startswith(("http://", "https://")):
+        raise ValueError(f"{url}: the environment names the proxy {proxy}; expected http:// or https://")
+    login = urllib3.util.parse_url(proxy).auth
+    headers = urllib3.make_headers(proxy_basic_auth=unquote(login)) if login else None
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, **settings)
