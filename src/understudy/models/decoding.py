@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from understudy.models.growing_cache import GrowingLayer, growing_cache
+from understudy.models.batch_states import BatchStates
+from understudy.models.llama_step import LlamaStep
 from understudy.models.prefix_cache import MIN_TOKENS, Found, PrefixCache, common_prefix
 from understudy.models.sampling import Row, choose
+from understudy.models.shared_prompts import compacted
 from understudy.models.stopping import StopStrings, cut_text
 from understudy.records import FinishReason
 
@@ -37,9 +39,11 @@ class Decoder:
         tokenizer: PreTrainedTokenizerBase,
         stop_ids: frozenset[int],
         max_kept_bytes: int = 0,
+        step: LlamaStep | None = None,
     ) -> None:
         """``stop_ids``: tokens that end a reply. ``max_kept_bytes``: the bound on keys and values that are kept for
-        later prompts; the weights must not change while some are kept.
+        later prompts; the weights must not change while some are kept. ``step``: computes one token of all rows in
+        place of the model's own ``forward``.
         """
         self._model = model
         self._tokenizer = tokenizer
@@ -50,13 +54,13 @@ class Decoder:
         self._takes_positions = "position_ids" in accepted
         self._keeps_last_only = "logits_to_keep" in accepted
         self.rows: list[Row] = []
-        self._cache, self.can_join = growing_cache(model)
+        self._own_step = step
+        self._states = BatchStates(model, can_share=step is not None)
+        self.can_join = self._states.can_join
         """Whether rows may join while others are running."""
         self._kept = PrefixCache(max_kept_bytes if self.can_join else 0)
         self._logits = torch.empty(0)  # (rows, vocabulary), of the next token
-        self._mask = torch.empty(0)  # (rows, time), 0 on padding
         self._positions = torch.empty(0)  # (rows, 1), of the next token
-        self._is_padded = False
 
     def admit(self, groups: Sequence[Sequence[Row]]) -> None:
         """Read the prompts of new rows; the rows of a group have the same prompt."""
@@ -71,7 +75,7 @@ class Decoder:
     def clear(self) -> None:
         """Drop all rows."""
         self.rows = []
-        self._cache = self._new_cache()
+        self._states.clear()
         self._kept.clear()
 
     def _admit(self, groups: Sequence[Sequence[Row]]) -> None:
@@ -87,8 +91,8 @@ class Decoder:
         shared = common_prefix([prompt[:-1] for prompt in prompts]) if self._kept.is_on else 0
         if sum(shared >= length + MIN_TOKENS for length in n_cached) > 1:
             opening = prompts[0][:shared]
-            cache, mask, _ = self._read([opening], [self._kept.find(opening)])
-            self._kept.keep(opening, partial(_states, cache.layers, 0, mask[0]))
+            cache, _, _ = self._read([opening], [self._kept.find(opening)])
+            self._kept.keep(opening, partial(_of_prompt, cache))
             reader = next(number for number, length in enumerate(n_cached) if length < shared)
             found = [self._kept.find(prompt) for prompt in prompts]
             n_cached = [n_cached[n] if n == reader else one.length for n, one in enumerate(found)]
@@ -98,20 +102,12 @@ class Decoder:
 
     def _admit_alike(self, groups: Sequence[Sequence[Row]], prompts: list[Sequence[int]], found: list[Found]) -> None:
         cache, mask, logits = self._read(prompts, found)
-        repeats = torch.tensor([len(group) for group in groups], device=self._device)
-        chosen = torch.arange(len(groups), device=self._device).repeat_interleave(repeats)
-        if len(chosen) > len(groups):
-            cache.batch_select_indices(chosen)
-        mask, logits = mask[chosen], logits[chosen]
         positions = mask.sum(1, keepdim=True)
+        chosen = self._states.add(cache, mask, [len(group) for group in groups])
+        logits, positions = logits[chosen], positions[chosen]
         if self.rows:
-            mask = self._join(cache, mask)
-            logits = torch.cat([self._logits, logits])
-            positions = torch.cat([self._positions, positions])
-        else:
-            self._cache = cache
-        self._mask, self._logits, self._positions = mask, logits, positions
-        self._is_padded = not bool(mask.all())
+            logits, positions = torch.cat([self._logits, logits]), torch.cat([self._positions, positions])
+        self._logits, self._positions = logits, positions
         self.rows.extend(row for group in groups for row in group)
 
     def _step(self) -> list[Row]:
@@ -119,22 +115,18 @@ class Decoder:
         finished = self._record(tokens)
         if finished:
             self._keep_finished()
-            keep = [number for number, row in enumerate(self.rows) if row.finish_reason is None]
-            tokens = tokens[keep]
-            self._keep(keep)
+            order = compacted([row.finish_reason is None for row in self.rows])
+            tokens = tokens[order]
+            self._keep(order)
         if self.rows:
             self._advance(tokens)
         return finished
-
-    def _new_cache(self) -> DynamicCache:
-        return growing_cache(self._model)[0]
 
     def _keep_finished(self) -> None:
         """Keep what finished rows have read and written, but for the last token, which the model has not seen."""
         for number, row in enumerate(self.rows):
             if row.finish_reason is not None:
-                states = partial(_states, self._cache.layers, number, self._mask[number])
-                self._kept.keep([*row.prompt_ids, *row.ids[:-1]], states)
+                self._kept.keep([*row.prompt_ids, *row.ids[:-1]], partial(self._states.of_row, number))
 
     def _read(
         self, prompts: list[Sequence[int]], found: list[Found]
@@ -142,7 +134,7 @@ class Decoder:
         """Prefill. Returns cache, mask (prompts, time) and next logits (prompts, vocabulary)."""
         lengths = [one.length for one in found]
         ends = [prompt[length:] for prompt, length in zip(prompts, lengths, strict=True)]
-        cache = self._new_cache()
+        cache = self._states.new_cache()
         if max(lengths):
             self._fill(cache, found, max(lengths))
         ids = torch.tensor([[0] * (max(map(len, ends)) - len(end)) + list(end) for end in ends])  # 0: it is masked
@@ -180,39 +172,18 @@ class Decoder:
         return out.logits[:, -1]
 
     def _advance(self, tokens: torch.Tensor) -> None:
-        self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
-        self._logits = self._forward(
-            tokens[:, None], self._mask if self._is_padded else None, self._positions, self._cache
-        )
+        mask, cache = self._states.add_column(), self._states.cache
+        if self._own_step is None:
+            self._logits = self._forward(tokens[:, None], mask, self._positions, cache)
+        else:
+            self._logits = self._own_step(tokens, self._positions, mask, cache, self._states.prompts)
         self._positions = self._positions + 1
 
-    def _join(self, cache: DynamicCache, mask: torch.Tensor) -> torch.Tensor:
-        """Append the rows of ``cache`` to the running rows, the shorter of both padded on the left."""
-        old, new = self._mask.shape[1], mask.shape[1]
-        longest = max(old, new)
-        for ours, theirs in zip(self._cache.layers, cache.layers, strict=True):
-            ours.replace(
-                torch.cat([_pad_time(ours.keys, longest), _pad_time(theirs.keys, longest)]),
-                torch.cat([_pad_time(ours.values, longest), _pad_time(theirs.values, longest)]),
-            )
-        pad = torch.nn.functional.pad
-        return torch.cat([pad(self._mask, (longest - old, 0)), pad(mask, (longest - new, 0))])
-
-    def _keep(self, keep: list[int]) -> None:
-        self.rows = [self.rows[number] for number in keep]
-        if not self.rows:
-            self._cache = self._new_cache()
-            return
-        chosen = torch.tensor(keep, device=self._device)
-        self._cache.batch_select_indices(chosen)
-        self._mask, self._positions = self._mask[chosen], self._positions[chosen]
-        if self.can_join:
-            unused = int(self._mask.argmax(1).min())  # columns that are padding in every row that is left
-            if unused:
-                self._mask = self._mask[:, unused:]
-                for layer in self._cache.layers:
-                    layer.replace(layer.keys[:, :, unused:], layer.values[:, :, unused:])
-        self._is_padded = not bool(self._mask.all())
+    def _keep(self, order: list[int]) -> None:
+        """Keep these rows, in this order."""
+        self.rows = [self.rows[number] for number in order]
+        self._states.keep(order)
+        self._positions = self._positions[order]
 
     def _record(self, tokens: torch.Tensor) -> list[Row]:
         finished = []
@@ -238,10 +209,9 @@ class Decoder:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
 
-def _states(layers: Sequence[GrowingLayer], number: int, mask: torch.Tensor, start: int) -> torch.Tensor:
-    """Keys and values of one row from its token ``start`` on, without padding: (layers, 2, heads, time, width)."""
-    real = mask.nonzero()[start:, 0]
-    return torch.stack([torch.stack([layer.keys[number][:, real], layer.values[number][:, real]]) for layer in layers])
+def _of_prompt(cache: DynamicCache, start: int) -> torch.Tensor:
+    """Keys and values of the only prompt from its token ``start`` on: (layers, 2, heads, time, width)."""
+    return torch.stack([torch.stack([layer.keys[0, :, start:], layer.values[0, :, start:]]) for layer in cache.layers])
 
 
 def _left_padded(lengths: Sequence[int]) -> torch.Tensor:
@@ -256,9 +226,3 @@ def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
     for short in (False, True):
         if numbers := [number for number, length in enumerate(lengths) if (length < limit) is short]:
             yield numbers
-
-
-def _pad_time(tensor: torch.Tensor, length: int) -> torch.Tensor:
-    """Pad keys or values (rows, heads, time, width) with zeros on the left of the time axis."""
-    missing = length - tensor.shape[2]
-    return torch.nn.functional.pad(tensor, (0, 0, missing, 0)) if missing else tensor

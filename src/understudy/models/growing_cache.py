@@ -8,6 +8,7 @@ Only for layers with full attention: see ``growing_cache``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +16,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from understudy.models.cache_size import machine_bytes, numbers_per_token
+from understudy.models.shared_prompts import moved
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -32,6 +34,8 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
     values: torch.Tensor
     _key_buffer: torch.Tensor | None = None
     _value_buffer: torch.Tensor | None = None
+    _n_allocated: int = 0
+    """Rows of the buffers when they were made."""
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: object, **__: object
@@ -41,6 +45,8 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
             self.lazy_initialization(key_states, value_states)
         used = self.get_seq_length()
         needed = used + key_states.shape[2]
+        if self._key_buffer is None:
+            self._n_allocated = len(key_states)
         self._key_buffer = _with_room(self._key_buffer, self.keys, key_states, used, needed)
         self._value_buffer = _with_room(self._value_buffer, self.values, value_states, used, needed)
         self._key_buffer[:, :, used:needed] = key_states
@@ -61,6 +67,22 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
     def batch_select_indices(self, indices: torch.Tensor) -> None:
         """Keep these rows, in this order."""
         self.replace(self.keys[indices], self.values[indices])
+
+    def keep(self, order: Sequence[int]) -> None:
+        """Keep these rows, in the order of ``compacted``; only those that change their place are copied."""
+        self.keys, self.values = moved(self.keys, order), moved(self.values, order)
+        if self._key_buffer is None or self._value_buffer is None:
+            return
+        if 2 * len(order) < self._n_allocated:
+            self._key_buffer = self._value_buffer = None  # the next token is written to smaller ones
+        else:
+            self._key_buffer, self._value_buffer = self._key_buffer[: len(order)], self._value_buffer[: len(order)]
+
+    def drop_columns(self, unused: int) -> None:
+        """Drop the first columns of all rows."""
+        self.keys, self.values = self.keys[:, :, unused:], self.values[:, :, unused:]
+        if self._key_buffer is not None and self._value_buffer is not None:
+            self._key_buffer, self._value_buffer = self._key_buffer[:, :, unused:], self._value_buffer[:, :, unused:]
 
 
 def growing_cache(model: PreTrainedModel) -> tuple[DynamicCache, bool]:

@@ -24,6 +24,7 @@ from understudy.closing import Closing
 from understudy.models.config import LocalConfig
 from understudy.models.decoding import Decoder
 from understudy.models.growing_cache import fitting_tokens
+from understudy.models.llama_step import LlamaStep, fits
 from understudy.models.loading import Checkpoint, load_checkpoint
 from understudy.models.model import ContextFullError, ProviderError, Request
 from understudy.models.rendering import Renderer
@@ -70,7 +71,10 @@ class LocalModel(Closing):
         """
         self.name = config.name or " + ".join(filter(None, [config.path, config.adapter]))
         self._config = config
-        checkpoint = checkpoint or load_checkpoint(config)
+        step = None
+        if checkpoint is None:
+            checkpoint = load_checkpoint(config)
+            step = LlamaStep(checkpoint.model) if fits(checkpoint.model) else None
         self.renderer = Renderer(checkpoint.tokenizer)
         self.context_tokens = checkpoint.context_tokens
         self._model = checkpoint.model
@@ -79,7 +83,7 @@ class LocalModel(Closing):
         settings = checkpoint.model.generation_config
         stop_ids = end_ids(self.renderer.end_of_turn_ids, checkpoint.tokenizer, settings)
         kept_bytes = int(config.prefix_cache_gb * 1e9)
-        self._decoder = Decoder(checkpoint.model, checkpoint.tokenizer, stop_ids, kept_bytes)
+        self._decoder = Decoder(checkpoint.model, checkpoint.tokenizer, stop_ids, kept_bytes, step)
         self._waiting: deque[_Job] = deque()
         self._running: list[_Job] = []
         self._wake = threading.Condition()
