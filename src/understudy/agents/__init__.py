@@ -16,10 +16,9 @@ from understudy.agents.config import (
     SelfConsistencyConfig,
     ToolCallingConfig,
 )
-from understudy.agents.first_thought import FirstThoughtConfig, FirstThoughts, NoFirstThought, make_first_thoughts
-from understudy.agents.formats import ACTION_FORMATS, ActionFormat, ParsedReply, open_format, recorded_format
+from understudy.agents.first_thought import FirstThoughtConfig, NoFirstThought, make_first_thoughts
+from understudy.agents.formats import ACTION_FORMATS, ActionFormat, ParsedReply, open_format
 from understudy.agents.prompts import (
-    AnswerBy,
     PromptRole,
     PromptSetName,
     prompt_set,
@@ -46,14 +45,12 @@ __all__ = [
     "AgentConfig",
     "AgentFacts",
     "AgentRuntime",
-    "AnswerBy",
     "AnySignal",
     "CascadeConfig",
     "ChainOfThoughtConfig",
     "CodeAgentConfig",
     "Evidence",
     "FirstThoughtConfig",
-    "FirstThoughts",
     "NoFirstThought",
     "ParsedReply",
     "PassagesConfig",
@@ -77,6 +74,5 @@ __all__ = [
     "open_signal",
     "prompt_set",
     "prompts_hash",
-    "recorded_format",
     "written_format",
 ]

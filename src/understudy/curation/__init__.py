@@ -20,8 +20,8 @@ from understudy.curation.cleaning import (
     summarise,
 )
 from understudy.curation.config import ChatMix, CurateConfig, SpanWeights
-from understudy.curation.curation import Curated, InitialMessages, curate
-from understudy.curation.export import Provenance, data_card, export, write_curated
+from understudy.curation.curation import Curated, curate
+from understudy.curation.export import Provenance, export, write_curated
 from understudy.curation.filters import Filter
 from understudy.curation.importing import (
     ImportConfig,
@@ -31,9 +31,9 @@ from understudy.curation.importing import (
     RefusedRow,
     import_trajectories,
 )
-from understudy.curation.repair import Repair, RepairConfig, RepairingModel, repair
-from understudy.curation.selection import Selection, Student
-from understudy.curation.traces import TRACE_READERS, TraceReport
+from understudy.curation.repair import Repair, RepairConfig, repair
+from understudy.curation.selection import Selection
+from understudy.curation.traces import TRACE_READERS
 
 __all__ = [
     "CHECKS",
@@ -52,7 +52,6 @@ __all__ = [
     "Finding",
     "ImportConfig",
     "Imported",
-    "InitialMessages",
     "NothingImportedError",
     "Provenance",
     "RefusalReason",
@@ -60,16 +59,12 @@ __all__ = [
     "RelabelJournal",
     "Repair",
     "RepairConfig",
-    "RepairingModel",
     "Replacement",
     "Selection",
     "SpanWeights",
-    "Student",
     "TopicCluster",
-    "TraceReport",
     "clean",
     "curate",
-    "data_card",
     "export",
     "import_trajectories",
     "repair",

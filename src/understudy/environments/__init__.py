@@ -5,7 +5,7 @@ and its state before and after. Your own class inherits from ``Environment`` and
 promised: copies of state outside of the objects, unless the environment is ``isolated``.
 """
 
-from understudy.environments.config import ENVIRONMENTS, AnyEnvironment, EnvironmentConfig
+from understudy.environments.config import ENVIRONMENTS, AnyEnvironment
 from understudy.environments.environment import Action, Environment, EnvironmentFailedError, action
 from understudy.environments.world import World
 from understudy.environments.worlds import Worlds
@@ -15,7 +15,6 @@ __all__ = [
     "Action",
     "AnyEnvironment",
     "Environment",
-    "EnvironmentConfig",
     "EnvironmentFailedError",
     "World",
     "Worlds",

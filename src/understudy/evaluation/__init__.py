@@ -14,18 +14,16 @@ from understudy.evaluation.metrics import (
     compare_all,
     measure,
 )
-from understudy.evaluation.shadow import Shadowed, compare_shadow
+from understudy.evaluation.shadow import compare_shadow
 from understudy.evaluation.statistics import mcnemar, paired_bootstrap, pass_at_k, wilson
 from understudy.evaluation.stored_steps import SamplingConfig, StoredStep, replay, stored_steps
-from understudy.records import Breakdown, GroupAccuracy
+from understudy.records import Breakdown
 
 __all__ = [
     "AVERAGE",
     "Breakdown",
     "Graded",
-    "GroupAccuracy",
     "SamplingConfig",
-    "Shadowed",
     "StoredStep",
     "accuracy_by",
     "agreement_with_marks",

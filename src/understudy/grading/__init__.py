@@ -4,12 +4,11 @@ In: trajectories. Out: scores that carry the extracted answer, an explanation, t
 without an answer is wrong, always; one that the program failed is not graded. Not promised: that a judge is right.
 """
 
-from understudy.grading.again import Change, Regrading, grade_all, regrade
+from understudy.grading.again import Regrading, grade_all, regrade
 from understudy.grading.answers import last_boxed
 from understudy.grading.config import (
     GRADERS,
     AutoConfig,
-    Criterion,
     ExactMatchConfig,
     GraderConfig,
     JudgeConfig,
@@ -27,8 +26,6 @@ from understudy.grading.own import GraderError
 __all__ = [
     "GRADERS",
     "AutoConfig",
-    "Change",
-    "Criterion",
     "ExactMatchConfig",
     "Grader",
     "GraderConfig",

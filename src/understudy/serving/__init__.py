@@ -13,14 +13,12 @@ In: an opened agent. Out: HTTP, MCP, a chat; a log. Not here: which agent of a r
 """
 
 from understudy.serving.config import ConversationsConfig, ServeAgentConfig
-from understudy.serving.conversations import Conversations
 from understudy.serving.log import ServedLog, ServedLogError
-from understudy.serving.running import open_conversations, serve_agent, serve_agent_over_stdio, serving_agent
+from understudy.serving.running import serve_agent, serve_agent_over_stdio, serving_agent
 from understudy.serving.served_agent import ServedAgent
 from understudy.serving.terminal import StepView, chat_in_terminal
 
 __all__ = [
-    "Conversations",
     "ConversationsConfig",
     "ServeAgentConfig",
     "ServedAgent",
@@ -28,7 +26,6 @@ __all__ = [
     "ServedLogError",
     "StepView",
     "chat_in_terminal",
-    "open_conversations",
     "serve_agent",
     "serve_agent_over_stdio",
     "serving_agent",

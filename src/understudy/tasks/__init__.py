@@ -5,7 +5,7 @@ pairs of training and test questions that are too similar. Not promised: that a 
 ``revision``).
 """
 
-from understudy.tasks.benchmarks import BENCHMARKS, TEST_SETS, TRAINING_SETS, Benchmark, UnknownTaskSetError
+from understudy.tasks.benchmarks import BENCHMARKS, TEST_SETS, TRAINING_SETS, UnknownTaskSetError
 from understudy.tasks.combining import combine_task_sets
 from understudy.tasks.config import (
     TASK_SOURCES,
@@ -33,7 +33,6 @@ __all__ = [
     "TEST_SETS",
     "TRAINING_SETS",
     "BadTaskError",
-    "Benchmark",
     "BenchmarkConfig",
     "Contamination",
     "ContaminationRule",

@@ -11,14 +11,13 @@ from understudy.agents.formats.action_format import (
     ActionFormat,
     ActionFormatConfig,
     CodeFenceConfig,
-    CodeTagsConfig,
     ParsedReply,
     PartName,
     ReplyPart,
     open_format,
 )
 from understudy.agents.formats.recorded import recorded_format, reply_parts, to_record
-from understudy.agents.formats.tool_calls import TOOL_CALLS, TextBesideCalls
+from understudy.agents.formats.tool_calls import TOOL_CALLS
 
 __all__ = [
     "ACTION_FORMATS",
@@ -28,11 +27,9 @@ __all__ = [
     "ActionFormat",
     "ActionFormatConfig",
     "CodeFenceConfig",
-    "CodeTagsConfig",
     "ParsedReply",
     "PartName",
     "ReplyPart",
-    "TextBesideCalls",
     "open_format",
     "recorded_format",
     "reply_parts",

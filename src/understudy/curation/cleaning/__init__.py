@@ -9,12 +9,12 @@ that.
 
 from understudy.curation.cleaning.check import Check
 from understudy.curation.cleaning.cleaning import Cleaned, clean
-from understudy.curation.cleaning.config import CleanConfig, RelabelConfig
+from understudy.curation.cleaning.config import CleanConfig
 from understudy.curation.cleaning.faults import CheckError, Fault, FaultAction, Finding
 from understudy.curation.cleaning.kinds import CHECKS
 from understudy.curation.cleaning.personal.detectors import DETECTORS
 from understudy.curation.cleaning.relabelling import RelabelJournal, Replacement
-from understudy.curation.cleaning.summary import CleaningSummary, ReasonRow, summarise
+from understudy.curation.cleaning.summary import CleaningSummary, summarise
 from understudy.curation.cleaning.topics import TopicCluster
 
 __all__ = [
@@ -28,8 +28,6 @@ __all__ = [
     "Fault",
     "FaultAction",
     "Finding",
-    "ReasonRow",
-    "RelabelConfig",
     "RelabelJournal",
     "Replacement",
     "TopicCluster",

@@ -26,10 +26,9 @@ from understudy.curation.traces.conversation import (
 )
 from understudy.curation.traces.kinds import TRACE_READERS, open_readers
 from understudy.curation.traces.node import Node
-from understudy.curation.traces.reading import Imported, TraceReport, read_traces
+from understudy.curation.traces.reading import Imported, TraceReport
 from understudy.curation.traces.refusals import RefusalReason, RefusedRow, TraceError
 from understudy.curation.traces.row_reader import RowReader
-from understudy.curation.traces.trajectories import Naming
 from understudy.curation.traces.turns import Turns
 
 __all__ = [
@@ -38,7 +37,6 @@ __all__ = [
     "Feedback",
     "Found",
     "Imported",
-    "Naming",
     "Node",
     "OtherRow",
     "RefusalReason",
@@ -50,5 +48,4 @@ __all__ = [
     "TraceReport",
     "Turns",
     "open_readers",
-    "read_traces",
 ]

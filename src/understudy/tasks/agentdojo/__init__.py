@@ -7,10 +7,9 @@ Suites, attacks and checks are those of the package ``agentdojo`` (Debenedetti e
 """
 
 from understudy.tasks.agentdojo.data import DojoEntry, entry_of, injection_ids, open_state, user_ids
-from understudy.tasks.agentdojo.tasks import AgentDojoSource, agentdojo_tasks
+from understudy.tasks.agentdojo.tasks import agentdojo_tasks
 
 __all__ = [
-    "AgentDojoSource",
     "DojoEntry",
     "agentdojo_tasks",
     "entry_of",

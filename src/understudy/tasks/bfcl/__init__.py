@@ -7,6 +7,6 @@ The data, the worlds and the checker are those of the package ``bfcl-eval`` (Apa
 """
 
 from understudy.tasks.bfcl.data import BfclEntry, entry_of, load_set, split_numbers
-from understudy.tasks.bfcl.tasks import BfclSource, bfcl_tasks
+from understudy.tasks.bfcl.tasks import bfcl_tasks
 
-__all__ = ["BfclEntry", "BfclSource", "bfcl_tasks", "entry_of", "load_set", "split_numbers"]
+__all__ = ["BfclEntry", "bfcl_tasks", "entry_of", "load_set", "split_numbers"]

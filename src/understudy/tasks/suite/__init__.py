@@ -7,6 +7,6 @@ questions share no name, no number of two digits or more, and no phrasing with t
 
 from understudy.tasks.suite.tasks import suite_tasks
 from understudy.tasks.suite.teacher import suite_teacher
-from understudy.tasks.suite.world import SuitePassage, suite_passages
+from understudy.tasks.suite.world import suite_passages
 
-__all__ = ["SuitePassage", "suite_passages", "suite_tasks", "suite_teacher"]
+__all__ = ["suite_passages", "suite_tasks", "suite_teacher"]

@@ -5,14 +5,12 @@ Not promised: anything about real questions; the world serves the demo and tests
 questions are about disjoint sets of names, for every seed.
 """
 
-from understudy.tasks.toy.encyclopedia import RECIPES_WORLD, ToyPassage, toy_passages
+from understudy.tasks.toy.encyclopedia import RECIPES_WORLD, toy_passages
 from understudy.tasks.toy.questions import toy_tasks
-from understudy.tasks.toy.teacher import ToyRequest, ToyTeacher, toy_teacher
+from understudy.tasks.toy.teacher import ToyTeacher, toy_teacher
 
 __all__ = [
     "RECIPES_WORLD",
-    "ToyPassage",
-    "ToyRequest",
     "ToyTeacher",
     "toy_passages",
     "toy_tasks",
