@@ -145,6 +145,18 @@ def test_candidates_of_a_vote_store_their_prompt_once() -> None:
     assert states.prompts is None
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        MistralConfig(**SIZES, sliding_window=8),
+        Qwen2Config(**SIZES, use_sliding_window=True, sliding_window=8, max_window_layers=1),
+        Qwen3Config(**SIZES, head_dim=12, use_sliding_window=True, sliding_window=8, max_window_layers=2),
+    ],
+)
+def test_sliding_windows_are_left_to_transformers(config: Any) -> None:
+    assert not fits(made(config))
+
+
 def test_other_models_and_weights_that_are_trained_are_left_as_they_are(tmp_path: Path) -> None:
     assert not fits(made(GPT2Config(vocab_size=400, n_embd=48, n_layer=2, n_head=2)))
     folder = save_tiny_model(tmp_path / "model")

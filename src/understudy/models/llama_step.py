@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from understudy.models.growing_cache import growing_cache
 from understudy.models.shared_prompts import SharedPrompts
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def fits(model: PreTrainedModel) -> bool:
     if model.config.model_type not in FAMILIES or model.device.type != "cpu":
         return False
     layers: Sequence[Any] = getattr(getattr(model, "model", None), "layers", ())
-    return len(layers) > 0 and all(map(_is_plain, layers))
+    return len(layers) > 0 and all(map(_is_plain, layers)) and growing_cache(model)[1]  # without sliding windows
 
 
 def _is_plain(layer: Any) -> bool:
