@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.models.engines.conftest import make_fake
 from tests.models.real_vllm import EXACT, save_vllm_script, set_environment
 from tests.pipeline.test_run import metrics_of, run_quietly
+from understudy.models import OpenAIChatConfig
 from understudy.models.parity import StudentMismatchError
-from understudy.pipeline import Recipe, load_recipe
+from understudy.pipeline import Recipe, RunDirectory, load_recipe
+from understudy.pipeline.context import RunContext
+from understudy.pipeline.trainings import TrainingStage, run_trainings
 from understudy.records import StageRef
 from understudy.rollouts import read_trajectories
+from understudy.training import TrainingJob
 
 BASE = "package:understudy/demo/base"
 RECIPE = """\
@@ -72,6 +79,53 @@ def recipe_with(engine: object, talks: Path, folder: Path, *words: str) -> Recip
     path = folder / "engines.yaml"
     path.write_text(RECIPE.format(engine=json.dumps(engine), base=BASE, talks=talks))
     return load_recipe(path, words)
+
+
+class TrainingBeginsError(Exception):
+    """Raised in place of a training."""
+
+
+def test_servers_are_stopped_before_a_training_and_started_again_afterwards(
+    talks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = make_fake(tmp_path, monkeypatch)
+    recipe = recipe_with({"kind": "vllm", "executable": fake.executable, "deadline_s": 60}, talks, tmp_path)
+    ref = StageRef.parse("train/lora")
+    running: list[set[int]] = []
+
+    def begin(_: TrainingStage[Any]) -> TrainingJob:
+        running.append(fake.running())
+        raise TrainingBeginsError
+
+    monkeypatch.setattr(recipe.stage_class(ref), "job", begin)
+    with RunContext(recipe, RunDirectory(tmp_path / "run"), quiet=True) as context:
+        context.grader()
+        assert context.runtime().user
+        with closing(context.open_model("base")):
+            running.append(fake.running())
+        training: Any = recipe.stage_class(ref)(context, ref, recipe.config(ref))
+        with pytest.raises(TrainingBeginsError):
+            list(run_trainings([training]))
+        context.grader()
+        running.append(fake.running())
+    running.append(fake.running())
+    before, during, after, end = running
+    assert (len(before), during, len(after), end) == (2, set(), 2, set()), "a server and its worker, or nothing"
+    assert before.isdisjoint(after)
+
+
+def test_an_on_policy_teacher_is_asked_where_the_engine_gives_prompt_logprobs(
+    talks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = make_fake(tmp_path, monkeypatch)
+    folder = RunDirectory(tmp_path / "run")
+    served = recipe_with({"kind": "vllm", "executable": fake.executable, "deadline_s": 60}, talks, tmp_path)
+    with RunContext(served, folder) as context:
+        teacher = context.teacher("base")
+        assert isinstance(teacher, OpenAIChatConfig)
+        assert teacher.tokenizer is not None
+    with RunContext(recipe_with({"kind": "llama_cpp"}, talks, tmp_path), folder) as context:
+        assert context.teacher("base") == BASE
 
 
 @pytest.mark.slow

@@ -53,6 +53,10 @@ def until(is_so: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeVllm:
+    return make_fake(tmp_path, monkeypatch)
+
+
+def make_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeVllm:
     path = tmp_path / "bin" / "vllm"
     path.parent.mkdir()
     path.write_text(f"#!{sys.executable}\n{SCRIPT.read_text()}")
