@@ -43,22 +43,28 @@ class ServerMissingError(OSError):
     """The program of a server is not installed; the message says how to install it."""
 
 
-class ServerOptions(Record):
-    """What the servers of all programs have."""
+class ProgramOptions(Record):
+    """How the program of a server is started."""
+
+    executable: str = ""
+    """Name on the PATH, or path. Empty: the program's usual name."""
+    extra_arguments: tuple[str, ...] = ()
+    """Passed on unchanged, after our own arguments."""
+    host: str = "127.0.0.1"
+    """Where servers listen. An address of this machine lets workers on other machines reach them."""
+    deadline_s: PositiveFloat = 1800.0
+    """How long a server may take to load."""
+
+
+class ServerOptions(ProgramOptions):
+    """What one server serves."""
 
     model: Annotated[str, Field(min_length=1)]
     """Path of the weights; for vLLM also a Hub id."""
     served_name: Annotated[str, Field(min_length=1)] = "student"
     """The name of the weights in requests."""
-    host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, lt=2**16)] = 0
     """0 takes a free port."""
-    executable: str = ""
-    """Name on the PATH, or path. Empty: the program's usual name."""
-    extra_arguments: tuple[str, ...] = ()
-    """Passed on unchanged, after ours."""
-    deadline_s: PositiveFloat = 1800.0
-    """How long the server may take to load."""
 
 
 class ServerProcess:

@@ -51,7 +51,8 @@ class Handler(BaseHTTPRequestHandler):
     def complete(self, body: dict[str, str]) -> None:
         time.sleep(0.05)
         logprobs = {"tokens": ["a", "b"], "token_logprobs": [-0.5, -0.5]} if body.get("logprobs") else None
-        choice = {"text": body["model"], "token_ids": [5, 6], "finish_reason": "stop", "logprobs": logprobs}
+        text = "JSON" if "response_format" in body else body["model"]
+        choice = {"text": text, "token_ids": [5, 6], "finish_reason": "stop", "logprobs": logprobs}
         self.answer(200, {"choices": [choice], "usage": {"prompt_tokens": 3, "completion_tokens": 2}})
 
     def load(self, body: dict[str, str]) -> None:

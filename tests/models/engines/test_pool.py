@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,7 @@ def test_a_base_and_its_students_share_a_server_and_nobody_gets_the_base_by_mist
         assert [model.name for model in (first, second, base)] == ["a/student", "student", "teacher"]
         assert first.prefix_delivery is PrefixDelivery.CONTINUED
         assert first.complete(QUESTION)[0].token_ids == (5, 6)
+        assert first.complete(replace(QUESTION, json_schema="{}"))[0].text == texts[0], "as in this process"
     (start,) = fake.noted("pid")
     assert option(start, "served-model-name") == "base"
     assert option(start, "generation-config") == "vllm"

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 
 from understudy.hub import naming_what_is_missing
 from understudy.models.config import DType, LocalConfig, OpenAIChatConfig
 from understudy.models.engines.kinds import ENGINES
 from understudy.models.locating import ADAPTER, CARD, base_and_adapter, locate, locate_adapter
+from understudy.models.process import ProgramOptions
 from understudy.registry import PartConfig
 from understudy.runs import content_digest, digest
 
@@ -32,13 +33,9 @@ class EngineError(ValueError):
     """An engine cannot serve a model on this machine; the message says why and what to change."""
 
 
-class ServerConfig(PartConfig):
+class ServerConfig(ProgramOptions, PartConfig):
     """What all engines have that start servers. Results do not depend on it."""
 
-    executable: str = ""
-    """Name on the PATH, or path. Empty: the engine's usual name."""
-    extra_arguments: tuple[str, ...] = ()
-    """Passed on unchanged, after our own arguments."""
     replicas: PositiveInt | None = None
     """Servers of the same model; requests are spread over them. None: as many as the machine's GPUs allow, else one."""
     gpus_per_replica: PositiveInt = 1
@@ -46,10 +43,6 @@ class ServerConfig(PartConfig):
     memory_share: Annotated[float | None, Field(gt=0, le=1)] = None
     """Share of the memory of each GPU that a server takes. Servers are kept beside one another while their shares fit.
     None: 0.9; without a GPU 0.4 of the machine's memory."""
-    host: str = "127.0.0.1"
-    """Where the servers listen. An address of this machine lets workers on other machines reach them."""
-    deadline_s: PositiveFloat = 1800.0
-    """How long a server may take to load."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from understudy.closing import Closing
 from understudy.models.config import LocalConfig, OpenAIChatConfig
@@ -18,9 +19,9 @@ from understudy.models.engines.checking import check_served
 from understudy.models.engines.engine import EngineError, ServerEngine, Weights, name_in_records, serving_engine
 from understudy.models.engines.gpus import Memory
 from understudy.models.engines.server import Servers
-from understudy.models.model import Model, ModelConfig, open_model, with_settings
+from understudy.models.model import Model, ModelConfig, Request, open_model, with_settings
 from understudy.models.openai_chat import OpenAIChatModel
-from understudy.records import PrefixDelivery, Record
+from understudy.records import Completion, PrefixDelivery, Record
 from understudy.registry import PartConfig
 from understudy.runs import digest
 
@@ -40,6 +41,10 @@ class ServedModel(OpenAIChatModel):
     def prefix_delivery(self) -> PrefixDelivery:
         """The model continues what it is given."""
         return PrefixDelivery.CONTINUED
+
+    def complete(self, request: Request) -> tuple[Completion, ...]:
+        """Replies are not constrained to a schema, as they are not in this process."""
+        return super().complete(replace(request, json_schema=None))
 
     def close(self) -> None:
         """Close the connections, and let others have the server's memory."""
@@ -186,12 +191,10 @@ def _in_process(config: LocalConfig) -> Model:
 
 def open_local(config: LocalConfig) -> Model:
     """A local model by itself: in this process, or with a server of its own that is stopped when it is closed."""
-    if serving_engine(config) is None:
-        return _in_process(config)
     with ExitStack() as stack:
-        pool = stack.enter_context(ServerPool())
-        client = stack.enter_context(pool.lease(config))
-        assert client is not None
+        client = stack.enter_context(stack.enter_context(ServerPool()).lease(config))
+        if client is None:
+            return _in_process(config)
         return ServedModel(name_in_records(config), client, stack.pop_all().close)
 
 
