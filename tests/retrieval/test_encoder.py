@@ -120,3 +120,10 @@ def test_identity_follows_content_not_place(bert_folder: Path, tmp_path: Path) -
 def test_an_encode_of_the_wrong_shape_is_refused() -> None:
     with pytest.raises(ValueError, match=r"expected shape \(1, dim\)"):
         CallableEncoder(lambda texts: np.zeros(3), name="flat")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_vectors_that_are_no_numbers_are_refused(number: float) -> None:
+    broken = CallableEncoder(lambda texts: [[1.0, 0.0 if text == "" else number] for text in texts], name="broken")
+    with pytest.raises(ValueError, match="made 2 of 2 vectors with NaN or infinite numbers"):
+        broken.encode_passages(["a", "b"])

@@ -19,7 +19,7 @@ os.environ["DS_ACCELERATOR"] = "cpu"
 import torch
 from accelerate.state import DistributedType, PartialState
 
-from understudy.training import trainer
+from understudy.training import losses, trainer
 from understudy.training.__main__ import main
 
 _before = trainer.StudentTrainer.training_step
@@ -39,7 +39,7 @@ def _first_say_how_weights_are_held(self: trainer.StudentTrainer, model: object,
 
 if __name__ == "__main__":
     PartialState._prepare_backend = _gloo_devices
-    trainer.loss_by_logits = trainer.loss_by_fused_head
+    losses.loss_by_logits = losses.loss_by_fused_head
     trainer.StudentTrainer.training_step = _first_say_how_weights_are_held
     main(Path(sys.argv[1]))
     torch.distributed.destroy_process_group()

@@ -146,9 +146,9 @@ def test_divided_weights_in_bfloat16_are_trained_as_in_one_process(
     the losses by 1.5e-4: that, and neither the processor nor FSDP, was once taken for a difference. Gradients or
     log-probabilities in bfloat16 move them by 3e-3.
     """
-    from understudy.training import trainer
+    from understudy.training import losses as by_pass
 
-    monkeypatch.setattr(trainer, "loss_by_logits", trainer.loss_by_fused_head)
+    monkeypatch.setattr(by_pass, "loss_by_logits", by_pass.loss_by_fused_head)
     changes = {"dtype": "bfloat16", "batch_size": 1, "gradient_checkpointing": True}
     config = CONFIG.model_validate({**CONFIG.model_dump(), **changes})
     train(examples_path, config, base, tmp_path / "one", quiet=True)

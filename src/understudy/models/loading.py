@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.hub import naming_what_is_missing
 from understudy.models.config import Device, DType, LocalConfig
+from understudy.models.finite import require_finite_weights
 from understudy.models.locating import base_and_adapter, locate, locate_adapter
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def load_checkpoint(config: LocalConfig) -> Checkpoint:
     """Load base and adapter; the adapter is merged, which makes each step cheaper.
 
     A folder that contains only an adapter means its base with this adapter. Raises ``OSError`` if there is no
-    checkpoint, ``AdapterWithoutEffectError``, and ``ValueError`` if there is no GPU.
+    checkpoint, ``AdapterWithoutEffectError``, ``NotFiniteError`` for weights that are NaN or infinite, and
+    ``ValueError`` if there is no GPU.
     """
     base, adapter = base_and_adapter(config.path, config.adapter)
     own_tokenizer = adapter is None or (Path(config.path).expanduser() / "tokenizer_config.json").exists()
@@ -51,6 +53,7 @@ def load_checkpoint(config: LocalConfig) -> Checkpoint:
     if adapter is not None:
         model = load_adapter(model, adapter).merge_and_unload()
         model.requires_grad_(requires_grad=False)
+    require_finite_weights(model, " + ".join(filter(None, [base, adapter])))
     context_tokens = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2**31
     return Checkpoint(model, tokenizer, int(context_tokens))
 

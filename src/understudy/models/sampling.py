@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from understudy.models.finite import NotFiniteError
 from understudy.records import FinishReason
 
 SHORTLIST = 256
@@ -49,8 +50,13 @@ def greedy_row(prompt_ids: Sequence[int], max_tokens: int) -> Row:
 
 
 def choose(logits: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
-    """The next token of each row: (rows,). ``logits``: (rows, vocabulary). Appends to ``logprobs`` where wanted."""
+    """The next token of each row: (rows,). ``logits``: (rows, vocabulary). Appends to ``logprobs`` where wanted.
+
+    Raises ``NotFiniteError`` for logits that are NaN or infinite, as float16 gives where a value is beyond its range.
+    """
     tokens = logits.argmax(-1)
+    if not bool(logits.gather(1, tokens[:, None]).isfinite().all()):  # NaN counts as the largest
+        raise NotFiniteError(f"expected finite logits, got NaN or infinity; the weights are in {logits.dtype}")
     for is_nucleus in (False, True):
         drawn = [n for n, row in enumerate(rows) if row.temperature > 0 and (row.top_p < 1) == is_nucleus]
         if drawn:

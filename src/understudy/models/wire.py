@@ -177,8 +177,8 @@ class WireChoice(_FromServer):
 
     @property
     def token_logprobs(self) -> tuple[float, ...] | None:
-        """None unless there is one for each token."""
-        known = tuple(value for value in self.logprobs.values if value is not None)
+        """None unless there is a number for each token."""
+        known = tuple(value for value in self.logprobs.values if value is not None and not math.isnan(value))
         is_whole = len(known) == len(self.logprobs.values) and len(known) == len(self.token_ids or known)
         return known or None if is_whole else None
 

@@ -207,8 +207,14 @@ def prefixed(prefix: str, texts: Sequence[str]) -> list[str]:
 
 
 def normalised(vectors: Vectors) -> Vectors:
-    """Rows of length 1; a row of zeros stays."""
+    """Rows of length 1; a row of zeros stays. Raises ``ValueError`` for numbers that are NaN or infinite."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all():
+        n_wrong = int((~np.isfinite(lengths)).sum())
+        raise ValueError(
+            f"the encoder made {n_wrong} of {len(vectors)} vectors with NaN or infinite numbers: expected finite ones. "
+            "Weights in float16 may be the reason"
+        )
     result: Vectors = vectors / np.maximum(lengths, np.float32(1e-12))
     return result
 
