@@ -9,7 +9,7 @@ import pytest
 from understudy.datafiles import DataFileError
 from understudy.models.engines.engine import EngineError
 from understudy.pipeline import load_recipe, run_recipe
-from understudy.pipeline.before_work import MissingKeyError
+from understudy.pipeline.before_work import DeviceError, MissingKeyError
 
 RECIPE = """\
 name: late
@@ -20,6 +20,7 @@ models:
   teacher: {kind: scripted, program: "understudy.tasks.toy:toy_teacher"}
   far: {kind: openai_chat, model: m, api_key_env: NO_SUCH_KEY_IS_SET}
   served: {kind: local, path: some/model, engine: {kind: vllm, executable: no-such-vllm}}
+  on-gpu: {kind: local, path: some/model, device: cuda}
 agents:
   agent: {kind: code_agent, prompts: minimal}
   cot: {kind: chain_of_thought}
@@ -77,6 +78,16 @@ def test_no_stage_begins_where_a_later_one_cannot(
         run_recipe(recipe, tmp_path / "run", say=lambda _: None, quiet=True)
     assert not (tmp_path / "run" / "rollout").exists()
     assert (tmp_path / "run" / "manifest.json").exists()
+
+
+def test_a_model_of_a_late_stage_that_needs_a_gpu_is_refused_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    recipe = load_recipe(write(tmp_path, FAR.replace("model: far", "model: on-gpu"), {}))
+    with pytest.raises(DeviceError, match=r"models\.on-gpu\.device: expected a GPU"):
+        run_recipe(recipe, tmp_path / "run", say=lambda _: None, quiet=True)
+    assert not (tmp_path / "run" / "rollout").exists()
 
 
 def test_a_stage_that_is_done_needs_nothing_more(tmp_path: Path) -> None:

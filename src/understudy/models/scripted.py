@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import re
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from understudy.closing import Closing
 from understudy.models.calls.forms import PLAIN
@@ -114,7 +117,23 @@ def program_problem(config: ScriptedConfig) -> str:
         return f"options: expected arguments of {config.program}{inspect.signature(program)}; {error}"
     except ValueError:
         return ""  # a function without a signature, such as one written in C
-    return ""
+    return next(_wrong_options(program, config.options), "")
+
+
+def _wrong_options(program: Callable[..., object], options: Mapping[str, JsonValue]) -> Iterator[str]:
+    """Options whose values are not of the annotated types, as far as the types are known at run time."""
+    for name, parameter in inspect.signature(program).parameters.items():
+        annotation = parameter.annotation
+        if name not in options or annotation is parameter.empty:
+            continue
+        try:
+            if isinstance(annotation, str):
+                annotation = eval(annotation, getattr(program, "__globals__", {}))
+            TypeAdapter(annotation).validate_json(json.dumps(options[name]), strict=True)
+        except ValidationError as error:
+            yield f"options.{name}: expected {parameter.annotation}; got {options[name]!r} ({error.errors()[0]['msg']})"
+        except Exception:  # an annotation that is imported for type checkers only, or that pydantic has no schema for
+            continue
 
 
 def _as_text(text: str, calls: Sequence[FunctionCall]) -> str:

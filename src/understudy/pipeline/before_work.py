@@ -16,7 +16,9 @@ from understudy.curation.chat import require_conversations
 from understudy.curation.importing.config import ImportConfig
 from understudy.curation.importing.importing import require_rows
 from understudy.models import LocalConfig
+from understudy.models.config import Device
 from understudy.models.engines.engine import EngineError, serving_engine
+from understudy.models.loading import torch_device
 from understudy.pipeline.cascades import question_digest, require_other_questions, threshold_stage
 from understudy.pipeline.context import RunContext
 from understudy.records import StageRecord, StageRef, StageState, Target
@@ -25,6 +27,10 @@ from understudy.run_layout import EVALUATE
 
 class MissingKeyError(ValueError):
     """An environment variable that a model's config names contains no key."""
+
+
+class DeviceError(ValueError):
+    """A model is to be computed on a device that this machine does not have."""
 
 
 def require_inputs(context: RunContext, records: Iterable[StageRecord]) -> None:
@@ -43,6 +49,7 @@ def _require_inputs_of(context: RunContext, ref: StageRef) -> None:
         elif reference.mark.to is Target.MODEL and reference.name in recipe.models:
             _require_key(reference.name, recipe.models[reference.name])
             _require_engine(reference.name, recipe.models[reference.name])
+            _require_device(reference.name, recipe.models[reference.name])
     if ref.kind == EVALUATE:
         _require_other_questions(context, ref)
     if isinstance(config, CurateConfig) and config.chat is not None:
@@ -69,6 +76,15 @@ def _require_engine(name: str, config: object) -> None:
             engine.require()
         except OSError as error:
             raise EngineError(f"models.{name}.engine: {error}") from error
+
+
+def _require_device(name: str, config: object) -> None:
+    """Asked of torch only if a model needs a GPU."""
+    if isinstance(config, LocalConfig) and config.device is Device.CUDA and serving_engine(config) is None:
+        try:
+            torch_device(config.device)
+        except ValueError as error:
+            raise DeviceError(f"models.{name}.device: {error}") from error
 
 
 def _require_key(name: str, config: object) -> None:

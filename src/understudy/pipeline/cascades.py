@@ -64,7 +64,10 @@ def cascade_problems(recipe: Recipe) -> Iterator[str]:
     for ref in recipe.all_stages():
         config = recipe.config(ref)
         used = getattr(config, "agent", None)
-        stage = threshold_stage(recipe.agents.get(used), recipe) if isinstance(used, str) else None
+        agent = recipe.agents.get(used) if isinstance(used, str) else None
+        if isinstance(agent, CascadeConfig) and _is_its_own_teacher(agent, config):
+            yield f"agents.{used}.teacher_model: expected another model than the student, which is that of {ref}"
+        stage = threshold_stage(agent, recipe)
         if stage is not None:
             yield from _of_use(ref, config, stage, recipe)
 
@@ -90,6 +93,10 @@ def _of_agent(agent: CascadeConfig, key: str, recipe: Recipe) -> Iterator[str]:
             yield f"{key}.{no_step_signal(signal)}"
     except TargetError as error:
         yield f"{key}.signal: {error}"
+
+
+def _is_its_own_teacher(agent: CascadeConfig, config: Any) -> bool:
+    return agent.teacher_model == getattr(config, "model", None) and agent.teacher_agent == agent.student_agent
 
 
 def _of_use(ref: StageRef, config: Any, stage: StageRef, recipe: Recipe) -> Iterator[str]:

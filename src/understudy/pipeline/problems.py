@@ -13,6 +13,7 @@ from understudy.models import ScriptedConfig
 from understudy.models.scripted import program_problem
 from understudy.pipeline.cascades import cascade_problems
 from understudy.pipeline.recipe import Recipe
+from understudy.pipeline.task_problems import task_problems
 from understudy.records import Record
 from understudy.run_layout import EVALUATE
 from understudy.tools import ToolsConfig
@@ -28,6 +29,7 @@ def problems_of(recipe: Recipe) -> Iterator[str]:
     for ref in recipe.all_stages():
         yield from recipe.stage_class(ref).problems(recipe.config(ref), f"{ref.kind}.{ref.name}", recipe)
     yield from cascade_problems(recipe)
+    yield from task_problems(recipe)
     yield from _programs(recipe)
     yield from _labels(recipe)
     yield from _missing_extras(recipe)

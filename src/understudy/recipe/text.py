@@ -67,12 +67,14 @@ def read_recipe_text(path: Path, above: tuple[Path, ...] = ()) -> RecipeText:
 
 
 def _extended(own: RecipeText, data: dict[str, object], above: tuple[Path, ...]) -> RecipeText:
-    name = data.pop(EXTENDS)
+    name, line = data.pop(EXTENDS), own.origins.get((EXTENDS,), "")
     if not isinstance(name, str):
-        raise RecipeError(own.path, [f"{EXTENDS}: expected a file beside this one, got {name!r}"])
+        raise RecipeError(own.path, [f"{line}: {EXTENDS}: expected a file beside this one, got {name!r}"])
     parent_path = own.path.parent / name
     if parent_path in above:
-        raise RecipeError(own.path, [f"{EXTENDS}: {name} extends this recipe itself"])
+        raise RecipeError(own.path, [f"{line}: {EXTENDS}: {name} extends this recipe itself"])
+    if not parent_path.is_file():
+        raise RecipeError(own.path, [f"{line}: {EXTENDS}: expected a file that exists; there is no {parent_path}"])
     parent = read_recipe_text(parent_path, above)
     origins = {
         key: f"{name} {origin}" if origin.startswith("line") else origin for key, origin in parent.origins.items()

@@ -8,7 +8,7 @@ Not here: reading anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
@@ -182,6 +182,7 @@ class SuiteConfig(TaskSourceConfig):
 class BfclConfig(TaskSourceConfig):
     """Dialogues of BFCL's multi-turn sets, about worlds with state; the environment ``bfcl`` is their world."""
 
+    world: ClassVar[str] = "bfcl"
     kind: Literal["bfcl"] = "bfcl"
     name: BfclSet
     split: Literal["train", "test", "all"] = "all"
@@ -200,6 +201,7 @@ class AgentDojoConfig(TaskSourceConfig):
     world.
     """
 
+    world: ClassVar[str] = "agentdojo"
     kind: Literal["agentdojo"] = "agentdojo"
     name: DojoSuite
     attack: DojoAttack | None = None
@@ -214,6 +216,12 @@ class AgentDojoConfig(TaskSourceConfig):
     """``train``: user tasks with even numbers; ``test``: those with odd numbers."""
     version: DojoVersion = "v1.2.2"
     """Of the benchmark: later versions correct and add tasks."""
+
+    @model_validator(mode="after")
+    def _injects_by_an_attack(self) -> Self:
+        if self.injection_tasks is not None and self.attack is None:
+            raise ValueError("injection_tasks: needs `attack`, which puts them into the data")
+        return self
 
     @property
     def extras(self) -> tuple[str, ...]:

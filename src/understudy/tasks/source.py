@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 from pydantic import Field
 
@@ -67,6 +67,8 @@ class TaskSource(Protocol):
 class TaskSourceConfig(PartConfig):
     """What all task sources have in common, a user's own included."""
 
+    world: ClassVar[str] = ""
+    """The kind of environment that the questions are about and of the grader that judges its state; empty: none."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """How many tasks at most. They are drawn by ``seed``, so a larger limit holds the smaller one, and keep their
     order."""

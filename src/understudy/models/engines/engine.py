@@ -7,12 +7,13 @@ ports, GPUs, restarts and the check of what is served (``pool``, ``server``).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, field_validator
 
 from understudy.hub import naming_what_is_missing
 from understudy.models.config import DType, LocalConfig, OpenAIChatConfig
@@ -43,6 +44,13 @@ class ServerConfig(ProgramOptions, PartConfig):
     memory_share: Annotated[float | None, Field(gt=0, le=1)] = None
     """Share of the memory of each GPU that a server takes. Servers are kept beside one another while their shares fit.
     None: 0.9; without a GPU 0.4 of the machine's memory."""
+
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, host: str) -> str:
+        if not host or re.search(r"[/\s]|^[^:]*:\d+$", host):
+            raise ValueError(f"expected the name or address of a host, without http:// and port; got {host!r}")
+        return host
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ class OnPolicy(TrainingStage[OnPolicyStageConfig]):
     @staticmethod
     def problems(config: OnPolicyStageConfig, key: str, recipe: Recipe) -> Iterator[str]:
         """The teacher's tokens must be comparable with the student's."""
+        if config.teacher == config.student:
+            yield f"{key}.teacher: expected another model than the student; got {config.teacher!r} for both"
         teacher = recipe.models.get(config.teacher)
         if isinstance(teacher, OpenAIChatConfig) and teacher.tokenizer is None:
             yield (

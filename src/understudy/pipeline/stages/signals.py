@@ -150,6 +150,8 @@ class SignalsStage(Stage[SignalsConfig]):
         refs = [recipe.names(Target.ATTEMPTS).get(name) for name in (config.student, config.teacher) if name]
         found = [getattr(recipe.config(ref), "tasks", None) for ref in refs if ref is not None]
         sets = [one for one in found if one is not None]
+        if len(refs) == 2 and refs[0] is not None and refs[0] == refs[1]:
+            yield f"{key}.teacher: expected other attempts than the student's; got {config.teacher!r} for both"
         if len(sets) == 2 and set(sets[0]) != set(sets[1]):
             yield f"{key}.teacher: expected attempts at the tasks of {config.student} ({', '.join(sets[0])})"
 
