@@ -64,10 +64,10 @@ def cascade_problems(recipe: Recipe) -> Iterator[str]:
     for ref in recipe.all_stages():
         config = recipe.config(ref)
         used = getattr(config, "agent", None)
-        agent = recipe.agents.get(used) if isinstance(used, str) else None
-        if isinstance(agent, CascadeConfig) and _is_its_own_teacher(agent, config):
+        acting = recipe.agents.get(used) if isinstance(used, str) else None
+        if isinstance(acting, CascadeConfig) and _is_its_own_teacher(acting, config):
             yield f"agents.{used}.teacher_model: expected another model than the student, which is that of {ref}"
-        stage = threshold_stage(agent, recipe)
+        stage = threshold_stage(acting, recipe)
         if stage is not None:
             yield from _of_use(ref, config, stage, recipe)
 
