@@ -6,7 +6,7 @@ In: run directories. Out: a table with each run's accuracies; over seeds also th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -25,18 +25,23 @@ class NoRunError(ValueError):
 def compare_runs(run_dirs: Sequence[Path]) -> Table:
     """One row a system, one column a run; over seeds of one recipe also their median, lowest and highest.
 
-    A column has the seed of its run, if all are of one recipe and their seeds differ, else the name of its folder.
-    Raises ``NoRunError`` if a folder is not a run.
+    A column has the seed of its run, if the recipes differ in nothing but their seeds, else the name of its folder.
+    A caption names the systems that did not answer the same questions in all runs. Raises ``NoRunError`` if a folder is
+    not a run.
     """
     manifests = {run_dir: _manifest(run_dir) for run_dir in run_dirs}
-    are_seeds = len({one.name for one in manifests.values()}) == 1 and _differ(one.seed for one in manifests.values())
+    are_seeds = _are_seeds(manifests)
     table = Table(title="Accuracy over seeds" if are_seeds else "Accuracy by run", title_justify="left")
     table.add_column("system")
-    for run_dir, manifest in manifests.items():
-        table.add_column(f"seed {manifest.seed}" if are_seeds else run_dir.resolve().name, justify="right")
+    headings = [f"seed {one.seed}" for one in manifests.values()] if are_seeds else _names(list(manifests))
+    for heading in headings:
+        table.add_column(heading, justify="right")
     for heading in ("median", "lowest", "highest") if are_seeds else ():
         table.add_column(heading, justify="right")
-    for system, by_run in _by_system(run_dirs).items():
+    systems = _by_system(run_dirs)
+    table.caption = "\n".join(_other_questions(systems, dict(zip(manifests, headings, strict=True)))) or None
+    table.caption_justify = "left"
+    for system, by_run in systems.items():
         averages = [metrics.average for metrics in by_run.values()]
         is_program = any(metrics.is_program for metrics in by_run.values())
         cells = [f"{by_run[run_dir].average:.3f}" if run_dir in by_run else "–" for run_dir in manifests]
@@ -54,9 +59,34 @@ def _manifest(run_dir: Path) -> Manifest:
         raise NoRunError(f"{run_dir}: expected a run directory; {what}") from None
 
 
-def _differ(seeds: Iterable[int]) -> bool:
-    found = list(seeds)
-    return len(set(found)) == len(found)
+def _are_seeds(manifests: dict[Path, Manifest]) -> bool:
+    """Whether the runs are of one recipe, and no result depends on another setting than the seed."""
+    if len({one.name for one in manifests.values()}) > 1 or len({one.seed for one in manifests.values()}) < len(
+        manifests
+    ):
+        return False
+    first: dict[str, object] = {}
+    for run_dir in manifests:
+        for record in list_stages(run_dir):
+            settings = {key: value for key, value in record.settings.items() if key != "seed"}
+            if first.setdefault(str(record.ref), settings) != settings:
+                return False
+    return True
+
+
+def _names(run_dirs: Sequence[Path]) -> list[str]:
+    """The names of the folders; the whole paths if two have the same name."""
+    names = [run_dir.resolve().name for run_dir in run_dirs]
+    return names if len({*names}) == len(names) else [str(run_dir) for run_dir in run_dirs]
+
+
+def _other_questions(systems: dict[str, dict[Path, Metrics]], headings: dict[Path, str]) -> Iterator[str]:
+    """A line for each system whose task sets, or their numbers of questions, differ between runs."""
+    for system, by_run in systems.items():
+        asked = {run: ", ".join(f"{t.task_set} {t.n_tasks}" for t in one.task_sets) for run, one in by_run.items()}
+        if len({*asked.values()}) > 1:
+            listed = "; ".join(f"{headings[run]}: {sets}" for run, sets in asked.items())
+            yield f"{system} did not answer the same questions: {listed}"
 
 
 def _by_system(run_dirs: Sequence[Path]) -> dict[str, dict[Path, Metrics]]:
