@@ -1,10 +1,13 @@
 """Tasks per CPU-second of a distilled student in the toy world, compared with two peers in the same run.
 
-    python -m benchmarks.bench_agents --path CHECKPOINT [--tasks 16] [--candidates 1 8] [--role student]
+    python -m benchmarks.bench_agents --path CHECKPOINT [--tasks 16] [--candidates 1 8] [--generate-tasks 2]
+        [--role student]
 
 In: a student's checkpoint, such as ``runs/demo-real/train/agent/checkpoint`` after ``make demo-real``; without one the
 program says so and measures nothing. Out: a row for each engine: this package's, the same without kept keys and values
-(``prefix_cache_gb: 0``), and one call of transformers' ``generate()`` per step. The prompts are the paper's, a search
+(``prefix_cache_gb: 0``), the same with weights of eight bits (``quantization: int8``), and one call of transformers'
+``generate()`` per step, on fewer of the questions because it is slow. Then what eight bits change: log-probabilities
+and greedy tokens of the first engine's last replies. The prompts are the paper's, a search
 gives three passages. Tokens are shown beside the rates, because replies may differ where floating-point sums do.
 CPU-seconds are those of this process, without the sandbox's.
 """
@@ -25,11 +28,12 @@ import torch
 
 from understudy.agents import CodeAgentConfig, open_agent
 from understudy.agents.config import SelfConsistencyConfig
-from understudy.models import LocalConfig, Model, Request, open_model
+from understudy.models import Device, LocalConfig, Model, Quantization, Request, open_model
 from understudy.models.loading import load_checkpoint
 from understudy.models.rendering import Renderer
+from understudy.models.scoring import Scored, Scorer
 from understudy.models.stopping import cut_text
-from understudy.records import Completion, FinishReason, Task, Trajectory, Usage
+from understudy.records import Completion, FinishReason, Message, Role, Task, Trajectory, Usage
 from understudy.retrieval import MemoryConfig, open_retriever
 from understudy.rollouts import RolloutConfig, read_trajectories, rollout
 from understudy.sandbox import SandboxConfig, open_sandbox
@@ -78,8 +82,8 @@ class Generated(Model):
         return Completion(text=text, finish_reason=FinishReason.STOP, usage=usage)
 
 
-def measure(model: Model, tasks: Sequence[Task], n_candidates: int, role: str, folder: Path) -> float:
-    """Print one row; return tasks per CPU-second."""
+def measure(model: Model, tasks: Sequence[Task], n_candidates: int, role: str, folder: Path) -> list[Trajectory]:
+    """Print one row; return the attempts."""
     corpus, path = folder / "corpus.jsonl", folder / f"{time.monotonic_ns()}.jsonl"
     rows = ({"title": passage.title, "text": passage.text} for passage in toy_passages(RECIPES_WORLD))
     corpus.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -91,40 +95,70 @@ def measure(model: Model, tasks: Sequence[Task], n_candidates: int, role: str, f
         tools = stack.enter_context(open_tools(ToolsConfig(), retriever))
         agent = open_agent(config, model, sandbox, tools, retriever)
         cpu = time.process_time()
-        rollout(tasks, agent, path, RolloutConfig(in_flight=16))
+        rollout(tasks, agent, path, RolloutConfig(in_flight=len(tasks)))
         cpu = time.process_time() - cpu
-    show(model.name, list(read_trajectories(path)), cpu)
-    return len(tasks) / cpu
+    attempts = list(read_trajectories(path))
+    show(model.name, attempts, cpu)
+    return attempts
 
 
 def show(name: str, attempts: Sequence[Trajectory], cpu_s: float) -> None:
     usage = sum((attempt.usage for attempt in attempts), Usage())
     n_steps = sum(len(attempt.steps) for attempt in attempts)
     print(
-        f"{name:<28}{len(attempts):>6}{n_steps:>6}{usage.prompt_tokens:>9}{usage.cached_tokens:>9}"
+        f"{name:<22}{len(attempts):>6}{n_steps:>6}{usage.prompt_tokens:>9}{usage.cached_tokens:>9}"
         f"{usage.completion_tokens:>9}{cpu_s:>9.1f}{len(attempts) / cpu_s:>10.3f}",
         flush=True,
     )
 
 
-def compare(path: Path, tasks: Sequence[Task], n_candidates: int, role: str) -> None:
-    """The three engines, one after the other, and the ratios to the first."""
-    config = LocalConfig(path=str(path), name="local")
-    bare = config.model_copy(update={"prefix_cache_gb": 0.0, "name": "local, nothing kept"})
-    print(f"\n{'N = ' + str(n_candidates):<28}{'tasks':>6}{'steps':>6}{'prompt':>9}{'cached':>9}{'written':>9}", end="")
+def compare(path: Path, tasks: Sequence[Task], n_generated: int, n_candidates: int, role: str) -> list[Trajectory]:
+    """The engines, one after the other; returns the attempts of the first."""
+    config = LocalConfig(path=str(path), name="local", device=Device.CPU)
+    engines: list[LocalConfig | None] = [
+        config,
+        config.model_copy(update={"prefix_cache_gb": 0.0, "name": "local, nothing kept"}),
+        config.model_copy(update={"quantization": Quantization.INT8, "name": "local, int8"}),
+        None,
+    ]
+    print(f"\n{'N = ' + str(n_candidates):<22}{'tasks':>6}{'steps':>6}{'prompt':>9}{'cached':>9}{'written':>9}", end="")
     print(f"{'CPU s':>9}{'/CPU-s':>10}")
-    rates = []
+    attempts = []
     with tempfile.TemporaryDirectory() as folder:
-        for engine in (config, bare, None):
+        for engine in engines:
+            some = tasks[:n_generated] if engine is None else tasks
             with Generated(config) if engine is None else open_model(engine) as model:
-                rates.append(measure(model, tasks, n_candidates, role, Path(folder)))
-    print(f"ratios: {rates[0] / rates[1]:.2f} x nothing kept, {rates[0] / rates[2]:.2f} x generate()")
+                attempts.append(measure(model, some, n_candidates, role, Path(folder)))
+    return attempts[0]
+
+
+def show_loss(path: Path, attempts: Sequence[Trajectory]) -> None:
+    """How weights of eight bits change the log-probabilities of the last replies."""
+    scored = []
+    for quantization in (None, Quantization.INT8):
+        config = LocalConfig(path=str(path), device=Device.CPU, quantization=quantization)
+        with Scorer(config) as scorer:
+            scored.append([_score_last(scorer, attempt.messages) for attempt in attempts])
+    pairs = list(zip(*scored, strict=True))
+    differences = [abs(x - y) for one, other in pairs for x, y in zip(one.logprobs, other.logprobs, strict=True)]
+    same = [x == y for one, other in pairs for x, y in zip(one.greedy_ids, other.greedy_ids, strict=True)]
+    print(f"\nint8, {len(differences)} tokens of {len(pairs)} replies: log-probabilities differ by", end=" ")
+    print(f"{sum(differences) / len(differences):.3f} nat on average, {max(differences):.2f} at most;", end=" ")
+    print(f"{sum(same) / len(same):.1%} of the likeliest tokens are the same")
+
+
+def _score_last(scorer: Scorer, messages: Sequence[Message]) -> Scored:
+    last = max(number for number, message in enumerate(messages) if message.role is Role.ASSISTANT)
+    prompt = list(scorer.renderer.prompt_ids(messages[:last]))
+    reply = scorer.renderer.tokenizer(messages[last].content, add_special_tokens=False)["input_ids"]
+    return scorer.score([*prompt, *reply], len(prompt))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--path", type=Path, default=STUDENT, help="the student's checkpoint")
     parser.add_argument("--tasks", type=int, default=16, help="questions")
+    parser.add_argument("--generate-tasks", type=int, default=2, help="questions for generate()")
     parser.add_argument("--candidates", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--role", choices=["student", "teacher"], default="student", help="short or long prompt")
     options = parser.parse_args()
@@ -132,8 +166,11 @@ def main() -> None:
         print(f"{options.path} does not exist: `make demo-real` trains this student; nothing is measured")
         return
     torch.set_num_threads(1)
+    tasks = toy_tasks("test", options.tasks, RECIPES_WORLD)
+    attempts: list[Trajectory] = []
     for n_candidates in options.candidates:
-        compare(options.path, toy_tasks("test", options.tasks, RECIPES_WORLD), n_candidates, options.role)
+        attempts = compare(options.path, tasks, options.generate_tasks, n_candidates, options.role)
+    show_loss(options.path, attempts)
 
 
 if __name__ == "__main__":

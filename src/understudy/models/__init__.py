@@ -7,7 +7,7 @@ opens a model by URL (``openai_chat``), a checkpoint in this process (``local``)
 Not promised: that two servers sample the same reply with the same seed; a local model does.
 """
 
-from understudy.models.config import Device, DType, LocalConfig, OpenAIChatConfig, ScriptedConfig
+from understudy.models.config import Device, DType, LocalConfig, OpenAIChatConfig, Quantization, ScriptedConfig
 from understudy.models.engines.kinds import ENGINES
 from understudy.models.model import (
     MODELS,
@@ -34,6 +34,7 @@ __all__ = [
     "Program",
     "ProgramError",
     "ProviderError",
+    "Quantization",
     "Request",
     "ScriptedConfig",
     "ScriptedModel",

@@ -15,6 +15,7 @@ from pydantic import Field, JsonValue, NonNegativeFloat, PositiveFloat, Positive
 from understudy.annotations import CodeTarget, ModelPath, SpeedOnly, web_address
 from understudy.models.engines.kinds import EngineConfig, TransformersConfig
 from understudy.records import PrefixDelivery
+from understudy.records.record import is_empty
 from understudy.registry import PartConfig
 
 
@@ -28,6 +29,13 @@ class DType(StrEnum):
     FLOAT16 = "float16"
     FLOAT64 = "float64"
     """Exact enough that replies do not depend on their batch; slow."""
+
+
+class Quantization(StrEnum):
+    """Rounding of the weights in memory."""
+
+    INT8 = "int8"
+    """Eight bits, on a CPU. Replies differ from those of the checkpoint."""
 
 
 class Device(StrEnum):
@@ -106,6 +114,9 @@ class LocalConfig(PartConfig):
     """What computes it: ``transformers`` in this process; or a server that is started and stopped for it, ``vllm`` or
     ``llama_cpp``. ``auto`` takes vLLM where it is installed and there is a GPU."""
     dtype: DType = DType.AUTO
+    quantization: Annotated[Quantization | None, Field(exclude_if=is_empty)] = None
+    """``int8``: the linear layers compute with weights of eight bits, which is faster on a CPU. It changes replies, so
+    it is part of the settings that results depend on. Trainings start from the weights as they are."""
     device: Annotated[Device, SpeedOnly] = Device.AUTO
     max_batch_size: Annotated[PositiveInt, SpeedOnly] = 128
     """Completions that are decoded at the same time."""
@@ -115,6 +126,18 @@ class LocalConfig(PartConfig):
     prefix_cache_gb: Annotated[NonNegativeFloat, SpeedOnly] = 1.0
     """Limit of the memory for keys and values of finished replies, in GB. A prompt that begins with one of them, as an
     agent's next step does, does not read it again. What was used least recently goes first. 0: nothing is kept."""
+
+    @model_validator(mode="after")
+    def _eight_bits_are_computed_here(self) -> Self:
+        if self.quantization is None:
+            return self
+        if self.dtype not in {DType.AUTO, DType.FLOAT32}:
+            raise ValueError(f"quantization: int8 needs dtype: float32 or auto, got {self.dtype.value}")
+        if self.device is Device.CUDA:
+            raise ValueError("quantization: int8 is for a CPU, got device: cuda")
+        if self.engine.kind not in {"transformers", "auto"}:
+            raise ValueError(f"quantization: int8 is for engine: transformers, got {self.engine.kind}")
+        return self
 
     @property
     def extras(self) -> tuple[str, ...]:

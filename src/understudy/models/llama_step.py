@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from understudy.models.growing_cache import growing_cache
+from understudy.models.int8 import Int8Linear
 from understudy.models.shared_prompts import SharedPrompts
 
 if TYPE_CHECKING:
@@ -24,18 +25,17 @@ if TYPE_CHECKING:
 
 FAMILIES = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 """Values of ``model_type``."""
-_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
     norm: nn.Module
-    query_key_value: nn.Linear
+    query_key_value: nn.Module
     query_norm: nn.Module | None
     key_norm: nn.Module | None
     output: nn.Module
     second_norm: nn.Module
-    gate_up: nn.Linear
+    gate_up: nn.Module
     down: nn.Module
     activation: nn.Module
 
@@ -114,10 +114,11 @@ def fits(model: PreTrainedModel) -> bool:
 
 
 def _is_plain(layer: Any) -> bool:
-    linear = [getattr(layer.self_attn, name) for name in _PROJECTIONS]
-    linear += [layer.mlp.gate_proj, layer.mlp.up_proj, layer.mlp.down_proj]
-    alike = len({one.weight.dtype for one in linear}) == 1 and linear[4].bias is None and linear[5].bias is None
-    return alike and all(type(one) is nn.Linear for one in linear)
+    attention, mlp = layer.self_attn, layer.mlp
+    merged = [attention.q_proj, attention.k_proj, attention.v_proj], [mlp.gate_proj, mlp.up_proj]
+    kinds = set(map(type, [*merged[0], *merged[1], attention.o_proj, mlp.down_proj]))
+    alike = all(len({getattr(one, "bias", None) is None for one in group}) == 1 for group in merged)
+    return alike and kinds in ({nn.Linear}, {Int8Linear})
 
 
 def _layer(layer: Any) -> _Layer:
@@ -135,8 +136,21 @@ def _layer(layer: Any) -> _Layer:
     )
 
 
-def _merged(modules: Sequence[nn.Linear]) -> nn.Linear:
+class _Beside(nn.Module):  # type: ignore[misc]
+    """The outputs of several layers of eight bits, side by side."""
+
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self._modules_beside = list(modules)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.cat([one(inputs) for one in self._modules_beside], -1)
+
+
+def _merged(modules: Sequence[nn.Linear]) -> nn.Module:
     """One layer for all of them. Their own weights become views of its weight, which is stored as (in, out)."""
+    if type(modules[0]) is not nn.Linear:
+        return _Beside(modules)
     weight = torch.cat([one.weight.detach().t() for one in modules], 1)
     biases = [one.bias.detach() for one in modules if one.bias is not None]
     merged = nn.Linear(1, 1, bias=False, device="meta")
@@ -161,7 +175,7 @@ def _normed(norm: Any, hidden: torch.Tensor) -> torch.Tensor:
 def _head_product(head: nn.Module, hidden: torch.Tensor) -> torch.Tensor:
     """With the weights first, the product of a large vocabulary with a few rows is faster."""
     if type(head) is nn.Linear and head.bias is None and len(hidden) > 1:
-        return torch.mm(head.weight, hidden.t()).t()
+        return torch.mm(head.weight, hidden.t()).t().contiguous()
     logits: torch.Tensor = head(hidden)
     return logits
 

@@ -44,7 +44,7 @@ def load_checkpoint(config: LocalConfig) -> Checkpoint:
 
     A folder that contains only an adapter means its base with this adapter. Raises ``OSError`` if there is no
     checkpoint, ``AdapterWithoutEffectError``, ``NotFiniteError`` for weights that are NaN or infinite, and
-    ``ValueError`` if there is no GPU.
+    ``ValueError`` if there is no GPU, or ``quantization`` is not possible.
     """
     base, adapter = base_and_adapter(config.path, config.adapter)
     own_tokenizer = adapter is None or (Path(config.path).expanduser() / "tokenizer_config.json").exists()
@@ -54,6 +54,10 @@ def load_checkpoint(config: LocalConfig) -> Checkpoint:
         model = load_adapter(model, adapter).merge_and_unload()
         model.requires_grad_(requires_grad=False)
     require_finite_weights(model, " + ".join(filter(None, [base, adapter])))
+    if config.quantization is not None:
+        from understudy.models.int8 import quantize
+
+        quantize(model)
     context_tokens = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2**31
     return Checkpoint(model, tokenizer, int(context_tokens))
 

@@ -116,7 +116,7 @@ def check_student(
     if untrained is not None:
         from_base = compare("base", lambda: load_for_reading(base.model_copy(update={"path": untrained})))
     if acting:
-        compare("acting", lambda: load_checkpoint(base.model_copy(update={"adapter": adapter})).model)
+        compare("acting", lambda: load_checkpoint(_exact(base, adapter)).model)
     if merged is not None:
         compare("merged", lambda: load_for_reading(base.model_copy(update={"path": merged})))
 
@@ -125,6 +125,11 @@ def check_student(
     report = ParityReport(reference=name, n_prompts=len(prompts), systems=compared, call_form=form.name if form else "")
     _refuse(report, form.vllm_parser if form else "")
     return report
+
+
+def _exact(base: LocalConfig, adapter: str | None) -> LocalConfig:
+    """The student without rounding of its weights."""
+    return base.model_copy(update={"adapter": adapter, "quantization": None})
 
 
 def _greedy_reply(model: PreTrainedModel, prompt_ids: list[int], max_tokens: int, renderer: Renderer) -> Scored:

@@ -75,7 +75,8 @@ def _draw(logits: torch.Tensor, rows: Sequence[Row], is_nucleus: bool) -> torch.
     device = logits.device
     uniform = torch.tensor([row.stream.random() for row in rows], dtype=torch.float64, device=device)
     temperature = torch.tensor([row.temperature for row in rows], dtype=torch.float64, device=device)
-    probabilities = torch.softmax(logits.double() / temperature[:, None], -1)  # (rows, vocabulary)
+    # The quotient is in float64; ``logits.double()`` before it would allocate the whole vocabulary once more.
+    probabilities = torch.softmax(torch.div(logits, temperature[:, None]), -1)  # (rows, vocabulary)
     if not is_nucleus:
         return _look_up(probabilities, uniform)
     top_p = torch.tensor([row.top_p for row in rows], dtype=torch.float64, device=device)

@@ -51,7 +51,7 @@ def export_rl(
         grading = recipe.grading
         setup = RlSetup(
             name=str(training),
-            student=student,
+            student=student.model_copy(update={"quantization": None}),  # its weights are trained
             agent=recipe.agents[agent],
             grading=grading,
             judge=context.model_config(grading.model) if isinstance(grading, JudgeConfig) else None,

@@ -134,6 +134,11 @@ class ServerEngine:
                 f"{name_in_records(model)}: the engine {self.config.kind} has no float64: choose another dtype, or no "
                 "engine"
             )
+        if model.quantization is not None:
+            raise EngineError(
+                f"{name_in_records(model)}: quantization: {model.quantization.value} is for engine: transformers, and "
+                f"{self.config.kind} computes this model here: set engine: transformers, or leave quantization out"
+            )
         base, adapter = found_parts(model)
         parts = [base, adapter] if adapter and self.converts_weights else [base]
         settings = [self.config.model_dump(mode="json"), model.dtype.value]
