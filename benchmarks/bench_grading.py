@@ -95,7 +95,7 @@ def compare_on_pairs() -> None:
             _row(kind, str(len(rows)), *map(str, counts))
     _row("all", str(sum(map(len, sets.values()))), *map(str, totals))
     _row("CPU s", "", f"{own_s:.1f}", "", f"{peer_s:.1f}", "")
-    print("refused: right but not judged right; passed: judged right, though it is wrong or cannot be told")
+    print("refused: right but not judged right; passed: judged right, though it is wrong or undecidable")
 
 
 def _wrong(rows: Sequence[tuple[bool | None, str, str]], verdicts: Sequence[bool | None]) -> tuple[int, int]:

@@ -88,7 +88,7 @@ def test_the_model_is_given_the_tools_and_what_was_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "told", "name"),
+    ("call", "message", "name"),
     [
         (("lookup", {}), "there is no tool 'lookup'; there are look_up, send", "UnknownToolError"),
         (("look_up", {"nam": "a"}), "look_up: missing: name; unexpected: nam (it takes name)", "BadArgumentsError"),
@@ -96,14 +96,14 @@ def test_the_model_is_given_the_tools_and_what_was_written() -> None:
         (("look_up", {"name": "nobody"}), "look_up failed: ValueError: no page", "ToolError"),
     ],
 )
-def test_what_is_wrong_with_a_call_is_its_result(call: tuple[str, dict[str, object]], told: str, name: str) -> None:
+def test_what_is_wrong_with_a_call_is_its_result(call: tuple[str, dict[str, object]], message: str, name: str) -> None:
     trajectory = solve(calls(call, SEARCH_B), says("42"))
     bad, good = results(trajectory)
-    assert told in bad
+    assert message in bad
     assert good == "b is 42."
     step = trajectory.steps[0]
     assert (step.execution_status, step.error_name, step.parse_problem) == (ExecutionStatus.ERROR, name, None)
-    assert told in (step.tool_calls[0].error or "")
+    assert message in (step.tool_calls[0].error or "")
     assert step.tool_calls[1].error is None
 
 

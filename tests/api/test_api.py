@@ -148,9 +148,9 @@ def test_first_thoughts_begin_an_agents_first_step() -> None:
     chains = rollout(TASKS, model=thinks, agent={"kind": "chain_of_thought", "prompts": "minimal"}, quiet=True)
     assert [one.text for one in first_thoughts(chains)] == ["I double it."] * 4
     assert len(first_thoughts(chains, only_correct=True)) == 1
-    led = {**AGENT, "prefix_mode": "prefix"}
+    prefixed = {**AGENT, "prefix_mode": "prefix"}
     for thoughts in (chains, first_thoughts(chains)):
-        made = rollout(TASKS, model=goes_on, agent=led, first_thoughts=thoughts, quiet=True)
+        made = rollout(TASKS, model=goes_on, agent=prefixed, first_thoughts=thoughts, quiet=True)
         assert made.trajectories[0].messages[2].content.startswith("Thought: I double it. Now.\nCode:")
 
 

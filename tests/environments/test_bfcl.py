@@ -112,8 +112,8 @@ def test_schemas_and_signatures_are_those_of_the_task() -> None:
 def test_a_missing_function_appears_in_its_turn() -> None:
     trajectory = attempt(0, name="miss_func")
     assert [schema.name for schema in trajectory.tools].count("sort") == 0
-    (told,) = [one.content for one in trajectory.messages if "I have updated some more functions" in one.content]
-    assert told.startswith('{"name":"sort"')
+    (update,) = [one.content for one in trajectory.messages if "I have updated some more functions" in one.content]
+    assert update.startswith('{"name":"sort"')
     code = attempt(0, "code", name="miss_func")
     assert "def sort" not in code.messages[0].content
     assert any(one.content.startswith("def sort(file_name: str)") for one in code.messages)

@@ -1,7 +1,7 @@
 """The corpus of issue kinds: no wrong verdict, in either direction, by the graders that judge them.
 
 ``corpus/*.tsv``: a file a kind; a line is a mark, a reference and an answer. ``=``: equal, ``≠``: unequal, ``?``: it
-cannot be told, so it is not judged. ``⏎`` is a line break within an answer.
+cannot be decided, so it is not judged. ``⏎`` is a line break within an answer.
 """
 
 from __future__ import annotations

@@ -140,8 +140,8 @@ def test_log_probabilities_are_those_before_temperature(url: str, near: LocalMod
     with far(url) as model:
         reply = model.complete(request)[0]
     ids, sampled = near.renderer.prompt_ids(QUESTION), reply.token_ids or ()
-    told = near.prompt_logprobs([*ids, *sampled], 1)[len(ids) - 1 :]
-    expected = [place[token] for place, token in zip(told, sampled, strict=True)]
+    returned = near.prompt_logprobs([*ids, *sampled], 1)[len(ids) - 1 :]
+    expected = [place[token] for place, token in zip(returned, sampled, strict=True)]
     assert reply.logprobs == pytest.approx(expected, abs=NEAR_NAT)
 
 
@@ -166,9 +166,9 @@ def test_the_prompts_log_probabilities_are_those_of_the_weights(url: str, near: 
             model.prompt_logprobs(ids, 3, 21)
         with pytest.raises(ContextFullError):
             model.prompt_logprobs([5] * WINDOW, 3, 2)
-    told = near.prompt_logprobs(ids, 20)[2:]
-    assert [place.keys() for place in places] == [place.keys() for place in told]
-    for place, expected in zip(places, told, strict=True):
+    returned = near.prompt_logprobs(ids, 20)[2:]
+    assert [place.keys() for place in places] == [place.keys() for place in returned]
+    for place, expected in zip(places, returned, strict=True):
         assert place == pytest.approx(expected, abs=NEAR_NAT)
 
 

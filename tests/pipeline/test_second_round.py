@@ -34,11 +34,11 @@ models:
 agents:
   agent: {kind: code_agent, prompts: minimal}
   brief: {kind: code_agent, prompts: minimal, max_tokens: 4, max_steps: 2}
-  told: {kind: code_agent, prompts: minimal, role: teacher}
+  corrector: {kind: code_agent, prompts: minimal, role: teacher}
 rollout:
   first: {tasks: [train], model: slips, agent: agent}
 repair:
-  second: {rollout: first, teacher: teacher, teacher_agent: told, max_tries: 5}
+  second: {rollout: first, teacher: teacher, teacher_agent: corrector, max_tries: 5}
 curate:
   both: {rollouts: [first, repair/second], agent: agent}
 """

@@ -129,7 +129,7 @@ WRONG = [
     ),
     ("label: main student, ", "", ["evaluate.main.label", "is missing"]),
     ("tasks: [test]", "tasks: [test, exam]", ["evaluate.main.tasks.1", "'exam'"]),
-    ("baseline: main student", "baseline: the rival", ["report.baseline", "main student", "'the rival'"]),
+    ("baseline: main student", "baseline: the other", ["report.baseline", "main student", "'the other'"]),
     ("baseline: main student", "baseline: main student\ngrading: {kind: judge}", ["grading.model", "is missing"]),
     (
         "baseline: main student",
@@ -166,8 +166,8 @@ WRONG = [
     ("prompts: minimal", "prompts: null", ["agents.agent.prompts", "None"]),
     ("seed: 3", "failures_allowed: .nan", ["failures_allowed", "nan"]),
     ("seed: 3", "failures_allowed: 1.5", ["line 2", "failures_allowed", "less than 1", "1.5"]),
-    ("seed: 3", "seed: &s [*s]", ["line 2", "an alias stands inside what it names"]),
-    ("seed: 3", "seed: &s {a: {b: *s}}", ["line 2", "an alias stands inside what it names"]),
+    ("seed: 3", "seed: &s [*s]", ["line 2", "an alias is inside what it names"]),
+    ("seed: 3", "seed: &s {a: {b: *s}}", ["line 2", "an alias is inside what it names"]),
     ("seed: 3", "seed: " + "9" * 5000, ["cannot be read", "5000 digits"]),
     ("seed: 3", "trainings_at_once: 0", ["trainings_at_once", "greater than or equal to 1", "0"]),
     # Sections that hold nothing.

@@ -81,8 +81,8 @@ class Recipe(Record):
 
 
 def test_a_recipe_keeps_all_that_was_written() -> None:
-    told = {"retrieval": {"kind": "lexical", "folder": "index"}}
-    recipe = Recipe.model_validate(told)
+    settings = {"retrieval": {"kind": "lexical", "folder": "index"}}
+    recipe = Recipe.model_validate(settings)
     assert recipe.retrieval == LexicalConfig(folder=Path("index"))
     assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
 

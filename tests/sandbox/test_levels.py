@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from understudy import sandbox as door
+from understudy import sandbox as package
 from understudy.sandbox import (
     IsolationError,
     Level,
@@ -28,7 +28,7 @@ from understudy.sandbox.config import PAPER_IMPORTS, STANDARD_IMPORTS
 
 
 def test_the_exported_names_exist() -> None:
-    assert all(hasattr(door, name) for name in door.__all__)
+    assert all(hasattr(package, name) for name in package.__all__)
 
 
 def test_the_kernel_level_is_complete(light_sandbox: Sandbox) -> None:

@@ -155,7 +155,7 @@ def test_what_is_not_given_is_the_functions_own_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"to": {"street": "s"}}, "missing: items"),
         ({"items": [], "to": {}}, "missing: to.street"),
@@ -165,10 +165,10 @@ def test_what_is_not_given_is_the_functions_own_default() -> None:
         ({"items": [], "to": {"street": "s"}, "weight": "much"}, "weight: Input should be a valid number"),
     ],
 )
-def test_what_does_not_fit_is_named(given: dict[str, Any], told: str) -> None:
+def test_what_does_not_fit_is_named(given: dict[str, Any], message: str) -> None:
     with pytest.raises(BadArgumentsError) as error:
         json_tool(tool(order)).call(given)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert str(error.value).startswith("order: ")
     assert "(it takes items, to, size, mode, notes," in str(error.value)
 

@@ -80,18 +80,18 @@ def test_what_goes_wrong_is_reported_in_words(name: str, arguments: tuple[object
 
 
 def test_a_tool_that_hangs_is_left_behind_in_any_thread() -> None:
-    told: list[str] = []
+    messages: list[str] = []
 
     def call() -> None:
         try:
             tool("hang", timeout_s=0.05)(1.0)
         except ToolError as error:
-            told.append(str(error))
+            messages.append(str(error))
 
     thread = threading.Thread(target=call)
     thread.start()
     thread.join()
-    assert told == ["hang did not answer within 0.05 s"]
+    assert messages == ["hang did not answer within 0.05 s"]
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:

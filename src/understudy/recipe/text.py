@@ -50,7 +50,7 @@ def read_recipe_text(path: Path, above: tuple[Path, ...] = ()) -> RecipeText:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is not None and (line := _cyclic_alias(root, ())) is not None:
-            raise RecipeError(path, [f"line {line}: an alias stands inside what it names"])
+            raise RecipeError(path, [f"line {line}: an alias is inside what it names"])
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise RecipeError(path, [f"is not YAML: {' '.join(str(error).split())}"]) from None
@@ -69,7 +69,7 @@ def read_recipe_text(path: Path, above: tuple[Path, ...] = ()) -> RecipeText:
 def _extended(own: RecipeText, data: dict[str, object], above: tuple[Path, ...]) -> RecipeText:
     name, line = data.pop(EXTENDS), own.origins.get((EXTENDS,), "")
     if not isinstance(name, str):
-        raise RecipeError(own.path, [f"{line}: {EXTENDS}: expected a file beside this one, got {name!r}"])
+        raise RecipeError(own.path, [f"{line}: {EXTENDS}: expected a file in the folder of this one, got {name!r}"])
     parent_path = own.path.parent / name
     if parent_path in above:
         raise RecipeError(own.path, [f"{line}: {EXTENDS}: {name} extends this recipe itself"])
@@ -116,7 +116,7 @@ def _note_lines(node: yaml.Node, key: Key, origins: dict[Key, str]) -> list[str]
             name = str(name_node.value)
             line = f"line {name_node.start_mark.line + 1}"
             if name in seen:
-                problems.append(f"{line}: {'.'.join([*key, name])}: the key stands here a second time")
+                problems.append(f"{line}: {'.'.join([*key, name])}: the key is here a second time")
             seen.add(name)
             origins[(*key, name)] = line
             problems += _note_lines(value, (*key, name), origins)

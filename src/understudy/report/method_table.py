@@ -119,7 +119,7 @@ def _row(run_dir: Path, name: str) -> TableRow:
     if not systems:
         known = ", ".join(found) or "none yet"
         raise NoMethodsError(
-            f"{run_dir}: expected report.methods, which says of each system (here: {known}) in which column it stands"
+            f"{run_dir}: expected report.methods, which names the column of each system (here: {known})"
         )
     teacher = found.get(config.teacher)
     return TableRow(

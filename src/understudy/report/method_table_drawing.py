@@ -64,7 +64,7 @@ def write_method_table(table: MethodTable, path: Path) -> Path:
         (
             f"<h1>{title}</h1><p>{CAPTION}</p>",
             _html(averages(table)),
-            "<h2>Pairs of ways, beside the paper's ordering</h2>",
+            "<h2>Pairs of methods, compared with the paper's ordering</h2>",
             _html(pairs(table)),
             f"<p>{escape(KEY)}</p>",
             *(f"<p>{escape(line)}</p>" for line in counts(table)),
