@@ -144,7 +144,7 @@ WRONG = [
     (
         "baseline: main student",
         "baseline: main student\ngrading: {math: {rel_tol: 1e-3}}",
-        ["grading.math", "beside"],
+        ["grading.math", "next to `kind`"],
     ),
     ("baseline: main student", "baseline: main student\ngrading: {kind: maths}", ["grading.kind", "exact_match"]),
     (
