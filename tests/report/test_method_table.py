@@ -124,7 +124,7 @@ def test_a_column_without_a_system_is_a_dash(tmp_path: Path) -> None:
 
 def test_a_run_that_names_no_column_is_refused(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "none", n_tasks=4, systems=(SYSTEMS[-1],))
-    with pytest.raises(NoMethodsError, match=r"expected report\.methods, which names the column of each system \(here: Teacher\)"):
+    with pytest.raises(NoMethodsError, match=r"which names the column of each system \(here: Teacher\)"):
         method_table([run_dir])
     with pytest.raises(FileNotFoundError, match="expected a run directory"):
         method_table([tmp_path / "nowhere"])
