@@ -99,12 +99,15 @@ def open_trainer(fitting: Fitting, tokenizer: Any, n_steps: int) -> StudentTrain
 
 def attach(trainer: StudentTrainer, batches: Batches, objective: Objective, config: TrainerConfig) -> None:
     """Give the trainer its steps, cut in passes that fit the memory."""
+    from understudy.training.heap import give_large_tensors_own_blocks
     from understudy.training.memory import plan_passes
     from understudy.training.trainer import Steps
 
     rank, world = trainer.accelerator.process_index, trainer.accelerator.num_processes
     plan = plan_passes(trainer, config)
     trainer.checkpoint_above = plan.checkpoint_above
+    if config.gradient_checkpointing:
+        give_large_tensors_own_blocks(is_on=True)
     steps = Steps(lambda step: batches.passes(step, rank, world, plan.tokens_per_pass), batches.examples)
     trainer.attach(steps, objective)
 

@@ -2,9 +2,10 @@
 
 In: the sequences of a step. Out: passes, each a few rows of equal width that go through the model together. With
 packing, sequences are laid end to end, longest first, each into the fullest row that still has room (best fit
-decreasing), in rows as long as the longest sequence: attention then costs no more than it does for padded rows, and
-the number of sequences a step stays what the protocol says. Positions start at 0 in each sequence, from which the
-model derives the mask that keeps neighbours apart. Not here: token ids, the model.
+decreasing), in rows as long as the longest sequence that fits a pass: attention then costs no more than it does for
+padded rows, and the number of sequences a step stays what the protocol says. A longer sequence goes alone. Positions
+start at 0 in each sequence, from which the model derives the mask that keeps neighbours apart. Not here: token ids, the
+model.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ def passes_of(
     """Lay out the sequences of a step. ``one_row``: each pass is a single row, as flash attention wants packed rows."""
     lengths = [len(sequence) for sequence in sequences]
     longest = max(lengths)
-    capacity = max(longest, tokens_per_pass or sum(lengths)) if one_row else longest
+    bound = tokens_per_pass or sum(lengths)
+    # A sequence that is longer than a pass goes alone: a mask between neighbours takes the square of the row's length.
+    capacity = max(longest, bound) if one_row else min(longest, bound)
     rows = arrange(lengths, capacity) if packing else [[index] for index in range(len(lengths))]
     rows.sort(key=lambda row: sum(lengths[index] for index in row))
     passes = []

@@ -93,9 +93,9 @@ def _cross_entropy_in_parts(model: Any, one: RowPass, wanted: torch.Tensor) -> t
 
 
 def _is_plain(config: Any, head: Any) -> bool:
-    """Whether the logits are the frozen head's product, without a scale or cap behind it."""
+    """Whether the logits are the head's product, without a scale or cap behind it, and the head is in one place."""
     changed = any(getattr(config.get_text_config(), name, None) not in (None, 1.0) for name in _CHANGES_OF_LOGITS)
-    return type(head) is torch.nn.Linear and not head.weight.requires_grad and not changed
+    return type(head) is torch.nn.Linear and type(head.weight) is torch.nn.Parameter and not changed
 
 
 def _inputs(model: Any, one: RowPass) -> dict[str, torch.Tensor]:
@@ -103,35 +103,68 @@ def _inputs(model: Any, one: RowPass) -> dict[str, torch.Tensor]:
 
 
 class CrossEntropyInParts(torch.autograd.Function):  # type: ignore[misc]  # torch has no type for it
-    """Cross-entropy, (N,), of targets (N,) under a frozen head: states (N, H), weight (V, H), bias (V,) or None.
+    """Cross-entropy, (N,), of targets (N,) under a head: states (N, H), weight (V, H), bias (V,) or None.
 
-    Logits of a part of the positions are held at a time. The gradient of the states is computed with them, in the
-    forward pass, so that nothing is computed twice.
+    Logits of a part of the positions are held at a time. Under a frozen head the gradient of the states is computed
+    with them, in the forward pass, so that nothing is computed twice. The gradient of a trained head needs the
+    gradient of each loss, which only the backward pass knows: it computes the logits again.
     """
 
     @staticmethod
     def forward(
         ctx: Any, states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor
     ) -> torch.Tensor:
-        losses = torch.empty(len(states), dtype=torch.float32, device=states.device)
-        gradient = torch.empty_like(states)
-        n_part = max(1, LOGITS_AT_ONCE // len(weight))
-        for start in range(0, len(states), n_part):
-            part = slice(start, start + n_part)
-            logits = functional.linear(states[part], weight, bias).float()
-            of_target = targets[part, None]
-            log_sums = torch.logsumexp(logits, -1, keepdim=True)
-            losses[part] = (log_sums - logits.gather(-1, of_target))[:, 0]
-            by_logits = logits.sub_(log_sums).exp_()
-            by_logits.scatter_add_(-1, of_target, torch.full_like(log_sums, -1.0))
-            gradient[part] = by_logits.to(weight.dtype) @ weight
-        ctx.save_for_backward(gradient)
+        ctx.is_trained = any(ctx.needs_input_grad[1:3])
+        losses = torch.empty(len(states), dtype=torch.promote_types(weight.dtype, torch.float32), device=states.device)
+        gradient = None if ctx.is_trained else torch.empty_like(states)
+        for part in _parts(states, weight):
+            losses[part], by_logits = _losses_and_gradient(states[part], weight, bias, targets[part])
+            if gradient is not None:
+                gradient[part] = by_logits.to(weight.dtype) @ weight
+        ctx.save_for_backward(*((states, weight, bias, targets) if gradient is None else (gradient,)))
         return losses
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        if ctx.is_trained:
+            states, weight, bias, targets = ctx.saved_tensors
+            return (*_gradients_of_trained_head(states, weight, bias, targets, grad), None)
         (gradient,) = ctx.saved_tensors
         return gradient * grad[:, None].to(gradient.dtype), None, None, None
+
+
+def _gradients_of_trained_head(
+    states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor, grad: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    """Of states, weight and bias, for the gradient (N,) of the losses."""
+    of_states, of_weight = torch.empty_like(states), torch.zeros_like(weight)
+    of_bias = None if bias is None else torch.zeros_like(bias)
+    for part in _parts(states, weight):
+        _, by_logits = _losses_and_gradient(states[part], weight, bias, targets[part])
+        by_logits = by_logits.mul_(grad[part, None]).to(weight.dtype)
+        of_states[part] = by_logits @ weight
+        of_weight.addmm_(by_logits.T, states[part])
+        if of_bias is not None:
+            of_bias += by_logits.sum(0)
+    return of_states, of_weight, of_bias
+
+
+def _parts(states: torch.Tensor, weight: torch.Tensor) -> Iterator[slice]:
+    n_part = max(1, LOGITS_AT_ONCE // len(weight))
+    return (slice(start, start + n_part) for start in range(0, len(states), n_part))
+
+
+def _losses_and_gradient(
+    states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Losses (N,), and the gradient (N, V) of each by its logits."""
+    logits = functional.linear(states, weight, bias)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    of_target = targets[:, None]
+    log_sums = torch.logsumexp(logits, -1, keepdim=True)
+    losses = (log_sums - logits.gather(-1, of_target))[:, 0]
+    by_logits = logits.sub_(log_sums).exp_()
+    return losses, by_logits.scatter_add_(-1, of_target, torch.full_like(log_sums, -1.0))
 
 
 def _unwrapped(model: Any) -> Any:

@@ -23,6 +23,7 @@ from trl import SFTTrainer
 
 from understudy.models.finite import NotFiniteError, require_finite_weights
 from understudy.models.loading import bars_of_downloads_only
+from understudy.training.heap import give_large_tensors_own_blocks
 from understudy.training.losses import Metrics
 
 
@@ -160,6 +161,7 @@ class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # TRL's classes have no
         if self.checkpoint_above is not None and (n_tokens > self.checkpoint_above) != self.is_checkpointing:
             self.is_checkpointing = not self.is_checkpointing
             _set_checkpointing(self.model, self.is_checkpointing)
+            give_large_tensors_own_blocks(is_on=self.is_checkpointing)
 
     def _loss_sum(self, model: Any, one: Any) -> tuple[torch.Tensor, Metrics]:
         with self.compute_loss_context_manager():
