@@ -28,7 +28,7 @@ name: engines
 tasks:
   train: {{name: toy, split: train, limit: 6}}
   test: {{name: toy, split: test, limit: 2}}
-  talks: {{path: {talks}}}
+  talks: {{path: {talks}, fields: {{metadata: metadata}}}}
 retrieval: {{kind: memory, corpus: toy}}
 tools: {{search: {{k: 1, shape: brief}}}}
 sandbox: {{preload: []}}

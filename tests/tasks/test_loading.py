@@ -100,6 +100,21 @@ def test_jsonl_with_a_field_map(tmp_path: Path) -> None:
     assert (second.answer, second.level, second.split) == ("12", "1.5", "dev")
 
 
+def test_further_turns_and_metadata_are_read_from_named_fields(tmp_path: Path) -> None:
+    rows = [
+        {"question": "A?", "more": ["B?", "C?"], "about": {"user": "You are Ana."}},
+        {"question": "D?", "more": "E?", "about": None},
+    ]
+    fields = FieldMap(turns="more", metadata="about")
+    first, second = load_tasks(own(tmp_path / "q.jsonl", rows, fields=fields)).tasks
+    assert (first.turns, first.metadata) == (("B?", "C?"), {"user": "You are Ana."})
+    assert (second.turns, second.metadata) == (("E?",), {})
+    wrong = own(tmp_path / "wrong.jsonl", [{"question": "A?", "more": None, "about": "Ana"}], fields=fields)
+    with pytest.raises(BadTaskError, match="'about': expected an object, got str 'Ana'"):
+        load_tasks(wrong)
+    assert FieldMap().model_dump().keys().isdisjoint({"turns", "metadata"}), "digests of old recipes stay"
+
+
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     rows = [{"question": "A?", "answer": "a"}, {"question": " A? ", "answer": "a"}, {"question": "A?", "answer": "b"}]
     found = load_tasks(own(tmp_path / "q.jsonl", rows))

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_v
 
 from understudy.annotations import InputPath, OutputPath, SpeedOnly
 from understudy.records import Record, TaskKind
+from understudy.records.record import is_empty
 from understudy.registry import Builtin, PartConfig
 from understudy.tasks.benchmarks import BENCHMARKS, benchmark_named
 from understudy.tasks.own_sources import TaskSourceGroup, function_source
@@ -58,6 +59,10 @@ class FieldMap(Record):
     aliases: str | None = None
     level: str | None = None
     type: str | None = None
+    turns: Annotated[str | None, Field(exclude_if=is_empty)] = None
+    """A text, or a list of texts: what the user says after the question."""
+    metadata: Annotated[str | None, Field(exclude_if=is_empty)] = None
+    """An object, which becomes ``Task.metadata``."""
 
 
 class OwnQuestionsConfig(TaskSourceConfig):

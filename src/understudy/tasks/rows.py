@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from understudy.datafiles import Row, scalar_text, texts
 from understudy.records import Task, TaskKind
@@ -51,6 +51,8 @@ class RowReader:
             split=self.split,
             level=_text(row, self.fields.level) if self.fields.level else "",
             type=_text(row, self.fields.type) if self.fields.type else "",
+            turns=_texts(row, self.fields.turns) if self.fields.turns else (),
+            metadata=_object(row, self.fields.metadata) if self.fields.metadata else {},
         )
 
     def _answers(self, row: Row) -> tuple[str, ...]:
@@ -77,6 +79,14 @@ def _texts(row: Row, field: str) -> tuple[str, ...]:
     value = _lookup(row, field)
     read = texts(value)
     return _refuse(row, field, "a text, a finite number or a list of them", value) if read is None else read
+
+
+def _object(row: Row, field: str) -> dict[str, Any]:
+    """The object of a field; empty for null."""
+    value = _lookup(row, field)
+    if value is not None and not isinstance(value, Mapping):
+        _refuse(row, field, "an object", value)
+    return dict(value or {})
 
 
 def _lookup(row: Row, field: str) -> object:
