@@ -264,3 +264,32 @@ def test_a_training_without_end_and_one_with_two_are_refused() -> None:
         TrainConfig(epochs=None)
     with pytest.raises(ValueError, match=r"epochs=2.0, max_steps=3"):
         TrainConfig(max_steps=3)
+
+
+def test_checkpoints_that_follow_quickly_cause_no_warning(base: str, examples_path: Path, tmp_path: Path) -> None:
+    """transformers warns that the times of files may not be reliable."""
+    import logging
+
+    from transformers.utils.logging import warning_once
+
+    warning_once.cache_clear()
+    logger = logging.getLogger("transformers.trainer_utils")
+    said: list[str] = []
+    listener = logging.Handler()
+    listener.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logger.addHandler(listener)
+    try:
+        config = TrainConfig(
+            method=Method.FULL,
+            epochs=None,
+            max_steps=4,
+            save_every_steps=1,
+            batch_size=1,
+            log_every_steps=1,
+            n_threads=1,
+        )
+        train(examples_path, config, base, tmp_path, quiet=True)
+        logger.warning("heard")
+    finally:
+        logger.removeHandler(listener)
+    assert said == ["heard"]

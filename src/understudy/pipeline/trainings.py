@@ -154,6 +154,8 @@ def _show(progress: Progress, stages: Sequence[TrainingStage[Any]], shown: float
     states = [state for stage in stages if (state := read_progress(stage.folder)) is not None]
     if len(states) == len(stages):  # a training knows its steps when it has read its examples
         progress.expect(sum(state.n_steps for state in states))
+    elif not shown:
+        progress.advance(0, facts="reading the model and the examples")
     losses = ", ".join(f"{state.loss:.3f}" for state in states if state.loss is not None)
     steps = sum(state.step for state in states)
     if steps > shown:

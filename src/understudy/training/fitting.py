@@ -7,10 +7,11 @@ to the same losses. Not here: the contents of the batches and the loss; a traini
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,7 +140,8 @@ def fit(
         for callback in (log, *callbacks):
             trainer.add_callback(callback)
         started = time.monotonic()
-        trainer.train(resume_from_checkpoint=str(resume[0]) if resume else None)
+        with _without_word_of_file_times():
+            trainer.train(resume_from_checkpoint=str(resume[0]) if resume else None)
         train_s = time.monotonic() - started
     trainer.require_finite_student()
     card = StudentCard(
@@ -173,3 +175,18 @@ def _summarise(card: StudentCard, batches: Batches, log_path: Path) -> TrainSumm
         last_loss=losses[-1] if losses else None,
         peak_memory_bytes=torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None,
     )
+
+
+@contextmanager
+def _without_word_of_file_times() -> Iterator[None]:
+    """Hide a warning that users cannot act on: checkpoints that follow within a second are ordered by their numbers."""
+
+    def is_shown(record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith("mtime may not be reliable")
+
+    logger = logging.getLogger("transformers.trainer_utils")
+    logger.addFilter(is_shown)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_shown)
