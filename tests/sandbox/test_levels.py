@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import subprocess
 import sys
@@ -24,7 +25,9 @@ from understudy.sandbox import (
     open_sandbox,
     sandbox_report,
 )
-from understudy.sandbox.config import PAPER_IMPORTS, STANDARD_IMPORTS
+from understudy.sandbox.config import PAPER_IMPORTS, STANDARD_IMPORTS, Rollback
+
+HUGE_PAGE = 2 << 20
 
 
 def test_the_exported_names_exist() -> None:
@@ -202,3 +205,23 @@ def python_that_everybody_may_run() -> list[str]:
         ):
             return command
     pytest.skip("no Python here that a plain user may run")
+
+
+def takes_huge_pages() -> bool:
+    """Whether this kernel moves memory into a huge page when it is asked."""
+    with mmap.mmap(-1, 2 * HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+        memory.write(bytes(2 * HUGE_PAGE))
+        try:
+            memory.madvise(25)  # MADV_COLLAPSE
+        except OSError:
+            return False
+    return True
+
+
+@pytest.mark.skipif(not takes_huge_pages(), reason="this kernel has no huge pages on request (Linux 6.1)")
+@pytest.mark.skipif(os.getuid() != 0, reason="the zygote's memory is shown to root alone")
+def test_what_the_zygote_has_loaded_lies_in_huge_pages() -> None:
+    with Sandbox(preload=("numpy",), rollback=Rollback.REPLAY) as sandbox:
+        rollup = Path(f"/proc/{sandbox._zygote().pid}/smaps_rollup").read_text()
+    (line,) = [line for line in rollup.splitlines() if line.startswith("AnonHugePages:")]
+    assert int(line.split()[1]) * 1024 >= HUGE_PAGE

@@ -99,13 +99,14 @@ class Zygote:
         lockdown.first_to_go_when_memory_is_short()
         imports.cut_off_from_files()
         imports.guard_imports(self._allowed)
+        gc.collect()
+        lockdown.use_huge_pages()
         self._address_space = lockdown.address_space_bytes()
         protections: list[str] = []
         landlock_abi = 0
         if self._is_isolated:
             protections = lockdown.give_up_privileges()
             landlock_abi = lockdown.restrict_files_and_network()
-        gc.collect()
         gc.freeze()
         return {
             "t": "ready",
