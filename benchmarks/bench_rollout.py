@@ -2,8 +2,9 @@
 
 An episode is two requests and two runs of code. The ideal is in-flight / (2 x latency): all time is waiting.
 smolagents is run in its usual way, one CodeAgent per episode in a thread pool, on the same server. CPU is that of this
-process and of the sandbox's processes, without the server's; ``cores`` is CPU / wall, and where it nears the
-machine's cores, they bind. Run as ``python -m benchmarks.bench_rollout``.
+process, of the sandbox's processes, and of the server, an episode; ``cores /s`` is what the cores that this process may
+use could do if they did nothing else. The last table is the CPU of a request by several clients. Run as
+``python -m benchmarks.bench_rollout``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,9 +24,11 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+from pydantic import JsonValue
 
 from understudy.agents import CodeAgentConfig, open_agent
 from understudy.models import OpenAIChatConfig, open_model
+from understudy.models.http_client import HttpClient
 from understudy.models.process import ServerProcess
 from understudy.records import Task, TaskKind
 from understudy.rollouts import Outcome, RolloutConfig, rollout
@@ -35,6 +38,7 @@ LEVELS = (1, 16, 64, 256)
 WAVES = 4
 """Episodes a level, in multiples of those in flight."""
 REQUESTS_AN_EPISODE = 2
+PARTS = ("host", "sandbox", "server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,17 @@ class Measured:
 
     n_episodes: int
     wall_s: float
-    cpu_s: float
+    cpu_s: Mapping[str, float]
+    """Of this process, the sandbox and the server."""
 
     @property
     def rate(self) -> float:
         return self.n_episodes / self.wall_s
+
+    @property
+    def cpu_ms(self) -> list[float]:
+        """An episode's share, in the order of ``PARTS``."""
+        return [1000 * self.cpu_s[part] / self.n_episodes for part in PARTS]
 
 
 def main() -> None:
@@ -58,7 +68,7 @@ def main() -> None:
     parser.add_argument("--no-peer", action="store_true", help="without smolagents")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, {options.latency_s:g} s a request, {REQUESTS_AN_EPISODE} requests an episode\n")
-    columns = ("in flight", "ideal /s", "ours /s", "of ideal", "cores", "CPU ms")
+    columns = ("in flight", "ideal /s", "cores /s", "ours /s", "of ideal", *(f"{part} ms" for part in PARTS))
     peer_columns = ("peer /s", "of ideal", "CPU ms", "ratio")
     with latency_server(options.latency_s) as url, Sandbox() as sandbox:
         run_ours(url, sandbox, 1, 1)  # imports and first connections are not measured
@@ -69,13 +79,16 @@ def main() -> None:
             n = max(4, level * WAVES)
             ideal = level / (REQUESTS_AN_EPISODE * options.latency_s)
             ours = measure(partial(run_ours, url, sandbox, n, level), n)
-            row = [f"{level:d}", f"{ideal:.2f}", f"{ours.rate:.2f}", f"{ours.rate / ideal:.0%}"]
-            row += [f"{ours.cpu_s / ours.wall_s:.2f}", f"{1000 * ours.cpu_s / n:.1f}"]
+            cores = 1000 * len(os.sched_getaffinity(0)) / sum(ours.cpu_ms)
+            row = [f"{level:d}", f"{ideal:.2f}", f"{cores:.2f}", f"{ours.rate:.2f}", f"{ours.rate / ideal:.0%}"]
+            row += [f"{ms:.1f}" for ms in ours.cpu_ms]
             if not options.no_peer:
                 peer = measure(partial(run_smolagents, url, n, level), n)
-                row += [f"{peer.rate:.2f}", f"{peer.rate / ideal:.0%}", f"{1000 * peer.cpu_s / n:.1f}"]
+                row += [f"{peer.rate:.2f}", f"{peer.rate / ideal:.0%}", f"{peer.cpu_ms[0]:.1f}"]
                 row += [f"{ours.rate / peer.rate:.2f}"]
             print_row(row)
+        print()
+        print_clients(url, options.levels)
         print()
         print_memory(sandbox, 256)
 
@@ -98,25 +111,28 @@ def latency_server(latency_s: float) -> Iterator[str]:
 
 def measure(run: Callable[[], None], n_episodes: int) -> Measured:
     """Wall and CPU of a run. What a process used that has ended counts where its parent has reaped it."""
-    before_s, started = cpu_s(), time.perf_counter()
+    before, started = cpu_s(), time.perf_counter()
     run()
-    return Measured(n_episodes, time.perf_counter() - started, cpu_s() - before_s)
+    wall_s = time.perf_counter() - started
+    time.sleep(0.2)  # the last processes are still being reaped
+    after = cpu_s()
+    return Measured(n_episodes, wall_s, {part: after[part] - before[part] for part in PARTS})
 
 
-def cpu_s() -> float:
-    """CPU seconds of this process, its sandboxes and what they have reaped, without the server."""
-    total = 0.0
+def cpu_s() -> dict[str, float]:
+    """CPU seconds of this process, of its sandboxes with what they have reaped, and of the server."""
     me = psutil.Process()
+    total = dict.fromkeys(PARTS, 0.0)
     for process in (me, *me.children(recursive=True)):
         try:
-            if "benchmarks.latency_server" in process.cmdline():
-                continue
+            is_server = "benchmarks.latency_server" in process.cmdline()
             times = process.cpu_times()
         except psutil.Error:
             continue
-        total += times.user + times.system
-        if process.pid != me.pid:
-            total += times.children_user + times.children_system
+        part = "host" if process.pid == me.pid else "server" if is_server else "sandbox"
+        total[part] += times.user + times.system
+        if part == "sandbox":
+            total[part] += times.children_user + times.children_system
     return total
 
 
@@ -153,6 +169,44 @@ def run_smolagents(url: str, n_episodes: int, in_flight: int) -> None:
         answers = list(pool.map(solve, range(n_episodes)))
     if answers != [42] * n_episodes:
         raise RuntimeError(f"smolagents did not answer all: {answers[:3]}")
+
+
+def print_clients(url: str, levels: Sequence[int]) -> None:
+    """CPU of one request in the threads that make it, with as many threads as requests in flight."""
+    import httpx
+    import openai
+
+    body: dict[str, JsonValue] = {"model": "fixed", "messages": [{"role": "user", "content": "word " * 500}]}
+    print_row(("in flight", "ours ms", "openai ms", "ratio", "httpx ms", "ratio"))
+    for level in levels:
+        limits = httpx.Limits(max_connections=level)
+        with (
+            HttpClient(url, "none", 120.0, level) as ours,
+            openai.OpenAI(base_url=url, api_key="none", max_retries=0) as sdk,
+            httpx.Client(base_url=url, timeout=120.0, limits=limits) as plain,
+        ):
+            asks = (
+                lambda ours=ours: ours.post("/chat/completions", body),
+                lambda sdk=sdk: sdk.chat.completions.with_raw_response.create(**body),
+                lambda plain=plain: plain.post("/chat/completions", json=body),
+            )
+            first, *others = [request_ms(ask, level) for ask in asks]
+        row = [f"{level:d}", f"{first:.2f}"]
+        print_row(row + [text for ms in others for text in (f"{ms:.2f}", f"{ms / first:.1f}")])
+
+
+def request_ms(ask: Callable[[], object], n_threads: int) -> float:
+    """Mean CPU of a request, after one that is not counted."""
+
+    def several(_: int) -> float:
+        ask()
+        before = time.thread_time()
+        for _ in range(WAVES):
+            ask()
+        return (time.thread_time() - before) / WAVES
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        return 1000 * sum(pool.map(several, range(n_threads))) / n_threads
 
 
 def print_memory(sandbox: Sandbox, n_live: int) -> None:
