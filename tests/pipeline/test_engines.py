@@ -48,7 +48,7 @@ curate:
 train:
   lora: {{examples: agent, base: base, method: lora, epochs: null, max_steps: 2, batch_size: 2, learning_rate: 0.01}}
 on_policy:
-  again: {{examples: agent, student: train/lora, teacher: train/lora, n_steps: 1, batch_size: 2, max_new_tokens: 4,
+  again: {{examples: agent, student: base, teacher: train/lora, n_steps: 1, batch_size: 2, max_new_tokens: 4,
     n_threads: 1, learning_rate: 0.001}}
 evaluate:
   lora: {{label: lora, model: train/lora, agent: agent, tasks: [test]}}
