@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import random
 import threading
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from tests.tiny_model import save_tiny_adapter, save_tiny_model
 from understudy.models import ContextFullError, DType, LocalConfig, ProviderError, Request, growing_cache
+from understudy.models.decoding import _alike
 from understudy.models.growing_cache import BLOCK_TOKENS
 from understudy.models.loading import AdapterWithoutEffectError
 from understudy.models.local import LocalModel
@@ -282,3 +286,23 @@ def test_the_scorer_weighs_tokens_as_training_does(tiny_dir: Path) -> None:
         assert abs(doubled - second) < abs(whole - second)
         rendered = scorer.renderer.training_ids(messages, (half, rest))
         assert scorer.n_tokens(messages) == len(rendered.ids) - 1
+
+
+def test_prompts_are_read_in_the_passes_that_cost_least() -> None:
+    """Against all ways to cut the sorted lengths."""
+
+    def cost(passes: Iterable[Sequence[int]]) -> int:
+        return sum(20 + max(one) * len(one) for one in passes)
+
+    chance = random.Random(1)
+    for _ in range(60):
+        lengths = [chance.choice([1, 5, 30, 60, 200]) for _ in range(chance.randint(1, 7))]
+        passes = _alike(lengths, 20)
+        assert sorted(number for one in passes for number in one) == list(range(len(lengths)))
+        ordered = sorted(lengths, reverse=True)
+        ways = (
+            [ordered[start:end] for start, end in pairwise([0, *cuts, len(ordered)])]
+            for n_cuts in range(len(ordered))
+            for cuts in combinations(range(1, len(ordered)), n_cuts)
+        )
+        assert cost([[lengths[number] for number in one] for one in passes]) == min(map(cost, ways))

@@ -12,7 +12,7 @@ Not here: how a token is chosen (``sampling``); queues, threads, records; beam s
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,10 @@ from understudy.records import FinishReason
 
 if TYPE_CHECKING:
     from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+
+
+CPU_PASS_TOKENS, GPU_PASS_TOKENS = 64, 1024
+"""What one more pass costs, in tokens that could be read in the same time."""
 
 
 class Decoder:
@@ -81,7 +85,8 @@ class Decoder:
     def _admit(self, groups: Sequence[Sequence[Row]]) -> None:
         prompts = [group[0].prompt_ids for group in groups]
         found = self._find(groups, prompts)
-        for numbers in _alike([len(prompt) - one.length for prompt, one in zip(prompts, found, strict=True)]):
+        lengths = [len(prompt) - one.length for prompt, one in zip(prompts, found, strict=True)]
+        for numbers in _alike(lengths, CPU_PASS_TOKENS if self._device.type == "cpu" else GPU_PASS_TOKENS):
             self._admit_alike([groups[n] for n in numbers], [prompts[n] for n in numbers], [found[n] for n in numbers])
 
     def _find(self, groups: Sequence[Sequence[Row]], prompts: list[Sequence[int]]) -> list[Found]:
@@ -220,9 +225,20 @@ def _left_padded(lengths: Sequence[int]) -> torch.Tensor:
     return (torch.arange(longest) >= longest - torch.tensor(lengths)[:, None]).long()
 
 
-def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Numbers of the prompts that are read together: the long ones, then those of less than half their length."""
-    limit = max(lengths) / 2
-    for short in (False, True):
-        if numbers := [number for number, length in enumerate(lengths) if (length < limit) is short]:
-            yield numbers
+def _alike(lengths: Sequence[int], pass_tokens: int) -> list[list[int]]:
+    """Numbers of the prompts that are read together, so that padding and passes cost least; the longest first.
+
+    ``pass_tokens``: what one more pass costs, in tokens read.
+    """
+    order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
+    costs, starts = [0], [0]  # of the first n prompts; where their last pass starts
+    for end in range(1, len(order) + 1):
+        found = [costs[start] + pass_tokens + lengths[order[start]] * (end - start) for start in range(end)]
+        costs.append(min(found))
+        starts.append(found.index(costs[-1]))
+    passes: list[list[int]] = []
+    end = len(order)
+    while end:
+        passes.insert(0, order[starts[end] : end])
+        end = starts[end]
+    return passes
