@@ -85,3 +85,21 @@ def test_a_stopped_turn_of_the_teacher_leaves_right_figures(serve: Serve, tmp_pa
     assert trajectory.usage == record.student_usage + record.teacher_usage
     assert record.from_step == 1
     assert record.student_usage.requests == 1, "of the stopped turn nothing is recorded"
+
+
+def test_from_the_start_each_turn_is_an_attempt_that_the_teacher_may_make_again(serve: Serve, tmp_path: Path) -> None:
+    url = serve(cascade("start"), UnsureOfPayments())
+    named = {"extra_headers": {"x-understudy-conversation": "c"}}
+    said = [ask(url, text, **named).choices[0].message.content for text in ("pay 60", "pay 20")]
+    assert (said[0], deferrals(url)) == ("40", 1), "the teacher began where the student had begun"
+    httpx.delete(f"{url}/v1/conversations/c")
+    (conversation,), (first, second) = logged(tmp_path)
+    assert [turn.is_deferred for turn in conversation.turns] == [True, False]
+    record = first.cascade
+    assert record is not None
+    assert record.student is not None
+    assert (first.answer, record.student.answer, record.from_step) == ("40", "99", 0)
+    assert first.usage == record.student_usage + record.teacher_usage
+    assert "User: pay 60\n\nAssistant: 40" in second.task.question
+    assert second.cascade is not None
+    assert not second.cascade.is_deferred
