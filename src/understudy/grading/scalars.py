@@ -9,7 +9,7 @@ tolerance: only 0 is 0.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from understudy.grading.closed_form import UnclearLogarithmError, closed_form
@@ -108,7 +108,8 @@ class ScalarComparison:
         if _ONLY_TEXT.search(numbers[0] + numbers[1]):
             self.how = "compared as texts"
             return squeeze(numbers[0]) == squeeze(numbers[1])
-        factors = _factors(units[0], units[1])
+        ratios = _ratios(units)
+        factors = ratios if ratios and "%" in "".join(numbers) else _factors(units[0], units[1]) + ratios
         if not factors:
             self.how = "different units"
             return False
@@ -246,6 +247,15 @@ def _factors(expected: tuple[Unit, ...], actual: tuple[Unit, ...]) -> list[tuple
         return [(Fraction(1), Fraction(1))]
     found = [(a.size, b.size) for a in expected for b in actual if a.dimension == b.dimension]
     return [(Fraction(1), Fraction(1)) if a == b else (a, b) for a, b in found]
+
+
+def _ratios(units: Sequence[tuple[Unit, ...]]) -> list[tuple[Fraction, Fraction]]:
+    """The sizes of both sides where one is in ppm or the like, and the other is a number without a unit."""
+    found = []
+    for index in (0, 1):
+        if not units[1 - index]:
+            found += [(unit.size, Fraction(1))[:: 1 - 2 * index] for unit in units[index] if unit.is_ratio]
+    return found
 
 
 def _scaled(value: Value, factor: Fraction) -> Value:

@@ -97,6 +97,10 @@ bit 8000: KB
 bit 8192: KiB
 bit 8388608: MiB
 bit 8589934592: GiB
+bit.s-1 1: bps
+ratio 1e-4: bps
+ratio 1e-6: ppm
+ratio 1e-9: ppb
 USD 1: USD dollar
 USD 0.05: nickel
 USD 0.1: dime

@@ -46,6 +46,11 @@ class Unit:
     dimension: Dimension
     size: Fraction
 
+    @property
+    def is_ratio(self) -> bool:
+        """Whether the unit is a plain number, as ppm are."""
+        return self.dimension == (("ratio", 1),)
+
 
 _ABBREVIATED = {"mph": "mi/h", "kph": "km/h", "kmh": "km/h", "sqft": "ft^2", "cc": "cm^3", "mps": "m/s", "kwh": "kWh"}
 _COUNTRIES = {"us": "USD", "swiss": "CHF", "canadian": "CAD", "australian": "AUD", "hong kong": "HKD",
@@ -63,6 +68,9 @@ _TWO_WORDS = tuple(
         (r"nautical[ -]miles?", "nmi"),
         (r"fl(?:uid|\.)?\s*(?:ounces?|oz)", "floz"),
         (r"metric\s+tons?", "tonne"),
+        (r"basis[ -]points?", "bps"),
+        (r"parts\s+per\s+million", "ppm"),
+        (r"parts\s+per\s+billion", "ppb"),
     )
 )
 _GREEK = (
@@ -74,9 +82,7 @@ _GREEK = (
 _EXPONENT = re.compile(r"(?<=\d)[eE](?=[-+]?\d)")
 _ATTACHED = frozenset("km cm mm nm mg kg ms ml in ft mi lb oz yd qt pt hr yr".split())
 """Units of two small letters that may follow the number without a blank; ``12kl`` is a product of variables."""
-_ABBREVIATIONS = frozenset(
-    "bpm bps ct cts db dpi fps kva nos pcs pgs pkts ppl ppm pts qtr qtrs rps st nd rd th".split()
-)
+_ABBREVIATIONS = frozenset("bpm ct cts db dpi fps kva nos pcs pgs pkts ppl pts qtr qtrs rps st nd rd th".split())
 """Abbreviations of unknown units that are not words."""
 _FILLERS = frozenset(
     {"of", "the", "a", "an", "long", "tall", "old", "wide", "high", "deep", "away", "ago", "each", "total"}
