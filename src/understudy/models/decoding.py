@@ -116,7 +116,7 @@ class Decoder:
         self.rows.extend(row for group in groups for row in group)
 
     def _step(self) -> list[Row]:
-        tokens = choose(self._logits, self.rows)
+        tokens = choose(self._logits, self.rows, self._model.config.name_or_path or "the model")
         finished = self._record(tokens)
         if finished:
             self._keep_finished()

@@ -49,14 +49,16 @@ def greedy_row(prompt_ids: Sequence[int], max_tokens: int) -> Row:
     return Row(prompt_ids, max_tokens, temperature=0.0, top_p=1.0, stop=(), stream=np.random.default_rng(0))
 
 
-def choose(logits: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+def choose(logits: torch.Tensor, rows: Sequence[Row], model_name: str = "the model") -> torch.Tensor:
     """The next token of each row: (rows,). ``logits``: (rows, vocabulary). Appends to ``logprobs`` where wanted.
 
     Raises ``NotFiniteError`` for logits that are NaN or infinite, as float16 gives where a value is beyond its range.
     """
     tokens = logits.argmax(-1)
     if not bool(logits.gather(1, tokens[:, None]).isfinite().all()):  # NaN counts as the largest
-        raise NotFiniteError(f"expected finite logits, got NaN or infinity; the weights are in {logits.dtype}")
+        raise NotFiniteError(
+            f"{model_name}: expected finite logits, got NaN or infinity; the weights are in {logits.dtype}"
+        )
     for is_nucleus in (False, True):
         drawn = [n for n, row in enumerate(rows) if row.temperature > 0 and (row.top_p < 1) == is_nucleus]
         if drawn:

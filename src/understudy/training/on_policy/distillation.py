@@ -227,7 +227,10 @@ class _Loop:
         seed = derive_seed(config.seed, "actions of step", step)
         with self.autocast():
             acting = self.model if config.method is Method.FULL else self.model.get_base_model()
-            actions = sample_actions(acting, self.tokenizer, states, self.end_id, config, seed)
+            try:
+                actions = sample_actions(acting, self.tokenizer, states, self.end_id, config, seed)
+            except NotFiniteError as error:
+                raise self._not_finite(f"the next token of the student is unknown ({error})", step, batch) from error
         torch.manual_seed(derive_seed(config.seed, "dropout of step", step))
         weight = sum(prefix.weight * len(action) for prefix, action in zip(batch, actions, strict=True))
         total = 0.0
