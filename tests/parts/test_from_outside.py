@@ -146,6 +146,7 @@ def tree() -> dict[str, bytes]:
 def forget_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let each test have a module ``own`` of its own."""
     monkeypatch.setattr(sys, "path", list(sys.path))
+    sys.modules.pop("own", None)
     yield
     sys.modules.pop("own", None)
     from understudy.pipeline.kinds import groups

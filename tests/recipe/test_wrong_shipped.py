@@ -106,14 +106,14 @@ def test_line_and_key_are_named_before_any_work(tmp_path: Path, name: str, old: 
 
 def test_an_option_of_the_right_type_is_taken(tmp_path: Path) -> None:
     """A whole number is a float; a type that only a type checker imports is not looked at."""
-    (tmp_path / "own.py").write_text(
+    (tmp_path / "program_with_options.py").write_text(
         "from __future__ import annotations\n"
         "from typing import TYPE_CHECKING\n"
         "if TYPE_CHECKING:\n    from nowhere import Nothing\n"
         "def reply(request: Nothing, rate: float = 0, names: tuple[str, ...] = (), other: Nothing = None, free=1):\n"
         "    return ''\n"
     )
-    program = "program: 'own:reply', options: {rate: 1, names: [a], other: {x: 1}, free: [2]}"
+    program = "program: 'program_with_options:reply', options: {rate: 1, names: [a], other: {x: 1}, free: [2]}"
     path = tmp_path / "recipe.yaml"
     path.write_text(f"extends: {ROOT}/recipes/smoke.yaml\nname: own\nmodels: {{own: {{kind: scripted, {program}}}}}\n")
     assert load_recipe(path).models["own"].options["rate"] == 1

@@ -218,6 +218,7 @@ def takes_huge_pages() -> bool:
     return True
 
 
+@pytest.mark.slow  # of the machine, not of the code: fragmented memory has none for a while
 @pytest.mark.skipif(not takes_huge_pages(), reason="this kernel has no huge pages on request (Linux 6.1)")
 @pytest.mark.skipif(os.getuid() != 0, reason="the zygote's memory is shown to root alone")
 def test_what_the_zygote_has_loaded_lies_in_huge_pages() -> None:
