@@ -257,7 +257,7 @@ def _is_about_model(error: RefusalError) -> bool:
 
 def _api_key(config: OpenAIChatConfig) -> str:
     if config.api_key_env is None:
-        return "none"  # the SDK requires one; local servers ignore it
+        return "none"  # local servers ignore it
     key = os.environ.get(config.api_key_env, "")
     if not key:
         raise ValueError(f"{config.model}: the environment variable {config.api_key_env} contains no key")
