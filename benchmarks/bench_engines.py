@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import understudy
+from understudy.extras import MissingExtraError, require
 from understudy.models import LocalConfig, Model, OpenAIChatConfig, Request, open_model
 from understudy.models.llama_cpp_process import SAMPLING, LlamaCppOptions, llama_cpp_served, server_program
 from understudy.models.process import ServerMissingError
@@ -36,7 +37,8 @@ def engines(vllm: str) -> Iterator[tuple[str, Engine]]:
     yield "in process", {"kind": "transformers"}
     try:
         server_program()
-    except ServerMissingError as error:
+        require("export", "serving a model with llama.cpp")
+    except (ServerMissingError, MissingExtraError) as error:
         print(f"skipped: {error}")
     else:
         yield "llama.cpp", {"kind": "llama_cpp"}
