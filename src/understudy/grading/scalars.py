@@ -251,11 +251,13 @@ def _factors(expected: tuple[Unit, ...], actual: tuple[Unit, ...]) -> list[tuple
 
 def _ratios(units: Sequence[tuple[Unit, ...]]) -> list[tuple[Fraction, Fraction]]:
     """The sizes of both sides where one is in ppm or the like, and the other is a number without a unit."""
-    found = []
-    for index in (0, 1):
-        if not units[1 - index]:
-            found += [(unit.size, Fraction(1))[:: 1 - 2 * index] for unit in units[index] if unit.is_ratio]
-    return found
+    expected, actual = units
+    one = Fraction(1)
+    if expected and not actual:
+        return [(unit.size, one) for unit in expected if unit.is_ratio]
+    if actual and not expected:
+        return [(one, unit.size) for unit in actual if unit.is_ratio]
+    return []
 
 
 def _scaled(value: Value, factor: Fraction) -> Value:
