@@ -6,13 +6,15 @@ are random: what such a model says means nothing, but it says the same thing eac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy.models.loading import without_peft_warning
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedTokenizerFast
 
 CHATML = (
@@ -118,3 +120,16 @@ def save_tiny_adapter(model_folder: Path, folder: Path, *, seed: int = 1, scale:
                 torch.nn.init.normal_(parameter, std=scale) if scale else torch.nn.init.zeros_(parameter)
     model.save_pretrained(folder)
     return folder
+
+
+def changed(base: Path | str, folder: Path, change: Callable[[torch.nn.Module], None]) -> str:
+    """Write a copy of a model to ``folder``, with weights that ``change`` has changed; return its path."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    shutil.copytree(base, folder)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    with torch.no_grad():
+        change(model)
+    model.save_pretrained(folder)
+    return str(folder)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
 
-from tests.tiny_model import save_tiny_model
+from tests.tiny_model import changed, save_tiny_model
 from understudy.models import ProviderError, Request
 from understudy.models.config import DType, LocalConfig
 from understudy.models.finite import NotFiniteError
@@ -27,15 +24,6 @@ BAD = [float("nan"), float("inf"), float("-inf")]
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_model(tmp_path_factory.mktemp("base"), scale=0.02)
-
-
-def changed(base: Path, folder: Path, change: Callable[[torch.nn.Module], None]) -> str:
-    shutil.copytree(base, folder)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    with torch.no_grad():
-        change(model)
-    model.save_pretrained(folder)
-    return str(folder)
 
 
 @pytest.mark.parametrize("number", BAD)

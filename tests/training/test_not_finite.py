@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from tests.tiny_model import changed
 from tests.training.conversations import example
 from understudy.runs import BadRecordError, read_jsonl, write_jsonl
 from understudy.training import (
@@ -31,15 +31,6 @@ QUICK = TrainConfig(
 )
 LORA = {"method": Method.LORA, "lora": LoraSettings(r=4, alpha=8)}
 BAD = [float("nan"), float("inf"), float("-inf")]
-
-
-def changed(base: str, folder: Path, change: Callable[[torch.nn.Module], None]) -> str:
-    shutil.copytree(base, folder)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    with torch.no_grad():
-        change(model)
-    model.save_pretrained(folder)
-    return str(folder)
 
 
 def test_the_step_the_examples_and_the_rate_are_named(base: str, examples_path: Path, tmp_path: Path) -> None:
