@@ -1107,6 +1107,8 @@ NOT_FULL = (
     (400, "max_tokens: must be a positive integer"),
     (400, "Too many images in request: 5 exceeds 4"),
     (400, "Number of tools exceeds the limit of 128"),
+    (400, "Requested prompt logprobs of 21, which is greater than max allowed: 20"),
+    (400, "Requested sample logprobs of 21, which is greater than max allowed: 20"),
     (400, "tools[0].function.description: string longer than 1024"),
     (404, "The model `x` does not exist"),
     (400, "user: string too long, maximum 64"),

@@ -68,7 +68,8 @@ class RefusalError(Exception):
 
 _RATES = re.compile(r"per (?:minute|day|hour)|rate.?limit|\b[TR]P[MD]\b|quota", re.IGNORECASE)
 _OTHER_SIZES = re.compile(
-    r"\bimages?\b|\bmetadata\b|\btools\b|\bkeys\b|\bbytes\b|\d ?[KM]i?B\b|time ?out|deadline|time limit", re.IGNORECASE
+    r"\bimages?\b|\bmetadata\b|\btools\b|\bkeys\b|\bbytes\b|\d ?[KM]i?B\b|logprobs|time ?out|deadline|time limit",
+    re.IGNORECASE,
 )
 _WINDOW_WORDS = re.compile(
     r"context_length_exceeded|exceed_context_size|max_prompt_tokens_exceeded|string_above_max_length"
