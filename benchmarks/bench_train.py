@@ -1,10 +1,12 @@
-"""Trained tokens per CPU-second and memory: ours, TRL's packing, padded batches; on the lengths of agent trajectories.
+r"""Trained tokens per CPU-second and memory: ours, TRL's packing, padded batches; on the lengths of agent trajectories.
 
     python -m benchmarks.bench_train                                a small model, all weights, on this machine
     python -m benchmarks.bench_train --lora --shape smollm2-135m    an adapter (r 64, dropout 0.05) on a real shape
     python -m benchmarks.bench_train --shape qwen2.5-0.5b --peak-tflops 989    on an H100
+    python -m benchmarks.bench_train --lora --shape qwen2.5-0.5b --batch-size 1 --median 99999 --longest 11000 \
+        --steps 2 --repeats 1 --ways understudy    memory of long sequences, one a step
 
-Ways train the same model on the same sequences, eight per step, each in a process of its own:
+Ways train the same model on the same sequences, eight per step (``--batch-size``), each in a process of its own:
 
 * ``understudy``: the defaults of ``TrainConfig``;
 * ``trl-packing``: TRL's trainer with its own packing (best fit decreasing, rows as long as the longest sequence);
@@ -15,7 +17,7 @@ Ways train the same model on the same sequences, eight per step, each in a proce
 TRL packs the whole data set before it makes batches. Its batches hold so many rows that they have about the tokens of
 our steps, and its optimiser makes about as many steps.
 
-Lengths are log-normal around ``--median`` tokens (sigma 0.6, cut at eight times the median), about a third of them
+Lengths are log-normal around ``--median`` tokens (sigma 0.6, cut at ``--longest``), about a third of them
 trained: what agent trajectories look like, which spread far more than chat data does. Seconds are those of the
 training loop, without start-up. Memory is the peak of the process (CPU) or of the GPU's allocator.
 
@@ -66,6 +68,10 @@ def main() -> None:
     parser.add_argument("--shape", choices=sorted(SHAPES), default="small")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--median", type=int, default=160, help="tokens; real trajectories have about 1,500")
+    parser.add_argument(
+        "--longest", type=int, help="tokens at which a sequence is cut; 8 times the median if not given"
+    )
+    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="sequences a step")
     parser.add_argument("--lora", action="store_true", help="train an adapter, not all weights")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--threads", type=int, default=1)
@@ -97,10 +103,10 @@ def _prepare(options: argparse.Namespace, folder: Path) -> None:
     torch.manual_seed(0)
     save_base(options.shape, folder / "base", torch.float32)
     numbers = random.Random(0)
-    n_examples = BATCH_SIZE * options.steps
+    longest = options.longest or 8 * options.median
     write_jsonl(
         folder / "examples.jsonl",
-        [made_up_example(numbers, i, options.median, 8 * options.median) for i in range(n_examples)],
+        [made_up_example(numbers, i, options.median, longest) for i in range(options.batch_size * options.steps)],
     )
 
 
@@ -143,7 +149,9 @@ def _with_understudy(options: argparse.Namespace) -> tuple[float, float, int]:
     from understudy.training.training import batches_of
 
     method = Method.LORA if options.lora else Method.FULL
-    config = TrainConfig(method=method, epochs=1, batch_size=BATCH_SIZE, max_length=32_768, n_threads=options.threads)
+    config = TrainConfig(
+        method=method, epochs=1, batch_size=options.batch_size, max_length=32_768, n_threads=options.threads
+    )
     base, folder = str(options.folder / "base"), options.folder / "out"
     tokenizer = load_tokenizer(base)
     examples = read_jsonl(options.folder / "examples.jsonl", Example)
@@ -166,7 +174,7 @@ def _with_trl(options: argparse.Namespace) -> tuple[float, float, int]:
     settings: dict[str, Any] = {"activation_checkpointing": False}
     if options.way.startswith("trl-packing"):
         lengths = [len(one["input_ids"]) for one in encoded]
-        n_rows = max(1, round(BATCH_SIZE * sum(lengths) / len(lengths) / max(lengths)))
+        n_rows = max(1, round(options.batch_size * sum(lengths) / len(lengths) / max(lengths)))
         settings = {"packing": True, "packing_strategy": "bfd", "max_length": max(lengths)}
         settings |= {"per_device_train_batch_size": n_rows}
         settings |= {"activation_checkpointing": False} if options.way.endswith("-full") else {}
@@ -219,7 +227,7 @@ def _arguments(options: argparse.Namespace, **settings: Any) -> Any:
         "output_dir": str(options.folder / options.way),
         "num_train_epochs": 1,
         "learning_rate": 2e-4,
-        "per_device_train_batch_size": BATCH_SIZE,
+        "per_device_train_batch_size": options.batch_size,
         "max_length": 32_768,
         "logging_strategy": "no",
         "save_strategy": "no",
@@ -254,7 +262,7 @@ def _encoded(folder: Path) -> list[dict[str, list[int]]]:
 def _show(best: list[Measured], options: argparse.Namespace) -> None:
     ours = best[0]
     print(
-        f"{options.shape}: {ours.parameters / 1e6:.1f} M parameters, {options.steps} steps of {BATCH_SIZE}, "
+        f"{options.shape}: {ours.parameters / 1e6:.1f} M parameters, {options.steps} steps of {options.batch_size}, "
         f"{ours.n_tokens} tokens,\n{ours.n_trained} of them trained, {options.threads} thread(s)"
         f"{', adapter of rank ' + str(LORA_R) if options.lora else ''}\n"
     )
