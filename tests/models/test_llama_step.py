@@ -162,7 +162,7 @@ def test_other_models_and_weights_that_are_trained_are_left_as_they_are(tmp_path
     folder = save_tiny_model(tmp_path / "model")
     config = LocalConfig(path=str(folder), dtype=DType.FLOAT64)
     checkpoint = load_checkpoint(config)
-    with LocalModel(config, checkpoint) as model:
+    with LocalModel(config, checkpoint, is_trained=True) as model:
         assert model._decoder._own_step is None
     assert all(weights.is_contiguous() for weights in checkpoint.model.parameters())
     with LocalModel(config) as model:

@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tests.models.faulty_server import Faulty, reply, running
 from tests.models.test_server import serving
 from tests.tiny_model import save_tiny_adapter
-from understudy.models import DType, LocalConfig, OpenAIChatConfig
+from understudy.models import DType, LocalConfig, OpenAIChatConfig, Quantization, Request
 from understudy.models.finite import NotFiniteError
-from understudy.models.loading import AdapterWithoutEffectError, without_peft_warning
+from understudy.models.loading import AdapterWithoutEffectError, Checkpoint, load_checkpoint, without_peft_warning
 from understudy.models.local import LocalModel
 from understudy.models.parity import ParityReport, StudentMismatchError, check_student, says_the_same
 from understudy.models.rendering import open_renderer
@@ -154,6 +154,38 @@ def test_the_student_as_agents_run_it_is_compared(base: LocalConfig, adapter_dir
     report = check_student(base, PROMPTS, adapter=str(adapter_dir), acting=True)
     acting = next(one for one in report.systems if one.system == "acting")
     assert 0 < (acting.max_difference_nat or 0) < 1e-4, "merged in memory: the same but for rounding"
+
+
+@pytest.mark.parametrize("quantization", [None, Quantization.INT8])
+@pytest.mark.parametrize("is_adapter", [True, False])
+def test_what_is_kept_is_what_agents_would_load(
+    tiny_dir: Path, adapter_dir: Path, merged_dir: Path, is_adapter: bool, quantization: Quantization | None
+) -> None:
+    path, adapter = (tiny_dir, str(adapter_dir)) if is_adapter else (merged_dir, None)
+    config = LocalConfig(path=str(path), dtype=DType.FLOAT32, device="cpu", quantization=quantization)
+    kept: list[Checkpoint] = []
+    check_student(
+        config, PROMPTS, adapter=adapter, untrained=None if is_adapter else str(tiny_dir), acting=True, keep=kept.append
+    )
+    student = config.model_copy(update={"adapter": adapter})
+    loaded = load_checkpoint(student)
+    assert len(kept) == 1
+    ids = torch.arange(40)[None]
+    with torch.inference_mode():
+        assert torch.equal(kept[0].model(input_ids=ids).logits, loaded.model(input_ids=ids).logits)
+    assert not any(weights.requires_grad for weights in kept[0].model.parameters())
+    assert kept[0].context_tokens == loaded.context_tokens
+    request = Request(PROMPTS[1], max_tokens=12, temperature=0.7, seed=3, n=2)
+    with LocalModel(student, kept[0]) as model, LocalModel(student) as other:
+        assert model.complete(request) == other.complete(request)
+
+
+def test_a_student_that_is_refused_is_not_kept(merged_dir: Path) -> None:
+    student = LocalConfig(path=str(merged_dir), dtype=DType.FLOAT32)
+    kept: list[Checkpoint] = []
+    with pytest.raises(StudentMismatchError, match="is its own base"):
+        check_student(student, PROMPTS, untrained=str(merged_dir), keep=kept.append)
+    assert not kept
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.tiny_model import save_tiny_model
 from understudy.export import EXPORTERS
 from understudy.models import LocalConfig, Request, open_model
 from understudy.models.gguf_file import file_sha256
-from understudy.models.loading import AdapterWithoutEffectError
+from understudy.models.loading import AdapterWithoutEffectError, load_base
 from understudy.models.parity import ParityReport, StudentMismatchError
 from understudy.pipeline import Recipe, export_student, load_recipe, verify_students
 from understudy.pipeline.students import comparison_lines
@@ -56,10 +57,17 @@ def recipe_of(folder: Path, method: str, base: Path | None = None) -> Recipe:
 @pytest.mark.parametrize(
     ("method", "systems"), [("lora", ["base", "acting"]), pytest.param("full", ["base"], marks=pytest.mark.slow)]
 )
-def test_a_student_is_proven_once(tmp_path: Path, method: str, systems: list[str]) -> None:
+def test_a_student_is_proven_once(
+    tmp_path: Path, method: str, systems: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe, run_dir = recipe_of(tmp_path, method), tmp_path / "run"
+    loads = loaded_weights(monkeypatch)
     run_quietly(recipe, run_dir)
     path = run_dir / "train/student/parity.json"
+    base, trained = str(tmp_path / "base"), str(path.parent / "checkpoint")
+    student = base if method == "lora" else trained
+    # The first evaluation acts with the weights that were compared; the second one, "again", loads them.
+    assert loads == ([student, student] if method == "lora" else [base, student, student])
     report = ParityReport.model_validate_json(path.read_bytes())
     assert [one.system for one in report.systems] == systems
     assert all((one.max_difference_nat or 0) > 0 for one in report.systems if one.system == "base")
@@ -69,6 +77,18 @@ def test_a_student_is_proven_once(tmp_path: Path, method: str, systems: list[str
     with pytest.raises(ValueError, match=r"expected one of train/student; got 'untaught'"):
         list(verify_students(recipe, run_dir, "untaught"))
     check_folder_export(recipe, run_dir, tmp_path / "exported")
+
+
+def loaded_weights(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of the weights that this process loads from now on."""
+    loads: list[str] = []
+
+    def counted(path: str, *settings: Any, **more: Any) -> Any:
+        loads.append(path)
+        return load_base(path, *settings, **more)
+
+    monkeypatch.setattr("understudy.models.loading.load_base", counted)
+    return loads
 
 
 def check_folder_export(recipe: Recipe, run_dir: Path, folder: Path) -> None:

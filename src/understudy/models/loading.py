@@ -51,9 +51,15 @@ def load_checkpoint(config: LocalConfig) -> Checkpoint:
     tokenizer = load_tokenizer(config.path if own_tokenizer else base)
     model = load_for_reading(config.model_copy(update={"path": base}))
     if adapter is not None:
-        model = load_adapter(model, adapter).merge_and_unload()
-        model.requires_grad_(requires_grad=False)
+        model = merge_in_memory(load_adapter(model, adapter))
     require_finite_weights(model, " + ".join(filter(None, [base, adapter])))
+    return ready_checkpoint(model, tokenizer, config)
+
+
+def ready_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, config: LocalConfig) -> Checkpoint:
+    """Whole weights as agents run them: they are rounded if ``config`` says so. Raises ``ValueError`` if
+    ``quantization`` is not possible.
+    """
     if config.quantization is not None:
         from understudy.models.int8 import quantize
 
@@ -166,6 +172,13 @@ def load_adapter(model: PreTrainedModel, adapter: str) -> PeftModel:
             "It is untrained, or was trained on another architecture"
         )
     return adapted
+
+
+def merge_in_memory(adapted: PeftModel) -> PreTrainedModel:
+    """The base with the adapter added to its weights, in the same memory."""
+    merged: PreTrainedModel = adapted.merge_and_unload()
+    merged.requires_grad_(requires_grad=False)
+    return merged
 
 
 def torch_device(device: Device) -> torch.device:

@@ -65,16 +65,16 @@ class LocalModel(Closing):
     gives_logprobs = True
     prefix_delivery = PrefixDelivery.CONTINUED
 
-    def __init__(self, config: LocalConfig, checkpoint: Checkpoint | None = None) -> None:
-        """Load the weights. Raises what ``load_checkpoint`` raises. ``checkpoint``: weights that are loaded already,
-        such as those of a model that is trained between requests.
+    def __init__(self, config: LocalConfig, checkpoint: Checkpoint | None = None, *, is_trained: bool = False) -> None:
+        """Load the weights. Raises what ``load_checkpoint`` raises.
+
+        ``checkpoint``: weights that are loaded already. ``is_trained``: they are trained between requests, so they
+        stay as they are in memory; other weights may be stored in the order that is fastest.
         """
         self.name = config.name or " + ".join(filter(None, [config.path, config.adapter]))
         self._config = config
-        step = None
-        if checkpoint is None:
-            checkpoint = load_checkpoint(config)
-            step = LlamaStep(checkpoint.model) if fits(checkpoint.model) else None
+        checkpoint = checkpoint or load_checkpoint(config)
+        step = LlamaStep(checkpoint.model) if not is_trained and fits(checkpoint.model) else None
         self.renderer = Renderer(checkpoint.tokenizer)
         self.context_tokens = checkpoint.context_tokens
         self._model = checkpoint.model

@@ -5,8 +5,9 @@ In: the base weights, the adapter, the merged weights, the student as agents run
 
 The reference is the base with the adapter beside it, as training left it. It writes a greedy reply to each prompt; the
 other systems say how probable they find these tokens and which they would have chosen. The server writes greedy replies
-of its own, and the reference says how probable it finds them. Each compared pair of log-probabilities is thus of the
-same token after the same tokens. A student that equals its base is refused, such as one with an adapter without effect
+of its own, and so do the weights that full fine-tuning began with; the reference says how probable it finds them. Each
+compared pair of log-probabilities is thus of the same token after the same tokens, and each set of weights is loaded
+once. A student that equals its base is refused, such as one with an adapter without effect
 (``AdapterWithoutEffectError``); so are merged weights and servers whose log-probabilities differ by more than the
 number format explains.
 """
@@ -20,7 +21,7 @@ from pydantic import Field
 
 from understudy.models.config import LocalConfig, OpenAIChatConfig
 from understudy.models.finite import require_finite_weights
-from understudy.models.loading import load_adapter, load_checkpoint, load_for_reading
+from understudy.models.loading import Checkpoint, load_adapter, load_for_reading, merge_in_memory, ready_checkpoint
 from understudy.models.model import Request
 from understudy.models.rendering import Renderer, open_renderer
 from understudy.models.scoring import Scored, score
@@ -76,60 +77,89 @@ def check_student(
     server: OpenAIChatConfig | None = None,
     tools: Sequence[Sequence[ToolSchema]] | None = None,
     max_tokens: int = 32,
+    keep: Callable[[Checkpoint], None] | None = None,
 ) -> ParityReport:
     """Compare all systems that are named; ``adapter`` None makes the base itself the reference.
 
     ``untrained``: the weights that full fine-tuning began with, which the reference must differ from. ``acting``: also
-    load the student as agents run it, with its adapter merged in memory. ``tools``: what each prompt offers; of a
-    server's replies the parsed calls are compared too.
+    compare the student as agents run it, with its adapter merged in memory. ``tools``: what each prompt offers; of a
+    server's replies the parsed calls are compared too. ``keep`` is given the student as agents run it, once it has
+    passed.
 
     Raises ``StudentMismatchError``, ``AdapterWithoutEffectError``, ``NotFiniteError`` if weights or
     log-probabilities are NaN or infinite, ``ValueError`` without prompts, and what the server's model raises.
     """
-    if not prompts:
-        raise ValueError("expected at least one prompt")
     name = base.path if adapter is None else f"{base.path} + {adapter}"
     renderer = open_renderer(base.path)
     offered = tools or [()] * len(prompts)
-    prompt_ids = [renderer.prompt_ids(prompt, tools=given) for prompt, given in zip(prompts, offered, strict=True)]
+    prompt_ids = _rendered(prompts, offered, renderer)
+    own = [] if server is None else _ask_server(server, prompts, offered, max_tokens)
     systems: list[SystemParity] = []
+    theirs, from_base = None, None
+    if untrained is not None:
+        weights = _load_whole(base, untrained, f"{name}, base")
+        theirs = _reply_all(weights, prompt_ids, max_tokens, renderer)
+        from_base = _mean_difference(own, prompt_ids, weights)
+        del weights  # only one set of weights is in memory at a time
     reference = load_for_reading(base)
     adapted = None if adapter is None else load_adapter(reference, adapter)  # puts the adapter into the reference
     require_finite_weights(reference, name)
-    replies = [_greedy_reply(reference, ids, max_tokens, renderer) for ids in prompt_ids]
-    own = [] if server is None else _ask_server(server, prompts, offered, max_tokens)
-    from_base = None
-    if adapted is not None:
+    replies = _reply_all(reference, prompt_ids, max_tokens, renderer)
+    if theirs is not None:
+        systems.append(_compare("base", theirs, _score_all(reference, prompt_ids, theirs)))
+    elif adapted is not None:
         with adapted.disable_adapter():
             systems.append(_compare("base", replies, _score_all(reference, prompt_ids, replies)))
             from_base = _mean_difference(own, prompt_ids, reference)
     if own:
         systems.append(_compare_server(own, replies, prompt_ids, offered, reference, renderer))
-    del adapted, reference  # only one set of weights is in memory at a time
-
-    def compare(system: str, load: Callable[[], PreTrainedModel]) -> float | None:
-        model = load()
-        require_finite_weights(model, f"{name}, {system}")
-        systems.append(_compare(system, replies, _score_all(model, prompt_ids, replies)))
-        return _mean_difference(own, prompt_ids, model)
-
-    if untrained is not None:
-        from_base = compare("base", lambda: load_for_reading(base.model_copy(update={"path": untrained})))
-    if acting:
-        compare("acting", lambda: load_checkpoint(_exact(base, adapter)).model)
+    if adapted is not None and (acting or keep is not None):
+        require_finite_weights(reference := merge_in_memory(adapted), f"{name}, acting")
+        systems.append(_compare("acting", replies, _score_all(reference, prompt_ids, replies)))
+    kept = None if keep is None else ready_checkpoint(reference, renderer.tokenizer, base)
+    del adapted, reference
     if merged is not None:
-        compare("merged", lambda: load_for_reading(base.model_copy(update={"path": merged})))
+        weights = _load_whole(base, merged, f"{name}, merged")
+        systems.append(_compare("merged", replies, _score_all(weights, prompt_ids, replies)))
+    report = _checked_report(name, _with_distance(systems, from_base), prompts, renderer, has_tools=any(offered))
+    if keep is not None and kept is not None:
+        keep(kept)
+    return report
 
-    form = renderer.calls.form if tools and any(tools) else None
-    compared = _with_distance(systems, from_base)
-    report = ParityReport(reference=name, n_prompts=len(prompts), systems=compared, call_form=form.name if form else "")
+
+def _rendered(
+    prompts: Sequence[Sequence[Message]], offered: Sequence[Sequence[ToolSchema]], renderer: Renderer
+) -> list[list[int]]:
+    if not prompts:
+        raise ValueError("expected at least one prompt")
+    return [renderer.prompt_ids(prompt, tools=tools) for prompt, tools in zip(prompts, offered, strict=True)]
+
+
+def _load_whole(base: LocalConfig, path: str, what: str) -> PreTrainedModel:
+    model = load_for_reading(base.model_copy(update={"path": path}))
+    require_finite_weights(model, what)
+    return model
+
+
+def _checked_report(
+    name: str,
+    systems: tuple[SystemParity, ...],
+    prompts: Sequence[Sequence[Message]],
+    renderer: Renderer,
+    *,
+    has_tools: bool,
+) -> ParityReport:
+    """Raises ``StudentMismatchError``."""
+    form = renderer.calls.form if has_tools else None
+    report = ParityReport(reference=name, n_prompts=len(prompts), systems=systems, call_form=form.name if form else "")
     _refuse(report, form.vllm_parser if form else "")
     return report
 
 
-def _exact(base: LocalConfig, adapter: str | None) -> LocalConfig:
-    """The student without rounding of its weights."""
-    return base.model_copy(update={"adapter": adapter, "quantization": None})
+def _reply_all(
+    model: PreTrainedModel, prompt_ids: list[list[int]], max_tokens: int, renderer: Renderer
+) -> list[Scored]:
+    return [_greedy_reply(model, ids, max_tokens, renderer) for ids in prompt_ids]
 
 
 def _greedy_reply(model: PreTrainedModel, prompt_ids: list[int], max_tokens: int, renderer: Renderer) -> Scored:

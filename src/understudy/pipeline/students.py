@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -83,23 +84,30 @@ def choose_training(recipe: Recipe, run_dir: Path, stage: str | None, purpose: s
     return trainings[0]
 
 
-def verify_before_use(context: RunContext, ref: StageRef) -> ParityReport:
+def verify_before_use(context: RunContext, ref: StageRef, *, elsewhere: bool = False) -> ParityReport:
     """The check at the beginning of an evaluation of a trained student; ``parity.json`` beside its checkpoint holds the
     result.
 
     The student must differ from its base, and be the same with its adapter beside the base, as training left it, and
-    merged in memory, as agents run it. Raises ``AdapterWithoutEffectError``, ``StudentMismatchError``.
+    merged in memory, as agents run it. The next model of this run takes the weights that were compared, unless a server
+    computes it, or other processes do (``elsewhere``). Raises ``AdapterWithoutEffectError``, ``StudentMismatchError``.
     """
     path = context.directory.folder(ref) / PARITY
     if path.exists():
         return ParityReport.model_validate_json(path.read_bytes())
     base, adapter, untrained = _student(context, ref)
-    if serving_engine(base) is not None:
+    is_served = serving_engine(base) is not None
+    if is_served:
         base = base.model_copy(update={"device": Device.CPU})  # servers may hold the memory of the GPUs
     prompts = training_prompts(context, ref)[:N_PROMPTS_BEFORE_USE]
-    messages, tools = [one[0] for one in prompts], [one[1] for one in prompts]
     report = check_student(
-        base, messages, adapter=adapter, untrained=untrained, acting=adapter is not None, tools=tools
+        base,
+        [one[0] for one in prompts],
+        adapter=adapter,
+        untrained=untrained,
+        acting=True,
+        tools=[one[1] for one in prompts],
+        keep=None if is_served or elsewhere else partial(context.servers.pass_on, context.local_config(str(ref))),
     )
     write_atomic(path, report.model_dump_json(indent=1) + "\n")
     return report

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,7 @@ class Session:
 
     def environments(self) -> dict[str, Callable[[], TrlWorld]]:
         """TRL's ``environment_factory``: a class for each set of tools that the tasks offer, by name."""
-        return {name: lambda kind=kind: kind(self.runtime, self.task) for name, kind in self._kinds().items()}  # type: ignore[misc]
+        return {name: partial(kind, self.runtime, self.task) for name, kind in self._kinds().items()}
 
     def rows(self) -> Any:
         """Rows for ``environments``. Raises ``ValueError`` for another kind of agent, and for dialogues."""
@@ -141,7 +142,7 @@ class Session:
 
             checkpoint = Checkpoint(model, self.tokenizer, self.checkpoint.context_tokens)
             config = LocalConfig(path=self.setup.student.path, name=self.setup.name)
-            self._policy = self._stack.enter_context(LocalModel(config, checkpoint))
+            self._policy = self._stack.enter_context(LocalModel(config, checkpoint, is_trained=True))
         return self._policy
 
     def _kinds(self) -> dict[str, type[TrlWorld]]:

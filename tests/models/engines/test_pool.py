@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 
 from tests.models.engines.conftest import FakeVllm, until
-from understudy.models import LocalConfig, Model, OpenAIChatConfig, Request, open_model
+from understudy.models import DType, LocalConfig, Model, OpenAIChatConfig, Request, open_model
 from understudy.models.engines.checking import check_served
 from understudy.models.engines.engine import EngineError, Weights
 from understudy.models.engines.gpus import Memory
 from understudy.models.engines.pool import ServedAt, ServerPool, opened_at
+from understudy.models.loading import load_checkpoint
+from understudy.models.local import LocalModel
 from understudy.models.parity import StudentMismatchError
 from understudy.models.process import ServerMissingError, ServerStartError
 from understudy.models.vllm_process import installed_version
@@ -150,6 +152,26 @@ def test_small_servers_lie_beside_one_another_on_the_least_used_gpus() -> None:
     assert memory.places(2, 1, 0.5) is None
     memory.take(first, -0.5)
     assert memory.places(1, 1, 1.0) == [("0",)]
+
+
+def test_weights_that_are_passed_on_are_taken_once_and_by_their_own_model(pool: ServerPool, tiny_dir: Path) -> None:
+    config = LocalConfig(path=str(tiny_dir), device="cpu", name="train/student")
+    checkpoint = load_checkpoint(config)
+
+    def takes(asked: LocalConfig) -> bool:
+        with pool.open(asked) as model:
+            assert isinstance(model, LocalModel)
+            assert model.name == (asked.name or asked.path)
+            return model._model is checkpoint.model
+
+    with pool:
+        pool.pass_on(config, checkpoint)
+        assert [takes(config.model_copy(update={"name": None})), takes(config)] == [True, False]
+        pool.pass_on(config, checkpoint)
+        assert [takes(config.model_copy(update={"dtype": DType.FLOAT64})), takes(config)] == [False, False]
+        pool.pass_on(config, checkpoint)
+        pool.stop_unused()
+        assert not takes(config), "a training needs the memory"
 
 
 def test_a_student_that_is_not_its_checkpoint_is_refused_before_its_first_request(

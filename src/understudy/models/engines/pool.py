@@ -1,8 +1,9 @@
 """The servers that a run holds: started when a model is first opened, shared, and stopped.
 
 In: configs of models. Out: opened models. A server is kept until another base needs its memory, until ``stop_unused``,
-or until the pool is closed. A student is compared with its checkpoint before its first use. Not here: one server and
-its restarts (``server``); the comparison (``models.parity``).
+or until the pool is closed. A student is compared with its checkpoint before its first use; if this process computes
+it, weights that were loaded for the comparison are taken for its first use. Not here: one server and its restarts
+(``server``); the comparison (``models.parity``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from understudy.closing import Closing
 from understudy.models.config import LocalConfig, OpenAIChatConfig
@@ -24,6 +26,9 @@ from understudy.models.openai_chat import OpenAIChatModel
 from understudy.records import Completion, PrefixDelivery, Record
 from understudy.registry import PartConfig
 from understudy.runs import digest
+
+if TYPE_CHECKING:
+    from understudy.models.loading import Checkpoint
 
 
 class ServedModel(OpenAIChatModel):
@@ -61,6 +66,7 @@ class ServerPool(Closing):
         self._memory: Memory | None = None
         self._servers: dict[str, Servers] = {}
         self._compared: set[tuple[str, str]] = set()
+        self._loaded: tuple[LocalConfig, Checkpoint] | None = None
         self._lock = threading.RLock()
 
     def open(self, config: PartConfig) -> Model:
@@ -72,8 +78,20 @@ class ServerPool(Closing):
         with ExitStack() as stack:
             client = stack.enter_context(self.lease(config))
             if client is None:
-                return with_settings(_in_process(config), config)
+                return with_settings(_in_process(config, self._take_loaded(config)), config)
             return with_settings(ServedModel(name_in_records(config), client, stack.pop_all().close), config)
+
+    def pass_on(self, config: LocalConfig, checkpoint: Checkpoint) -> None:
+        """Give the loaded weights of ``config`` to the next model that is opened in this process, if it has this
+        config but for its name. They are dropped if it has another, or when unused servers are stopped.
+        """
+        with self._lock:
+            self._loaded = (_unnamed(config), checkpoint)
+
+    def _take_loaded(self, config: LocalConfig) -> Checkpoint | None:
+        with self._lock:
+            loaded, self._loaded = self._loaded, None
+        return loaded[1] if loaded is not None and loaded[0] == _unnamed(config) else None
 
     @contextmanager
     def lease(self, model: LocalConfig) -> Iterator[OpenAIChatConfig | None]:
@@ -106,6 +124,7 @@ class ServerPool(Closing):
     def stop_unused(self) -> None:
         """Stop the servers that no open model uses, before something else needs their memory."""
         with self._lock:
+            self._loaded = None
             for key in [key for key, servers in self._servers.items() if not servers.n_users]:
                 self._stop(key)
 
@@ -114,6 +133,7 @@ class ServerPool(Closing):
         for servers in list(self._servers.values()):
             servers.cancel()
         with self._lock:
+            self._loaded = None
             for key in list(self._servers):
                 self._stop(key)
 
@@ -183,10 +203,14 @@ def opened_at(servers: Sequence[ServedAt], config: PartConfig) -> Model:
     return ServedModel(name_in_records(config), found.client)
 
 
-def _in_process(config: LocalConfig) -> Model:
+def _in_process(config: LocalConfig, checkpoint: Checkpoint | None = None) -> Model:
     from understudy.models.local import LocalModel  # loads torch
 
-    return LocalModel(config)
+    return LocalModel(config, checkpoint)
+
+
+def _unnamed(config: LocalConfig) -> LocalConfig:
+    return config.model_copy(update={"name": ""})
 
 
 def open_local(config: LocalConfig) -> Model:

@@ -20,7 +20,7 @@ from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.stage import Counts, Stage
 from understudy.pipeline.students import verify_before_use
 from understudy.records import Target
-from understudy.rollouts import RolloutConfig
+from understudy.rollouts import Engine, RolloutConfig
 from understudy.run_layout import EVALUATE, METRICS
 from understudy.runs import write_atomic
 
@@ -46,7 +46,7 @@ class Evaluate(Stage[EvaluateConfig]):
     def run(self) -> Counts:
         config = self.config
         if (training := self.context.trained(config.model)) is not None:
-            verify_before_use(self.context, training)
+            verify_before_use(self.context, training, elsewhere=config.engine is Engine.RAY)
         tasks = self.context.all_tasks(config.tasks)
         stage = threshold_stage(self.context.recipe.agents[config.agent], self.context.recipe)
         if stage is not None:
