@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -31,17 +32,17 @@ def hub_or_cache() -> Iterator[str]:
     if not reason:
         yield ""
         return
-    settings = [
+    settings: list[Any] = [
         module for name in ("huggingface_hub.constants", "datasets.config") if (module := sys.modules.get(name))
     ]
     before = [module.HF_HUB_OFFLINE for module in settings]
     for module in settings:
-        module.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
+        module.HF_HUB_OFFLINE = True
     try:
         yield reason
     finally:
         for module, value in zip(settings, before, strict=True):
-            module.HF_HUB_OFFLINE = value  # type: ignore[attr-defined]
+            module.HF_HUB_OFFLINE = value
 
 
 @contextmanager

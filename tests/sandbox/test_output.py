@@ -45,6 +45,16 @@ def test_warnings_do_not_differ_by_the_line_that_caused_them(what: str, sandbox:
     assert not any(word in first.printed for word in ("<action", "line ", "/", "np.", "numpy."))
 
 
+def test_bytes_are_written_and_counted_as_to_a_file(light_sandbox: Sandbox) -> None:
+    code = (
+        "import sys, array\nprint(sys.stdout.buffer.write(array.array('i', [65, 66])))\nsys.stdout.buffer.write(VALUE)"
+    )
+    for value in ("5", "'text'", "None"):
+        with light_sandbox.episode() as episode:
+            execution = episode.run(code.replace("VALUE", value))
+        assert (execution.printed, "TypeError" in execution.error) == ("A\0\0\0B\0\0\08\n", True)
+
+
 def test_both_streams_are_shown_in_order(light_sandbox: Sandbox) -> None:
     code = (
         "import sys\nprint('a')\nprint('b', file=sys.stderr)\nn = sys.stdout.write('c\\n')\nn = sys.stderr.write('d\\n')\n"

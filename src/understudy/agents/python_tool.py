@@ -14,6 +14,7 @@ from understudy.agents.prestarted_episode import PrestartedEpisode
 from understudy.agents.prompts import ObservationTexts
 from understudy.records import ExecutionStatus
 from understudy.tools import JsonTool, Tool, ToolError, json_tool
+from understudy.tools.json_tools import JsonArguments
 
 PYTHON = "python"
 
@@ -47,8 +48,8 @@ def python_tool(
     """
     described = _described(imports)
 
-    def bind(arguments: object) -> Callable[[], object]:
-        run = described.bind(arguments)  # type: ignore[arg-type]
+    def bind(arguments: JsonArguments) -> Callable[[], object]:
+        run = described.bind(arguments)
         return lambda: _run(str(run()), texts, episode)
 
     return JsonTool(described.schema, bind)

@@ -10,7 +10,7 @@ import gzip
 import json
 import zlib
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from understudy.datafiles.rows import BadRow, DataFileError, Row, Rows
 from understudy.datafiles.values import NOT_UTF8, UTF16_MARKS, parse_json
@@ -131,14 +131,14 @@ def _parquet_rows(path: Path) -> Rows:
         raise DataFileError(f"{path}: cannot be read as Parquet beyond row {number}: {error}") from None
 
 
-def _values(batch: object) -> list[object]:
+def _values(batch: Any) -> list[object]:
     """The rows of a record batch as mappings; for a row whose bytes are not text, the reason."""
     try:
-        rows: list[object] = batch.to_pylist()  # type: ignore[attr-defined]
+        rows: list[object] = batch.to_pylist()
     except ValueError as error:
-        n_rows: int = batch.num_rows  # type: ignore[attr-defined]
+        n_rows: int = batch.num_rows
         if n_rows == 1:
             return [f"cannot be read: {error}"]
-        parts = (batch.slice(index, 1) for index in range(n_rows))  # type: ignore[attr-defined]
+        parts = (batch.slice(index, 1) for index in range(n_rows))
         return [value for part in parts for value in _values(part)]
     return rows

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 from understudy.closing import Closing
 from understudy.grading.worker import LENGTH, MAX_MESSAGE_BYTES, read_message, write_message
@@ -156,12 +156,12 @@ class _Worker:
                 pipe.close()
 
 
-def _opened(pipe: object) -> BinaryIO:
+def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
     assert pipe is not None
-    return pipe  # type: ignore[return-value]
+    return pipe
 
 
-def _receive(stream: BinaryIO, timeout_s: float) -> dict[str, object] | None:
+def _receive(stream: IO[bytes], timeout_s: float) -> dict[str, object] | None:
     """One message; None after the deadline or at the end of the stream."""
     deadline = time.monotonic() + timeout_s
     content = bytearray()

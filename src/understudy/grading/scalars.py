@@ -77,9 +77,10 @@ class ScalarComparison:
         """What ``x = 5`` assigns, or the result of a computation such as ``2 + 3 = 5``."""
         if relation.assigned is not None:
             return relation.assigned[1]
-        sides = [_number(side) for side in (relation.left, relation.right)]
-        is_computation = relation.sign == "=" and isinstance(sides[0], Value) and isinstance(sides[1], Value)
-        return relation.right if is_computation and self._same_value(sides[0], sides[1]) else None  # type: ignore[arg-type]
+        left, right = _number(relation.left), _number(relation.right)
+        if relation.sign == "=" and isinstance(left, Value) and isinstance(right, Value):
+            return relation.right if self._same_value(left, right) else None
+        return None
 
     def _same_sides(self, first: Relation, second: Relation) -> bool | None:
         if (first.assigned and second.assigned) and _is_function(first.assigned[0], second.assigned[0]):
@@ -179,13 +180,13 @@ class ScalarComparison:
         if durations & {True, None}:
             return True in durations or None
         parts = [[_number(part) for part in text.split(":")] for text in (expected, actual)]
-        values = [[v for v in side if isinstance(v, Value) and v.exact is not None] for side in parts]
-        if any(len(v) != len(p) for v, p in zip(values, parts, strict=True)):
+        exact = [[v.exact for v in side if isinstance(v, Value) and v.exact is not None] for side in parts]
+        if any(len(v) != len(p) for v, p in zip(exact, parts, strict=True)):
             return False
-        first, second = ([v.exact for v in side] for side in values)
+        first, second = exact
         if min(len(first), len(second)) == 1 and max(len(first), len(second)) == 2:
             first, second = ([*side, Fraction(1)][:2] for side in (first, second))
-        if len(first) != len(second) or any(a * second[0] != b * first[0] for a, b in zip(first, second, strict=True)):  # type: ignore[operator]
+        if len(first) != len(second) or any(a * second[0] != b * first[0] for a, b in zip(first, second, strict=True)):
             return False
         may_be_time = any(_MAY_BE_TIME.fullmatch(text.strip()) for text in (expected, actual))
         return None if may_be_time else first != [0] * len(first)

@@ -22,7 +22,7 @@ import signal
 import struct
 import sys
 import time
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 LENGTH = struct.Struct("!I")
 MAX_MESSAGE_BYTES = 1 << 20
@@ -30,7 +30,7 @@ CLOCK_LIMIT_S = 20.0
 """Ten times the limit in CPU seconds, so it is reached only on a machine with ten times too much load."""
 
 
-def write_message(stream: BinaryIO, message: dict[str, object]) -> None:
+def write_message(stream: IO[bytes], message: dict[str, object]) -> None:
     """Write one message: its length in four bytes, then its JSON."""
     content = json.dumps(message).encode()
     stream.write(LENGTH.pack(len(content)) + content)

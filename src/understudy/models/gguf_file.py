@@ -15,6 +15,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from understudy.annotations import in_package
 from understudy.extras import require
@@ -95,10 +96,10 @@ def _convert(file: Path, folder: Path) -> None:
         raise GgufError(f"{file}: transformers cannot read it: {type(error).__name__}: {error}") from error
 
 
-def _set_ends(model: object, tokenizer: object) -> None:
+def _set_ends(model: Any, tokenizer: Any) -> None:
     """Set the tokens for beginning, end and padding if the file has them only in its tokenizer."""
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
         value = getattr(tokenizer, name)
-        for settings in (model.config, model.generation_config):  # type: ignore[attr-defined]
+        for settings in (model.config, model.generation_config):
             if getattr(settings, name) is None and value is not None:
                 setattr(settings, name, value)

@@ -102,7 +102,7 @@ def _method(schema: ToolSchema) -> Callable[..., str]:
     def method(self: TrlWorld, **arguments: Any) -> str:
         return self._call(schema.name, arguments)
 
-    properties: Mapping[str, Any] = schema.parameters.get("properties", {})  # type: ignore[assignment]
+    properties: Any = schema.parameters.get("properties", {})
     required: Any = schema.parameters.get("required", [])
     described = {name: " ".join(str(one.get("description") or name).split()) for name, one in properties.items()}
     lines = "\n".join(f"    {name}: {text}" for name, text in described.items())

@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import JSONResponse, Response
+    from starlette.types import ASGIApp
 
 
 CONVERSATION_HEADER = "x-understudy-conversation"
 FORMS: tuple[type[ChatForm | ResponsesForm], ...] = (ChatForm, ResponsesForm)
-Answer = Callable[["Request"], Awaitable["Response"]]
+Answer = Callable[["Request"], Awaitable["ASGIApp"]]
+"""Responses are ASGI applications."""
 
 
 def agent_app(conversations: Conversations, config: ServeAgentConfig) -> Guard:
@@ -82,12 +84,12 @@ class _Endpoint:
         self._entry = {"id": self._label, "object": "model", "created": int(time.time()), "owned_by": "understudy"}
 
     def answering(self, form_type: type[ChatForm | ResponsesForm]) -> Answer:
-        async def answer(http: Request) -> Response:
+        async def answer(http: Request) -> ASGIApp:
             try:
                 form = form_type.model_validate_json(await http.body())
                 if form.model != self._label:
                     return self._no_model(form.model)
-                return await self._turn(form, http)  # type: ignore[return-value]  # an ASGI application, as responses are
+                return await self._turn(form, http)
             except ValidationError as error:
                 return _refusal(400, "invalid_request", explain(error, "body"), _first_field(error))
             except ValueError as error:

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AliasChoices,
@@ -147,7 +147,7 @@ def _reference(value: object) -> object:
     return read
 
 
-def verdict(value: object) -> float | None:
+def verdict(value: Any) -> float | None:
     """A score as a number from 0 to 1; None for a blank, which means that nobody judged.
 
     Raises a pydantic error for anything else.
@@ -158,7 +158,7 @@ def verdict(value: object) -> float | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 <= number <= 1:

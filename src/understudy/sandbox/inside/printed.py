@@ -8,6 +8,7 @@ limit it is counted and dropped. Not covered: bytes written to descriptors 1 and
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from .pipe import Pipe
 
@@ -27,9 +28,10 @@ class _Bytes(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        self._text.write(bytes(data).decode("utf-8", "replace"))
-        return len(data)
+    def write(self, data: Any) -> int:
+        view = memoryview(data)  # raises TypeError for text and numbers, as files do
+        self._text.write(view.tobytes().decode("utf-8", "replace"))
+        return view.nbytes
 
 
 class Printed(io.TextIOBase):
