@@ -46,7 +46,17 @@ demo-seeds: setup ## Run the demo with three seeds, and print their table
 test: setup .browser ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
-test-all: setup .browser ## Run the slow tests too
+# Packages that only slow tests need, in parts: what cannot be installed here costs only its own tests. DeepSpeed is not
+# among them: it has no wheel, and building it takes a compiler.
+$(VENV)/.stamp-all: $(VENV)/.stamp
+	@links="$${PIP_FIND_LINKS:-$$($(BIN)/python -m pip config get global.find-links 2>/dev/null || true)}"; \
+	if [ -n "$$links" ]; then export UV_FIND_LINKS="$$links"; fi; \
+	install="$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt"; \
+	for part in '-e .[export]' '-e .[llama_cpp]' '-e .[ray]' '--no-deps --group real' '--group frameworks' '--group bench'; do \
+	  $$install $$part || echo "Without $$part: its tests will be skipped."; done
+	@touch $@
+
+test-all: setup $(VENV)/.stamp-all .browser ## Run the slow tests too, with the packages that only they need
 	UNDERSTUDY_TEST_PROFILE=random $(BIN)/python -m pytest -m 'not gpu and not network'
 
 check: setup ## Lint, types, import contracts

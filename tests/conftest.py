@@ -1,15 +1,15 @@
-"""Fixtures that tests of many packages share, and how long the tests of each package took."""
+"""Fixtures that tests of many packages share, and the plugin that says how long the tests of each package took."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.areas import AreaSummary
 from tests.browser import browser, open_page  # noqa: F401
 
 # A shell that starts a command in the background lets it ignore Ctrl-C, and its children too.
@@ -32,27 +32,6 @@ def shared_dir() -> Path:
     return folder
 
 
-class AreaTimes:
-    """Adds up the seconds of each area: the folder under ``tests`` that a test is in. Prints them at the end."""
-
-    def __init__(self) -> None:
-        self._seconds: defaultdict[str, float] = defaultdict(float)
-        self._tests: Counter[str] = Counter()
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        folders = Path(report.nodeid.partition("::")[0]).parent.parts
-        area = folders[1] if len(folders) > 1 else "(top level)"
-        self._seconds[area] += report.duration
-        self._tests[area] += report.when == "call"
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if len(self._seconds) < 2:
-            return
-        terminalreporter.section("seconds of each area")
-        for area, seconds in sorted(self._seconds.items(), key=lambda pair: -pair[1]):
-            terminalreporter.write_line(f"{seconds:8.1f} s  {area}  ({self._tests[area]} tests)")
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """With several workers the main process hears of all tests."""
-    config.pluginmanager.register(AreaTimes())
+    config.pluginmanager.register(AreaSummary())
