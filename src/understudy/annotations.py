@@ -7,7 +7,6 @@ them is left out of a fingerprint or read as a name.
 from __future__ import annotations
 
 import re
-import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ from typing import Annotated, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, PlainSerializer, ValidationInfo
 from pydantic_core import to_jsonable_python
 
+from understudy.access import web_address
 from understudy.records import Target
 from understudy.registry import TargetError, code_version, import_target
 from understudy.runs import content_digest, digest
@@ -72,7 +72,9 @@ _IN_PACKAGE = "package:"
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 """What can be the name of a repository."""
-CHECKPOINT_FILES = ("config.json", "adapter_config.json", "tokenizer.json", "tokenizer_config.json")
+ADAPTER_SETTINGS = "adapter_config.json"
+"""In the folder of an adapter."""
+CHECKPOINT_FILES = ("config.json", ADAPTER_SETTINGS, "tokenizer.json", "tokenizer_config.json")
 """A folder of a checkpoint, an adapter or a tokenizer holds one of them."""
 
 
@@ -154,20 +156,6 @@ def existing_code(target: str, info: ValidationInfo) -> str:
     return target
 
 
-def web_address(url: str) -> str:
-    """A URL without blanks around it. Raises ``ValueError`` for what is none of ``http://`` or ``https://``."""
-    url = url.strip()
-    try:
-        parts = urllib.parse.urlsplit(url)
-        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # no port, or brackets that hold no address
-        is_good = False
-    if not is_good or re.search(r"\s", url):
-        hint = "" if "/" in url.partition("://")[1] or ":/" in url else f": did you mean http://{url.lstrip('/')}?"
-        raise ValueError(f"expected a URL such as http://localhost:8000, got {url!r}{hint}")
-    return url
-
-
 def without_checkpoint(folder: Path) -> str:
     """Why a folder is none with a model, an adapter or a tokenizer in it; empty if it is one."""
     if any((folder / name).exists() for name in CHECKPOINT_FILES):
@@ -177,6 +165,15 @@ def without_checkpoint(folder: Path) -> str:
     return f"{folder} holds no checkpoint: expected one of {', '.join(CHECKPOINT_FILES)}{hint}"
 
 
+def variable_name(name: str) -> str:
+    """The name of an environment variable. The message of ``ValueError`` does not show what came: it may be a key."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("expected the name of an environment variable, such as OPENAI_API_KEY, not a key itself")
+    return name
+
+
+VariableName = Annotated[str, AfterValidator(variable_name)]
+"""An environment variable that holds a secret."""
 WebAddress = Annotated[str, AfterValidator(web_address)]
 """A URL of HTTP."""
 InputPath = Annotated[Path, AfterValidator(existing_path), Content()]

@@ -74,6 +74,7 @@ class Group(Generic[PartT]):
         about: str,
         builtin: Mapping[str, Builtin],
         *,
+        methods: tuple[str, ...] = (),
         adapt: Callable[[Callable[..., object]], PartT] | None = None,
         kind_of: Callable[[Mapping[str, object]], str | None] | None = None,
     ) -> None:
@@ -83,12 +84,14 @@ class Group(Generic[PartT]):
             name: Plural, such as ``graders``.
             about: What a part does, as the rest of a sentence.
             builtin: Kinds of this package, by short name.
+            methods: What a user's class must define.
             adapt: Turns a user's plain function into a part; None if functions are not accepted.
             kind_of: The kind that is meant if a mapping names none; None if ``kind`` is required.
         """
         self.name = name
         self.about = about
         self.builtin = dict(builtin)
+        self._methods = methods
         self._adapt = adapt
         self._kind_of = kind_of
         self._configs: dict[str, type[PartConfig]] = {}
@@ -143,7 +146,8 @@ class Group(Generic[PartT]):
         if isinstance(value, str):
             value = {"kind": value}
         if not isinstance(value, Mapping):
-            raise _refused((), value, f"expected a mapping with `kind`: {self._expected()}")
+            wanted = self._expected().removeprefix("expected ")
+            raise _refused((), value, f"expected a mapping with `kind`, or {wanted}; got {value!r:.60}")
         kind = self.kind_in(value)
         if not isinstance(kind, str):
             got = f", got kind {kind!r}" if kind is not None else ""
@@ -174,6 +178,8 @@ class Group(Generic[PartT]):
             raise TargetError(f"{kind}: expected its Config to be a pydantic model; it is {own!r}")
         if not inspect.isclass(target):
             self._adapted(kind, target)
+        elif missing := self._missing(target):
+            raise TargetError(f"{kind}: expected a class with the method {missing}, as all {self.name} have")
         # The user's config first, so that its fields are kept; ours last, so that unknown keys are refused.
         bases: Any = (PartConfig,) if own is Record else (own, PartConfig)
         literal: Any = Literal[kind]
@@ -188,6 +194,11 @@ class Group(Generic[PartT]):
         if ":" not in kind:
             raise TargetError(f"{self._expected()}; got {kind!r}")
         return import_target(kind)
+
+    def _missing(self, target: type) -> str:
+        if self._adapt and any("__call__" in vars(base) for base in target.__mro__):
+            return ""
+        return next((name for name in self._methods if not callable(getattr(target, name, None))), "")
 
     def _adapted(self, kind: str, target: object) -> PartT:
         if self._adapt is None or not callable(target):

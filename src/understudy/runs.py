@@ -189,8 +189,10 @@ def explain(error: ValidationError, what: str) -> str:
     problems = []
     for problem in error.errors(include_url=False):
         where = ".".join(str(part) for part in problem["loc"]) or what
-        got = "" if problem["type"] in ("missing", "extra_forbidden") else f" (got: {short(problem['input'])})"
-        problems.append(f"{where}: {problem['msg']}{got}")
+        said = problem["msg"].removeprefix("Value error, ")
+        is_shown = problem["type"] in ("missing", "extra_forbidden") or "got " in said
+        is_shown |= problem["type"] == "value_error" and isinstance(problem["input"], dict)  # of all fields
+        problems.append(f"{where}: {said}" + ("" if is_shown else f" (got: {short(problem['input'])})"))
     return "; ".join(problems)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.pipeline.test_run import RECIPE
+from understudy.cli.app import _in_words, app
 from understudy.extras import EXTRAS, command_of, is_installed
+from understudy.pipeline import recipe_of_run
 from understudy.pipeline.doctor import PURPOSES
 
 VERBS = [
@@ -190,3 +194,66 @@ def test_a_port_that_is_none_is_refused(command: tuple[str, ...]) -> None:
     assert "--port" in done.stderr
     assert "65535" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("serve-model", "https://huggingface.co/a/b", "--local"), "path: expected a folder that exists or a Hub id"),
+        (("serve-model", "", "--local"), "path: String should have at least 1 character"),
+        (("record", "--upstream", "http://"), "upstream: expected a URL such as http://localhost:8000, got 'http://'"),
+        (("record", "--upstream", "https://a/v1/chat/completions"), "such as https://a/v1; got 'https://a/v1/chat/"),
+        (("record", "--upstream", "http://a", "--max-gb", "nan"), "--max-gb: expected a number of GB above 0; got nan"),
+        (("record", "--upstream", "http://a", "--max-gb", "inf"), "--max-gb: expected a number of GB above 0; got inf"),
+        (("record", "--upstream", "http://a", "--shadow", "b"), "url: expected a URL such as http://localhost:8000"),
+        (("record", "--upstream", "http://a", "--host", "http://b"), "host: expected the name or address of a host"),
+        (("record", "--upstream", "http://a", "--token", "a b"), "token: expected letters, digits and signs of ASCII"),
+        (("serve-agent", ".", "--host", "127.0.0.1:80"), "host: expected the name or address of a host, without"),
+        (("serve-agent", ".", "--host", "0.0.0.0"), "host: 0.0.0.0 can be reached from other machines"),
+        (("serve-agent", ".", "--idle-s", "inf"), "idle_s: Input should be a finite number"),
+        (("serve-agent", ".", "--turn-s", "nan"), "turn_s: Input should be "),
+    ],
+)
+def test_a_wrong_option_is_named_in_one_sentence(command: tuple[str, ...], said: str) -> None:
+    message = refusal(*command)
+    assert said in message
+    for noise in ("errors.pydantic.dev", "SecretStr", "Value error"):
+        assert noise not in message
+
+
+def refusal(*words: str) -> str:
+    """What the command line says, without a process of its own."""
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code in (1, 2)
+    error = result.exception
+    return result.output if error is None or isinstance(error, SystemExit) else _in_words(error)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--to", "gguff"), "--to: expected one of folder, gguf, container, ollama"),
+        (("--to", "folder", "--precision", "q8_0"), "--precision: --to folder has none"),
+        (("--to", "container", "--no-check"), "--no-check: --to container has none"),
+        (("--to", "gguf", "--precision", "q4"), "precision: Input should be 'f32', 'f16' or 'q8_0'"),
+        (("--to", "json:JSONDecoder"), "expected a class with the method write, as all exporters have"),
+    ],
+)
+def test_a_wrong_form_of_export_is_named_before_any_work(run_dir: Path, words: tuple[str, ...], said: str) -> None:
+    assert said in refusal("export", str(run_dir), "--out", str(run_dir.parent / "exported"), *words)
+    assert not (run_dir.parent / "exported").exists()
+
+
+def test_an_override_changes_one_setting_of_a_stage_of_a_run(run_dir: Path) -> None:
+    message = refusal("curate", str(run_dir), "curate.teacher-agent.filters=[right]")
+    assert "1 problem" in message
+    assert "override curate.teacher-agent.filters=[right]: curate.teacher-agent.filters.0: expected" in message
+    recipe = recipe_of_run(run_dir, ("curate.teacher-agent.filters=[]",))
+    assert recipe.stages["curate"]["teacher-agent"].rollouts == ("teacher-agent",)
+
+
+def test_a_path_below_home_that_the_shell_left_as_it_is_leads_there(run_dir: Path, tmp_path: Path) -> None:
+    shutil.copytree(run_dir, tmp_path / "run")
+    done = understudy("report", "~/run", HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert f"Report: {tmp_path / 'run'}" in done.stdout

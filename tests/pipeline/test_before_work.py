@@ -9,7 +9,7 @@ import pytest
 from understudy.datafiles import DataFileError
 from understudy.models.engines.engine import EngineError
 from understudy.pipeline import load_recipe, run_recipe
-from understudy.pipeline.before_work import DeviceError, MissingKeyError
+from understudy.pipeline.before_work import DeviceError, MissingKeyError, TrainingSetupError
 
 RECIPE = """\
 name: late
@@ -21,6 +21,8 @@ models:
   far: {kind: openai_chat, model: m, api_key_env: NO_SUCH_KEY_IS_SET}
   served: {kind: local, path: some/model, engine: {kind: vllm, executable: no-such-vllm}}
   on-gpu: {kind: local, path: some/model, device: cuda}
+  plain: {kind: local, path: some/model}
+  wide: {kind: local, path: some/model, engine: {kind: vllm, executable: sh, gpus_per_replica: 2}}
 agents:
   agent: {kind: code_agent, prompts: minimal}
   cot: {kind: chain_of_thought}
@@ -36,6 +38,8 @@ FAR = "evaluate:\n  main: {label: far, model: far, agent: cot, tasks: [own]}\n"
 IMPORTED = "imported:\n  main: {path: old.jsonl, task_kind: math}\n"
 USER = "user: {model: far}\n"
 JUDGE = "grading: {kind: judge, model: far}\n"
+CURATED = CURATE.replace(", chat: {path: chat.jsonl, ratio: 0.5}", "")
+TRAIN = CURATED + "train:\n  main: {examples: main, base: plain, LATE}\n"
 CASES = [
     (EVALUATE, {"own.jsonl": b""}, ValueError, "own: expected tasks, the source holds no rows"),
     (EVALUATE, {"own.jsonl": b'{"question": "Two?"'}, ValueError, "own.jsonl, line 1"),
@@ -52,6 +56,24 @@ CASES = [
     (CURATE, {"chat.jsonl/notes.txt": b"x"}, DataFileError, "chat.jsonl"),
     (FAR, {}, MissingKeyError, "models.far.api_key_env: the environment variable NO_SUCH_KEY_IS_SET"),
     (FAR.replace("model: far", "model: served"), {}, EngineError, "models.served.engine: .*executable 'no-such-vllm'"),
+    (
+        TRAIN.replace("LATE", "launcher: [no-such-launcher, launch]"),
+        {},
+        TrainingSetupError,
+        "train.main.launcher: there is no executable 'no-such-launcher'",
+    ),
+    (
+        TRAIN.replace("LATE", "report_to: [no-such-tracker]"),
+        {},
+        TrainingSetupError,
+        "train.main.report_to: expected trackers that are installed .*; got 'no-such-tracker'",
+    ),
+    (
+        TRAIN.replace("LATE", "attention: flash_attention_2"),
+        {},
+        TrainingSetupError,
+        "train.main.attention: 'flash_attention_2' ",
+    ),
     (JUDGE, {}, MissingKeyError, "models.far.api_key_env"),
     (USER, {}, MissingKeyError, "models.far.api_key_env"),
 ]
@@ -88,6 +110,30 @@ def test_a_model_of_a_late_stage_that_needs_a_gpu_is_refused_where_there_is_none
     with pytest.raises(DeviceError, match=r"models\.on-gpu\.device: expected a GPU"):
         run_recipe(recipe, tmp_path / "run", say=lambda _: None, quiet=True)
     assert not (tmp_path / "run" / "rollout").exists()
+
+
+def test_servers_that_need_more_gpus_than_there_are_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    recipe = load_recipe(write(tmp_path, FAR.replace("model: far", "model: wide"), {}))
+    with pytest.raises(EngineError, match=r"wide: there is no room for 1 servers .*1 GPUs"):
+        run_recipe(recipe, tmp_path / "run", say=lambda _: None, quiet=True)
+    assert not (tmp_path / "run" / "rollout").exists()
+
+
+def test_the_program_of_a_server_is_found_from_another_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home" / "bin").mkdir(parents=True)
+    (tmp_path / "home" / "bin" / "vllm").touch()
+    (tmp_path / "elsewhere").mkdir()
+    path = write(tmp_path, EVALUATE, {})
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for given in ("~/bin/vllm", "./home/bin/vllm"):
+        model = load_recipe(path, (f"models.served.engine.executable={given}",)).models["served"]
+        assert Path(model.engine.executable).samefile(tmp_path / "home" / "bin" / "vllm")
 
 
 def test_a_stage_that_is_done_needs_nothing_more(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         return
     executable = save_vllm_script(tmp_path)
     set_environment(monkeypatch)
-    yield {"kind": "vllm", "executable": executable, "extra_arguments": EXACT, "memory_share": 0.2}
+    yield {"kind": "vllm", "executable": executable, "extra_arguments": EXACT[1:], "memory_share": 0.2}
 
 
 def recipe_with(engine: object, talks: Path, folder: Path, *words: str) -> Recipe:

@@ -59,7 +59,7 @@ def test_the_table_is_that_of_the_models_in_process_though_vllm_is_killed(
     made = ("rollout/teacher-agent", "rollout/teacher-cot", *trained, *(f"evaluate/{name}" for name in SYSTEMS))
     subprocess.run(command(run_dir, made), check=True, stdout=subprocess.DEVNULL)
 
-    engine = {"kind": "vllm", "executable": executable, "extra_arguments": EXACT, "memory_share": 0.3}
+    engine = {"kind": "vllm", "executable": executable, "extra_arguments": EXACT[1:], "memory_share": 0.3}
     words = [f"models.student.engine={json.dumps(engine)}"]
     for name, model, agent in (
         ("agent", "train/agent", "agent"),

@@ -35,7 +35,9 @@ report:
   baseline: main student
 """
 
-ROLLOUT = "{tasks: [train], model: teacher, agent: agent}"
+TEACHER = 'kind: scripted, program: "understudy.tasks.toy:toy_teacher"'
+FAR = "kind: openai_chat, model: m"
+RAY = "model: teacher, agent: agent, engine: ray, ray: {"
 
 # What is written instead of what, and what the message must name.
 WRONG = [
@@ -307,6 +309,58 @@ WRONG = [
     ("report:\n", "x: *nowhere\nreport:\n", ["not YAML", "nowhere", "line 21"]),
     ("report:\n", "\tname: tab\nreport:\n", ["not YAML", "line 21"]),
     ("report:\n", "? [a, b]\n: 1\nreport:\n", ["not YAML", "line 21"]),
+    # What reaches a server, a cluster, a tool, a search engine.
+    (TEACHER, f"{FAR}, api_key_env: sk-abc", ["line 8", "models.teacher.api_key_env", "not a key itself"]),
+    (TEACHER, f"{FAR}, extra_body: {{n: 3, top_k: 5}}", ["models.teacher.extra_body", "got n"]),
+    (TEACHER, f"{FAR}, prefix_delivery: done", ["models.teacher.prefix_delivery: expected 'auto' or 'continued'"]),
+    (TEACHER, f"{FAR}, base_urls: [null]", ["models.teacher.base_urls.0: expected string; got None"]),
+    (TEACHER, f"{FAR}, prompt_price_usd: .nan", ["models.teacher.prompt_price_usd", "nan"]),
+    (TEACHER, "kind: 'json:JSONDecoder'", ["models.teacher.kind", "expected a class with the method complete"]),
+    ("kind: code_agent", "kind: 'json:JSONDecoder'", ["agents.agent.kind", "expected a class with the method solve"]),
+    ("kind: memory, corpus: toy", "kind: 'json:JSONDecoder'", ["retrieval.kind", "the method search"]),
+    ("report:\n", "grading: {kind: 'json:JSONDecoder'}\nreport:\n", ["grading.kind", "the method grade"]),
+    ("model: teacher, agent: agent}\nc", f"{RAY}adress: auto}}}}\nc", ["ray.adress", "did you mean `address`"]),
+    (
+        "model: teacher, agent: agent}\nc",
+        f"{RAY}address: 'http://a'}}}}\nc",
+        ["ray.address", "ray://host:port", "http"],
+    ),
+    ("model: teacher, agent: agent}\nc", f"{RAY}address: head}}}}\nc", ["ray.address", "host:port", "'head'"]),
+    (
+        "model: teacher, agent: agent}\nc",
+        f"{RAY}cpus_per_worker: .inf}}}}\nc",
+        ["ray.cpus_per_worker", "finite", "inf"],
+    ),
+    ("report:\n", "tools: {search: {k: 0}}\nreport:\n", ["tools.search.k", "greater than 0", "0"]),
+    ("report:\n", "tools: {search: {timeout_s: -1}}\nreport:\n", ["tools.search.timeout_s", "than 0", "-1"]),
+    (
+        "report:\n",
+        "tools: {functions: [{function: 'json:loads', max_chars: 0}]}\nreport:\n",
+        ["tools.functions.0.max_chars", "greater than 0"],
+    ),
+    ("report:\n", "tools: {mcp: [{url: 'localhost:80'}]}\nreport:\n", ["tools.mcp.0.url", "did you mean http://local"]),
+    (
+        "kind: memory, corpus: toy",
+        "kind: shards, shards: [{url: a}]",
+        ["retrieval.shards.0.url", "did you mean http://a"],
+    ),
+    ("kind: memory, corpus: toy", "kind: http, token_env: 'a b'", ["retrieval.token_env", "environment variable"]),
+    (
+        "kind: memory, corpus: toy",
+        "kind: qdrant, url: 'localhost:6333', collection: c, encoder: {kind: static, model: src}",
+        ["retrieval.url", "did you mean http://localhost:6333"],
+    ),
+    (
+        "path: somewhere",
+        "path: somewhere, adapter: someone/adapter",
+        ["line 18: train.main.base", "'student' has an adapter"],
+    ),
+    (
+        "report:\n",
+        "stages: {train: {main: {lr: 1}}}\nreport:\n",
+        ["line 21: stages: unknown key", "section of its own"],
+    ),
+    ("report:\n", "evaluation: {x: {}}\nreport:\n", ["line 21: evaluation: unknown key", "did you mean `evaluate`"]),
     # Parts of a user.
     ("kind: code_agent", "kind: 'shop.agents:Clerk'", ["agents.agent.kind", "there is no module 'shop'"]),
     ("kind: code_agent", "kind: 'json:no_such'", ["agents.agent.kind", "json has no 'no_such'"]),

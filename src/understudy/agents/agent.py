@@ -47,6 +47,7 @@ AGENTS: Group[Agent] = Group(
         ),
         "cascade": Builtin(config=f"{_HERE}.cascade_config:CascadeConfig", part=f"{_HERE}.cascade:Cascade"),
     },
+    methods=("solve",),
 )
 AgentConfig = Annotated[PartConfig, AGENTS]
 

@@ -249,12 +249,18 @@ def main() -> None:
     """Run the command line. An error is one line; UNDERSTUDY_TRACEBACK=1 shows its traceback."""
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        app()
+        app(args=[_at_home(word) for word in sys.argv[1:]])
     except Exception as error:
         if os.environ.get("UNDERSTUDY_TRACEBACK") or not _is_expected(error):
             raise
         errors.print(_in_words(error), markup=False, style="red")
         sys.exit(2 if type(error).__name__ == "RecipeError" else 1)
+
+
+def _at_home(word: str) -> str:
+    """A path below ``~`` that the shell left as it is: in quotes, or after ``--option=``."""
+    option, equals, value = word.rpartition("=")
+    return f"{option}{equals}{Path(value).expanduser()}" if value.startswith("~/") else word
 
 
 def _is_expected(error: Exception) -> bool:
@@ -269,6 +275,10 @@ def _in_words(error: Exception) -> str:
         from understudy.extras import how_to_install
 
         return f"{error.name} is not installed: {how_to_install(error.name)}"
+    if type(error).__name__ == "ValidationError":  # of pydantic, whose own message is several lines
+        from understudy.runs import explain
+
+        return explain(error, "options")  # type: ignore[arg-type]
     if isinstance(error, OSError) and error.strerror and type(error).__module__ == "builtins":
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__

@@ -37,14 +37,22 @@ def export_form(kind: str, precision: str | None, *, check: bool) -> ExporterCon
     from pydantic import ValidationError
 
     from understudy.export import EXPORTERS
+    from understudy.registry import TargetError
     from understudy.runs import explain
 
-    options: dict[str, object] = {"kind": kind}
+    options: dict[str, object] = {}
     if precision is not None:
         options["precision"] = precision
     if not check:
         options["check"] = False
     try:
-        return EXPORTERS.validate(options)
+        known = EXPORTERS.config_class(kind).model_fields
+        if unused := [name for name in options if name not in known]:
+            raise typer.BadParameter(
+                f"--to {kind} has none", param_hint="--no-check" if "check" in unused else "--precision"
+            )
+        return EXPORTERS.validate({"kind": kind, **options})
+    except TargetError as error:
+        raise typer.BadParameter(str(error), param_hint="--to") from None
     except ValidationError as error:
         raise typer.BadParameter(explain(error, "--to")) from None

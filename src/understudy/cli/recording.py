@@ -36,6 +36,8 @@ def record(
     from understudy.recorder import record as run_recorder
     from understudy.runs import explain
 
+    if not 0 < max_gb < float("inf"):
+        raise typer.BadParameter(f"expected a number of GB above 0; got {max_gb:g}", param_hint="--max-gb")
     try:
         second = None
         if shadow:

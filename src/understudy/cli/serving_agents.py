@@ -116,12 +116,16 @@ def _metadata(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        found: object = json.loads(path.read_text(encoding="utf-8"))
+        found: object = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except ValueError as error:
         raise typer.BadParameter(f"{path}: expected JSON; {error}", param_hint="--metadata") from None
     if not isinstance(found, dict):
         raise typer.BadParameter(f"{path}: expected a JSON object; got {found!r:.80}", param_hint="--metadata")
     return found
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"got {name}")
 
 
 def _with_log(config: ConfigT, log: Path | None, label: str, run_dir: Path, *, no_log: bool) -> ConfigT:

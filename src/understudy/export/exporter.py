@@ -71,5 +71,6 @@ EXPORTERS: Group[Exporter] = Group(
         "container": Builtin(config=f"{_HERE}.exporter:ContainerConfig", part=f"{_HERE}.container:ContainerExporter"),
         "ollama": Builtin(config=f"{_HERE}.exporter:OllamaConfig", part=f"{_HERE}.ollama:OllamaExporter"),
     },
+    methods=("write",),
 )
 ExporterConfig = Annotated[PartConfig, EXPORTERS]

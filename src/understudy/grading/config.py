@@ -156,6 +156,7 @@ GRADERS: Group[Grader] = Group(
         "rubric": Builtin("understudy.grading.rubric:RubricGrader", "understudy.grading.config:RubricConfig"),
         "marks": Builtin("understudy.grading.marks:MarksGrader", "understudy.grading.marks:MarksConfig"),
     },
+    methods=("grade",),
     adapt=FunctionGrader,
     kind_of=lambda _: "auto",
 )

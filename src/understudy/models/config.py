@@ -6,17 +6,37 @@ states; the group of kinds and how they are opened (see ``model``).
 
 from __future__ import annotations
 
-import urllib.parse
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import (
+    Field,
+    JsonValue,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from understudy.annotations import CodeTarget, ModelPath, SpeedOnly, web_address
+from understudy.access import server_address
+from understudy.annotations import (
+    ADAPTER_SETTINGS,
+    CodeTarget,
+    Folders,
+    ModelPath,
+    SpeedOnly,
+    VariableName,
+)
 from understudy.models.engines.kinds import EngineConfig, TransformersConfig
 from understudy.records import PrefixDelivery
 from understudy.records.record import is_empty
 from understudy.registry import PartConfig
+
+_OURS = frozenset({"model", "messages", "prompt", "n", "stream", "tools"})
+"""Fields of a request that the agent decides."""
 
 
 class DType(StrEnum):
@@ -55,7 +75,7 @@ class OpenAIChatConfig(PartConfig):
     """Name of the model on the server."""
     base_urls: Annotated[tuple[str, ...], Field(min_length=1), SpeedOnly] = ("https://api.openai.com/v1",)
     """Each request goes to the one with the fewest requests in flight; a failing one is skipped for a while."""
-    api_key_env: Annotated[str | None, SpeedOnly] = None
+    api_key_env: Annotated[VariableName | None, SpeedOnly] = None
     """Name of the environment variable with the key. None: the server needs none."""
     timeout_s: Annotated[PositiveFloat, SpeedOnly] = 600.0
     """Limit of one attempt at one request."""
@@ -83,13 +103,14 @@ class OpenAIChatConfig(PartConfig):
     @field_validator("base_urls")
     @classmethod
     def _are_urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        urls = tuple(map(web_address, urls))
-        for url in urls:
-            parts = urllib.parse.urlsplit(url)
-            if parts.path.rstrip("/").endswith("/completions"):
-                base = url.partition("/chat/completions")[0].partition("/completions")[0]
-                raise ValueError(f"expected the URL that all paths begin with, such as {base}; got {url!r}")
-        return urls
+        return tuple(map(server_address, urls))
+
+    @field_validator("extra_body")
+    @classmethod
+    def _replaces_no_question(cls, body: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if written := sorted(_OURS & body.keys()):
+            raise ValueError(f"expected fields that requests do not have already; got {', '.join(written)}")
+        return body
 
     @model_validator(mode="after")
     def _completion_needs_a_tokenizer(self) -> Self:
@@ -127,8 +148,19 @@ class LocalConfig(PartConfig):
     """Limit of the memory for keys and values of finished replies, in GB. A prompt that begins with one of them, as an
     agent's next step does, does not read it again. What was used least recently goes first. 0: nothing is kept."""
 
+    @field_validator("adapter")
+    @classmethod
+    def _is_an_adapter(cls, adapter: str | None, info: ValidationInfo) -> str | None:
+        folder = Path(adapter or "")
+        is_found = isinstance(info.context, Folders) and adapter and folder.is_dir()
+        if is_found and not (folder / ADAPTER_SETTINGS).is_file():
+            raise ValueError(f"expected an adapter; there is no {ADAPTER_SETTINGS} in {folder}")
+        return adapter
+
     @model_validator(mode="after")
-    def _eight_bits_are_computed_here(self) -> Self:
+    def _some_numbers_are_computed_here(self) -> Self:
+        if self.dtype is DType.FLOAT64 and self.engine.kind in {"vllm", "llama_cpp"}:
+            raise ValueError(f"dtype: float64 is for engine: transformers, got {self.engine.kind}")
         if self.quantization is None:
             return self
         if self.dtype not in {DType.AUTO, DType.FLOAT32}:

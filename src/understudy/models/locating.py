@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from understudy.annotations import HUB_ID, in_package, without_checkpoint
+from understudy.annotations import ADAPTER_SETTINGS, HUB_ID, in_package, without_checkpoint
 from understudy.models.gguf_file import dequantised, is_gguf
 
-ADAPTER = "adapter_config.json"
+ADAPTER = ADAPTER_SETTINGS
 CARD = "student.json"
 """In the folder of a student that this package trained: its origin and settings."""
 

@@ -119,6 +119,7 @@ MODELS: Group[Model] = Group(
             config="understudy.models.config:ScriptedConfig", part="understudy.models.scripted:open_scripted"
         ),
     },
+    methods=("complete",),
 )
 ModelConfig = Annotated[PartConfig, MODELS]
 

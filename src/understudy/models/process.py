@@ -23,8 +23,9 @@ from types import TracebackType
 from typing import Annotated, Self
 
 import httpx
-from pydantic import Field, PositiveFloat
+from pydantic import AfterValidator, Field, PositiveFloat, ValidationInfo
 
+from understudy.annotations import Folders
 from understudy.records import Record
 
 STOP_S = 15.0
@@ -43,12 +44,21 @@ class ServerMissingError(OSError):
     """The program of a server is not installed; the message says how to install it."""
 
 
+def _absolute(executable: str, info: ValidationInfo) -> str:
+    """A path is looked for as all paths of a recipe are; a name is looked for on the PATH when the server starts."""
+    if not {"/", "~"} & set(executable):
+        return executable
+    folders = info.context.folders if isinstance(info.context, Folders) else (Path.cwd(),)
+    places = [folder / Path(executable).expanduser() for folder in folders]
+    return str(next((place for place in places if place.exists()), places[-1]))
+
+
 class ProgramOptions(Record):
     """How the program of a server is started."""
 
-    executable: str = ""
+    executable: Annotated[str, AfterValidator(_absolute)] = ""
     """Name on the PATH, or path. Empty: the program's usual name."""
-    extra_arguments: tuple[str, ...] = ()
+    extra_arguments: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Passed on unchanged, after our own arguments."""
     host: str = "127.0.0.1"
     """Where servers listen. An address of this machine lets workers on other machines reach them."""

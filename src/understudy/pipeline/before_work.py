@@ -9,6 +9,7 @@ installed. What was read stays in the context. Not here: what the recipe itself 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 
 from understudy.curation import CurateConfig
@@ -18,11 +19,14 @@ from understudy.curation.importing.importing import require_rows
 from understudy.models import LocalConfig
 from understudy.models.config import Device
 from understudy.models.engines.engine import EngineError, serving_engine
+from understudy.models.engines.pool import require_room
 from understudy.models.loading import torch_device
 from understudy.pipeline.cascades import question_digest, require_other_questions, threshold_stage
 from understudy.pipeline.context import RunContext
 from understudy.records import StageRecord, StageRef, StageState, Target
 from understudy.run_layout import EVALUATE
+from understudy.training.config import TrainerConfig
+from understudy.training.loading import require_here
 
 
 class MissingKeyError(ValueError):
@@ -31,6 +35,10 @@ class MissingKeyError(ValueError):
 
 class DeviceError(ValueError):
     """A model is to be computed on a device that this machine does not have."""
+
+
+class TrainingSetupError(ValueError):
+    """A training needs something that this machine does not have."""
 
 
 def require_inputs(context: RunContext, records: Iterable[StageRecord]) -> None:
@@ -47,9 +55,13 @@ def _require_inputs_of(context: RunContext, ref: StageRef) -> None:
         if reference.mark.to is Target.TASK_SET:
             context.tasks(reference.name)
         elif reference.mark.to is Target.MODEL and reference.name in recipe.models:
-            _require_key(reference.name, recipe.models[reference.name])
+            _require_key(f"models.{reference.name}", recipe.models[reference.name])
             _require_engine(reference.name, recipe.models[reference.name])
             _require_device(reference.name, recipe.models[reference.name])
+    if "retrieval" in recipe.stage_class(ref).uses:
+        _require_key("retrieval", recipe.retrieval)
+    if isinstance(config, TrainerConfig):
+        _require_training(f"{ref.kind}.{ref.name}", config)
     if ref.kind == EVALUATE:
         _require_other_questions(context, ref)
     if isinstance(config, CurateConfig) and config.chat is not None:
@@ -74,6 +86,7 @@ def _require_engine(name: str, config: object) -> None:
     if isinstance(config, LocalConfig) and (engine := serving_engine(config)) is not None:
         try:
             engine.require()
+            require_room(name, engine.config)
         except OSError as error:
             raise EngineError(f"models.{name}.engine: {error}") from error
 
@@ -87,7 +100,18 @@ def _require_device(name: str, config: object) -> None:
             raise DeviceError(f"models.{name}.device: {error}") from error
 
 
-def _require_key(name: str, config: object) -> None:
-    variable = getattr(config, "api_key_env", None)
-    if isinstance(variable, str) and not os.environ.get(variable):
-        raise MissingKeyError(f"models.{name}.api_key_env: the environment variable {variable} contains no key")
+def _require_key(key: str, config: object) -> None:
+    for field in ("api_key_env", "token_env"):
+        variable = getattr(config, field, None)
+        if isinstance(variable, str) and not os.environ.get(variable):
+            raise MissingKeyError(f"{key}.{field}: the environment variable {variable} contains no key")
+
+
+def _require_training(key: str, config: TrainerConfig) -> None:
+    launcher = getattr(config, "launcher", ())
+    if launcher and shutil.which(launcher[0]) is None:
+        raise TrainingSetupError(f"{key}.launcher: there is no executable {launcher[0]!r} on the PATH")
+    try:
+        require_here(config)
+    except ValueError as error:
+        raise TrainingSetupError(f"{key}.{error}") from error

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from understudy.annotations import Folders
 from understudy.pipeline.problems import problems_of
-from understudy.pipeline.recipe import Recipe
-from understudy.pipeline.stage_kinds import section_class
+from understudy.pipeline.recipe import STAGES_FIELD, Recipe
+from understudy.pipeline.stage_kinds import STAGES, section_class
 from understudy.recipe import (
     RecipeError,
     RecipeText,
@@ -36,7 +36,11 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     Modules beside the recipe and in the working directory can be named in it from then on.
     Raises ``RecipeError`` with all problems at once.
     """
-    return parse_recipe(with_overrides(read_recipe_text(path), overrides))
+    text = with_overrides(read_recipe_text(path), overrides)
+    if isinstance(text.data, dict) and STAGES_FIELD in text.data:
+        why = "unknown key: each kind of stage has a section of its own, such as `train: {name: …}`"
+        raise RecipeError(path, [with_origin(f"{STAGES_FIELD}: {why}", text)])
+    return parse_recipe(text)
 
 
 def recipe_of_run(run_dir: Path, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -49,6 +53,7 @@ def recipe_of_run(run_dir: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     except ValidationError as error:
         raise BadRecordError(f"{path}: {explain(error, 'manifest')}") from None
     data = json.loads(json.dumps(manifest.recipe))
+    data |= data.pop(STAGES_FIELD, {})  # overrides name a stage as a recipe's file does
     folders = (Path(manifest.recipe_folder),) if manifest.recipe_folder else ()
     return parse_recipe(with_overrides(RecipeText(path, data, {}, folders), overrides))
 
@@ -60,7 +65,8 @@ def parse_recipe(text: RecipeText) -> Recipe:
     try:
         recipe = Recipe.model_validate(text.data, context=folders)
     except ValidationError as error:
-        raise RecipeError(text.path, describe(error, text, Recipe, section_class)) from None
+        sections = [*(name for name in Recipe.model_fields if name != STAGES_FIELD), *STAGES.names()]
+        raise RecipeError(text.path, describe(error, text, Recipe, section_class, sections)) from None
     if problems := [*loose_values(text.data, recipe), *problems_of(recipe)]:
         raise RecipeError(text.path, [with_origin(line, text) for line in problems])
     return recipe.in_folder(str(text.folders[0]) if text.folders else "")

@@ -9,17 +9,17 @@ from collections.abc import Iterator
 
 from understudy.annotations import Reference, references
 from understudy.extras import extras_of, missing
-from understudy.models import ScriptedConfig
+from understudy.models import LocalConfig, ScriptedConfig
 from understudy.models.scripted import program_problem
 from understudy.pipeline.cascades import cascade_problems
 from understudy.pipeline.recipe import Recipe
 from understudy.pipeline.task_problems import task_problems
-from understudy.records import Record
+from understudy.records import Record, Target
 from understudy.run_layout import EVALUATE
 from understudy.tools import ToolsConfig
 
 CONFIGS_WITH_NAMES = ("grading", "tools", "sandbox", "retrieval", "environment", "user")
-CONFIGS_WITH_EXTRAS = ("tasks", "models", "agents", "retrieval", "tools", "environment", "grading")
+CONFIGS_WITH_EXTRAS = ("retrieval", "tools", "environment", "grading")
 
 
 def problems_of(recipe: Recipe) -> Iterator[str]:
@@ -31,6 +31,7 @@ def problems_of(recipe: Recipe) -> Iterator[str]:
     yield from cascade_problems(recipe)
     yield from task_problems(recipe)
     yield from _programs(recipe)
+    yield from _adapters_to_train(recipe)
     yield from _labels(recipe)
     yield from _missing_extras(recipe)
     yield from _contradictions(recipe)
@@ -75,6 +76,8 @@ def _dangling(recipe: Recipe, reference: Reference) -> Iterator[str]:
 def _missing_extras(recipe: Recipe) -> Iterator[str]:
     """A recipe is refused if one of its configs needs a missing package."""
     configs: dict[str, object] = {f"{ref.kind}.{ref.name}": recipe.config(ref) for ref in recipe.all_stages()}
+    for section in ("tasks", "models", "agents"):
+        configs |= {f"{section}.{name}": config for name, config in getattr(recipe, section).items()}
     configs |= {name: getattr(recipe, name) for name in CONFIGS_WITH_EXTRAS}
     for key, config in configs.items():
         for extra in dict.fromkeys(extras_of(config)):
@@ -87,6 +90,15 @@ def _programs(recipe: Recipe) -> Iterator[str]:
     for name, config in recipe.models.items():
         if isinstance(config, ScriptedConfig) and (problem := program_problem(config)):
             yield f"models.{name}.{problem}"
+
+
+def _adapters_to_train(recipe: Recipe) -> Iterator[str]:
+    """Trainings whose student or teacher has an adapter that this recipe did not train."""
+    for ref in recipe.all_stages():
+        for one in references(recipe.config(ref)) if recipe.stage_class(ref).provides is Target.MODEL else ():
+            config = recipe.models.get(one.name) if one.mark.to is Target.MODEL else None
+            if isinstance(config, LocalConfig) and config.adapter is not None:
+                yield f"{ref.kind}.{ref.name}.{one.key}: expected whole weights; {one.name!r} has an adapter: merge it"
 
 
 def _labels(recipe: Recipe) -> Iterator[str]:

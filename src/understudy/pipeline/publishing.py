@@ -6,6 +6,7 @@ screening and the upload (``understudy.publishing``).
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from understudy.annotations import HUB_ID, as_in_package
+from understudy.annotations import as_in_package
 from understudy.pipeline.attempts import read_graded
 from understudy.pipeline.context import RunContext
 from understudy.pipeline.exporting import evaluated_as, student_of
@@ -29,6 +30,10 @@ from understudy.tasks.config import HubConfig
 from understudy.training import TrainSummary, read_card
 
 _SUMMARY = "summary.json"
+_NAMESPACED = re.compile(r"(?!.*(--|\.\.))\w([\w.-]*\w)?/\w([\w.-]*\w)?", re.ASCII)
+_MAX_ID_CHARS = 96
+"""The Hub's rules for the id of a repository."""
+_LICENCE = re.compile(r"[a-z0-9.+-]*")
 _TOY = "package:understudy/demo/"
 
 
@@ -65,8 +70,14 @@ def prepare_push(recipe: Recipe, run_dir: Path, options: PushOptions, folder: Pa
     there is nothing to publish; ``FileNotFoundError`` for a student that was not trained.
     """
     for name in (options.model_id, options.data_id, options.base_model):
-        if name and not (HUB_ID.fullmatch(name) and "/" in name):
+        if name and not (_NAMESPACED.fullmatch(name) and len(name) <= _MAX_ID_CHARS):
             raise ValueError(f"expected an id of the Hub such as namespace/name; got {name!r}")
+    if not _LICENCE.fullmatch(options.licence):
+        raise ValueError(
+            f"--license: expected the Hub's name of a licence, such as apache-2.0; got {options.licence!r}"
+        )
+    if options.merged and not options.model_id:
+        raise ValueError("--merged: is for the weights of a model, whose repository --model names")
     if not options.model_id and not options.data_id:
         raise ValueError("nothing to publish: name the repository of a model (--model) or of a data set (--data)")
     training = choose_training(recipe, run_dir, options.stage, "to publish")

@@ -31,6 +31,9 @@ from understudy.sandbox import SandboxConfig
 from understudy.tasks import TaskSetConfig
 from understudy.tools import ToolsConfig
 
+STAGES_FIELD = "stages"
+"""The field that holds all sections of stages, which a recipe's file does not name."""
+
 
 class Recipe(Record):
     """One experiment."""
@@ -149,4 +152,5 @@ class Recipe(Record):
             return data
         sections = {key: value for key, value in data.items() if key not in cls.model_fields and is_stage(key)}
         rest = {key: value for key, value in data.items() if key not in sections}
-        return {**rest, "stages": {**(data.get("stages") or {}), **sections}}
+        nested = data.get(STAGES_FIELD) or {}
+        return {**rest, STAGES_FIELD: {**nested, **sections} if isinstance(nested, Mapping) else nested}

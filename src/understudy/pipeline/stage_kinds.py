@@ -75,7 +75,9 @@ class StageSections:
         )
 
 
-def _validated(value: Mapping[str, Any], info: ValidationInfo) -> dict[str, dict[str, Record]]:
+def _validated(value: object, info: ValidationInfo) -> dict[str, dict[str, Record]]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"expected a mapping of kinds of stages, got {value!r:.60}")
     fields: dict[str, Any] = {section: dict[Name, stage_class(section).Config] for section in value}  # type: ignore[misc]
     sections: Any = TypedDict("sections", fields)  # type: ignore[misc]
     found: Any = TypeAdapter(sections).validate_python(value, context=info.context)

@@ -5,7 +5,7 @@ written, the expected and the given value, and for an unknown key the known keys
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -23,19 +23,34 @@ SectionClass = Callable[[str], type[BaseModel] | None]
 
 
 def describe(
-    error: ValidationError, text: RecipeText, model: type[BaseModel], section_class: SectionClass
+    error: ValidationError,
+    text: RecipeText,
+    model: type[BaseModel],
+    section_class: SectionClass,
+    sections: Sequence[str],
 ) -> list[str]:
-    """One line per problem, without duplicates."""
-    schema = _Schema(model, section_class)
-    lines: dict[str, None] = {}
+    """One line per problem, without duplicates. ``sections``: the keys that may stand at the top."""
+    schema = _Schema(model, section_class, sections)
+    found: dict[Key, dict[str, None]] = {}
     for problem in error.errors(include_url=False):
-        if problem["type"] == "value_error" and not problem["loc"]:
+        key = _as_written(problem, text.data)
+        if not key and problem["type"] == "value_error":
             for line in str(problem["ctx"]["error"]).splitlines():
-                lines[with_origin(line, text)] = None
-            continue
-        key = _as_written(problem["loc"], text.data)
-        lines[f"{_origin(key, text)}{'.'.join(key)}: {_say(problem, key, text, schema)}"] = None
-    return list(lines)
+                found.setdefault(tuple(line.partition(":")[0].split(".")), {})[line.partition(": ")[2]] = None
+        else:
+            found.setdefault(key, {})[_say(problem, key, text, schema)] = None
+    lines = [(key, line) for key, said in found.items() for line in _joined(key, list(said), found)]
+    return [f"{_origin(key, text)}{'.'.join(key)}: {line}" for key, line in lines]
+
+
+def _joined(key: Key, said: list[str], found: Mapping[Key, object]) -> list[str]:
+    """What is said of one key: the alternatives of a union in one line, nothing that its parts have caused."""
+    if any(len(other) > len(key) and other[: len(key)] == key for other in found):
+        return [line for line in said if not line.startswith(("expected string; ", "expected at least "))]
+    halves = [line.removeprefix("expected ").partition("; got ") for line in said]
+    if len(said) > 1 and len({got for _, _, got in halves}) == 1 and all(one.startswith("expected ") for one in said):
+        return [f"expected {' or '.join(wanted for wanted, _, _ in halves)}; got {halves[0][2]}"]
+    return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,7 @@ class _Schema:
 
     model: type[BaseModel]
     section_class: SectionClass
+    sections: Sequence[str]
 
     def at_top(self, part: str) -> object:
         """The type of a key at the top of the recipe."""
@@ -104,19 +120,20 @@ def _suggest(key: Key, text: RecipeText, schema: _Schema) -> str:
     owner = _model_at(key[:-1], text.data, schema)
     if owner is None:
         return ""
-    known = list(owner.model_fields)
+    known = list(schema.sections if owner is schema.model else owner.model_fields)
     close = difflib.get_close_matches(key[-1], known, n=1, cutoff=0.5)
     hint = f": did you mean `{close[0]}`?" if close else ""
     return f"{hint} (known here: {', '.join(known)})"
 
 
-def _as_written(loc: tuple[int | str, ...], data: object) -> Key:
+def _as_written(problem: ErrorDetails, data: object) -> Key:
     """The path of a problem without the tags of unions, which pydantic adds."""
-    key: list[str] = []
+    loc, key = problem["loc"], list[str]()
     place = data
     for number, part in enumerate(loc):
         below = _below(place, part)
-        is_wanted = number == len(loc) - 1 and isinstance(place, dict) and part not in (place.get("kind"), "[key]")
+        is_missing = problem["type"] == "missing" and isinstance(place, dict) and part != place.get("kind")
+        is_wanted = is_missing and number == len(loc) - 1
         if below is None and not is_wanted:
             continue
         place = place if below is None else below[0]

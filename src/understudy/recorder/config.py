@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from understudy.access import require_token
+from understudy.access import require_token, server_address
 from understudy.records import Record
 
 
@@ -74,6 +74,4 @@ class RecorderConfig(Record):
 
 def http_url(value: str) -> str:
     """The URL without a slash at its end. Raises ``ValueError``."""
-    if not value.startswith(("http://", "https://")):
-        raise ValueError(f"expected a URL that begins with http:// or https://, got {value!r}")
-    return value.rstrip("/")
+    return server_address(value).rstrip("/")

@@ -6,12 +6,14 @@ In: the ``retrieval`` section of a recipe. Out: ``RetrievalConfig``, which is an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
 
-from understudy.annotations import Content, InputPath, SpeedOnly, WebAddress, existing_path
+from understudy.access import web_address
+from understudy.annotations import Content, InputPath, SpeedOnly, VariableName, WebAddress, existing_path
 from understudy.registry import Builtin, Group, PartConfig
 from understudy.retrieval.encoder import EncoderConfig
 from understudy.retrieval.functions import FunctionRetriever
@@ -75,7 +77,7 @@ class HttpConfig(PartConfig):
     kind: Literal["http"] = "http"
     url: WebAddress = "http://127.0.0.1:8000"
     """With or without ``/retrieve``."""
-    token_env: Annotated[str | None, SpeedOnly] = None
+    token_env: Annotated[VariableName | None, SpeedOnly] = None
     """Name of the environment variable that holds the bearer token."""
     timeout_s: Annotated[float, Field(gt=0), SpeedOnly] = 30.0
     """Of each attempt."""
@@ -84,22 +86,31 @@ class HttpConfig(PartConfig):
     """Longest wait between two attempts, whatever the server asks for."""
 
 
+_Shard = Annotated[DenseConfig, Tag("dense")] | Annotated[HttpConfig, Tag("http")]
+
+
+def _kind_of_shard(shard: object) -> object:
+    if not isinstance(shard, Mapping):
+        return getattr(shard, "kind", None)
+    return shard.get("kind") or ("http" if "url" in shard else "dense")
+
+
 class ShardsConfig(PartConfig):
     """Disjoint parts of a corpus, merged by exact score: here, or each on a machine of its own."""
 
     kind: Literal["shards"] = "shards"
-    shards: Annotated[tuple[DenseConfig | HttpConfig, ...], Field(min_length=1)]
+    shards: Annotated[tuple[Annotated[_Shard, Discriminator(_kind_of_shard)], ...], Field(min_length=1)]
 
 
 class QdrantConfig(PartConfig):
     """A collection of a Qdrant server, filled by ``understudy.retrieval.qdrant.upload``."""
 
     kind: Literal["qdrant"] = "qdrant"
-    url: str
+    url: Annotated[str, AfterValidator(lambda url: url if url == ":memory:" else web_address(url))]
     """Of the server; ``:memory:`` is the client's own engine, for tests."""
-    collection: str
+    collection: Annotated[str, Field(min_length=1)]
     encoder: EncoderConfig
-    api_key_env: Annotated[str | None, SpeedOnly] = None
+    api_key_env: Annotated[VariableName | None, SpeedOnly] = None
     """Name of the environment variable that holds the key."""
     timeout_s: Annotated[int, Field(ge=1), SpeedOnly] = 30
     oversampling: Annotated[float, Field(ge=1)] = 8.0
@@ -125,6 +136,7 @@ RETRIEVERS: Group[Retriever] = Group(
     "retrievers",
     "finds passages for a query",
     {kind: Builtin(config=f"{__name__}:{config}", part=part) for kind, (config, part) in _KINDS.items()},
+    methods=("search",),
     adapt=FunctionRetriever,
 )
 RetrievalConfig = Annotated[PartConfig, RETRIEVERS]

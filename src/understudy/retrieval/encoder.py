@@ -110,6 +110,7 @@ ENCODERS: Group[Encoder] = Group(
             config=f"{__name__}:StaticEncoderConfig", part="understudy.retrieval.static_encoder:StaticEncoder"
         ),
     },
+    methods=("encode_queries", "encode_passages"),
 )
 EncoderConfig = Annotated[PartConfig, ENCODERS]
 

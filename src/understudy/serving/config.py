@@ -14,7 +14,7 @@ from understudy.access import require_token
 from understudy.records import Record
 
 Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class ConversationsConfig(Record):

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from understudy.annotations import CodeTarget
 from understudy.records import Record
@@ -34,8 +34,8 @@ class FunctionToolConfig(Record):
     """None: as the function declares (see ``pure``), else impure."""
     is_search: bool | None = None
     """It looks something up, which reports count and curation may demand. None: its name says so."""
-    timeout_s: float = 60.0
-    max_chars: int = MAX_ANSWER_CHARS
+    timeout_s: PositiveFloat = 60.0
+    max_chars: PositiveInt = MAX_ANSWER_CHARS
 
 
 class ToolsConfig(Record):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, Self
 
 from pydantic import Field, JsonValue, PositiveFloat, PositiveInt, ValidationError, model_validator
 
+from understudy.annotations import WebAddress
 from understudy.records import Record, ToolSchema, sounds_like_search
 from understudy.source_digest import command_digest
 from understudy.tools.base import MAX_ANSWER_CHARS, Tool, ToolConfigError, ToolError
@@ -45,7 +46,7 @@ class McpConfig(Record):
     """Program and arguments; it speaks over its standard input and output."""
     env: tuple[str, ...] = ()
     """Names of environment variables that the program gets besides the usual few. Values stay out of recipes."""
-    url: str | None = None
+    url: WebAddress | None = None
     """Of a server that is running (Streamable HTTP)."""
     only: tuple[str, ...] | None = None
     """Tools to take, by the server's names; None: all."""

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+
 from understudy.annotations import SpeedOnly
 from understudy.records import Record
 from understudy.retrieval import BadQueryError, Hit, Retriever, SearchDownError, as_retrieval_error
@@ -32,12 +34,12 @@ class SearchShape(StrEnum):
 class SearchConfig(Record):
     """The search tool of a recipe."""
 
-    k: int = 3
+    k: PositiveInt = 3
     """Passages a search."""
     shape: SearchShape = SearchShape.FULL
-    cache_size: Annotated[int, SpeedOnly] = 10_000
+    cache_size: Annotated[NonNegativeInt, SpeedOnly] = 10_000
     """Answers kept in memory for all episodes."""
-    timeout_s: float = 60.0
+    timeout_s: PositiveFloat = 60.0
 
 
 class SearchTool:

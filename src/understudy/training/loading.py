@@ -40,10 +40,7 @@ def load_trainable(base: str, config: TrainerConfig, *, packing: bool) -> Any:
     in_four_bits = config.method is Method.QLORA
     for extra in config.extras:
         require(extra, f"a training with method {config.method.value!r}")
-    if config.attention is Attention.FLASH and not computes_in_bfloat16(config):
-        raise ValueError(
-            "attention 'flash_attention_2' computes in bfloat16 on a GPU; here it would be float32: use 'sdpa'"
-        )
+    require_here(config)
     if packing:
         _refuse_rows_that_leak(load_settings(base), base)
     # A fully trained model keeps its master weights in float32: bfloat16 would round small updates away.
@@ -57,6 +54,29 @@ def load_trainable(base: str, config: TrainerConfig, *, packing: bool) -> Any:
     if in_four_bits:
         _keep_weights_trainable_through(model)
     return model
+
+
+def require_here(config: TrainerConfig) -> None:
+    """Raise ``ValueError`` for flash attention and for trackers that this machine does not have. The message begins
+    with the key.
+    """
+    if config.attention is Attention.FLASH:
+        from transformers.utils import is_flash_attn_2_available
+
+        if not computes_in_bfloat16(config):
+            raise ValueError(
+                "attention: 'flash_attention_2' computes in bfloat16 on a GPU; here it would be float32: use 'sdpa'"
+            )
+        if not is_flash_attn_2_available():
+            raise ValueError("attention: 'flash_attention_2' needs a GPU and the package flash-attn: use 'sdpa'")
+    if config.report_to:
+        from transformers.integrations import get_available_reporting_integrations
+
+        known = [*get_available_reporting_integrations(), "all", "none"]
+        if unknown := [name for name in config.report_to if name not in known]:
+            raise ValueError(
+                f"report_to: expected trackers that are installed ({', '.join(known)}); got {unknown[0]!r}"
+            )
 
 
 def padding_id(tokenizer: Any) -> int:

@@ -103,6 +103,7 @@ ACTION_FORMATS: Group[ActionFormat] = Group(
         "code_fence": Builtin(config=f"{_HERE}.action_format:CodeFenceConfig", part=f"{_HERE}.code_fence:CodeFence"),
         "code_tags": Builtin(config=f"{_HERE}.action_format:CodeTagsConfig", part=f"{_HERE}.code_tags:CodeTags"),
     },
+    methods=("parse", "complete", "render"),
 )
 ActionFormatConfig = Annotated[PartConfig, ACTION_FORMATS]
 CODE_FENCE = CodeFenceConfig()

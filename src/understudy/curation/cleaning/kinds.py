@@ -31,6 +31,7 @@ CHECKS: Group[Check] = Group(
         "personal_data": _builtin("personal.check", "PersonalData"),
         "topics": _builtin("topics", "Topics"),
     },
+    methods=("examine",),
     adapt=FunctionCheck,
 )
 

@@ -38,7 +38,7 @@ class TopicsConfig(PartConfig):
     """Names of clusters whose conversations are dropped, as an earlier run shows them."""
     drop_below: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Clusters with less than this share of the conversations are dropped."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
 class TopicCluster(Record):

@@ -40,6 +40,7 @@ TRACE_READERS: Group[TraceReader] = Group(
         "openai_chat": _builtin("openai_chat:OpenAIChatReader", "OpenAI chat with tools: messages, log lines."),
         "plain_chat": _builtin("plain:PlainChatReader", "Messages without tools.", f"{_HERE}.plain:PlainChatConfig"),
     },
+    methods=("fits", "read"),
 )
 
 

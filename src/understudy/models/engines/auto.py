@@ -6,18 +6,20 @@ In: the settings of vLLM. Out: one of the two engines. Not here: either of them.
 from __future__ import annotations
 
 import shutil
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from understudy.models.config import Device, DType, LocalConfig
 from understudy.models.engines.engine import ServerConfig
 from understudy.models.engines.gpus import visible_gpus
-from understudy.models.engines.vllm import Vllm
+from understudy.models.engines.vllm import Vllm, VllmConfig
 
 
 class AutoConfig(ServerConfig):
     """vLLM where its executable and a GPU are there, else transformers in this process."""
 
     kind: Literal["auto"] = "auto"
+    set_otherwise: ClassVar[Mapping[str, str]] = VllmConfig.set_otherwise
 
 
 class Auto(Vllm):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PositiveInt, field_validator
 
@@ -45,12 +45,24 @@ class ServerConfig(ProgramOptions, PartConfig):
     """Share of the memory of each GPU that a server takes. Servers are kept beside one another while their shares fit.
     None: 0.9; without a GPU 0.4 of the machine's memory."""
 
+    set_otherwise: ClassVar[Mapping[str, str]] = {}
+    """Arguments of the server that ``extra_arguments`` must not repeat, and what sets them."""
+
     @field_validator("host")
     @classmethod
     def _is_a_host(cls, host: str) -> str:
-        if not host or re.search(r"[/\s]|^[^:]*:\d+$", host):
-            raise ValueError(f"expected the name or address of a host, without http:// and port; got {host!r}")
+        if not host or re.search(r"[/\s:@]", host):
+            raise ValueError(f"expected the name or IPv4 address of a host, without http:// and port; got {host!r}")
         return host
+
+    @field_validator("extra_arguments")
+    @classmethod
+    def _are_extra(cls, arguments: tuple[str, ...]) -> tuple[str, ...]:
+        for argument in arguments:
+            name = argument.partition("=")[0].replace("_", "-")
+            if name in cls.set_otherwise:
+                raise ValueError(f"expected no {name}, which is set by {cls.set_otherwise[name]}; got {argument!r}")
+        return arguments
 
 
 @dataclass(frozen=True, slots=True)

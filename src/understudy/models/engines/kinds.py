@@ -27,5 +27,6 @@ ENGINES: Group[object] = Group(
         "llama_cpp": Builtin(config=f"{_HERE}.llama_cpp:LlamaCppConfig", part=f"{_HERE}.llama_cpp:LlamaCpp"),
         "auto": Builtin(config=f"{_HERE}.auto:AutoConfig", part=f"{_HERE}.auto:Auto"),
     },
+    methods=("weights",),
 )
 EngineConfig = Annotated[PartConfig, ENGINES]

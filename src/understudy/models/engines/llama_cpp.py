@@ -8,8 +8,8 @@ quantised GGUF file is dequantised, as in this process. Not here: making the fil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
 from pydantic import PositiveInt, field_validator
 
@@ -18,12 +18,24 @@ from understudy.models.config import OpenAIChatConfig
 from understudy.models.engines.engine import Launch, ServerConfig, ServerEngine, Weights, version_of
 from understudy.models.gguf_writing import Precision, gguf_of
 from understudy.models.llama_cpp_process import SAMPLING, LlamaCppOptions, server_command, server_program
+from understudy.models.process import ServerMissingError
+
+_SET_OTHERWISE = {
+    "--host": "the key `host`",
+    "--port": "the run",
+    **dict.fromkeys(("--model", "-m"), "the key `path` of the model"),
+    **dict.fromkeys(("--alias", "-a"), "the run"),
+    **dict.fromkeys(("--ctx-size", "-c"), "the model's window and `n_parallel`"),
+    **dict.fromkeys(("--parallel", "-np"), "the key `n_parallel`"),
+    **dict.fromkeys(("--threads", "-t"), "the key `n_threads`"),
+}
 
 
 class LlamaCppConfig(ServerConfig):
     """llama.cpp, from ``llama-server`` or the package xllamacpp: one server for each student."""
 
     kind: Literal["llama_cpp"] = "llama_cpp"
+    set_otherwise: ClassVar[Mapping[str, str]] = _SET_OTHERWISE
     precision: Precision = Precision.F16
     """How weights are stored: f16 or f32."""
     n_parallel: PositiveInt = 8
@@ -56,8 +68,10 @@ class LlamaCpp(ServerEngine):
     gives_prompt_logprobs = False
 
     def require(self) -> None:
-        """Raises ``ServerMissingError``."""
-        server_program(self.config.executable)
+        """Raises ``ServerMissingError``, also if only xllamacpp is there, which takes no ``extra_arguments``."""
+        program = server_program(self.config.executable)
+        if self.config.extra_arguments and len(program) > 1:
+            raise ServerMissingError("extra_arguments need the executable llama-server; here is only xllamacpp")
 
     def command(self, weights: Weights, launch: Launch) -> list[str]:
         """The GGUF file is made before the first start."""

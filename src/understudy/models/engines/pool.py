@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING
 from understudy.closing import Closing
 from understudy.models.config import LocalConfig, OpenAIChatConfig
 from understudy.models.engines.checking import check_served
-from understudy.models.engines.engine import EngineError, ServerEngine, Weights, name_in_records, serving_engine
+from understudy.models.engines.engine import (
+    EngineError,
+    ServerConfig,
+    ServerEngine,
+    Weights,
+    name_in_records,
+    serving_engine,
+)
 from understudy.models.engines.gpus import Memory
 from understudy.models.engines.server import Servers
 from understudy.models.model import Model, ModelConfig, Request, open_model, with_settings
@@ -177,7 +184,8 @@ class ServerPool(Closing):
         while (places := memory.places(n_servers, config.gpus_per_replica, share)) is None:
             unused = [key for key, servers in self._servers.items() if not servers.n_users]
             if not unused:
-                raise EngineError(_no_room(weights, memory, list(self._servers.values()), n_servers, share))
+                running = list(self._servers.values())
+                raise EngineError(_no_room(name_in_records(weights.model), memory, running, n_servers, share))
             self._stop(min(unused, key=lambda key: self._servers[key].last_used))
         return places, share
 
@@ -222,11 +230,20 @@ def open_local(config: LocalConfig) -> Model:
         return ServedModel(name_in_records(config), client, stack.pop_all().close)
 
 
-def _no_room(weights: Weights, memory: Memory, running: list[Servers], n_servers: int, share: float) -> str:
+def require_room(name: str, config: ServerConfig) -> None:
+    """Raises ``EngineError`` if this machine has no room for a model's servers, even with no others beside them."""
+    memory = Memory()
+    n_servers = memory.n_servers(config.replicas, config.gpus_per_replica)
+    share = memory.share(config.memory_share, n_servers)
+    if memory.places(n_servers, config.gpus_per_replica, share) is None:
+        raise EngineError(_no_room(name, memory, [], n_servers, share))
+
+
+def _no_room(name: str, memory: Memory, running: list[Servers], n_servers: int, share: float) -> str:
     what = f"{len(memory.gpus)} GPUs" if memory.gpus else "no GPU"
     used = "; ".join(f"{one.name}: {len(one.places)} of {one.memory_share:g}" for one in running) or "none"
     return (
-        f"{name_in_records(weights.model)}: there is no room for {n_servers} servers that take a share of {share:g} of "
+        f"{name}: there is no room for {n_servers} servers that take a share of {share:g} of "
         f"the memory each ({what}; servers in use: {used}). Set replicas, gpus_per_replica or memory_share of engine: "
         "models that are used at the same time have to fit"
     )

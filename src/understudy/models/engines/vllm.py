@@ -7,8 +7,8 @@ form (see ``vllm_process``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
 import httpx
 
@@ -30,10 +30,22 @@ LOAD_S = 300.0
 """How long vLLM may take to load an adapter."""
 
 
+_SET_OTHERWISE = {
+    "--host": "the key `host`",
+    "--port": "the run",
+    "--model": "the key `path` of the model",
+    "--served-model-name": "the run",
+    "--dtype": "the key `dtype` of the model",
+    "--gpu-memory-utilization": "the key `memory_share`",
+    **dict.fromkeys(("--tensor-parallel-size", "-tp"), "the key `gpus_per_replica`"),
+}
+
+
 class VllmConfig(ServerConfig):
     """vLLM, which has to be installed: one server for a base and all adapters on it."""
 
     kind: Literal["vllm"] = "vllm"
+    set_otherwise: ClassVar[Mapping[str, str]] = _SET_OTHERWISE
 
 
 class Vllm(ServerEngine):

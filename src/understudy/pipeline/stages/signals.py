@@ -35,7 +35,7 @@ class SignalsConfig(Record):
     """A stage with the student's attempts at development tasks, which no training and no test contains."""
     teacher: AttemptsRef | None = None
     """A stage with the teacher's attempts at the same tasks: for a bound of the cost, and for the curve."""
-    signals: tuple[AnySignal, ...] = tuple(SIGNALS.validate(name) for name in SIGNALS.builtin)
+    signals: Annotated[tuple[AnySignal, ...], Field(min_length=1)] = tuple(map(SIGNALS.validate, SIGNALS.builtin))
     """Those that are measured."""
     use: AnySignal | None = None
     """The signal of cascades that name none; None: the one with the highest AUROC."""
@@ -55,6 +55,8 @@ class SignalsConfig(Record):
             raise ValueError(f"expected one of share, max_tokens and max_cost_usd; got {' and '.join(given)}")
         if given and given != ["share"] and self.teacher is None:
             raise ValueError(f"{given[0]} needs teacher: what deferral costs is read from the teacher's attempts")
+        if twice := [one.kind for number, one in enumerate(self.signals) if one in self.signals[:number]]:
+            raise ValueError(f"signals: expected each signal once; got {twice[0]!r} again")
         if self.use is not None and self.use not in self.signals:
             raise ValueError(f"use: expected one of the signals that are measured; got {self.use.kind!r}")
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from understudy.annotations import SpeedOnly
 from understudy.records import Record
@@ -50,6 +50,13 @@ class OnPolicyConfig(Record):
     log_every_steps: Annotated[int, Field(gt=0)] = 10
     save_every_steps: Annotated[Annotated[int, Field(gt=0)], SpeedOnly] = 50
     """A killed distillation resumes from the last step that was saved."""
+
+    @field_validator("method")
+    @classmethod
+    def _is_not_in_four_bits(cls, method: Method) -> Method:
+        if method is Method.QLORA:
+            raise ValueError("expected full or lora; got qlora")
+        return method
 
     @property
     def extras(self) -> tuple[str, ...]:

@@ -78,8 +78,6 @@ def distil_on_policy(
     for a folder of another training, ``NotFiniteError`` at the first weight, loss or gradient that is NaN or infinite,
     ``ProviderError`` if the server fails for good.
     """
-    if config.method is Method.QLORA:
-        raise ValueError("on-policy distillation trains 'full' or 'lora', got 'qlora'")
     if isinstance(teacher, OpenAIChatConfig) and teacher.tokenizer is None:
         raise ValueError(f"teacher {teacher.model}: a teacher by URL needs tokenizer, a folder or Hub id: got none")
     identity = start_or_resume(

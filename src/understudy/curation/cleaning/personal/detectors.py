@@ -61,6 +61,7 @@ DETECTORS: Group[Detector] = Group(
         "phone": _builtin("phones:PhoneDetector", "Phone numbers."),
         "key": _builtin("patterns:KeyDetector", "API keys, tokens, private keys, passwords."),
     },
+    methods=("find",),
     adapt=FunctionDetector,  # type: ignore[arg-type]  # what it finds is checked by ``spans_of``
 )
 
