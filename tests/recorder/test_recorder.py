@@ -137,7 +137,7 @@ def test_a_token_is_wanted_in_the_header_or_in_the_path(here: Start) -> None:
     ("options", "said"),
     [
         (["--upstream=http://127.0.0.1:1", "--host=0.0.0.0"], "give a token too"),
-        (["--upstream=api.example.org"], "begins with http"),
+        (["--upstream=api.example.org"], "did you mean http://api.example.org"),
         (["--upstream=http://127.0.0.1:1", "--port=99999"], "port"),
     ],
 )

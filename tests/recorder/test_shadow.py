@@ -201,5 +201,5 @@ def test_odd_options_of_a_shadow_are_refused(here: Start) -> None:
     ended = CliRunner().invoke(app, options)
     assert ended.exit_code == 2
     said = " ".join(ended.output.replace("│", " ").split())
-    assert "begins with http" in said
+    assert "expected a URL such as http" in said
     assert "share" in said

@@ -213,7 +213,8 @@ def test_a_server_that_is_not_its_fully_trained_student_is_refused(local: Local,
 
 @pytest.mark.parametrize("kind", ["vllm", "llama_cpp"])
 def test_no_engine_has_float64(tiny_dir: Path, kind: str) -> None:
-    config = LocalConfig.model_validate({"path": str(tiny_dir), "dtype": "float64", "engine": kind})
+    config = LocalConfig.model_validate({"path": str(tiny_dir), "engine": kind})
+    config = config.model_copy(update={"dtype": DType.FLOAT64})  # as in an engine of one's own
     with ServerPool() as pool, pytest.raises(EngineError, match=f"the engine {kind} has no float64"):
         pool.open(config)
 
