@@ -6,6 +6,7 @@ import os
 import pty
 import random
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -161,10 +162,10 @@ print_above_bars("the end", out)
 """
 
 
-def on_a_terminal(program: str) -> str:
+def on_a_terminal(program: str, **variables: str) -> str:
     """What a terminal of 120 columns is sent."""
     main, child = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm"}
+    environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm", **variables}
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=child, stdout=child, stderr=child, env=environment, close_fds=True
     ) as process:
@@ -208,3 +209,51 @@ def test_a_total_that_is_known_before_the_work_begins_is_shown_and_preparing_is_
         bar.expect(12)
         assert bar._rate is rate
     assert "1/12" in capsys.readouterr().err
+
+
+ODD = """
+import sys
+from understudy.progress import Progress
+def say(label, total, *steps, facts="", expect=None, done=0):
+    with Progress(label, total, done=done) as bar:
+        if expect is not None:
+            bar.expect(expect)
+        for step in steps:
+            bar.advance(step, facts)
+say("[red]x", 2, 1, 1)
+say("[/b] old", 2, 1)
+say("fetch [a](b).gz (MiB)", None, 3)
+say("", 1, 1)
+say("Prüfung 日本 –", 1, 1)
+say("{0} %s", 1, 1)
+say("x" * 200, 1, 1)
+say("facts", 2, 1, facts="[/] loss nan")
+say("none", 0)
+say("zero known late", None, expect=0)
+say("more than all", 2, 1, 1, 1)
+say("fewer than done", 9, 1, expect=4, done=6)
+say("parts", 2, 0.25, 0.25, 0.5, 1)
+say("huge", 10**15, 1)
+say("nothing new", 3, 0)
+print("the end")
+"""
+
+
+@pytest.mark.parametrize("columns", ["120", "30", "1"])
+def test_odd_labels_and_counts_end_no_work(columns: str) -> None:
+    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", on_a_terminal(ODD, COLUMNS=columns))
+    assert "Traceback" not in said
+    assert "the end" in said.splitlines()
+    if columns == "120":
+        for shown in ("[red]x", "[/b] old", "[a](b).gz (MiB)", "Prüfung 日本 –", "{0} %s", "[/] loss nan"):
+            assert shown in said, shown
+        for count in ("0/0", "3/2", "7/4", "2/2", "0/3", f"1/{10**15}"):
+            assert count in said, count
+
+
+@pytest.mark.parametrize("stream", ["/dev/full", "closed"])
+def test_a_standard_error_that_takes_nothing_ends_no_work(stream: str) -> None:
+    where = "2>&-" if stream == "closed" else f"2> {stream}"
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(ODD)} {where}"
+    done = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "the end\n")

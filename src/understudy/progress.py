@@ -6,6 +6,7 @@ time and one at the end. Not here: results (``print_above_bars`` puts them on a 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import threading
@@ -94,10 +95,10 @@ class Progress:
         self._is_prepared = False
         self._lock = threading.Lock()
         self._console = Console(file=sys.stderr)
-        self._is_quiet = quiet
-        self._is_live = self._console.is_terminal and not quiet
+        self._is_quiet = quiet or sys.stderr is None  # it can be closed, and rich would take standard output
+        self._is_live = self._console.is_terminal and not self._is_quiet
         columns = (
-            TextColumn("{task.description:<28}"),
+            TextColumn("{task.description:<28}", markup=False),
             BarColumn(bar_width=24),
             _Said(self._count),
             _Said(lambda: _clock(time.monotonic() - self._started)),
@@ -157,7 +158,8 @@ class Progress:
 
     def _print(self, status: str) -> None:
         line = f"{self._label}: {status}  {self._rest()}".rstrip()
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        with contextlib.suppress(OSError):  # a full disk, which holds standard error, does not end the work
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _count(self) -> str:
         done = math.floor(self._done + 1e-6)  # parts of steps add up to a whole one only nearly

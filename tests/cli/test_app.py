@@ -257,3 +257,9 @@ def test_a_path_below_home_that_the_shell_left_as_it_is_leads_there(run_dir: Pat
     done = understudy("report", "~/run", HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert f"Report: {tmp_path / 'run'}" in done.stdout
+
+
+def test_a_terminal_of_ascii_shows_the_table_of_a_run(run_dir: Path) -> None:
+    done = understudy("run", str(run_dir), PYTHONIOENCODING="ascii")
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert "95 % interval" in done.stdout

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -306,3 +308,82 @@ def test_prompts_are_read_in_the_passes_that_cost_least() -> None:
             for cuts in combinations(range(1, len(ordered)), n_cuts)
         )
         assert cost([[lengths[number] for number in one] for one in passes]) == min(map(cost, ways))
+
+
+QUIET = r"""
+import sys
+from pathlib import Path
+
+import torch
+
+from understudy.grading.config import MathConfig
+from understudy.grading.math_grader import MathGrader
+from understudy.grading.pool import WorkerPool
+from understudy.models import LocalConfig, Request, open_model
+from understudy.models.loading import load_adapter, load_base
+from understudy.models.rendering import open_renderer
+from understudy.python_syntax import literal_value, parse_module
+from understudy.records import Message, Role
+from understudy.sandbox import Sandbox
+from understudy.training.config import LoraSettings
+from understudy.training.loading import lora_settings
+
+here = Path(sys.argv[1])
+base, adapter = str(here / "base"), str(here / "adapter")
+asked = Request((Message(role=Role.USER, content="Two and two?"),), max_tokens=4, temperature=0.7, n=2, seed=1)
+
+
+def ask(**settings):
+    with open_model(LocalConfig(device="cpu", **settings)) as model:
+        model.complete(asked)
+
+
+def grade():
+    with WorkerPool(1, 20.0, 2 * 2**30) as pool:
+        for one in ("\\d", "2^{-}", "1_000", "٣", "x=", "0/0"):
+            MathGrader(MathConfig(), pool).equal("1", one)
+
+
+def act():
+    with Sandbox(preload=()) as sandbox, sandbox.episode() as episode:
+        episode.run("'\\d'; 1 is 1")
+
+
+def lora():
+    from peft import get_peft_model
+    from understudy.models.loading import without_peft_warning
+
+    with without_peft_warning():
+        get_peft_model(load_base(base, torch.float32), lora_settings(LoraSettings(r=2)))
+
+
+CASES = {
+    "whole weights": lambda: ask(path=base),
+    "an adapter": lambda: ask(path=base, adapter=adapter),
+    "an adapter by itself": lambda: ask(path=adapter),
+    "eight bits": lambda: ask(path=base, quantization="int8"),
+    "an adapter in eight bits": lambda: ask(path=base, adapter=adapter, quantization="int8"),
+    "bfloat16": lambda: ask(path=base, dtype="bfloat16"),
+    "float64": lambda: ask(path=base, dtype="float64"),
+    "an adapter that is not merged": lambda: load_adapter(load_base(base, torch.float32), adapter),
+    "a new adapter": lora,
+    "a renderer": lambda: open_renderer(base),
+    "an odd escape in code": lambda: parse_module("print('\\d')"),
+    "an odd literal": lambda: literal_value("'\\w'"),
+    "odd maths": grade,
+    "a warning of an action": act,
+}
+for name in sys.argv[2:] or CASES:
+    print(name, file=sys.stdout, flush=True)
+    CASES[name]()
+"""
+
+
+@pytest.mark.slow
+def test_what_a_user_runs_prints_no_warning(tmp_path: Path) -> None:
+    """A process of its own: here every warning is an error, and there the filters are those of a user's terminal."""
+    save_tiny_adapter(save_tiny_model(tmp_path / "base"), tmp_path / "adapter")
+    command = [sys.executable, "-c", QUIET, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 14

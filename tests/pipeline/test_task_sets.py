@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import yaml
 from pydantic import TypeAdapter
 
 from understudy.pipeline import load_recipe, run_recipe
@@ -60,3 +61,67 @@ def test_files_splits_and_draws_of_one_source_stay_apart(tmp_path: Path) -> None
         ("all", "autumn", "many", 8),
         ("all", "autumn", "average", 11),
     ], "and spring, which has no question in common with autumn, is in no row"
+
+
+def rows(*questions: str, start: int = 0) -> str:
+    lines = [{"id": number + start, "question": one, "answer": str(number)} for number, one in enumerate(questions)]
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+FILES = {
+    "a.jsonl": rows("One?", "Two?", "Three?"),
+    "same-ids.jsonl": rows("Four?", "Five?"),
+    "same-questions.jsonl": rows("One?", "Two?", start=7),
+    "other-answers.jsonl": rows("Two?", "One?"),
+    "blanks.jsonl": rows(" One? ", "one?"),
+    "folder/a.jsonl": rows("Six?"),
+}
+SETS = {
+    "a": ({"path": "a.jsonl"}, 3),
+    "a.jsonl": ({"path": "a.jsonl", "limit": 2}, 2),
+    "a-again": ({"path": "a.jsonl", "limit": 2, "seed": 5}, 2),
+    "a-link": ({"path": "link.jsonl"}, 3),
+    "a-ids": ({"path": "a.jsonl", "fields": {"id": "id"}}, 3),
+    "a-answers": ({"path": "a.jsonl", "fields": {"question": "answer", "answer": "id"}}, 3),
+    "folder-a": ({"path": "folder/a.jsonl"}, 1),
+    "named": ({"name": "a", "path": "same-ids.jsonl"}, 2),
+    "named-too": ({"name": "a", "path": "same-questions.jsonl"}, 2),
+    "answers": ({"name": "a", "path": "other-answers.jsonl"}, 2),
+    "blanks": ({"name": "a", "path": "blanks.jsonl"}, 2),
+    "toy": ({"name": "toy", "split": "test", "limit": 2}, 2),
+    "toy-seed": ({"name": "toy", "split": "test", "limit": 2, "seed": 1}, 2),
+    "toy-dev": ({"name": "toy", "split": "dev", "limit": 2}, 2),
+    "toy.train": ({"name": "toy", "split": "train", "limit": 1}, 1),
+    "all": ({"name": "toy", "split": "train", "limit": 2}, 2),
+}
+
+
+def test_every_name_is_a_set_of_its_own_whatever_the_sources_share(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for name, content in FILES.items():
+        (tmp_path / name).write_text(content)
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "a.jsonl")
+    evaluate = {"model": "teacher", "agent": "cot"}
+    recipe = {
+        "name": "sets",
+        "tasks": {
+            name: {"task_kind": "fact", **config} if "path" in config else config for name, (config, _) in SETS.items()
+        },
+        "models": {"teacher": {"kind": "scripted", "program": "tests.rollouts.programs:think"}},
+        "agents": {"cot": {"kind": "chain_of_thought", "prompts": "minimal"}},
+        "evaluate": {
+            "forth": {**evaluate, "label": "forth", "tasks": list(SETS)},
+            "back": {**evaluate, "label": "back", "tasks": [*reversed(SETS)][::2]},
+        },
+        "report": {"baseline": "back"},
+    }
+    (tmp_path / "sets.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
+    run_dir = tmp_path / "run"
+    run_recipe(load_recipe(tmp_path / "sets.yaml"), run_dir, say=lambda _: None, quiet=True)
+    for name, sets in (("forth", list(SETS)), ("back", [*reversed(SETS)][::2])):
+        metrics = Metrics.model_validate_json((run_dir / "evaluate" / name / "metrics.json").read_bytes())
+        found = {one.task_set: one.n_tasks for one in metrics.task_sets}
+        assert found == {name: SETS[name][1] for name in sets}
+    rows = TypeAdapter(list[Comparison]).validate_json((run_dir / "comparisons.json").read_bytes())
+    common = {name: SETS[name][1] for name in [*reversed(SETS)][::2]}
+    assert {one.task_set: one.n_tasks for one in rows if one.task_set != "average"} == common

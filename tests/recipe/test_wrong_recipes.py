@@ -361,6 +361,11 @@ WRONG = [
         ["line 21: stages: unknown key", "section of its own"],
     ),
     ("report:\n", "evaluation: {x: {}}\nreport:\n", ["line 21: evaluation: unknown key", "did you mean `evaluate`"]),
+    (
+        "  train: {name: toy",
+        "  average: {name: toy, split: dev, limit: 1}\n  train: {name: toy",
+        ["line 4: tasks.average", "mean"],
+    ),
     # Parts of a user.
     ("kind: code_agent", "kind: 'shop.agents:Clerk'", ["agents.agent.kind", "there is no module 'shop'"]),
     ("kind: code_agent", "kind: 'json:no_such'", ["agents.agent.kind", "json has no 'no_such'"]),

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the work failed, 2 the command or the recipe is wrong, 130
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -247,6 +248,9 @@ app.add_typer(index_app, name="index")
 
 def main() -> None:
     """Run the command line. An error is one line; UNDERSTUDY_TRACEBACK=1 shows its traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal of ASCII shows ? for what it does not have
+            stream.reconfigure(errors="replace")
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         app(args=[_at_home(word) for word in sys.argv[1:]])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from understudy.annotations import Reference, references
+from understudy.evaluation import AVERAGE
 from understudy.extras import extras_of, missing
 from understudy.models import LocalConfig, ScriptedConfig
 from understudy.models.scripted import program_problem
@@ -112,6 +113,8 @@ def _labels(recipe: Recipe) -> Iterator[str]:
 
 
 def _contradictions(recipe: Recipe) -> Iterator[str]:
+    if AVERAGE in recipe.tasks:
+        yield f"tasks.{AVERAGE}: expected another name: in tables it is the mean of all sets"
     if recipe.retrieval is None and recipe.tools.search not in (None, ToolsConfig().search):
         yield "tools.search: is set, but the recipe names no retrieval to search with"
 
