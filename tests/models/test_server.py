@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import subprocess
 import sys
@@ -461,7 +460,8 @@ def test_no_executable_is_reported() -> None:
         pass
 
 
-def test_the_server_ends_when_its_owner_is_killed() -> None:
+@pytest.mark.parametrize("children_first", [False, True], ids=["alone", "after its children"])
+def test_the_server_ends_when_its_owner_is_killed(children_first: bool) -> None:
     owner = (
         "import time\n"
         "from understudy.models.serving import served\n"
@@ -474,7 +474,9 @@ def test_the_server_ends_when_its_owner_is_killed() -> None:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         assert httpx.get(f"{address}/models").status_code == 200
-        process.send_signal(signal.SIGKILL)
+        for child in psutil.Process(process.pid).children() if children_first else ():
+            child.kill()
+        process.kill()
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.ray_nodes import Cluster, running_cluster, start_node
 from tests.rollouts.making import make_tasks, records, spec
 from understudy.models import ProgramError
 from understudy.records import Trajectory
@@ -40,40 +39,6 @@ pytestmark = [
 ON_RAY = RolloutConfig(
     attempts=2, in_flight=4, seed=3, engine=Engine.RAY, ray=RayConfig(n_workers=2, wait_for_workers_s=200)
 )
-
-
-Cluster = Any  # Ray's has no static type
-
-
-@contextmanager
-def running_cluster(head_cpus: int) -> Iterator[Cluster]:
-    ray = pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        environment.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
-        made = Cluster(initialize_head=False)
-        start_node(made, head_cpus)  # the first is the head
-        ray.init(address=made.address, include_dashboard=False, log_to_driver=False)
-        try:
-            yield made
-        finally:
-            ray.shutdown()
-            made.shutdown()
-
-
-def start_node(cluster: Cluster, num_cpus: int) -> Any:
-    """Add a node. Ray gives one 30 seconds to start, which a busy machine may need several times."""
-    for _ in range(5):
-        try:
-            node = cluster.add_node(num_cpus=num_cpus)
-        except Exception as error:
-            if "timed out during startup" not in str(error):
-                raise
-        else:
-            return node
-    pytest.skip("this machine is too busy for Ray: no node started within 30 s, five times")
 
 
 @pytest.fixture(scope="module")

@@ -119,14 +119,14 @@ class ServerProcess:
         try:
             self._wait_until_healthy()
         except BaseException:
-            self._stop()
+            self.stop()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
+        self.stop()
 
     @property
     def pid(self) -> int:
@@ -168,7 +168,7 @@ class ServerProcess:
         self._log.seek(max(0, size - LOG_TAIL_CHARS))
         return self._log.read().decode(errors="replace").strip()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         """Ask the group to end, kill what remains of it, then reap its leader and close our descriptors."""
         if self._process.returncode is None:
             self._signal_group(signal.SIGTERM)

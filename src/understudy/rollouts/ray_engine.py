@@ -8,7 +8,6 @@ several machines (``ray up``), sharing files between them.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import Counter, deque
@@ -21,6 +20,7 @@ from ray.exceptions import ActorUnavailableError, ObjectLostError, RayError, Ray
 
 from understudy.agents import Agent, AgentFacts
 from understudy.progress import GENERATED_TOKENS
+from understudy.ray_cluster import joined_cluster
 from understudy.records import Trajectory
 from understudy.rollouts.config import RolloutConfig
 from understudy.rollouts.spec import AgentSpec, open_spec
@@ -220,18 +220,13 @@ class _RayCluster:
 
 @contextmanager
 def open_ray_workers(spec: AgentSpec, config: RolloutConfig) -> Iterator[RayWorkers]:
-    """Join or start a cluster and start the workers; end them, and the cluster that was started here, afterwards."""
-    started_here = not ray.is_initialized()
-    if started_here:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(address=config.ray.address, include_dashboard=False, log_to_driver=False)
-    workers = RayWorkers(spec, config, Patience())
-    closing_s = _CLOSING_AFTER_ERROR_S
-    try:
-        workers.start()
-        yield workers
-        closing_s = _CLOSING_S
-    finally:
-        workers.close(closing_s)
-        if started_here:
-            ray.shutdown()
+    """Join or start a cluster and start the workers; end them, and leave the cluster, afterwards."""
+    with joined_cluster(config.ray.address):
+        workers = RayWorkers(spec, config, Patience())
+        closing_s = _CLOSING_AFTER_ERROR_S
+        try:
+            workers.start()
+            yield workers
+            closing_s = _CLOSING_S
+        finally:
+            workers.close(closing_s)

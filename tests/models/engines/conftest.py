@@ -43,9 +43,9 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def until(is_so: Callable[[], bool]) -> None:
+def until(is_so: Callable[[], bool], within_s: float = 30) -> None:
     """Wait for something that must come."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + within_s
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -219,6 +219,21 @@ def test_no_engine_has_float64(tiny_dir: Path, kind: str) -> None:
         pool.open(config)
 
 
+@pytest.mark.parametrize(
+    ("engine", "message"),
+    [
+        ({"kind": "auto", "ray": {}}, "ray: servers of auto run on this machine only"),
+        ({"kind": "llama_cpp", "ray": {}}, "ray: servers of llama_cpp run on this machine only"),
+        ({"kind": "vllm", "ray": {}, "host": "10.0.0.1"}, "host: on a Ray cluster a server listens at its node's"),
+        ({"kind": "vllm", "ray": {"cpus_per_replica": float("inf")}}, "ray.cpus_per_replica"),
+        ({"kind": "vllm", "ray": {"wait_for_nodes_s": float("nan")}}, "ray.wait_for_nodes_s"),
+    ],
+)
+def test_settings_that_contradict_a_ray_cluster_are_refused(engine: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message.replace(".", r"\.")):
+        LocalConfig.model_validate({"path": "base", "engine": engine})
+
+
 @pytest.mark.parametrize("first", [None, "one"])
 def test_an_adapter_that_is_refused_leaves_the_others_served(
     local: Local, adapters: Adapters, pool: ServerPool, first: str | None, monkeypatch: pytest.MonkeyPatch
@@ -277,10 +292,11 @@ def test_nothing_is_left_running_after_we_are_killed(fake: FakeVllm, local: Loca
         "import sys, time\n"
         "from understudy.models import LocalConfig\n"
         "from understudy.models.engines.engine import serving_engine\n"
+        "from understudy.models.engines.machines import OnThisMachine\n"
         "from understudy.models.engines.server import Servers\n"
         "model = LocalConfig.model_validate_json(sys.argv[1])\n"
         "engine = serving_engine(model)\n"
-        "Servers(engine, engine.weights(model), [()], 0.4).start()\n"
+        "Servers(engine, engine.weights(model), OnThisMachine().take(engine.config, may_wait=False)).start()\n"
         "print('open', flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", program, local("teacher").model_dump_json()]

@@ -20,6 +20,7 @@ class AutoConfig(ServerConfig):
 
     kind: Literal["auto"] = "auto"
     set_otherwise: ClassVar[Mapping[str, str]] = VllmConfig.set_otherwise
+    runs_on_nodes: ClassVar[bool] = False  # it looks for GPUs of this machine
 
 
 class Auto(Vllm):

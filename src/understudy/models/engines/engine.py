@@ -11,15 +11,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from understudy.hub import naming_what_is_missing
 from understudy.models.config import DType, LocalConfig, OpenAIChatConfig
 from understudy.models.engines.kinds import ENGINES
 from understudy.models.locating import ADAPTER, CARD, base_and_adapter, locate, locate_adapter
 from understudy.models.process import ProgramOptions
+from understudy.records import Record
 from understudy.registry import PartConfig
 from understudy.runs import content_digest, digest
 
@@ -34,19 +35,37 @@ class EngineError(ValueError):
     """An engine cannot serve a model on this machine; the message says why and what to change."""
 
 
+class RayNodes(Record):
+    """The Ray cluster whose nodes servers run on."""
+
+    address: str | None = "auto"
+    """As ``ray.init`` takes it; None starts a cluster on this machine."""
+    cpus_per_replica: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    wait_for_nodes_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1800.0
+    """How long room for all replicas is waited for; nodes may still join."""
+
+
 class ServerConfig(ProgramOptions, PartConfig):
     """What all engines have that start servers. Results do not depend on it."""
 
+    runs_on_nodes: ClassVar[bool] = True
+    """Whether servers can run on other machines."""
+    set_otherwise: ClassVar[Mapping[str, str]] = {}
+    """Arguments of the server that ``extra_arguments`` must not repeat, and what sets them."""
     replicas: PositiveInt | None = None
-    """Servers of the same model; requests are spread over them. None: as many as the machine's GPUs allow, else one."""
+    """Servers of the same model; requests are spread over them. None: as many as the GPUs allow, else one."""
     gpus_per_replica: PositiveInt = 1
     """GPUs that one server uses together."""
     memory_share: Annotated[float | None, Field(gt=0, le=1)] = None
     """Share of the memory of each GPU that a server takes. Servers are kept beside one another while their shares fit.
     None: 0.9; without a GPU 0.4 of the machine's memory."""
+    ray: RayNodes | None = None
+    """Servers run on the nodes of this cluster (extra ``ray``). None: on this machine."""
 
-    set_otherwise: ClassVar[Mapping[str, str]] = {}
-    """Arguments of the server that ``extra_arguments`` must not repeat, and what sets them."""
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Extras of this package that it needs."""
+        return ("ray",) if self.ray else ()
 
     @field_validator("host")
     @classmethod
@@ -63,6 +82,14 @@ class ServerConfig(ProgramOptions, PartConfig):
             if name in cls.set_otherwise:
                 raise ValueError(f"expected no {name}, which is set by {cls.set_otherwise[name]}; got {argument!r}")
         return arguments
+
+    @model_validator(mode="after")
+    def _can_run_on_nodes(self) -> Self:
+        if self.ray and not self.runs_on_nodes:
+            raise ValueError(f"ray: servers of {self.kind} run on this machine only; expected no ray, or kind: vllm")
+        if self.ray and "host" in self.model_fields_set:
+            raise ValueError(f"host: on a Ray cluster a server listens at its node's address; got {self.host!r} too")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +128,8 @@ class Launch:
     gpus: tuple[str, ...]
     """Of this process; empty on a machine without GPUs."""
     memory_share: float
+    host: str = "127.0.0.1"
+    """Where it listens."""
 
 
 class InProcess:

@@ -36,6 +36,7 @@ class LlamaCppConfig(ServerConfig):
 
     kind: Literal["llama_cpp"] = "llama_cpp"
     set_otherwise: ClassVar[Mapping[str, str]] = _SET_OTHERWISE
+    runs_on_nodes: ClassVar[bool] = False  # the converted weights lie on this machine
     precision: Precision = Precision.F16
     """How weights are stored: f16 or f32."""
     n_parallel: PositiveInt = 8
@@ -81,7 +82,7 @@ class LlamaCpp(ServerEngine):
         options = LlamaCppOptions(
             model=str(gguf_of(weights.base, adapter, versions, self.config.precision)),
             served_name=self.client(weights, ["http://127.0.0.1"]).model,
-            host=self.config.host,
+            host=launch.host,
             context_tokens=context_tokens,
             n_parallel=n_parallel,
             n_threads=self.config.n_threads,

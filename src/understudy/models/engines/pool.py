@@ -26,7 +26,7 @@ from understudy.models.engines.engine import (
     name_in_records,
     serving_engine,
 )
-from understudy.models.engines.gpus import Memory
+from understudy.models.engines.machines import Machines, OnThisMachine, Taken
 from understudy.models.engines.server import Servers
 from understudy.models.model import Model, ModelConfig, Request, open_model, with_settings
 from understudy.models.openai_chat import OpenAIChatModel
@@ -70,7 +70,7 @@ class ServerPool(Closing):
     def __init__(self, check: Callable[[Weights, OpenAIChatConfig], None] = check_served) -> None:
         """``check``: compares a student with its checkpoint, before the student is first used."""
         self._check = check
-        self._memory: Memory | None = None
+        self._machines: dict[str, Machines] = {}
         self._servers: dict[str, Servers] = {}
         self._compared: set[tuple[str, str]] = set()
         self._loaded: tuple[LocalConfig, Checkpoint] | None = None
@@ -143,6 +143,9 @@ class ServerPool(Closing):
             self._loaded = None
             for key in list(self._servers):
                 self._stop(key)
+            for machines in self._machines.values():
+                machines.close()
+            self._machines.clear()
 
     def _started(self, engine: ServerEngine, weights: Weights) -> Servers:
         found = self._servers.get(weights.key)
@@ -150,10 +153,7 @@ class ServerPool(Closing):
             return found
         if found is not None:
             self._stop(weights.key)
-        servers = Servers(engine, weights, *self._places(engine, weights))
-        self._servers[weights.key] = servers
-        assert self._memory is not None
-        self._memory.take(servers.places, servers.memory_share)
+        servers = self._servers[weights.key] = Servers(engine, weights, self._taken(engine, weights))
         try:
             servers.start()
         except BaseException:
@@ -172,28 +172,31 @@ class ServerPool(Closing):
             self._compared.add(compared)
         return client
 
-    def _places(self, engine: ServerEngine, weights: Weights) -> tuple[Sequence[tuple[str, ...]], float]:
-        """GPUs for each replica, and the share of memory. Stops servers that nobody uses, the longest unused first.
+    def _taken(self, engine: ServerEngine, weights: Weights) -> Taken:
+        """A machine for each replica. Stops servers that nobody uses, the longest unused first.
 
         Raises ``EngineError`` if the servers in use leave too little.
         """
-        self._memory = memory = self._memory or Memory()
-        config = engine.config
-        n_servers = memory.n_servers(config.replicas, config.gpus_per_replica)
-        share = memory.share(config.memory_share, n_servers)
-        while (places := memory.places(n_servers, config.gpus_per_replica, share)) is None:
+        machines = self._machines_of(engine.config)
+        while True:
             unused = [key for key, servers in self._servers.items() if not servers.n_users]
+            if taken := machines.take(engine.config, may_wait=not unused):
+                return taken
             if not unused:
                 running = list(self._servers.values())
-                raise EngineError(_no_room(name_in_records(weights.model), memory, running, n_servers, share))
+                raise EngineError(_no_room(name_in_records(weights.model), engine.config, machines, running))
             self._stop(min(unused, key=lambda key: self._servers[key].last_used))
-        return places, share
+
+    def _machines_of(self, config: ServerConfig) -> Machines:
+        key = config.ray.model_dump_json() if config.ray else ""
+        if key not in self._machines:
+            self._machines[key] = _machines(config)
+        return self._machines[key]
 
     def _stop(self, key: str) -> None:
         servers = self._servers.pop(key)
         servers.close()
-        assert self._memory is not None
-        self._memory.take(servers.places, -servers.memory_share)
+        servers.taken.give_back()
 
 
 class ServedAt(Record):
@@ -231,19 +234,28 @@ def open_local(config: LocalConfig) -> Model:
 
 
 def require_room(name: str, config: ServerConfig) -> None:
-    """Raises ``EngineError`` if this machine has no room for a model's servers, even with no others beside them."""
-    memory = Memory()
-    n_servers = memory.n_servers(config.replicas, config.gpus_per_replica)
-    share = memory.share(config.memory_share, n_servers)
-    if memory.places(n_servers, config.gpus_per_replica, share) is None:
-        raise EngineError(_no_room(name, memory, [], n_servers, share))
+    """Raises ``EngineError`` if this machine has no room for a model's servers, even with no others beside them.
+
+    Nodes may join a Ray cluster later, so it is not asked.
+    """
+    machines = OnThisMachine()
+    if config.ray is None and machines.take(config, may_wait=False) is None:
+        raise EngineError(_no_room(name, config, machines, []))
 
 
-def _no_room(name: str, memory: Memory, running: list[Servers], n_servers: int, share: float) -> str:
-    what = f"{len(memory.gpus)} GPUs" if memory.gpus else "no GPU"
-    used = "; ".join(f"{one.name}: {len(one.places)} of {one.memory_share:g}" for one in running) or "none"
+def _machines(config: ServerConfig) -> Machines:
+    if config.ray is None:
+        return OnThisMachine()
+    from understudy.models.engines.ray_nodes import OnRayNodes  # loads Ray
+
+    return OnRayNodes(config.ray)
+
+
+def _no_room(name: str, config: ServerConfig, machines: Machines, running: list[Servers]) -> str:
+    n_servers, share = machines.wanted(config)
+    used = "; ".join(f"{one.name}: {len(one.taken.machines)} of {one.taken.memory_share:g}" for one in running)
     return (
-        f"{name}: there is no room for {n_servers} servers that take a share of {share:g} of "
-        f"the memory each ({what}; servers in use: {used}). Set replicas, gpus_per_replica or memory_share of engine: "
-        "models that are used at the same time have to fit"
+        f"{name}: there is no room for {n_servers} servers that take a share of {share:g} of the memory each "
+        f"({machines.description()}; servers in use: {used or 'none'}). Set replicas, gpus_per_replica or memory_share "
+        "of engine: models that are used at the same time have to fit"
     )

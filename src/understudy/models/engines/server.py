@@ -1,7 +1,7 @@
 """The servers of one base: replicas on their ports, each restarted when it dies.
 
-In: an engine, the weights, and GPUs for each replica. Out: URLs that stay the same as long as the servers are held. A
-server that dies is started again on its port with all adapters that were loaded; clients repeat what it did not
+In: an engine, the weights, and a machine for each replica. Out: URLs that stay the same as long as the servers are
+held. A server that dies is started again on its port with all adapters that were loaded; clients repeat what it did not
 answer. Only processes that were started here are stopped. Not here: which servers run at the same time (``pool``).
 """
 
@@ -10,14 +10,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
 from understudy.closing import Closing
 from understudy.models.engines.engine import Adapter, Launch, ServerEngine, Weights, name_in_records
-from understudy.models.process import ServerProcess, ServerStartError, free_ports
+from understudy.models.engines.machines import Machine, Running, Taken
+from understudy.models.process import ServerStartError
 
 POLL_S = 0.5
 """How often it is looked whether a server has ended."""
@@ -34,19 +35,15 @@ _log = logging.getLogger(__name__)
 class Servers(Closing):
     """All replicas of one base."""
 
-    def __init__(
-        self, engine: ServerEngine, weights: Weights, places: Sequence[tuple[str, ...]], memory_share: float
-    ) -> None:
-        """``places``: the GPUs of each replica. Nothing is started yet."""
+    def __init__(self, engine: ServerEngine, weights: Weights, taken: Taken) -> None:
+        """``taken``: where each replica runs. Nothing is started yet."""
         self.name = name_in_records(weights.model)
-        self.places, self.memory_share = tuple(places), memory_share
+        self.taken = taken
         self.n_users = 0
         self.last_used = 0.0
         self._adapters = {} if weights.adapter is None else {weights.adapter.name: weights.adapter}
-        ports = free_ports(engine.config.host, len(places))
         self._replicas = [
-            Replica(engine, weights, self._adapters, gpus, memory_share, port)
-            for gpus, port in zip(places, ports, strict=True)
+            Replica(engine, weights, self._adapters, machine, taken.memory_share) for machine in taken.machines
         ]
 
     @property
@@ -102,24 +99,23 @@ class Servers(Closing):
 
 
 class Replica:
-    """One server process on a port, and the thread that watches it."""
+    """One server on a port of a machine, and the thread that watches it."""
 
     def __init__(
         self,
         engine: ServerEngine,
         weights: Weights,
         adapters: Mapping[str, Adapter],
-        gpus: tuple[str, ...],
+        machine: Machine,
         memory_share: float,
-        port: int,
     ) -> None:
         self.stopping = threading.Event()
         self.failure: Exception | None = None
         self._engine, self._weights, self._adapters = engine, weights, adapters
-        self._gpus, self._memory_share, self._port = gpus, memory_share, port
-        self._address = f"http://{engine.config.host}:{port}"
+        self._machine, self._memory_share = machine, memory_share
+        self._address = f"http://{machine.host}:{machine.port}"
         self._lock = threading.RLock()
-        self._running: tuple[ServerProcess, Launch] | None = None
+        self._running: tuple[Running, Launch] | None = None
         self._watcher = threading.Thread(target=self._watch, name="understudy-server-watch", daemon=True)
 
     @property
@@ -159,20 +155,27 @@ class Replica:
 
     def _start(self) -> None:
         self._stop()
-        launch = Launch(self._weights.base, tuple(self._adapters.values()), self._port, self._gpus, self._memory_share)
-        process = ServerProcess(
+        machine = self._machine
+        launch = Launch(
+            self._weights.base,
+            tuple(self._adapters.values()),
+            machine.port,
+            machine.gpus,
+            self._memory_share,
+            machine.host,
+        )
+        running = machine.start(
             self._engine.command(self._weights, launch),
             self._address + self._engine.health_path,
             deadline_s=self._engine.config.deadline_s,
             environment=self._engine.environment(launch),
             cancelled=self.stopping,
         )
-        process.__enter__()
-        self._running = process, launch
+        self._running = running, launch
 
     def _stop(self) -> None:
         if self._running is not None:
-            self._running[0].__exit__(None, None, None)
+            self._running[0].stop()
             self._running = None
 
     def _watch(self) -> None:
@@ -184,10 +187,10 @@ class Replica:
             with self._lock:
                 if self.stopping.is_set() or self._running is None:
                     continue
-                process = self._running[0]
-                if process.has_ended or n_sick >= SICK_AFTER:
+                running = self._running[0]
+                if running.has_ended or n_sick >= SICK_AFTER:
                     n_sick = 0
-                    _log.warning("%s", process.explained("the server died and is started again"))
+                    _log.warning("%s", running.explained("the server died and is started again"))
                     self._bring_back()
 
     def _is_sick(self) -> bool:

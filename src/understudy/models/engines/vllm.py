@@ -69,7 +69,7 @@ class Vllm(ServerEngine):
             model=launch.base,
             served_name=BASE_NAME,
             adapters=launch.adapters,
-            host=config.host,
+            host=launch.host,
             n_gpus=max(1, len(launch.gpus)),
             memory_share=launch.memory_share,
             dtype=_dtype(weights.model, launch),
