@@ -47,7 +47,7 @@ test: setup .browser ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 # Packages that only slow tests need, in parts: what cannot be installed here costs only its own tests. DeepSpeed is not
-# among them: it has no wheel, and building it takes a compiler.
+# among them: it has no wheel, and needs a compiler when it is first used.
 $(VENV)/.stamp-all: $(VENV)/.stamp
 	@links="$${PIP_FIND_LINKS:-$$($(BIN)/python -m pip config get global.find-links 2>/dev/null || true)}"; \
 	if [ -n "$$links" ]; then export UV_FIND_LINKS="$$links"; fi; \

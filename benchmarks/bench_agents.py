@@ -1,15 +1,15 @@
 """Tasks per CPU-second of a distilled student in the toy world, compared with two peers in the same run.
 
-    python -m benchmarks.bench_agents --path CHECKPOINT [--tasks 16] [--candidates 1 8] [--generate-tasks 2]
+    python -m benchmarks.bench_agents --path CHECKPOINT [--tasks 16] [--candidates 1 8] [--generate-tasks 4]
         [--role student]
 
 In: a student's checkpoint, such as ``runs/demo-real/train/agent/checkpoint`` after ``make demo-real``; without one the
 program says so and measures nothing. Out: a row for each engine: this package's, the same without kept keys and values
 (``prefix_cache_gb: 0``), the same with weights of eight bits (``quantization: int8``), and one call of transformers'
 ``generate()`` per step, on fewer of the questions because it is slow. Then what eight bits change: log-probabilities
-and greedy tokens of the first engine's last replies. The prompts are the paper's, a search
-gives three passages. Tokens are shown beside the rates, because replies may differ where floating-point sums do.
-CPU-seconds are those of this process, without the sandbox's.
+and greedy tokens of the first engine's last replies. The prompts are the paper's, a search gives three passages. Right
+answers, steps and tokens are shown beside the rates, because replies may differ where floating-point sums do, and with
+eight bits they do differ. CPU-seconds are those of this process, without the sandbox's.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import torch
 
 from understudy.agents import CodeAgentConfig, open_agent
 from understudy.agents.config import SelfConsistencyConfig
+from understudy.grading import grade_all, open_grader
 from understudy.models import Device, LocalConfig, Model, Quantization, Request, open_model
 from understudy.models.loading import load_checkpoint
 from understudy.models.rendering import Renderer
@@ -105,8 +106,10 @@ def measure(model: Model, tasks: Sequence[Task], n_candidates: int, role: str, f
 def show(name: str, attempts: Sequence[Trajectory], cpu_s: float) -> None:
     usage = sum((attempt.usage for attempt in attempts), Usage())
     n_steps = sum(len(attempt.steps) for attempt in attempts)
+    with open_grader() as grader:
+        n_right = sum(score.correct is True for score in grade_all(grader, attempts))
     print(
-        f"{name:<22}{len(attempts):>6}{n_steps:>6}{usage.prompt_tokens:>9}{usage.cached_tokens:>9}"
+        f"{name:<22}{len(attempts):>6}{n_right:>6}{n_steps:>6}{usage.prompt_tokens:>9}{usage.cached_tokens:>9}"
         f"{usage.completion_tokens:>9}{cpu_s:>9.1f}{len(attempts) / cpu_s:>10.3f}",
         flush=True,
     )
@@ -121,8 +124,8 @@ def compare(path: Path, tasks: Sequence[Task], n_generated: int, n_candidates: i
         config.model_copy(update={"quantization": Quantization.INT8, "name": "local, int8"}),
         None,
     ]
-    print(f"\n{'N = ' + str(n_candidates):<22}{'tasks':>6}{'steps':>6}{'prompt':>9}{'cached':>9}{'written':>9}", end="")
-    print(f"{'CPU s':>9}{'/CPU-s':>10}")
+    print(f"\n{'N = ' + str(n_candidates):<22}{'tasks':>6}{'right':>6}{'steps':>6}{'prompt':>9}", end="")
+    print(f"{'cached':>9}{'written':>9}{'CPU s':>9}{'/CPU-s':>10}")
     attempts = []
     with tempfile.TemporaryDirectory() as folder:
         for engine in engines:
@@ -158,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--path", type=Path, default=STUDENT, help="the student's checkpoint")
     parser.add_argument("--tasks", type=int, default=16, help="questions")
-    parser.add_argument("--generate-tasks", type=int, default=2, help="questions for generate()")
+    parser.add_argument("--generate-tasks", type=int, default=4, help="questions for generate()")
     parser.add_argument("--candidates", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--role", choices=["student", "teacher"], default="student", help="short or long prompt")
     options = parser.parse_args()

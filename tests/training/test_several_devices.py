@@ -45,7 +45,9 @@ has_deepspeed = importlib.util.find_spec("deepspeed") is not None
 DEEPSPEED = pytest.param(
     "deepspeed-zero2",
     "DeepSpeedEngine",
-    marks=pytest.mark.skipif(not has_deepspeed, reason="deepspeed is not installed"),
+    marks=pytest.mark.skipif(
+        not has_deepspeed, reason="deepspeed is not installed: it has no wheel, and needs a compiler"
+    ),
 )
 DIVIDED = [("fsdp", "DTensor"), DEEPSPEED]
 
