@@ -122,3 +122,10 @@ def test_a_stop_string_at_the_very_end_is_left_out_and_nothing_was_cut() -> None
 def test_what_holds_no_stop_string_stays_the_same() -> None:
     completion = Completion(text="abc", finish_reason=FinishReason.LENGTH)
     assert cut_completion(completion, STOP) is completion
+
+
+@pytest.mark.parametrize("sign", ["-", "*", "_", "#", "> ", "- "])
+def test_a_ruled_line_takes_no_time(sign: str) -> None:
+    """An expression that could split such a line in many ways would try them all, and not end."""
+    text = f"A table follows.\n{sign * 2000}\nObserved values"
+    assert cut_reply(text, ("Observation:",)) == (text, "")

@@ -79,7 +79,7 @@ def _loose_stops(stop: tuple[str, ...]) -> re.Pattern[str]:
     names = [match[0] for string in stop if (match := re.fullmatch(r"</?\w+>", string))]
     tags = "|".join(re.sub(r"(/?)(\w+)", r"\\s*\1\\s*\2\\s*", name) for name in names)
     words = "|".join(re.escape(string[:-1]) for string in stop if re.fullmatch(r"[A-Za-z ]+:", string))
-    label = rf"^[ \t]*(?:[#>*_-]+[ \t]*)*(?:{words})[*_ \t]*:[*_]*|^[ \t]*(?:#+[ \t]*|\*\*)(?:{words})[*_ \t]*$"
+    label = rf"^[ \t]*(?:[#>*_-][ \t]*)*(?:{words})[*_ \t]*:[*_]*|^[ \t]*(?:#+[ \t]*|\*\*)(?:{words})[*_ \t]*$"
     parts = [f"(?:{_OTHER_TURN.pattern})"]
     parts += [f"(?i:{tags})"] if tags else []
     parts += [f"(?P<label>(?im:{label}))"] if words else []

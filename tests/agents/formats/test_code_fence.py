@@ -260,3 +260,7 @@ def test_odd_replies_take_no_time(text: str) -> None:
     started = time.process_time()
     FORMAT.parse(text)
     assert time.process_time() - started < 20
+
+
+def test_attributes_of_a_fence_that_run_together_take_no_time() -> None:
+    FORMAT.parse("Thought: a\n```" + "title=" * 40 + "a )\nx = 1\n```")

@@ -32,7 +32,7 @@ _INFO = re.compile(r"^\{?\.?(?P<name>[A-Za-z_][\w+-]*(?:\.\d+)*)(?:\}|(?<=\w)[:,
 _PYTHON = re.compile(r"i?py(?:thon)?[\d.]*|python_?(?:code|repl)|tool_code|code", re.IGNORECASE)
 _CUT_TAG = re.compile(r"(?:\n[ \t]*[`~]{1,2})?\s*<[|｜]?[\w/▁]*[|｜]?>?$|\n[ \t]*[`~]{1,2}\s*$")
 """What is left of a stop string or a fence that was cut, or a token of the model that ends its turn."""
-_ATTRIBUTES = re.compile(r"[\w.:{}#-]*|(?:(?:title|file|filename|name|linenums|hl_lines)=\S+\s*)+")
+_ATTRIBUTES = re.compile(r"[\w.:{}#-]*|(?:(?:title|file|filename|name|linenums|hl_lines)=\S+(?:\s+|\Z))+")
 
 
 @dataclass(frozen=True, slots=True)
