@@ -38,6 +38,7 @@ _PROSE = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{2,}(?:\s+[A-Za-z]{2,}){3,}")
 """Four plain words in a row are a sentence, not an answer."""
 _HEDGED = re.compile(r"\b(?:rather|actually|instead)\b", re.IGNORECASE)
 _CLOSED_ANSWER = re.compile(r"(?:yes|no|true|false)\b", re.IGNORECASE)
+_EXPLAINED_CHOICE = re.compile(r"\(\s*[A-H]\s*\)[\s,;:.]*(?:since|because|as|is\s+(?:right|correct))\b", re.IGNORECASE)
 _THE_ANSWER = re.compile(r"(?:the|our|my)\s+(?:final\s+)?(?:answer|result|solution|value)\W*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"(?<![\w*)])(\*\*|__)(?=\S)(.+?)(?<=\S)\1(?![\w*(])")
 _ARROW = re.compile(
@@ -124,7 +125,7 @@ def mathematical_answer(text: str) -> str:
 
 def _end_of_sentence(text: str) -> str:
     """The end of a sentence, after its verb; the text itself if it is not a sentence."""
-    if _CLOSED_ANSWER.match(text) or _MOST_REALS.match(text):
+    if _CLOSED_ANSWER.match(text) or _MOST_REALS.match(text) or _EXPLAINED_CHOICE.match(text):
         return text
     text = _CONNECTIVE.sub("", text)
     if verbs := list(_VERB.finditer(text)):

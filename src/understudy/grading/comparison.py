@@ -69,8 +69,8 @@ class Comparison:
         answer = short_scale(without_remark(answer), reference)
         if (moments := read_moments(reference, answer)) is not None:
             return same_moment(*moments), "compared as times or dates"
-        if same_choice(reference, answer):
-            return True, "the same choice"
+        if (is_same := same_choice(reference, answer)) is not None:
+            return is_same, "the same choice" if is_same else "another choice"
         reference, answer = in_digits(reference, answer), in_digits(answer, reference, is_answer=True)
         words = words_of(reference)
         reference, answer = (match[1] if (match := TEXT.fullmatch(text)) else text for text in (reference, answer))

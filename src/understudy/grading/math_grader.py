@@ -38,7 +38,7 @@ class MathGrader:
         options = [f"rel_tol={config.rel_tol:g}"]
         options += ["exact_integers"] if config.exact_integers else []
         options += ["percent_leniency"] if config.percent_leniency else []
-        self.version = f"5 {' '.join(options)}"
+        self.version = f"6 {' '.join(options)}"
 
     def judge(self, task: Task, answer: str) -> Judgement:
         """Judge one answer."""

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from understudy.python_syntax import parse_module
 
 MAX_CHARS = 4_000
+_LARGEST_IDENTITY = 12
+"""Rows and columns of an identity matrix that is written out."""
 
 _LOOKS_PYTHON = re.compile(
     r"[A-Za-z_]\w*\(|^\W*\{.*:|['\"]|\b(?:EmptySet|Reals)\b|\b(?:np|numpy|math|sympy)\.", re.DOTALL
@@ -91,8 +93,8 @@ class _Rewriter(ast.NodeTransformer):
         self.changed = False
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
         path = _dotted(node.func)
+        self.generic_visit(node)
         if len(path) > 1 and path[0] in _MODULES:
             node.func = ast.Name(".".join(path[1:]))
             self.changed = True
@@ -165,6 +167,17 @@ def _members(node: ast.Call, _path: list[str]) -> ast.AST | None:
     if isinstance(first, ast.List) and is_flat and len(first.elts) > 1:
         return ast.Name(f"⟦{', '.join(map(ast.unparse, first.elts))}⟧")
     return first
+
+
+def _identity(node: ast.Call, path: list[str]) -> ast.AST | None:
+    """``np.eye(2)``: its rows. ``identity`` without a module may be a function of the question."""
+    sizes = _numbers_of(node)
+    if node.keywords or len(sizes) != len(node.args) or not (len(path) > 1 or path == ["eye"]):
+        return None
+    n_rows, n_columns = sizes if len(sizes) == 2 else [*sizes, *sizes] if len(sizes) == 1 else (0, 0)
+    if not (0 < n_rows <= _LARGEST_IDENTITY and 0 < n_columns <= _LARGEST_IDENTITY):
+        return None
+    return ast.List([ast.List([ast.Constant(int(i == j)) for j in range(n_columns)]) for i in range(n_rows)])
 
 
 def _set(node: ast.Call, path: list[str]) -> ast.AST | None:
@@ -265,5 +278,6 @@ _REWRITINGS: dict[str, Callable[[ast.Call, list[str]], ast.AST | None]] = {
     **dict.fromkeys(_POINTS, lambda node, _: ast.Tuple(node.args, ast.Load())),
     **dict.fromkeys(("date", "datetime", "Timestamp"), _date),
     "time": _time,
+    **dict.fromkeys(("eye", "identity"), _identity),
     "Union": lambda node, _: ast.Name(" ∪ ".join(map(ast.unparse, node.args))),
 }

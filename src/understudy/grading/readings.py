@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from understudy.grading.units import split_unit
 from understudy.grading.words import unwrap_text
 
 _ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
@@ -27,6 +28,8 @@ _IN_ONE_NUMBER = re.compile(
 )
 _IN_SEVERAL = re.compile(r"\s*[(\[]?\s*-?\d+(?:,\d+)?(?:\s*;\s*-?\d+(?:,\d+)?)+\s*[)\]]?\s*")
 _MAY_BE_THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}")
+_TONNES = re.compile(r"(-?(?:\d[\d.,]*|\d+\s*/\s*\d+|\\[dt]?frac\s*\{\d+\}\s*\{\d+\}))\s*t")
+_MASS = (("g", 1),)
 _TRUTH = {"true": "1", "false": "0"}
 
 
@@ -50,6 +53,7 @@ def other_readings(reference: str, answer: str) -> Iterator[Reading]:
         if 0 < above < below:
             yield Reading(reference, f"{match[1]} {above}/{below}{match[7]}", True, "read as a mixed number")
     yield from _with_decimal_comma(reference, answer)
+    yield from _as_tonnes(reference, answer)
 
 
 def _as_roman(reference: str, answer: str) -> Iterator[Reading]:
@@ -82,6 +86,15 @@ def _as_truth(reference: str, answer: str) -> Iterator[Reading]:
     numbers = [_TRUTH.get(side.lower(), side) for side in sides]
     if numbers != sides and numbers[0] == numbers[1] and set(numbers) <= {"0", "1"}:
         yield Reading("1", "1", False, "a truth value beside a number")
+
+
+def _as_tonnes(reference: str, answer: str) -> Iterator[Reading]:
+    """``1.5 t`` beside a mass; elsewhere ``t`` is a variable."""
+    match = _TONNES.fullmatch(re.sub(r"\\[,;: ]", " ", unwrap_text(answer)).strip(" .$*"))
+    if match is not None and any(
+        unit.dimension == _MASS for unit in split_unit(unwrap_text(reference).strip(" .$"))[1]
+    ):
+        yield Reading(reference, f"{match[1]} tonne", True, "read as tonnes")
 
 
 def _with_decimal_comma(reference: str, answer: str) -> Iterator[Reading]:

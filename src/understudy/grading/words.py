@@ -20,6 +20,21 @@ _SECOND_CHOICE = re.compile(
     r"[\s).*]*(?:(?:\b(?:or|and|nor|plus|maybe)\b|[,;/&|+-])\s*)+(?:(?:option|choice|answer|possibly|also)\s+)?"
     r"(?:\(\s*([A-Za-z])\s*\)|([A-H])(?=[).:]|\s*$))|\s*\(\s*([A-Za-z])\s*\)"
 )
+_WRONG = (
+    r"(?:wrong|incorrect|false|impossible|out|excluded|eliminated|ruled\s+out|too\s+\w+|"
+    r"not\s+(?:right|correct|true|possible|it|the))"
+)
+_REFUSED = re.compile(
+    rf"[\s).:*]*(?:(?:is|was|would\s+be|must\s+be|seems|looks)\s+{_WRONG}\b|(?:isn't|can't\s+be|cannot\s+be)\b)",
+    re.IGNORECASE,
+)
+"""``(A) is too large``: the letter is named in order to refuse it."""
+_CORRECTED = re.compile(
+    r"(?:\b(?:no|so|thus|therefore|hence|actually|rather|instead|wait)\b|→|⟶|->|=>|\\to\b|\\rightarrow\b)[\s,:;.]*"
+    r"(?:(?:it|the\s+answer|the\s+choice)\s+is\s+)?(?:(?:option|choice)\s+)?\(?\s*([A-H])\s*\)?[\s).*]*$",
+    re.IGNORECASE,
+)
+"""``(A), no, (B)``: the last letter counts."""
 _FILLERS = frozenset({"a", "an", "the", "and"})
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
 _MATHEMATICAL = frozenset(
@@ -62,7 +77,7 @@ def same_words(words: list[str], answer: str) -> bool:
     if words == actual or _without_fillers(words) == _without_fillers(actual):
         return True
     if len(words) == 1 and actual[:1] == words and actual[1:2] and actual[1] in _EXPLAINED and "not" not in actual:
-        return True
+        return not _is_withdrawn(words[0], answer.casefold().partition(words[0])[2])
     if _SYNONYMS.get(" ".join(words), "") == _SYNONYMS.get(" ".join(actual), " "):
         return True
     if len(words) == 1 and words[0] in _TRUTH and actual:
@@ -71,10 +86,20 @@ def same_words(words: list[str], answer: str) -> bool:
     return len(words) == 1 and len(words[0]) == 1 and given.casefold() == words[0]
 
 
-def same_choice(reference: str, answer: str) -> bool:
-    """Whether both are the same letter of a list of choices: ``B`` and ``B) 12``."""
-    is_letter = re.fullmatch(r"[A-H]", reference.strip()) is not None
-    return is_letter and _only_choice(unwrap_text(answer).strip()) == reference.strip()
+def same_choice(reference: str, answer: str) -> bool | None:
+    """Whether both are the same letter of a list of choices: ``B`` and ``B) 12``. None if they may be anything else."""
+    letter = re.fullmatch(r"\(\s*([A-H])\s*\)|([A-H])", reference.strip())
+    if letter is None:
+        return None
+    plain, expected = unwrap_text(answer).strip(), letter[1] or letter[2]
+    if _only_choice(plain) == expected:
+        return True
+    named = _CHOICE.match(plain)
+    return False if named and _is_withdrawn(_letter(named), plain[named.end() :]) else None
+
+
+def _letter(choice: re.Match[str]) -> str:
+    return choice[1] or choice[2] or choice[3]
 
 
 def _only_choice(answer: str) -> str:
@@ -82,9 +107,18 @@ def _only_choice(answer: str) -> str:
     choice = _CHOICE.match(answer)
     if choice is None:
         return ""
-    letter = choice[1] or choice[2] or choice[3]
+    letter = _letter(choice)
+    if _is_withdrawn(letter, answer[choice.end() :]):
+        return ""
     second = _SECOND_CHOICE.match(answer, choice.end())
-    return "" if second and (second[1] or second[2] or second[3]).casefold() != letter.casefold() else str(letter)
+    return "" if second and _letter(second).casefold() != letter.casefold() else letter
+
+
+def _is_withdrawn(said: str, rest: str) -> bool:
+    """Whether the ``rest`` of an answer refuses what was ``said`` first, or names another letter at its end."""
+    corrected = _CORRECTED.search(rest)
+    is_corrected = corrected is not None and corrected[1].casefold() != said.casefold()
+    return _REFUSED.match(rest) is not None or is_corrected
 
 
 def _same_truth(word: str, actual: list[str]) -> bool:
