@@ -7,7 +7,7 @@ cluster (``ray_nodes``); watching servers (``server``).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -15,6 +15,29 @@ from typing import Protocol
 from understudy.models.engines.engine import ServerConfig
 from understudy.models.engines.gpus import Memory
 from understudy.models.process import ServerProcess, free_ports
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCommand:
+    """What a server is started with."""
+
+    command: tuple[str, ...]
+    health_url: str
+    deadline_s: float
+    """How long it may take to be healthy."""
+    environment: Mapping[str, str]
+    """Variables beside those of the process that starts it."""
+
+    def started(self, cancelled: threading.Event) -> ServerProcess:
+        """Started by this process, and healthy. Raises ``ServerStartError``, also if ``cancelled`` is set before."""
+        process = ServerProcess(
+            self.command,
+            self.health_url,
+            deadline_s=self.deadline_s,
+            environment=self.environment,
+            cancelled=cancelled,
+        )
+        return process.__enter__()
 
 
 class Running(Protocol):
@@ -38,15 +61,7 @@ class Machine(Protocol):
         """Names for ``CUDA_VISIBLE_DEVICES``; empty on a machine without GPUs."""
         ...
 
-    def start(
-        self,
-        command: Sequence[str],
-        health_url: str,
-        *,
-        deadline_s: float,
-        environment: Mapping[str, str],
-        cancelled: threading.Event,
-    ) -> Running:
+    def start(self, server: ServerCommand, cancelled: threading.Event) -> Running:
         """A healthy server. Raises ``ServerStartError``, also if ``cancelled`` is set before it is healthy."""
         ...
 
@@ -84,20 +99,9 @@ class ThisMachine:
     port: int
     gpus: tuple[str, ...]
 
-    def start(
-        self,
-        command: Sequence[str],
-        health_url: str,
-        *,
-        deadline_s: float,
-        environment: Mapping[str, str],
-        cancelled: threading.Event,
-    ) -> ServerProcess:
+    def start(self, server: ServerCommand, cancelled: threading.Event) -> ServerProcess:
         """Raises ``ServerStartError``."""
-        process = ServerProcess(
-            command, health_url, deadline_s=deadline_s, environment=environment, cancelled=cancelled
-        )
-        return process.__enter__()
+        return server.started(cancelled)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError, Ray
 
 from understudy.models.engines.engine import EngineError, RayNodes, ServerConfig
 from understudy.models.engines.gpus import ON_CPU, ON_GPU
-from understudy.models.engines.machines import Taken
+from understudy.models.engines.machines import ServerCommand, Taken
 from understudy.models.process import STOP_S, ServerProcess, ServerStartError, free_ports
 from understudy.ray_cluster import joined_cluster
 
@@ -43,12 +43,9 @@ class _Starter:
         host = ray.util.get_node_ip_address()
         return host, free_ports(host, 1)[0], tuple(str(gpu) for gpu in ray.get_gpu_ids())
 
-    def start(self, command: list[str], health_url: str, deadline_s: float, environment: dict[str, str]) -> None:
+    def start(self, server: ServerCommand) -> None:
         self.stop()
-        process = ServerProcess(
-            command, health_url, deadline_s=deadline_s, environment=environment, cancelled=self._cancelled
-        )
-        self._process = process.__enter__()
+        self._process = server.started(self._cancelled)
 
     def has_ended(self) -> bool:
         return self._process is None or self._process.has_ended
@@ -101,19 +98,11 @@ class RayNode:
         self._starter = starter
         self.host, self.port, self.gpus = place
 
-    def start(
-        self,
-        command: Sequence[str],
-        health_url: str,
-        *,
-        deadline_s: float,
-        environment: Mapping[str, str],
-        cancelled: threading.Event,
-    ) -> _OnNode:
+    def start(self, server: ServerCommand, cancelled: threading.Event) -> _OnNode:
         """Raises ``ServerStartError``, also for a node that is lost. One that cannot be reached is asked again."""
-        deadline = time.monotonic() + deadline_s
+        deadline = time.monotonic() + server.deadline_s
         while True:
-            started = self._starter.start.remote(list(command), health_url, deadline_s, dict(environment))
+            started = self._starter.start.remote(server)
             while not ray.wait([started], timeout=POLL_S)[0]:
                 if cancelled.is_set():
                     self._starter.cancel.remote()

@@ -17,7 +17,7 @@ import httpx
 
 from understudy.closing import Closing
 from understudy.models.engines.engine import Adapter, Launch, ServerEngine, Weights, name_in_records
-from understudy.models.engines.machines import Machine, Running, Taken
+from understudy.models.engines.machines import Machine, Running, ServerCommand, Taken
 from understudy.models.process import ServerStartError
 
 POLL_S = 0.5
@@ -164,14 +164,13 @@ class Replica:
             self._memory_share,
             machine.host,
         )
-        running = machine.start(
-            self._engine.command(self._weights, launch),
+        server = ServerCommand(
+            tuple(self._engine.command(self._weights, launch)),
             self._address + self._engine.health_path,
-            deadline_s=self._engine.config.deadline_s,
-            environment=self._engine.environment(launch),
-            cancelled=self.stopping,
+            self._engine.config.deadline_s,
+            self._engine.environment(launch),
         )
-        self._running = running, launch
+        self._running = machine.start(server, self.stopping), launch
 
     def _stop(self) -> None:
         if self._running is not None:
