@@ -11,10 +11,12 @@ import pytest
 from tests.grading.attempts import attempt
 from understudy.grading import JudgeConfig, open_grader, regrade
 from understudy.grading.judge import Verdict, parse_verdict
+from understudy.grading.verdict_cache import VerdictCache
 from understudy.models.config import OpenAIChatConfig
 from understudy.models.model import ProviderError, Request, with_settings
 from understudy.models.scripted import Program, ScriptedModel
-from understudy.records import Score, TaskKind, Trajectory
+from understudy.records import Record, Score, TaskKind, Trajectory
+from understudy.runs import BadRecordError
 
 
 def config(cache_path: Path | None = None) -> JudgeConfig:
@@ -143,3 +145,21 @@ def test_a_judge_judges_tasks_without_a_reference_too() -> None:
         assert (score.correct, score.grader, score.value) == (True, "judge", None)
         assert "no reference answer" in score.explanation
     assert all("There is none" in prompt for prompt in asked)
+
+
+class _Short(Record):
+    label: str
+
+
+class _Long(Record):
+    points: int
+
+
+def test_graders_may_share_a_file_of_verdicts_and_a_wrong_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "verdicts.jsonl"
+    assert VerdictCache(path, _Short).verdict("a", lambda: _Short(label="right")) == _Short(label="right")
+    assert VerdictCache(path, _Long).verdict("b", lambda: _Long(points=3)) == _Long(points=3)
+    again = VerdictCache(path, _Short)
+    assert again.verdict("a", lambda: None) == _Short(label="right")
+    with pytest.raises(BadRecordError, match=r"verdicts\.jsonl: the verdict 'b': .*label"):
+        again.verdict("b", lambda: None)

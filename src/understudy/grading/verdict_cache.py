@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from understudy.models.model import Model, Request
 from understudy.records import Message, Record, Role
-from understudy.runs import append_jsonl, read_jsonl
+from understudy.runs import BadRecordError, append_jsonl, explain, read_jsonl
 
 V = TypeVar("V", bound=Record)
 
@@ -35,25 +35,35 @@ class VerdictCache(Generic[V]):
         self._path = path
         self._lock = threading.Lock()
         stored = read_jsonl(path, _Stored) if path is not None and path.exists() else ()
-        self._known = {one.key: verdict.model_validate(one.verdict) for one in stored}
+        self._verdict = verdict
+        self._known = {one.key: one.verdict for one in stored}  # also those of other kinds, if graders share a file
 
     def verdict(self, key: str, ask: Callable[[], V | None]) -> V | None:
-        """The known verdict, or the one that ``ask`` returns; None is not stored."""
+        """The known verdict, or the one that ``ask`` returns; None is not stored. Raises ``BadRecordError`` for a
+        stored one that is no verdict of this kind.
+        """
         with self._lock:
             known = self._known.get(key)
         if known is not None:
-            return known
+            return self._read(key, known)
         verdict = ask()
         if verdict is not None:
             self._remember(key, verdict)
         return verdict
 
+    def _read(self, key: str, stored: dict[str, JsonValue]) -> V:
+        try:
+            return self._verdict.model_validate(stored)
+        except ValidationError as error:
+            raise BadRecordError(f"{self._path}: the verdict {key!r}: {explain(error, 'verdict')}") from None
+
     def _remember(self, key: str, verdict: V) -> None:
+        stored = _Stored(key=key, verdict=verdict.model_dump(mode="json"))
         with self._lock:
-            self._known[key] = verdict
+            self._known[key] = stored.verdict
             if self._path is not None:
                 with append_jsonl(self._path) as file:
-                    file.write(_Stored(key=key, verdict=verdict.model_dump(mode="json")))
+                    file.write(stored)
 
 
 def ask_judge(model: Model, system: str, prompt: str, schema: str, max_tokens: int) -> str:
