@@ -205,6 +205,8 @@ def test_a_port_that_is_none_is_refused(command: tuple[str, ...]) -> None:
         (("record", "--upstream", "https://a/v1/chat/completions"), "such as https://a/v1; got 'https://a/v1/chat/"),
         (("record", "--upstream", "http://a", "--max-gb", "nan"), "--max-gb: expected a number of GB above 0; got nan"),
         (("record", "--upstream", "http://a", "--max-gb", "inf"), "--max-gb: expected a number of GB above 0; got inf"),
+        (("record", "--upstream", "http://a", "--shadow-share", "0.5"), "--shadow: expected the URL of the second"),
+        (("record", "--upstream", "http://a", "--shadow-model", "m"), "--shadow: expected the URL of the second"),
         (("record", "--upstream", "http://a", "--shadow", "b"), "url: expected a URL such as http://localhost:8000"),
         (("record", "--upstream", "http://a", "--host", "http://b"), "host: expected the name or address of a host"),
         (("record", "--upstream", "http://a", "--token", "a b"), "token: expected letters, digits and signs of ASCII"),

@@ -23,7 +23,9 @@ def record(
     ] = "",
     max_gb: Annotated[float, typer.Option(help="Limit of the folder's size; beyond it, nothing is stored.")] = 10.0,
     shadow: Annotated[str, typer.Option(help="A second server that gets a copy of requests.")] = "",
-    shadow_share: Annotated[float, typer.Option(help="Share of the conversations that are sent to it.")] = 0.1,
+    shadow_share: Annotated[
+        float | None, typer.Option(help="Share of the conversations that are sent to it; by default 0.1.")
+    ] = None,
     shadow_model: Annotated[
         str, typer.Option(help="The model's name on the second server; by default as in requests.")
     ] = "",
@@ -38,10 +40,13 @@ def record(
 
     if not 0 < max_gb < float("inf"):
         raise typer.BadParameter(f"expected a number of GB above 0; got {max_gb:g}", param_hint="--max-gb")
+    if not shadow and (shadow_model or shadow_share is not None):
+        raise typer.BadParameter("expected the URL of the second server too", param_hint="--shadow")
     try:
         second = None
         if shadow:
-            second = ShadowConfig(url=shadow, share=shadow_share, model=shadow_model, key=SecretStr(shadow_key))
+            share = {} if shadow_share is None else {"share": shadow_share}
+            second = ShadowConfig(url=shadow, model=shadow_model, key=SecretStr(shadow_key), **share)
         config = RecorderConfig(
             upstream=upstream,
             folder=out,
