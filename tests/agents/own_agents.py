@@ -115,6 +115,15 @@ class NoAgent:
     def __init__(self, model: Model, runtime: AgentRuntime) -> None: ...
 
 
+class NeedsMore:
+    """A class that is made with more than an agent gets."""
+
+    def __init__(self, model: Model, runtime: AgentRuntime, more: str) -> None: ...
+
+    def solve(self, task: Task, seed: int) -> str:
+        raise NotImplementedError
+
+
 class Shouted:
     """A user's action format: ``CODE`` begins the code, ``END`` ends it."""
 

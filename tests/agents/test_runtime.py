@@ -135,11 +135,14 @@ def test_a_mistake_of_a_users_agent_is_named(mistake: str, words: str) -> None:
 
 
 def test_a_class_without_solve_is_refused() -> None:
-    config = CONFIG.validate_python("tests.agents.own_agents:Shouted")
-    with AgentRuntime(RuntimeConfig()) as runtime, pytest.raises(AgentError, match="Shouted: making it raised"):
+    with pytest.raises(ValidationError, match="NoAgent: expected a class with the method solve"):
+        CONFIG.validate_python(f"{OWN}:NoAgent")
+
+
+def test_a_class_that_cannot_be_made_is_named() -> None:
+    config = CONFIG.validate_python(f"{OWN}:NeedsMore")
+    with AgentRuntime(RuntimeConfig()) as runtime, pytest.raises(AgentError, match="NeedsMore: making it raised"):
         runtime.open_agent(config, says("x"))
-    with AgentRuntime(RuntimeConfig()) as runtime, pytest.raises(AgentError, match="a method `solve`"):
-        runtime.open_agent(CONFIG.validate_python(f"{OWN}:NoAgent"), says("x"))
 
 
 class _Failing(ScriptedModel):

@@ -34,6 +34,13 @@ class NoModel:
     """A class that completes nothing."""
 
 
+class HalfModel:
+    """A class that completes, and has nothing else of a model."""
+
+    def complete(self, request: Request) -> tuple[Completion, ...]:
+        raise NotImplementedError
+
+
 PARROT = f"{__name__}:Parrot"
 REQUEST = Request((Message(role=Role.USER, content="ha"),), n=2)
 
@@ -70,8 +77,10 @@ def test_what_leads_nowhere_is_refused_when_the_recipe_is_read(kind: str, keys: 
 
 
 def test_a_class_that_is_no_model_is_refused_with_what_is_missing() -> None:
-    config = CONFIG.validate_python({"kind": f"{__name__}:NoModel"})
-    with pytest.raises(TargetError, match=r"it has no complete.*Inherit from understudy\.models\.Model"):
+    with pytest.raises(ValidationError, match="NoModel: expected a class with the method complete"):
+        CONFIG.validate_python({"kind": f"{__name__}:NoModel"})
+    config = CONFIG.validate_python({"kind": f"{__name__}:HalfModel"})
+    with pytest.raises(TargetError, match=r"it has no is_program.*Inherit from understudy\.models\.Model"):
         open_model(config)
 
 

@@ -328,7 +328,7 @@ WRONG = [
     ("model: teacher, agent: agent}\nc", f"{RAY}address: head}}}}\nc", ["ray.address", "host:port", "'head'"]),
     (
         "model: teacher, agent: agent}\nc",
-        f"{RAY}cpus_per_worker: .inf}}}}\nc",
+        "model: teacher, agent: agent, ray: {cpus_per_worker: .inf}}\nc",
         ["ray.cpus_per_worker", "finite", "inf"],
     ),
     ("report:\n", "tools: {search: {k: 0}}\nreport:\n", ["tools.search.k", "greater than 0", "0"]),

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from tests.browser import OpenPage
 from tests.report.made_up import Skill, attempt, score_of, tasks_of
 from tests.report.make_run import SYSTEMS, make_run
-from tests.retrieval.test_folders import as_somebody_else
+from tests.retrieval.test_folders import as_somebody_else, let_everybody_in
 from understudy.report.view import serve_view, view_app
 from understudy.runs import append_jsonl
 
@@ -198,8 +198,7 @@ def test_a_run_may_be_called_anything(client: TestClient, runs_dir: Path) -> Non
 @pytest.mark.parametrize("hidden", ["one", "one/manifest.json", "one/train", "one/train/agent/stage.json"])
 def test_what_may_not_be_read_is_listed_with_its_problem(runs_dir: Path, hidden: str) -> None:
     shutil.copytree(runs_dir / "one", runs_dir / "two")
-    for parent in (runs_dir, *list(runs_dir.parents)[:3]):
-        parent.chmod(parent.stat().st_mode | 0o055)
+    let_everybody_in(runs_dir)
     (runs_dir / hidden).chmod(0)
     client = TestClient(view_app(runs_dir), base_url="http://127.0.0.1")
     with as_somebody_else():

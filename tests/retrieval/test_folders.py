@@ -43,10 +43,15 @@ def built(tmp_path: Path, encoder: CallableEncoder) -> Path:
     folder.mkdir()
     corpus = write_corpus(folder / "c.jsonl", ROWS)
     build_index(BuildConfig(corpus=corpus, folder=folder / "index"), encoder, quiet=True)
-    for parent in (tmp_path, *list(tmp_path.parents)[:3]):
-        if parent.owner() != "root" or parent != Path("/tmp"):
-            parent.chmod(parent.stat().st_mode | 0o055)
+    let_everybody_in(tmp_path)
     return folder
+
+
+def let_everybody_in(folder: Path) -> None:
+    """Also through pytest's own folders above it, which it makes for one user."""
+    for one in (folder, *folder.parents):
+        if one.stat().st_uid == os.getuid() and not one.stat().st_mode & stat.S_ISVTX and one != Path("/"):
+            one.chmod(one.stat().st_mode | 0o055)
 
 
 def finds(config: LexicalConfig | DenseConfig, encoder: CallableEncoder | None = None) -> bool:

@@ -32,8 +32,6 @@ def open_own_agent(make: Callable[[], Agent], facts: AgentFacts) -> Agent:
         raise AgentError(
             f"{facts.agent.kind}: making it raised {type(error).__name__}: {error}{_place(error)}"
         ) from error
-    if not callable(getattr(agent, "solve", None)):
-        raise AgentError(f"{facts.agent.kind}: expected a class with a method `solve`, got one without it")
     return OwnAgent(agent, getattr(agent, "facts", facts))
 
 
