@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.report.test_page import unpacked
 from understudy.pipeline import (
     MissingInputError,
     Outcome,
@@ -99,7 +100,8 @@ def test_a_run_fills_the_run_and_a_second_one_does_nothing(recipe_path: Path, tm
     attempts = records_of(run_dir)["rollout/teacher-agent"]
     assert len(attempts) == 12
     assert any(step.prefilled_chars for one in attempts for step in one.steps), "first thoughts reached the agent"
-    assert (run_dir / "report.html").stat().st_size > 1000
+    page = (run_dir / "report.html").read_text()
+    assert json.loads(unpacked(page, "document"))["state"] == "done"
 
     written = {path: path.read_bytes() for path in run_dir.glob("*/*/*.jsonl")}
     assert set(run_quietly(recipe, run_dir).values()) == {Outcome.UNCHANGED}

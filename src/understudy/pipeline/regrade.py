@@ -12,9 +12,10 @@ from understudy.grading import regrade
 from understudy.pipeline.attempts import grade_stage, scores_path, trajectories_path
 from understudy.pipeline.context import RunContext
 from understudy.pipeline.recipe import Recipe
-from understudy.pipeline.run import finish, open_stage
+from understudy.pipeline.run import compare_systems, open_stage
 from understudy.pipeline.run_directory import RunDirectory
 from understudy.records import Score, StageRef, Target
+from understudy.report import write_report
 from understudy.runs import read_jsonl
 
 
@@ -30,7 +31,8 @@ def grade_run(recipe: Recipe, run_dir: Path, *, again: bool = False, quiet: bool
             has_attempts = provides is Target.ATTEMPTS and trajectories_path(context, ref).exists()
             if has_attempts and (again or not scores_path(context, ref).exists()):
                 yield from _grade_again(context, ref)
-        finish(context)
+        compare_systems(context)
+    write_report(run_dir)
 
 
 def _grade_again(context: RunContext, ref: StageRef) -> Iterator[str]:

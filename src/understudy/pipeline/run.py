@@ -73,7 +73,8 @@ def run_recipe(
         for batch in _batches(context, records):
             wanted = [record for record in batch if chosen is None or str(record.ref) in chosen]
             outcomes |= _run_batch(context, wanted, restart=restart, say=say)
-        finish(context)
+        compare_systems(context)
+    write_report(run_dir)  # after the lock is released, or the page would say that the run is going on
     return outcomes
 
 
@@ -107,11 +108,10 @@ def _trains(context: RunContext, record: StageRecord) -> bool:
     return issubclass(context.recipe.stage_class(record.ref), TrainingStage)
 
 
-def finish(context: RunContext) -> None:
-    """Compare the systems that were evaluated and write the report."""
+def compare_systems(context: RunContext) -> None:
+    """Compare the systems that were evaluated."""
     write_comparisons(context)
     write_deferrals(context)
-    write_report(context.directory.path)
 
 
 def _run_batch(context: RunContext, records: list[StageRecord], *, restart: bool, say: Say) -> dict[str, Outcome]:
