@@ -228,7 +228,7 @@ def refusal(*words: str) -> str:
     result = CliRunner().invoke(app, words)
     assert result.exit_code in (1, 2)
     error = result.exception
-    return result.output if error is None or isinstance(error, SystemExit) else _in_words(error)  # type: ignore[arg-type]
+    return _in_words(error) if isinstance(error, Exception) else result.output
 
 
 @pytest.mark.parametrize(

@@ -95,31 +95,32 @@ def write(folder: Path, sections: str, files: dict[str, bytes]) -> Path:
 def test_no_stage_begins_where_a_later_one_cannot(
     tmp_path: Path, sections: str, files: dict[str, bytes], error: type[Exception], said: str
 ) -> None:
-    recipe = load_recipe(write(tmp_path, sections, files))
-    with pytest.raises(error, match=said):
-        run_recipe(recipe, tmp_path / "run", say=lambda _: None, quiet=True)
-    assert not (tmp_path / "run" / "rollout").exists()
+    assert_no_stage_begins(write(tmp_path, sections, files), error, said)
     assert (tmp_path / "run" / "manifest.json").exists()
+
+
+def assert_no_stage_begins(path: Path, error: type[Exception], said: str) -> None:
+    """The run in ``run`` beside the recipe is refused before its first stage."""
+    recipe = load_recipe(path)
+    with pytest.raises(error, match=said):
+        run_recipe(recipe, path.parent / "run", say=lambda _: None, quiet=True)
+    assert not (path.parent / "run" / "rollout").exists()
 
 
 def test_a_model_of_a_late_stage_that_needs_a_gpu_is_refused_where_there_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    recipe = load_recipe(write(tmp_path, FAR.replace("model: far", "model: on-gpu"), {}))
-    with pytest.raises(DeviceError, match=r"models\.on-gpu\.device: expected a GPU"):
-        run_recipe(recipe, tmp_path / "run", say=lambda _: None, quiet=True)
-    assert not (tmp_path / "run" / "rollout").exists()
+    path = write(tmp_path, FAR.replace("model: far", "model: on-gpu"), {})
+    assert_no_stage_begins(path, DeviceError, r"models\.on-gpu\.device: expected a GPU")
 
 
 def test_servers_that_need_more_gpus_than_there_are_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    recipe = load_recipe(write(tmp_path, FAR.replace("model: far", "model: wide"), {}))
-    with pytest.raises(EngineError, match=r"wide: there is no room for 1 servers .*1 GPUs"):
-        run_recipe(recipe, tmp_path / "run", say=lambda _: None, quiet=True)
-    assert not (tmp_path / "run" / "rollout").exists()
+    path = write(tmp_path, FAR.replace("model: far", "model: wide"), {})
+    assert_no_stage_begins(path, EngineError, r"wide: there is no room for 1 servers .*1 GPUs")
 
 
 def test_the_program_of_a_server_is_found_from_another_working_directory(

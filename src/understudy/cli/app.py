@@ -280,9 +280,12 @@ def _in_words(error: Exception) -> str:
 
         return f"{error.name} is not installed: {how_to_install(error.name)}"
     if type(error).__name__ == "ValidationError":  # of pydantic, whose own message is several lines
+        from pydantic import ValidationError
+
         from understudy.runs import explain
 
-        return explain(error, "options")  # type: ignore[arg-type]
+        if isinstance(error, ValidationError):
+            return explain(error, "options")
     if isinstance(error, OSError) and error.strerror and type(error).__module__ == "builtins":
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__

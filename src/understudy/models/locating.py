@@ -14,7 +14,6 @@ from pathlib import Path
 from understudy.annotations import ADAPTER_SETTINGS, HUB_ID, in_package, without_checkpoint
 from understudy.models.gguf_file import dequantised, is_gguf
 
-ADAPTER = ADAPTER_SETTINGS
 CARD = "student.json"
 """In the folder of a student that this package trained: its origin and settings."""
 
@@ -46,9 +45,9 @@ def locate(path: str) -> str:
 def locate_adapter(path: str) -> str:
     """As ``locate``. Raises ``FileNotFoundError`` too for a folder without an adapter, such as one of whole weights."""
     found = locate(path)
-    if Path(found).is_dir() and not (Path(found) / ADAPTER).is_file():
+    if Path(found).is_dir() and not (Path(found) / ADAPTER_SETTINGS).is_file():
         raise FileNotFoundError(
-            f"{found}: expected an adapter, there is no {ADAPTER} in it; whole weights are named by path alone"
+            f"{found}: expected an adapter, there is no {ADAPTER_SETTINGS} in it; whole weights are named by path alone"
         )
     return found
 
@@ -59,7 +58,7 @@ def base_and_adapter(path: str, adapter: str | None) -> tuple[str, str | None]:
     Raises ``ValueError`` for an adapter on an adapter, ``FileNotFoundError`` if the base is missing.
     """
     folder = Path(path).expanduser()
-    if not (folder / ADAPTER).is_file() or (folder / "config.json").exists():
+    if not (folder / ADAPTER_SETTINGS).is_file() or (folder / "config.json").exists():
         return path, adapter
     if adapter is not None:
         raise ValueError(f"{path} is an adapter itself: expected the base of {adapter}")
@@ -68,10 +67,10 @@ def base_and_adapter(path: str, adapter: str | None) -> tuple[str, str | None]:
 
 def _base_of(adapter: Path) -> str:
     """A relative base path is relative to the working directory, or to a folder above the adapter."""
-    settings = json.loads((adapter / ADAPTER).read_text())
+    settings = json.loads((adapter / ADAPTER_SETTINGS).read_text())
     base = str(settings.get("base_model_name_or_path") or "")
     if not base:
-        raise FileNotFoundError(f"{adapter / ADAPTER} names no base: expected base_model_name_or_path")
+        raise FileNotFoundError(f"{adapter / ADAPTER_SETTINGS} names no base: expected base_model_name_or_path")
     places = [Path.cwd(), *adapter.parents]
     found = next((place / base for place in places if (place / base).exists()), None)
     if found is not None:

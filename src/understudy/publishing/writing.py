@@ -10,10 +10,11 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from understudy.annotations import ADAPTER_SETTINGS
 from understudy.curation.export import example_row, write_parquet
 from understudy.export import Student
 from understudy.export.folder import AGENT, agent_settings, write_folder
-from understudy.models.locating import ADAPTER, CARD
+from understudy.models.locating import CARD
 from understudy.publishing.data_card import ATTEMPTS, EXAMPLES, data_card
 from understudy.publishing.facts import Publication, RepoKind, Repository
 from understudy.publishing.model_card import eval_results, model_card
@@ -63,7 +64,7 @@ def write_model(facts: Publication, student: Student, folder: Path) -> Repositor
 def _name_the_base(folder: Path, facts: Publication) -> None:
     """Name the base as the card does, wherever a training wrote the path of its folder."""
     base = facts.base.hub_id or facts.base.name
-    for name, key in ((CARD, "base"), (ADAPTER, "base_model_name_or_path")):
+    for name, key in ((CARD, "base"), (ADAPTER_SETTINGS, "base_model_name_or_path")):
         path = folder / name
         if path.is_file():
             settings = json.loads(path.read_text())

@@ -13,10 +13,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from understudy.annotations import ADAPTER_SETTINGS
 from understudy.models.finite import require_finite_weights
 from understudy.models.gguf_file import is_gguf
 from understudy.models.loading import bars_of_downloads_only, load_base, load_tokenizer, without_peft_warning
-from understudy.models.locating import ADAPTER, CARD
+from understudy.models.locating import CARD
 from understudy.runs import write_atomic
 from understudy.training.summary import StudentCard
 
@@ -103,8 +104,10 @@ def _finish(beside: Path, tokenizer: Any, card: StudentCard, folder: Path) -> No
     tokenizer.save_pretrained(beside)
     (beside / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody should have to trust
     if card.is_adapter and is_gguf(card.base):  # PEFT names the folder in the cache
-        settings = json.loads((beside / ADAPTER).read_text())
-        write_atomic(beside / ADAPTER, json.dumps({**settings, "base_model_name_or_path": card.base}, indent=2) + "\n")
+        settings = json.loads((beside / ADAPTER_SETTINGS).read_text())
+        write_atomic(
+            beside / ADAPTER_SETTINGS, json.dumps({**settings, "base_model_name_or_path": card.base}, indent=2) + "\n"
+        )
     write_atomic(beside / CARD, _movable(card, folder.absolute()).model_dump_json(indent=2) + "\n")
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)

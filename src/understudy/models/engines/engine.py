@@ -15,10 +15,11 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from understudy.annotations import ADAPTER_SETTINGS
 from understudy.hub import naming_what_is_missing
 from understudy.models.config import DType, LocalConfig, OpenAIChatConfig
 from understudy.models.engines.kinds import ENGINES
-from understudy.models.locating import ADAPTER, CARD, base_and_adapter, locate, locate_adapter
+from understudy.models.locating import CARD, base_and_adapter, locate, locate_adapter
 from understudy.models.process import ProgramOptions
 from understudy.records import Record
 from understudy.registry import PartConfig
@@ -253,12 +254,12 @@ def version_of(path: str) -> str:
 
 def adapter_settings(adapter: str) -> dict[str, Any]:
     """The ``adapter_config.json`` of a LoRA adapter. Raises ``EngineError`` for another kind of adapter."""
-    path = Path(adapter) / ADAPTER
+    path = Path(adapter) / ADAPTER_SETTINGS
     if not path.parent.is_dir():
         from huggingface_hub import hf_hub_download
 
         with naming_what_is_missing(adapter):
-            path = Path(hf_hub_download(adapter, ADAPTER))
+            path = Path(hf_hub_download(adapter, ADAPTER_SETTINGS))
     settings: dict[str, Any] = json.loads(path.read_text())
     if settings.get("peft_type", "LORA") != "LORA":
         raise EngineError(f"{adapter}: expected a LoRA adapter; it is one of kind {settings['peft_type']}")
