@@ -67,3 +67,10 @@ def server_address(url: str) -> str:
         base = url.partition("/chat/completions")[0].partition("/completions")[0]
         raise ValueError(f"expected the URL that all paths begin with, such as {base}; got {url!r}")
     return url
+
+
+def ray_address(address: str) -> str:
+    """Where ``ray.init`` finds a cluster. Raises ``ValueError`` for any other."""
+    if address.startswith("http") or not re.fullmatch(r"auto|local|[\w+-]+://\S+|[^\s/]+:\d+", address):
+        raise ValueError(f"expected auto, local, host:port or ray://host:port; got {address!r}")
+    return address

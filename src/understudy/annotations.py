@@ -16,7 +16,7 @@ from typing import Annotated, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, PlainSerializer, ValidationInfo
 from pydantic_core import to_jsonable_python
 
-from understudy.access import web_address
+from understudy.access import ray_address, web_address
 from understudy.records import Target
 from understudy.registry import TargetError, code_version, import_target
 from understudy.runs import content_digest, digest
@@ -176,6 +176,8 @@ VariableName = Annotated[str, AfterValidator(variable_name)]
 """An environment variable that holds a secret."""
 WebAddress = Annotated[str, AfterValidator(web_address)]
 """A URL of HTTP."""
+RayAddress = Annotated[str, AfterValidator(ray_address)]
+"""A Ray cluster, as ``ray.init`` takes it."""
 InputPath = Annotated[Path, AfterValidator(existing_path), Content()]
 """A file or folder that a recipe reads: looked for in the recipe's folder, then in the working directory."""
 CodeTarget = Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$"), AfterValidator(existing_code), Code()]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from understudy.annotations import SpeedOnly
+from understudy.annotations import RayAddress, SpeedOnly
 from understudy.records import Record, Usage
 from understudy.rollouts.outcomes import Outcome
 
@@ -22,16 +21,10 @@ class Engine(StrEnum):
     """On the nodes of a Ray cluster (extra ``ray``)."""
 
 
-def _ray_address(address: str) -> str:
-    if address.startswith("http") or not re.fullmatch(r"auto|local|[\w+-]+://\S+|[^\s/]+:\d+", address):
-        raise ValueError(f"expected auto, local, host:port or ray://host:port; got {address!r}")
-    return address
-
-
 class RayConfig(Record):
     """The Ray cluster; only for ``engine: ray``."""
 
-    address: Annotated[str, AfterValidator(_ray_address)] | None = None
+    address: RayAddress | None = None
     """As ``ray.init`` takes it; None starts a cluster on this machine, or joins the one that is initialised."""
     n_workers: Annotated[int, Field(ge=1)] = 2
     """Processes, each with a model, a sandbox and a share of the episodes in flight."""

@@ -225,6 +225,7 @@ def test_no_engine_has_float64(tiny_dir: Path, kind: str) -> None:
         ({"kind": "auto", "ray": {}}, "ray: servers of auto run on this machine only"),
         ({"kind": "llama_cpp", "ray": {}}, "ray: servers of llama_cpp run on this machine only"),
         ({"kind": "vllm", "ray": {}, "host": "10.0.0.1"}, "host: on a Ray cluster a server listens at its node's"),
+        ({"kind": "vllm", "ray": {"address": "http://head"}}, "ray.address"),
         ({"kind": "vllm", "ray": {"cpus_per_replica": float("inf")}}, "ray.cpus_per_replica"),
         ({"kind": "vllm", "ray": {"wait_for_nodes_s": float("nan")}}, "ray.wait_for_nodes_s"),
     ],

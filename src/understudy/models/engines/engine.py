@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from understudy.annotations import ADAPTER_SETTINGS
+from understudy.annotations import ADAPTER_SETTINGS, RayAddress
 from understudy.hub import naming_what_is_missing
 from understudy.models.config import DType, LocalConfig, OpenAIChatConfig
 from understudy.models.engines.kinds import ENGINES
@@ -39,7 +39,7 @@ class EngineError(ValueError):
 class RayNodes(Record):
     """The Ray cluster whose nodes servers run on."""
 
-    address: str | None = "auto"
+    address: RayAddress | None = "auto"
     """As ``ray.init`` takes it; None starts a cluster on this machine."""
     cpus_per_replica: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     wait_for_nodes_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1800.0
